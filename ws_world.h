@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: ISC
+ * ws_world.h - layer 2, internal: names, sockets, clock, entropy (net.c); TLS on any transport (tls.c)
+ */
+#ifndef WS_WORLD_H
+#define WS_WORLD_H
+#include "ws.h"
+#include "ws_bytes.h"
+
+/* The caller's allocator, or realloc. Growing keeps the bytes; NULL: no memory, the old block stays. */
+struct wsi_mem {
+	void *(*alloc)(void *user_data, void *ptr, size_t old_len, size_t new_len);
+	void *user_data;
+};
+WSI void *wsi_alloc(const struct wsi_mem *m, void *ptr, size_t old_len, size_t new_len); /* new_len 0 frees */
+
+/* net.c */
+WSI int64_t wsi_clock_us(void);             /* CLOCK_MONOTONIC */
+WSI int wsi_entropy(void *buf, size_t len); /* 0: filled, 1: the system has none yet, -1: never. Does not block */
+WSI int wsi_poll(
+    const struct ws_pollset *set); /* poll(2) once, for set->timeout_ms. < 0: failed; EINTR is no failure */
+
+/* A connected stream socket under the WebSocket: io is a pointer to its descriptor */
+WSI ptrdiff_t wsi_socket_read(void *io, void *buf, size_t len);
+WSI ptrdiff_t wsi_socket_write(void *io, const void *buf, size_t len);
+WSI void wsi_socket_close(void *io);
+WSI int wsi_socket_prepare(int fd); /* a descriptor handed in: non-blocking, no SIGPIPE. 0 or -1 */
+
+/* Resolving and racing, from a host's name to one connected socket. */
+struct wsi_net;
+struct wsi_net_options { /* borrowed until wsi_net_free */
+	struct wsi_mem mem;
+	const char *unix_socket;
+	struct wsi_str host, zone; /* a name, or a numeric address without brackets */
+	uint16_t port;
+	int family, keepalive_s;
+	const char *const *resolve;
+	const char *local_interface;
+	int (*on_socket)(void *user_data, int fd);
+	void *user_data;
+	int resolve_only; /* 1: stop at the first address (for SOCKS4, SOCKS5): see wsi_net_addr */
+};
+WSI struct wsi_net *wsi_net_new(const struct wsi_net_options *o); /* NULL: no memory */
+/* 0: connected (or resolved), *fd is the caller's to close; WS_AGAIN; or an error, with its sentence's end in why
+ * ("connect to 127.0.0.1:9: Connection refused"). *phase: WS_RESOLVE or WS_CONNECT. */
+WSI int wsi_net_step(struct wsi_net *n, int64_t now_us, int *fd, enum ws_phase *phase, struct wsi_text *why);
+WSI void wsi_net_wants(const struct wsi_net *n, int64_t now_us,
+                       struct ws_pollset *set); /* timeout_ms: -1, or the race's */
+WSI void wsi_net_timeout(const struct wsi_net *n,
+                         struct wsi_text *why); /* what it waited for: "to connect to [::1]:80 and ..." */
+WSI int wsi_net_addr(const struct wsi_net *n,
+                     unsigned char addr[16]); /* of the connected, or first resolved; its length */
+WSI void wsi_net_put_address(const struct wsi_net *n, struct wsi_text *t); /* "127.0.0.1:80", "unix:/run/x" */
+WSI void wsi_net_free(struct wsi_net *n);                                  /* closes and abandons what is left */
+/* 0, or -1: the element of resolve, or local_interface, that is wrong */
+WSI int wsi_net_check(const char *const *resolve, const char *local_interface, const char **option, const char **why,
+                      const char **value);
+
+/* tls.c. Two objects: the settings, parsed once per struct ws and found wrong before connecting; a session, one per
+ * connection, over any transport. */
+struct wsi_tls_config;
+struct wsi_tls;
+/* 0; WS_EUSAGE: *option is the field's name ("tls.ca_file"), why a sentence's end that names value and cause;
+ * WS_EMEMORY. The system's bundle is not read here but when a session needs it. */
+WSI int wsi_tls_config_new(struct wsi_tls_config **out, const struct wsi_mem *mem, const struct ws_tls *tls,
+                           const char **option, struct wsi_text *why);
+WSI void wsi_tls_config_free(struct wsi_tls_config *c);
+/* name: for SNI and verification, unless tls.server_name is set and same_origin; ip: 4 or 16 if it is an address, 0 a
+ * name. same_origin 0: no client certificate, no server_name of the options. io: copied; it must outlive the session.
+ */
+WSI int wsi_tls_new(struct wsi_tls **out, struct wsi_tls_config *c, const struct ws_io *io, struct wsi_str name, int ip,
+                    int same_origin, int (*entropy)(void *ctx, void *buf, size_t len), void *entropy_ctx,
+                    struct wsi_text *why);
+WSI int wsi_tls_handshake(struct wsi_tls *t, struct wsi_text *why); /* 0; WS_IO_READ, WS_IO_WRITE; WS_ETLS, WS_ECERT,
+                                                                       WS_ERESET, WS_EMEMORY, why a sentence's end */
+/* As a transport: io is the struct wsi_tls */
+WSI ptrdiff_t wsi_tls_read(void *io, void *buf, size_t len);
+WSI ptrdiff_t wsi_tls_write(void *io, const void *buf, size_t len);
+WSI size_t wsi_tls_pending(const struct wsi_tls *t); /* bytes read and decrypted that poll knows nothing of */
+WSI void wsi_tls_why(const struct wsi_tls *t, struct wsi_text *why);   /* after WS_IO_ERROR: what it was */
+WSI void wsi_tls_goodbye(struct wsi_tls *t);                           /* close_notify, once, not awaited */
+WSI void wsi_tls_report(const struct wsi_tls *t, struct ws_report *r); /* the fields of TLS; strings live with t */
+WSI void wsi_tls_free(struct wsi_tls *t);
+WSI const char *wsi_tls_version(void); /* " mbedTLS/2.28.3" */
+
+#endif
