@@ -46,10 +46,10 @@ int wsi_frame_decode(struct wsi_frame *f, const unsigned char *p, size_t n, cons
 		head += 4;
 	if (n < head)
 		return 0;
-	memset(f, 0, sizeof *f);
 	f->len = len;
 	f->b0 = p[0];
 	f->masked = p[1] >> 7;
+	memset(f->key, 0, 4);
 	if (f->masked)
 		memcpy(f->key, p + head - 4, 4);
 	return (int)head;
@@ -75,19 +75,20 @@ void wsi_mask(void *dst, const void *src, size_t len, const unsigned char key[4]
 {
 	const unsigned char *s = src;
 	unsigned char *d = dst, k[8];
-	uint64_t key_word, word;
+	uint64_t key_word, word[2];
 	size_t i;
 
-	for (i = 0; i < 8; i++)
-		k[i] = key[(offset + i) % 4];
+	for (i = 0; i < 4; i++)
+		k[i] = k[i + 4] = key[(offset + i) % 4];
 	memcpy(&key_word, k, 8);
-	for (i = 0; i + 8 <= len; i += 8) {
-		memcpy(&word, s + i, 8);
-		word ^= key_word;
-		memcpy(d + i, &word, 8);
+	for (i = 0; i + 16 <= len; i += 16) {
+		memcpy(word, s + i, 16);
+		word[0] ^= key_word;
+		word[1] ^= key_word;
+		memcpy(d + i, word, 16);
 	}
 	for (; i < len; i++)
-		d[i] = s[i] ^ k[i % 8];
+		d[i] = s[i] ^ k[i % 4];
 }
 
 int wsi_close_code_ok(unsigned code)
