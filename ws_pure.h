@@ -16,8 +16,8 @@
 #endif
 #endif
 
-/* text.c: a bounded string under construction. Always NUL-terminated if cap > 0; what does not fit is cut, and
- * .len goes on counting only what is in it; .cut is then 1. */
+/* text.c: a bounded string under construction. Always NUL-terminated if cap > 0; what does not fit is cut: .cut is then
+ * 1, .len counts only what is in it, and nothing more is put in, so that it is a beginning of the whole. */
 struct wsi_text {
 	char *p;
 	size_t cap, len;
@@ -29,8 +29,9 @@ WSI void wsi_put_n(struct wsi_text *t, const void *p, size_t len);
 WSI void wsi_put_c(struct wsi_text *t, char c);
 WSI void wsi_put_u(struct wsi_text *t, uint64_t v);                   /* decimal */
 WSI void wsi_put_ms(struct wsi_text *t, int64_t us);                  /* a duration for a person: "12 ms", "1.5 s" */
-WSI void wsi_put_safe(struct wsi_text *t, const void *p, size_t len); /* bytes of a peer, for a sentence: controls, DEL
-                                                                         and what is not UTF-8 as "?" */
+WSI void wsi_put_safe(struct wsi_text *t, const void *p, size_t len); /* bytes of a peer, for a sentence: controls, DEL,
+                                                                         line ends, marks of direction and what is not
+                                                                         UTF-8 as "?"; no character is cut in half */
 /* Strings without libc */
 WSI size_t wsi_strlen(const char *s);
 WSI int wsi_lower(int c);                                               /* ASCII */
