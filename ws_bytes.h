@@ -32,8 +32,18 @@ WSI void wsi_put_hostport(struct wsi_text *t, const struct wsi_url *u, int alway
  * the NUL put behind; 0: it does not fit in cap, or base is not absolute. */
 WSI size_t wsi_url_resolve(char *out, size_t cap, const char *base, size_t base_len, const char *ref, size_t ref_len,
                            int drop_fragment);
+/* The next byte behind *p, which is < end, percent-decoded; -1: a bad escape */
+WSI int wsi_url_next(const char **p, const char *end);
+/* What is behind "scheme://", from at on; of u port (the default one) is set before */
+WSI int wsi_url_rest(struct wsi_url *u, const char *url, size_t len, size_t at, const char **why, size_t *where);
 /* Percent-decodes: bytes written, at most len; -1: a bad escape */
 WSI ptrdiff_t wsi_url_unescape(char *out, const char *in, size_t len);
+WSI int wsi_hex(int c); /* 0-15, or -1 */
+WSI int wsi_number(const char *p, size_t len, int max); /* decimal digits alone; -1: none, others, or over max */
+/* How many bytes from p on are unreserved (RFC 3986 2.3) or in extra, where '%' stands for an escape */
+WSI size_t wsi_url_span(const char *p, size_t len, const char *extra);
+/* A host's name or IPv4 address: NULL, *ip 4 or 0, or a static sentence, *where in p */
+WSI const char *wsi_host_check(const char *p, size_t len, int *ip, size_t *where);
 WSI int wsi_is_localhost(struct wsi_str host); /* RFC 6761 6.3: localhost, *.localhost, a final dot ignored */
 WSI int wsi_is_loopback(const unsigned char *addr, int len); /* 127.0.0.0/8, ::1, and mapped */
 
@@ -78,7 +88,8 @@ WSI void wsi_put_request(struct wsi_text *t, const struct wsi_request *r);
 /* Checks headers, subprotocols and the strings of a request as an option's value: 0, or -1, *option is the field's name
  * in ws_options, *why a static sentence, *value the wrong element */
 WSI int wsi_request_check(const struct wsi_request *r, const char **option, const char **why, const char **value);
-WSI void wsi_put_basic(struct wsi_text *t, const char *user, size_t len); /* "Basic dXNlcjpwYXNz"; user is raw */
+/* escaped: user is a URL's userinfo, percent-encoded, and need not have a ':' */
+WSI void wsi_put_basic(struct wsi_text *t, const char *user, size_t len, int escaped); /* "Basic dXNlcjpwYXNz" */
 
 /* Where a head ends. scanned: 0 at first, kept between calls over the same, growing, bytes. lines: likewise. > 0:
  * length of the head with its empty line; 0: not yet; -1: over WS_MAX_HEAD or WS_MAX_HEAD_LINES, or a byte that no head
@@ -91,6 +102,7 @@ WSI ptrdiff_t wsi_head_end(struct wsi_head_scan *s, const char *p, size_t len, c
 
 struct wsi_response {
 	int status;            /* 100-999 */
+	int minor;             /* of HTTP/1.x */
 	struct wsi_str reason; /* may be empty */
 	struct wsi_str fields; /* the header lines, to walk with wsi_header_next */
 };
@@ -139,8 +151,8 @@ struct wsi_proxy { /* one dialogue */
 };
 /* One step. in[0..in_len): all bytes of the proxy that are not used up yet. *used: how many this step uses up. out:
  * what to send now, appended. 1: the tunnel stands; 0: send out, read more, step again (in then begins behind what was
- * used); -1: refused or nonsense, why is a sentence's end ("... said 407 Proxy Authentication Required"), no secret in
- * it. Bytes beyond *used belong to the tunnel. */
+ * used); -1: refused or nonsense, why is a sentence's end, to go behind the proxy's name ("said 407 Proxy Authentication
+ * Required"), no secret in it. Bytes beyond *used belong to the tunnel. */
 #define WSI_PROXY_OUT_MAX 2048 /* room out must have */
 WSI void wsi_proxy_init(struct wsi_proxy *p, const struct wsi_proxy_url *proxy, const struct wsi_url *target,
                         const unsigned char *addr, int addr_len);
