@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: ISC
+ * test_text.c - text.c: bounded texts, and strings without libc
+ */
+#include "ws_pure.h"
+#include "check.h"
+#include <stdlib.h>
+
+static void put_all(struct wsi_text *t)
+{
+	wsi_put(t, "ab");
+	wsi_put_n(t, "c\0d", 3);
+	wsi_put_c(t, '-');
+	wsi_put_u(t, 1234567890);
+	wsi_put_safe(t, "\xe6\x97\xa5\x01\xc3\xa9", 6);
+	wsi_put_ms(t, 1500000);
+}
+
+/* Every capacity: a beginning of the whole, terminated, nothing written behind (the memory has exactly that size) */
+static void test_cut(void)
+{
+	static const char whole[] = "abc\0d-1234567890\xe6\x97\xa5?\xc3\xa9"
+	                            "1.5 s";
+	const size_t len = sizeof whole - 1;
+	struct wsi_text t;
+	size_t cap;
+
+	for (cap = 0; cap <= len + 2; cap++) {
+		char *buf = malloc(cap);
+		size_t want = cap == 0 ? 0 : cap - 1 < len ? cap - 1 : len;
+
+		while (want > 0 && want < len && ((unsigned char)whole[want] & 0xc0) == 0x80) /* no half character */
+			want--;
+		wsi_text_init(&t, buf, cap);
+		put_all(&t);
+		CHECK_EQ_MEM(t.p, t.len, whole, want);
+		CHECK_EQ_U(t.cut, cap < len + 1);
+		CHECK(cap == 0 || buf[t.len] == '\0');
+		if (t.cut) { /* no hole: a short one does not come behind what was cut */
+			wsi_put(&t, "x");
+			wsi_put_c(&t, 'x');
+			wsi_put_safe(&t, "x", 1);
+			CHECK_EQ_U(t.len, want);
+		}
+		free(buf);
+	}
+
+	wsi_text_init(&t, NULL, 0);
+	CHECK(!t.cut && t.len == 0);
+	wsi_put(&t, "");
+	wsi_put_n(&t, NULL, 0);
+	CHECK(!t.cut);
+	wsi_put_c(&t, 'a');
+	CHECK(t.cut && t.len == 0);
+}
+
+static void test_numbers(void)
+{
+	static const struct {
+		uint64_t v;
+		const char *text;
+	} u[] = {{0, "0"}, {9, "9"}, {10, "10"}, {4294967296, "4294967296"}, {UINT64_MAX, "18446744073709551615"}};
+	static const struct {
+		int64_t us;
+		const char *text;
+	} ms[] = {
+	    {0, "0 ms"},          {1, "0.001 ms"},        {50, "0.05 ms"},
+	    {300, "0.3 ms"},      {999, "0.999 ms"},      {1000, "1 ms"},
+	    {1005, "1 ms"},       {1239, "1.23 ms"},      {9999, "9.99 ms"},
+	    {10000, "10 ms"},     {12000, "12 ms"},       {12345, "12.3 ms"},
+	    {12045, "12 ms"},     {99999, "99.9 ms"},     {100000, "100 ms"},
+	    {250999, "250 ms"},   {999999, "999 ms"},     {1000000, "1 s"},
+	    {1050000, "1.05 s"},  {1500000, "1.5 s"},     {1500999, "1.5 s"},
+	    {10000000, "10 s"},   {59900000, "59.9 s"},   {90000000, "90 s"},
+	    {123456789, "123 s"}, {3600000000, "3600 s"}, {INT64_MAX, "9223372036854 s"},
+	    {-1, "0 ms"},         {INT64_MIN, "0 ms"},
+	};
+	struct wsi_text t;
+	char buf[64];
+	size_t i;
+
+	for (i = 0; i < sizeof u / sizeof *u; i++) {
+		wsi_text_init(&t, buf, sizeof buf);
+		wsi_put_u(&t, u[i].v);
+		CHECK_EQ_S(buf, u[i].text);
+	}
+	for (i = 0; i < sizeof ms / sizeof *ms; i++) {
+		wsi_text_init(&t, buf, sizeof buf);
+		wsi_put_ms(&t, ms[i].us);
+		CHECK_EQ_S(buf, ms[i].text);
+	}
+}
+
+#define S(lit) lit, sizeof(lit) - 1
+static const struct {
+	const char *in;
+	size_t in_len;
+	const char *out;
+} safe[] = {
+    {S(""), ""},
+    {S("plain ~!"), "plain ~!"},
+    {S("a\0b"), "a?b"},
+    {S("\x1b[31mred\r\n\t\x7f"), "?[31mred????"},
+    {S("caf\xc3\xa9 \xe6\x97\xa5 \xf0\x9f\x98\x80"), "caf\xc3\xa9 \xe6\x97\xa5 \xf0\x9f\x98\x80"},
+    {S("\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0"), "???\xc2\xa0"}, /* C1 controls; then a no-break space */
+    {S("\xe2\x80\xa7\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xae\xe2\x80\xaf"), "\xe2\x80\xa7???\xe2\x80\xaf"},
+    {S("\xe2\x81\xa5\xe2\x81\xa6\xe2\x81\xa9\xe2\x81\xaa"), "\xe2\x81\xa5??\xe2\x81\xaa"},
+    {S("\x80\xff\xc0\xaf."), "????."},
+    {S("\xed\xa0\x80.\xf4\x90\x80\x80"), "???.????"},
+    {S("\xe6\x97"), "??"}, /* ends inside a character */
+    {S("\xe6\x97x\xe6\x97\xa5"), "??x\xe6\x97\xa5"},
+};
+
+static void test_safe(void)
+{
+	struct wsi_text t;
+	size_t i, cap, round;
+	uint32_t seed = 1;
+
+	for (i = 0; i < sizeof safe / sizeof *safe; i++) {
+		char buf[64];
+
+		wsi_text_init(&t, buf, sizeof buf);
+		wsi_put_safe(&t, safe[i].in, safe[i].in_len);
+		CHECK_EQ_S(buf, safe[i].out);
+		for (cap = 1; cap <= strlen(safe[i].out); cap++) {
+			uint32_t state = 0;
+
+			wsi_text_init(&t, buf, cap);
+			wsi_put_safe(&t, safe[i].in, safe[i].in_len);
+			CHECK(t.cut && strlen(buf) == t.len && memcmp(buf, safe[i].out, t.len) == 0);
+			CHECK(t.len + 4 >= cap); /* cut no earlier than a character needs */
+			CHECK(wsi_utf8_check(&state, buf, t.len) == t.len && state == 0);
+		}
+	}
+
+	/* Whatever comes in, what goes out is UTF-8 without controls */
+	for (round = 0; round < 20000; round++) {
+		unsigned char in[24], out[sizeof in + 1];
+		uint32_t state = 0;
+		int bad = 0;
+
+		for (i = 0; i < sizeof in; i++) {
+			seed = seed * 1664525 + 1013904223;
+			in[i] = (unsigned char)(seed >> 24);
+			if (i > 0 && (seed >> 16 & 3) != 0) /* more characters than chance would give */
+				in[i] = (in[i] & 0x3f) | 0x80;
+			if (i % 4 == 0 && (seed >> 18 & 1))
+				in[i] = 0xe2;
+		}
+		wsi_text_init(&t, (char *)out, sizeof out);
+		wsi_put_safe(&t, in, sizeof in);
+		for (i = 0; i < t.len; i++)
+			bad |= out[i] < 0x20 || out[i] == 0x7f || (i > 0 && out[i - 1] == 0xc2 && out[i] < 0xa0);
+		if (bad || t.cut || wsi_utf8_check(&state, out, t.len) != t.len || state != 0)
+			break;
+	}
+	CHECK_EQ_U(round, 20000);
+}
+
+static void test_strings(void)
+{
+	static const char tchars[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	static const struct {
+		const char *list;
+		int has;
+	} upgrade[] = {
+	    {"", 0},
+	    {"upgrade", 1},
+	    {"UPGRADE", 1},
+	    {"keep-alive, Upgrade", 1},
+	    {"keep-alive,Upgrade", 1},
+	    {"Upgrade,keep-alive", 1},
+	    {" \t,, ,Upgrade\t , x", 1},
+	    {"keep-alive", 0},
+	    {"upgrad", 0},
+	    {"upgrades", 0},
+	    {"x-upgrade", 0},
+	    {"upgrade x", 0},
+	    {"x upgrade", 0},
+	    {"upgrade;q=1", 0},
+	    {"\"upgrade\"", 0},
+	    {",", 0},
+	    {" ", 0},
+	};
+	size_t i, n, good = 0;
+	int c;
+
+	CHECK_EQ_U(wsi_strlen(""), 0);
+	CHECK_EQ_U(wsi_strlen("a\xff"), 2);
+
+	for (c = 0; c < 256; c++)
+		good += wsi_lower(c) == (c >= 'A' && c <= 'Z' ? c + 32 : c);
+	CHECK_EQ_U(good, 256);
+
+	for (good = 0, c = -128; c < 256; c++)
+		good += wsi_is_tchar(c) == (c > 0 && strchr(tchars, c) != NULL);
+	CHECK_EQ_U(good, 384);
+
+	CHECK(wsi_is_token("Sec-WebSocket-Key", 17));
+	CHECK(!wsi_is_token("", 0));
+	CHECK(!wsi_is_token("a b", 3));
+	CHECK(!wsi_is_token("a:", 2));
+	CHECK(!wsi_is_token("caf\xc3\xa9", 5));
+	CHECK(!wsi_is_token("a\0", 2));
+	CHECK(wsi_is_token("a:", 1));
+
+	CHECK(wsi_same("Host", 4, "hOST"));
+	CHECK(wsi_same("", 0, ""));
+	CHECK(!wsi_same("", 0, "a"));
+	CHECK(!wsi_same("Host", 3, "host"));
+	CHECK(!wsi_same("Hosts", 5, "host"));
+	CHECK(!wsi_same("host\0", 5, "host"));
+	CHECK(!wsi_same("[", 1, "{")); /* 0x20 apart, but no letters */
+	CHECK(!wsi_same("@", 1, "`"));
+	CHECK(!wsi_same("\xc1", 1, "\xe1"));
+
+	for (i = 0; i < sizeof upgrade / sizeof *upgrade; i++) {
+		char *exact; /* without the NUL behind, so that a read over the end shows */
+
+		n = strlen(upgrade[i].list);
+		exact = malloc(n);
+		if (n > 0)
+			memcpy(exact, upgrade[i].list, n);
+		CHECK_EQ_U(wsi_has_token(exact, n, "Upgrade"), upgrade[i].has);
+		free(exact);
+	}
+	CHECK(wsi_has_token("upgradex", 7, "upgrade")); /* len counts, not a NUL */
+}
+
+int main(void)
+{
+	test_cut();
+	test_numbers();
+	test_safe();
+	test_strings();
+	return check_done();
+}
