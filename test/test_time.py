@@ -1,0 +1,368 @@
+# SPDX-License-Identifier: ISC
+"""Deadlines in each phase, retries, signals, and a stdout that does not take the answer."""
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+from conftest import SLACK, WSQUERY, Running, environment, run
+from servers import CLOSE, TEXT, Server, close_frame, echo, frame, says, unused_port
+
+
+class BlackHole:
+    """A listener whose queue is full, so that a SYN is dropped (Linux)."""
+
+    def __enter__(self):
+        self.listener = socket.socket()
+        self.listener.bind(("127.0.0.1", 0))
+        self.listener.listen(0)
+        self.port = self.listener.getsockname()[1]
+        self.fill = []
+        for _ in range(8):
+            s = socket.socket()
+            s.setblocking(False)
+            s.connect_ex(("127.0.0.1", self.port))
+            self.fill.append(s)
+        time.sleep(0.1)
+        probe = socket.socket()
+        probe.settimeout(0.3)
+        try:
+            probe.connect(("127.0.0.1", self.port))
+            pytest.skip("this system's loopback drops no SYN")
+        except socket.timeout:
+            pass
+        finally:
+            probe.close()
+        return self
+
+    def __exit__(self, *unused):
+        for s in self.fill:
+            s.close()
+        self.listener.close()
+
+
+def test_in_connect():
+    with BlackHole() as b:
+        r = run("-D", "-t", "0.6", "ws://127.0.0.1:%d/" % b.port, status=1, at_least=0.6, within=0.6)
+    assert (r.details["phase"], r.details["reason"]) == ("connect", "timeout")
+    assert "127.0.0.1:%d" % b.port in r.error
+
+
+def test_in_the_upgrade():
+    with Server(lambda c: c.eof()) as s:
+        r = run("-D", "-t", "0.6", s.url, status=1, at_least=0.6, within=0.6)
+    assert (r.details["phase"], r.details["reason"]) == ("upgrade", "timeout") and s.hostport in r.error
+
+
+def test_in_a_dribbled_head():
+    def script(c):
+        c.read_request()
+        c.dribble(c.response() + frame(TEXT, "a"), 0.05)
+
+    with Server(script) as s:
+        r = run("-D", "-t", 1, s.url, status=1, at_least=1, within=1)
+    assert (r.details["phase"], r.details["reason"]) == ("upgrade", "timeout")
+
+
+def test_in_a_dribbled_message():
+    def script(c):
+        c.upgrade()
+        c.dribble(frame(TEXT, "a" * 10000), 0.02)
+
+    with Server(script) as s:
+        r = run("-D", "-t", 1, s.url, status=3, at_least=1, within=1)
+    assert (r.details["phase"], r.details["reason"]) == ("receive", "timeout")
+
+
+def test_in_a_flood():
+    def script(c):
+        c.upgrade()
+        block = frame(TEXT, "noise") * 5000
+        while not c.server.stop.is_set():
+            c.send(block)
+
+    with Server(script) as s:
+        r = run("-D", "-e", "signal", "-t", 1, s.url, status=3, at_least=1, within=1)
+    assert r.data == "noise"
+
+
+def test_in_a_send():
+    with Server(lambda c: c.upgrade().hold()) as s:
+        r = run("-D", "-d", "@-", "-t", 1, s.url, stdin=b"x" * (32 << 20), status=3, at_least=1, within=1)
+    assert (r.details["phase"], r.details["reason"]) == ("send", "timeout")
+
+
+def test_in_a_ping():
+    with Server(lambda c: c.upgrade().eof()) as s:
+        r = run("-D", "-p", "-t", "0.6", s.url, status=3, at_least=0.6, within=0.6)
+    assert (r.details["phase"], r.details["reason"]) == ("ping", "timeout")
+
+
+def test_in_standard_input():
+    with Server(echo) as s, Running("-D", "-d", "@-", "-t", "0.6", s.url, stdin=subprocess.PIPE) as p:
+        p.p.stdin.write(b"begun")
+        p.p.stdin.flush()
+        p.p.wait(60)
+        stdin, p.p.stdin = p.p.stdin, None
+        r = p.end(status=1, at_least=0.6, within=0.6)
+        stdin.close()
+        assert not s.conns
+    assert (r.details["phase"], r.details["reason"]) == ("input", "timeout")
+
+
+def test_connect_timeout():
+    with Server(lambda c: c.eof()) as s:
+        r = run("-D", "--connect-timeout", "0.5", "-t", 60, s.url, status=1, at_least=0.5, within=0.5)
+    assert (r.details["phase"], r.details["reason"]) == ("upgrade", "timeout")
+    with Server(says("x")) as s:
+        run("--connect-timeout", 30, s.url, status=0)
+
+
+def test_connect_timeout_ends_with_the_upgrade():
+    def script(c):
+        c.upgrade()
+        c.server.stop.wait(1.5)
+        c.text("late")
+        c.finish()
+
+    with Server(script) as s:
+        run("--connect-timeout", 1, s.url, status=0)
+
+
+def test_the_longer_connect_timeout_does_not_extend():
+    with Server(lambda c: c.eof()) as s:
+        run("--connect-timeout", 60, "-t", "0.5", s.url, status=1, at_least=0.5, within=0.5)
+
+
+@pytest.mark.parametrize("given, seconds", [("500ms", 0.5), ("0.5", 0.5), ("1s", 1), ("0.01m", 0.6), ("00.5s", 0.5)])
+def test_durations(given, seconds):
+    with Server(lambda c: c.upgrade().eof()) as s:
+        run("-t", given, s.url, status=3, at_least=seconds, within=seconds)
+
+
+@pytest.mark.parametrize("args", [["-m", "0.5"], ["--max-time", "0.5"], ["--max-time=0.5"], ["-t0.5"], ["--timeout=0.5"], ["-t", "60", "-m", "0.5"]])
+def test_names_of_the_timeout(args):
+    with Server(lambda c: c.upgrade().eof()) as s:
+        run(*args, s.url, status=3, at_least=0.5, within=0.5)
+
+
+@pytest.mark.parametrize("option", ["-t", "--connect-timeout", "--wait"])
+def test_zero_is_no_limit(option):
+    def script(c):
+        c.read_request()
+        c.server.stop.wait(0.3)
+        c.upgrade(frame(TEXT, "a"))
+        c.finish()
+
+    with Server(script) as s:
+        assert run(option, 0, s.url, status=0).data == "a"
+
+
+# retries
+
+
+def test_retry():
+    def no(c):
+        c.refuse("503 Busy")
+        c.eof()
+
+    with Server(no, no, says("a")) as s:
+        r = run("-D", "--retry", 3, "--retry-delay", 0, s.url, status=0)
+        assert len(s.conns) == 3
+    assert r.data == "a" and r.details["attempts"] == 3
+
+
+def test_retries_used_up():
+    with Server(lambda c: c.refuse("503 Busy").eof()) as s:
+        r = run("-D", "--retry", 2, "--retry-delay", "0.2", s.url, status=1, at_least=0.4)
+        assert len(s.conns) == 3
+    assert r.details["attempts"] == 3
+
+
+def test_default_delay_is_a_second():
+    with Server(lambda c: c.refuse("503 Busy").eof()) as s:
+        run("--retry", 1, s.url, status=1, at_least=1)
+
+
+def test_status_3_is_tried_again():
+    with Server(lambda c: c.upgrade().send(close_frame(1013)).eof(), says("a")) as s:
+        assert run("--retry", 1, "--retry-delay", 0, s.url, status=0).data == "a"
+
+
+def test_each_try_has_its_own_timeout():
+    with Server(lambda c: c.eof(), says("a")) as s:
+        run("--retry", 1, "--retry-delay", 0, "-t", 1, s.url, status=0, at_least=1)
+
+
+def test_wait_for_a_server_that_comes():
+    sock, port = unused_port()
+    with Running("-D", "--wait", 60, "--retry-delay", "0.1", "ws://127.0.0.1:%d/" % port) as p:
+        time.sleep(0.5)
+        sock.close()
+        with Server(says("up"), port=port):
+            r = p.end(status=0, at_least=0.5)
+    assert r.data == "up" and r.details["attempts"] > 1
+
+
+def test_wait_in_vain():
+    sock, port = unused_port()
+    with sock:
+        r = run("-D", "--wait", 1, "--retry-delay", "0.3", "ws://127.0.0.1:%d/" % port, status=1, at_least=0.95, within=1)
+    assert r.details["attempts"] >= 3 and r.details["reason"] == "refused"
+
+
+def test_wait_bounds_a_try():
+    with Server(lambda c: c.eof()) as s:
+        r = run("-D", "--wait", "0.7", "-t", 60, s.url, status=1, at_least=0.65, within=0.7)
+    assert r.details["reason"] == "timeout"
+
+
+def test_wait_with_retry():
+    sock, port = unused_port()
+    with sock:
+        r = run("-D", "--wait", 60, "--retry", 2, "--retry-delay", "0.1", "ws://127.0.0.1:%d/" % port, status=1)
+    assert r.details["attempts"] == 3 and r.seconds < 50
+
+
+def test_a_long_delay_is_shortened():
+    sock, port = unused_port()
+    with sock:
+        r = run("-D", "--wait", 1, "--retry-delay", 100, "ws://127.0.0.1:%d/" % port, status=1, within=1)
+    assert r.details["attempts"] >= 1
+
+
+def test_a_url_is_not_tried_again():
+    r = run("-D", "--retry", 5, "--retry-delay", 10, "ws://", status=1, within=0)
+    assert r.details["attempts"] == 1
+
+
+def test_data_goes_with_each_try():
+    def once(c):
+        c.upgrade()
+        c.got = c.recv_message()
+        c.send(close_frame(1011))
+
+    with Server(once, echo) as s:
+        assert run("--retry", 1, "--retry-delay", 0, "-d", "@-", s.url, stdin=b"in", status=0).data == "in"
+        assert s.conns[0].got == (TEXT, b"in")
+
+
+# signals
+
+
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_receiving(number, status):
+    upgraded = threading.Event()
+
+    def script(c):
+        c.upgrade()
+        c.recv_message()
+        upgraded.set()
+        c.eof()
+
+    with Server(script) as s, Running("-D", "-d", "x", "-t", 60, s.url) as p:
+        assert upgraded.wait(60)
+        p.signal(number)
+        r = p.end(status=status)
+    assert r.json["connection"] is True and r.details["reason"] == "interrupted" and r.details["phase"] == "receive"
+    assert r.seconds < 50
+
+
+def test_a_signal_in_the_upgrade():
+    seen = threading.Event()
+
+    def script(c):
+        c.read_request()
+        seen.set()
+        c.eof()
+
+    with Server(script) as s, Running("-D", "-t", 60, s.url) as p:
+        assert seen.wait(60)
+        p.signal(signal.SIGTERM)
+        r = p.end(status=143)
+    assert r.json["connection"] is False and r.details["reason"] == "interrupted"
+
+
+def test_a_signal_while_waiting_to_retry():
+    with Server(lambda c: c.refuse("503 Busy").eof()) as s, Running("--retry", 5, "--retry-delay", 60, s.url) as p:
+        while not s.conns:
+            time.sleep(0.01)
+        s.conns[0].eof()
+        time.sleep(0.3)
+        p.signal(signal.SIGINT)
+        r = p.end(status=130)
+        assert len(s.conns) == 1
+    assert r.error and r.seconds < 50
+
+
+def test_a_signal_while_reading_standard_input():
+    with Running("-D", "-d", "@-", "-t", 60, "ws://127.0.0.1:1/", stdin=subprocess.PIPE) as p:
+        stdin, p.p.stdin = p.p.stdin, None
+        time.sleep(0.5)
+        p.signal(signal.SIGINT)
+        r = p.end(status=130)
+        stdin.close()
+    assert r.details["reason"] == "interrupted" and r.details["phase"] == "input"
+
+
+# stdout
+
+
+def test_stdout_is_full():
+    with Server(says("a")) as s, open("/dev/full", "wb") as full:
+        p = subprocess.run([WSQUERY, s.url], stdout=full, stderr=subprocess.PIPE, env=environment(), timeout=100)
+    assert p.returncode == 74 and p.stderr
+
+
+def test_stdout_is_closed():
+    with Server(says("a")) as s:
+        p = subprocess.run(
+            ["sh", "-c", 'exec "$0" "$@" >&-', WSQUERY, s.url], stderr=subprocess.PIPE, env=environment(), timeout=100
+        )
+    assert p.returncode == 74 and p.stderr
+
+
+def test_stdout_is_a_pipe_without_a_reader():
+    r, w = os.pipe()
+    os.close(r)
+    with Server(says("a")) as s:
+        p = subprocess.run([WSQUERY, s.url], stdout=w, stderr=subprocess.PIPE, env=environment(), timeout=100)
+    os.close(w)
+    assert p.returncode == 74 and p.stderr
+
+
+def test_stdout_is_not_read():
+    r, w = os.pipe()
+    begin = time.monotonic()
+    with Server(says("x" * 500000)) as s:
+        p = subprocess.run([WSQUERY, "-t", "1", s.url], stdout=w, stderr=subprocess.PIPE, env=environment(), timeout=100)
+    assert p.returncode == 74 and p.stderr
+    assert 0.9 < time.monotonic() - begin < 1 + SLACK
+    os.close(r)
+    os.close(w)
+
+
+def test_stdout_is_read_late():
+    # given up at the deadline, but until then it is waited for
+    with Server(says("x" * 500000)) as s, Running("-t", 60, s.url) as p:
+        time.sleep(0.5)
+        assert p.end(status=0).data == "x" * 500000
+
+
+def test_a_failure_goes_before_a_full_stdout():
+    sock, port = unused_port()
+    with sock, open("/dev/full", "wb") as full:
+        p = subprocess.run([WSQUERY, "ws://127.0.0.1:%d" % port], stdout=full, stderr=subprocess.PIPE, env=environment(), timeout=100)
+    assert p.returncode == 1
+
+
+def test_no_stdin():
+    with Server(echo) as s:
+        p = subprocess.run(
+            ["sh", "-c", 'exec "$0" "$@" <&-', WSQUERY, "-d", "x", s.url], capture_output=True, env=environment(), timeout=100
+        )
+    assert p.returncode == 0 and b'"x"' in p.stdout

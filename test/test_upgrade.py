@@ -1,0 +1,569 @@
+# SPDX-License-Identifier: ISC
+"""The opening handshake: the request as the server sees it, what is taken for an answer, refusals, redirects."""
+
+import base64
+import re
+import time
+
+import pytest
+from conftest import run
+from servers import TEXT, Server, close_frame, echo, frame, says, unused_port
+
+SECRET = "s3cret-Pa55"
+
+
+def basic(userpass):
+    return "Basic " + base64.b64encode(userpass.encode()).decode()
+
+
+def request(*args, url="", secrets=()):
+    """The connection as the server saw it, of a query that succeeded."""
+    with Server(says("a")) as s:
+        run(*args, s.url + url, status=0, secrets=secrets)
+        return s.conn
+
+
+# the request
+
+
+def test_request():
+    with Server(says("a")) as s:
+        run(s.url + "chat/a?b=c%20d", status=0)
+        c = s.conn
+        assert c.request_line == "GET /chat/a?b=c%20d HTTP/1.1"
+        assert c.header("host") == s.hostport
+    assert c.header("upgrade").lower() == "websocket"
+    assert "upgrade" in [t.strip().lower() for t in c.header("connection").split(",")]
+    assert len(base64.b64decode(c.header("sec-websocket-key"), validate=True)) == 16
+    assert c.header("sec-websocket-version") == "13"
+    assert re.fullmatch(r"wsquery/\d+\.\d+\.\d+", c.header("user-agent"))
+    for absent in ("origin", "sec-websocket-protocol", "sec-websocket-extensions", "cookie", "authorization"):
+        assert c.header(absent) is None
+    assert c.request.endswith(b"\r\n\r\n") and b"\n" not in c.request.replace(b"\r\n", b"")
+
+
+def test_key_is_fresh():
+    with Server(says("a")) as s:
+        for _ in range(3):
+            run(s.url, status=0)
+        assert len({c.header("sec-websocket-key") for c in s.conns}) == 3
+
+
+@pytest.mark.parametrize("path, line", [("", "/"), ("?a=b", "/?a=b"), ("/", "/"), ("/x/../y", "/x/../y")])
+def test_path(path, line):
+    with Server(says("a")) as s:
+        run("ws://" + s.hostport + path, status=0)
+        assert s.conn.request_line == "GET %s HTTP/1.1" % line
+
+
+def test_userinfo_is_basic():
+    with Server(says("a")) as s:
+        r = run("-D", "ws://us%%65r:p%%40%s@%s/" % (SECRET, s.hostport), status=0, secrets=[SECRET, "p@" + SECRET])
+        assert s.conn.header("authorization") == basic("user:p@" + SECRET)
+        assert r.details["url"] == s.url
+
+
+@pytest.mark.parametrize("args", [["-u", "joe:" + SECRET], ["--user=joe:" + SECRET]])
+def test_user(args):
+    c = request(*args, "-v", "-D", secrets=[SECRET, "joe:" + SECRET])
+    assert c.header("authorization") == basic("joe:" + SECRET)
+
+
+def test_bearer():
+    c = request("--bearer", SECRET, "-v", "-D", secrets=[SECRET])
+    assert c.header("authorization") == "Bearer " + SECRET
+
+
+def test_user_goes_before_userinfo_and_header_before_both():
+    with Server(says("a")) as s:
+        url = "ws://a:b@" + s.hostport
+        run("-u", "c:d", url, status=0)
+        run("--bearer", "tok", url, status=0)
+        run("-u", "c:d", "-H", "Authorization: Own e", url, status=0)
+        run("-H", "authorization:", url, status=0)
+        got = [c.header("authorization") for c in s.conns]
+    assert got == [basic("c:d"), "Bearer tok", "Own e", None]
+
+
+def test_secrets_from_files(tmp_path):
+    f = tmp_path / "f"
+    f.write_text("joe:%s\n" % SECRET)
+    assert request("-u", "@%s" % f, "-v", secrets=[SECRET]).header("authorization") == basic("joe:" + SECRET)
+    f.write_text(SECRET + "\n")
+    assert request("--bearer", "@%s" % f, "-v", secrets=[SECRET]).header("authorization") == "Bearer " + SECRET
+    f.write_text("id=%s\n" % SECRET)
+    assert request("-b", "@%s" % f, "-v", secrets=[SECRET]).header("cookie") == "id=" + SECRET
+    f.write_text("X-A: 1\nX-B: 2\r\nAuthorization: Own %s\n" % SECRET)
+    c = request("-H", "@%s" % f, "-v", secrets=[SECRET])
+    assert (c.header("x-a"), c.header("x-b"), c.header("authorization")) == ("1", "2", "Own " + SECRET)
+
+
+def test_header_from_standard_input():
+    with Server(says("a")) as s:
+        run("-H", "@-", s.url, stdin=b"X-A: in\n", status=0)
+        assert s.conn.header("x-a") == "in"
+
+
+def test_headers():
+    c = request("-H", "X-One: 1", "-H", "X-Two:  two words ", "--header", "x-one: 3")
+    assert [v for n, v in c.headers if n == "x-one"] == ["1", "3"]
+    assert c.header("x-two") == "two words"
+
+
+def test_a_header_replaces_a_default():
+    c = request("-H", "user-agent: mine", "-H", "Host: other.example", "-H", "Connection: keep-alive, Upgrade")
+    assert c.header("user-agent") == "mine" and c.header("host") == "other.example"
+    assert c.header("connection") == "keep-alive, Upgrade"
+
+
+def test_a_header_removes_a_default():
+    assert request("-H", "User-Agent:").header("user-agent") is None
+
+
+def test_named_headers():
+    c = request("--origin", "https://o.example", "-A", "agent 1", "--host", "h.example", "-b", "a=b; c=d", "-v")
+    assert c.header("origin") == "https://o.example" and c.header("user-agent") == "agent 1"
+    assert c.header("host") == "h.example" and c.header("cookie") == "a=b; c=d"
+
+
+def test_cookies_are_masked():
+    request("-b", "id=" + SECRET, "-H", "Cookie2: x", "-v", "-D", secrets=[SECRET])
+    request("-H", "Cookie: id=" + SECRET, "-H", "Authorization: " + SECRET, "-v", "-D", secrets=[SECRET])
+
+
+def test_the_last_of_a_single_valued_option_wins():
+    c = request("-A", "first", "--user-agent=second", "--origin", "http://a", "--origin", "http://b")
+    assert c.header("user-agent") == "second" and c.header("origin") == "http://b"
+
+
+def test_options_may_follow_the_url():
+    with Server(echo) as s:
+        assert run(s.url, "-d", "x", "-A", "behind", status=0).data == "x"
+        assert s.conn.header("user-agent") == "behind"
+
+
+# what is taken for an answer
+
+GOOD = {
+    "case": dict(Upgrade=b"WebSocket", Connection=b"UPGRADE"),
+    "a list": dict(Connection=b"keep-alive, Upgrade"),
+    "two Connection lines": dict(extra=["connection: keep-alive"]),
+    "no reason phrase": dict(status=b"HTTP/1.1 101 "),
+    "no space behind the status": dict(status=b"HTTP/1.1 101"),
+    "another reason": dict(status=b"HTTP/1.1 101 Web Socket Protocol Handshake"),
+    "98 lines": dict(extra=["X-%d: y" % i for i in range(94)]),
+    "near 16 KiB": dict(extra=["X: " + "y" * 15800]),
+    "no space behind a colon": dict(extra=["X:y", "Y:", "Z:\t z\t "]),
+    "bytes over 127": dict(extra=[b"X: \xe9\xff"]),
+}
+
+
+@pytest.mark.parametrize("what", GOOD)
+def test_accepted(what):
+    def script(c):
+        c.upgrade(frame(TEXT, "a"), **GOOD[what])
+        c.finish()
+
+    with Server(script) as s:
+        assert run("-D", s.url, status=0).data == "a"
+
+
+BAD = {
+    "no Accept": dict(drop=["Sec-WebSocket-Accept"]),
+    "Accept of another key": dict(Sec_WebSocket_Accept=b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+    "empty Accept": dict(Sec_WebSocket_Accept=b""),
+    "no Upgrade": dict(drop=["Upgrade"]),
+    "another Upgrade": dict(Upgrade=b"h2c"),
+    "Upgrade in part": dict(Upgrade=b"websocketx"),
+    "no Connection": dict(drop=["Connection"]),
+    "Connection without the token": dict(Connection=b"keep-alive"),
+    "Connection in part": dict(Connection=b"Upgraded"),
+    "extension not offered": dict(extra=["Sec-WebSocket-Extensions: permessage-deflate"]),
+    "subprotocol not offered": dict(extra=["Sec-WebSocket-Protocol: chat"]),
+    "obs-fold": dict(extra=["X: y\r\n folded"]),
+    "space before a colon": dict(extra=["X : y"]),
+    "no colon": dict(extra=["nonsense"]),
+    "empty name": dict(extra=[": y"]),
+    "bare CR": dict(extra=["X: a\rb"]),
+    "NUL": dict(extra=[b"X: a\0b"]),
+    "control character": dict(extra=[b"X: a\x01b"]),
+    "130 lines": dict(extra=["X-%d: y" % i for i in range(126)]),
+    "over 16 KiB": dict(extra=["X: " + "y" * 16384]),
+    "HTTP/2": dict(status=b"HTTP/2 101 Switching Protocols"),
+    "HTTP/1.0": dict(status=b"HTTP/1.0 101 Switching Protocols"),
+    "status of two digits": dict(status=b"HTTP/1.1 10 Switching Protocols"),
+    "status with letters": dict(status=b"HTTP/1.1 1o1 Switching Protocols"),
+    "no HTTP": dict(status=b"SSH-2.0-OpenSSH_9.2"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_no_answer(what):
+    def script(c):
+        c.upgrade(frame(TEXT, "a"), **BAD[what])
+        c.eof()
+        assert c.rest == b"", "nothing may be sent on a connection that was not opened"
+
+    with Server(script) as s:
+        r = run("-D", "-t", 60, s.url, status=1)
+    assert (r.details["phase"], r.details["reason"]) == ("upgrade", "handshake")
+    assert s.hostport in r.error and r.seconds < 50
+
+
+def test_accept_is_compared_byte_for_byte():
+    def script(c):
+        c.read_request()
+        right = c.response()
+        at = right.index(b"Accept: ") + 8
+        value = right[at : at + 28]
+        c.send(right[:at] + value.swapcase() + right[at + 28 :])
+        c.eof()
+
+    with Server(script) as s:
+        assert run("-D", s.url, status=1).details["reason"] == "handshake"
+
+
+def test_accept_given_twice():
+    def script(c):
+        c.read_request()
+        right = c.response()
+        line = [x for x in right.split(b"\r\n") if x.startswith(b"Sec-WebSocket-Accept")][0]
+        c.send(right[:-2] + line + b"\r\n\r\n")
+        c.eof()
+
+    with Server(script) as s:
+        assert run("-D", s.url, status=1).details["reason"] == "handshake"
+
+
+def test_subprotocol_must_be_one_of_ours():
+    with Server(lambda c: c.upgrade(extra=["Sec-WebSocket-Protocol: A"]).eof()) as s:
+        assert run("-D", "-s", "a", s.url, status=1).details["reason"] == "handshake"
+    with Server(lambda c: c.upgrade(extra=["Sec-WebSocket-Protocol: a, b"]).eof()) as s:
+        assert run("-D", "-s", "a", "-s", "b", s.url, status=1).details["reason"] == "handshake"
+
+
+def test_no_subprotocol_though_offered():
+    # RFC 6455 4.1: the server may choose none
+    c = request("-s", "a")
+    assert c.header("sec-websocket-protocol") == "a"
+
+
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 101 Sw", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"])
+def test_cut_off_in_the_head(head):
+    with Server(lambda c: c.read_request().send(head)) as s:
+        r = run("-D", s.url, status=1)
+    assert r.details["phase"] == "upgrade" and r.details["reason"] in ("handshake", "closed", "reset")
+
+
+def test_reset_in_the_upgrade():
+    with Server(lambda c: c.read_request().reset()) as s:
+        r = run("-D", s.url, status=1)
+    assert (r.details["phase"], r.details["reason"]) == ("upgrade", "reset")
+
+
+def test_a_head_without_end():
+    def script(c):
+        c.read_request()
+        c.send(b"HTTP/1.1 101 Switching Protocols\r\nX: ")
+        while not c.server.stop.is_set():
+            c.send(b"y" * 1000)
+
+    with Server(script) as s:
+        r = run("-D", "-t", 60, s.url, status=1)
+    assert r.details["reason"] == "handshake" and r.seconds < 50
+
+
+def test_lines_without_end():
+    def script(c):
+        c.read_request()
+        c.send(b"HTTP/1.1 101 Switching Protocols\r\n")
+        while not c.server.stop.is_set():
+            c.send(b"a:b\r\n" * 10)
+
+    with Server(script) as s:
+        r = run("-D", "-t", 60, s.url, status=1)
+    assert r.details["reason"] == "handshake" and r.seconds < 50
+
+
+INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+
+
+def interim(n, head=INTERIM):
+    def script(c):
+        c.read_request()
+        c.send(head * n + c.response() + frame(TEXT, "a"))
+        c.finish()
+
+    return script
+
+
+@pytest.mark.parametrize("n", [1, 8])
+def test_interim_answers(n):
+    with Server(interim(n)) as s:
+        assert run("-D", s.url, status=0).details["status"] == 101
+
+
+def test_interim_answers_without_end():
+    with Server(interim(9)) as s:
+        assert run("-D", s.url, status=1).details["reason"] == "handshake"
+    with Server(interim(1000, b"HTTP/1.1 100 Continue\r\n\r\n")) as s:
+        assert run("-D", s.url, status=1).details["reason"] == "handshake"
+
+
+def test_bytes_behind_the_head_belong_to_the_first_frame():
+    def script(c):
+        c.upgrade(frame(TEXT, "a"), frame(TEXT, "b" * 3000), frame(TEXT, "c" * 20000), close_frame(1000))
+        c.eof()
+
+    with Server(script) as s:
+        assert run("-n", 3, s.url, status=0).data == ["a", "b" * 3000, "c" * 20000]
+
+
+def test_a_frame_cut_by_the_head():
+    def script(c):
+        f = frame(TEXT, "hello" * 30)
+        c.upgrade(f[:3])
+        time.sleep(0.05)
+        c.send(f[3:])
+        c.finish()
+
+    with Server(script) as s:
+        assert run(s.url, status=0).data == "hello" * 30
+
+
+# refusals
+
+
+def refused(status, body=b"", extra=(), args=(), **kw):
+    with Server(lambda c: c.refuse(status, body, extra, **kw).eof()) as s:
+        r = run("-D", *args, s.url, status=1)
+    assert (r.details["phase"], r.details["reason"]) == ("upgrade", "http")
+    code, phrase = status.split(" ", 1)
+    assert code in r.error and phrase in r.error and s.hostport in r.error
+    assert r.details["status"] == int(code)
+    return r
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "403 Forbidden", "404 Not Found", "426 Upgrade Required", "500 Internal Server Error", "502 Bad Gateway"])
+def test_refused(status):
+    assert refused(status, b"because").details["body"] == "because"
+
+
+def test_refused_with_200():
+    e = refused("200 OK", b"<html>").error
+    assert "Upgrade" in e or "endpoint" in e
+
+
+def test_refused_with_401():
+    assert "the realm 7" in refused("401 Unauthorized", extra=['WWW-Authenticate: Basic realm="the realm 7"']).error
+
+
+@pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
+def test_refused_for_now(status):
+    assert "120" in refused(status, extra=["Retry-After: 120"]).error
+
+
+def test_refused_headers():
+    h = refused("404 Not Found", extra=["X-A: 1", "X-a: 2", "Server: s/1"]).details["headers"]
+    assert h["x-a"] == "1, 2" and h["server"] == "s/1" and h["content-length"] == "0"
+
+
+def test_refused_body_is_cut():
+    assert refused("404 Not Found", b"0123456789abcdef" * 100).details["body"] == "0123456789abcdef" * 64
+
+
+def test_refused_body_chunked():
+    chunks = b"4\r\nWiki\r\n6;ext=1\r\npedia \r\nB\r\nin \r\nchunks.\r\n0\r\nX: y\r\n\r\n"
+    r = refused("404 Not Found", chunks, ["Transfer-Encoding: chunked"], length=False)
+    assert r.details["body"] == "Wikipedia in \r\nchunks."
+
+
+def test_refused_body_to_the_end_of_the_stream():
+    def script(c):
+        c.refuse("500 Oops", b"until the end", length=False)
+
+    with Server(script) as s:
+        assert run("-D", s.url, status=1).details["body"] == "until the end"
+
+
+def test_refused_body_without_end():
+    def script(c):
+        c.refuse("404 Not Found", b"begin", length=False)
+        c.hold()
+
+    with Server(script) as s:
+        r = run("-D", "-t", 60, s.url, status=1, within=1)
+    assert r.details["body"] == "begin" and r.details["reason"] == "http"
+
+
+def test_refused_body_dribbled():
+    def script(c):
+        c.refuse("404 Not Found", b"", ["Transfer-Encoding: chunked"], length=False)
+        while not c.server.stop.wait(0.1):
+            c.send(b"1\r\nx\r\n")
+
+    with Server(script) as s:
+        r = run("-D", "-t", 60, s.url, status=1, within=1)
+    assert set(r.details["body"]) <= {"x"} and r.details["status"] == 404
+
+
+def test_refused_body_is_flooded():
+    def script(c):
+        c.refuse("404 Not Found", b"", length=False)
+        while not c.server.stop.is_set():
+            c.send(b"z" * 65536)
+
+    with Server(script) as s:
+        r = run("-D", "-t", 60, s.url, status=1, within=1)
+    assert r.details["body"] == "z" * 1024
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe\0", b"\x1b[31mred", b"\xe2\x82" * 600])
+def test_refused_body_of_any_bytes(body):
+    assert isinstance(refused("404 Not Found", body).details["body"], str)
+
+
+def test_hostile_reason_phrase():
+    def script(c):
+        c.read_request()
+        c.send(b'HTTP/1.1 404 \xff"\\\t\xc3\xa9 no\r\nContent-Length: 0\r\n\r\n')
+        c.eof()
+
+    with Server(script) as s:
+        assert run("-D", s.url, status=1).details["status"] == 404
+
+
+# redirects
+
+
+def redirect(to, status="302 Found", **kw):
+    def script(c):
+        c.refuse(status, extra=["Location: " + (to() if callable(to) else to)])
+        c.eof()
+
+    return script
+
+
+@pytest.mark.parametrize("status", ["301 Moved Permanently", "302 Found", "303 See Other", "307 Temporary Redirect", "308 Permanent Redirect"])
+def test_redirected(status):
+    with Server(redirect("/there?x", status), says("a")) as s:
+        r = run("-D", s.url + "here", status=0)
+        assert s.conns[1].request_line == "GET /there?x HTTP/1.1"
+    assert r.details["url"] == s.url + "there?x" and r.data == "a"
+
+
+@pytest.mark.parametrize("ref, path", [("b", "/a/b"), ("./b", "/a/b"), ("../b", "/b"), ("?y", "/a/x?y"), ("/c/./d", "/c/d"), ("b?c=../d", "/a/b?c=../d")])
+def test_relative_reference(ref, path):
+    with Server(redirect(ref), says("a")) as s:
+        run(s.url + "a/x", status=0)
+        assert s.conns[1].request_line == "GET %s HTTP/1.1" % path
+
+
+@pytest.mark.parametrize("scheme", ["ws", "http"])
+def test_redirected_to_another_origin(scheme):
+    with Server(says("a")) as other, Server(redirect(lambda: "%s://%s/o" % (scheme, other.hostport))) as s:
+        run(
+            "-u", "joe:" + SECRET, "-b", "id=" + SECRET, "--host", "h.example", "-H", "X-Keep: 1", "-H", "Cookie: c=" + SECRET,
+            "-v", "-D", s.url, status=0, secrets=[SECRET],
+        )  # fmt: skip
+        first, second = s.conn, other.conn
+        assert second.header("host") == other.hostport
+    assert first.header("authorization") == basic("joe:" + SECRET) and first.header("host") == "h.example"
+    for name in ("authorization", "cookie"):
+        assert second.header(name) is None
+    assert second.header("x-keep") == "1"
+
+
+def test_another_origin_gets_no_headers_of_the_first():
+    with Server(says("a")) as other, Server(redirect(lambda: other.url)) as s:
+        run("-H", "Authorization: " + SECRET, "-H", "Host: h.example", "ws://u:p@" + s.hostport, status=0, secrets=[SECRET])
+        assert s.conn.header("authorization") == SECRET and s.conn.header("host") == "h.example"
+        assert other.conn.header("authorization") is None and other.conn.header("host") == other.hostport
+
+
+def test_the_same_origin_keeps_credentials():
+    with Server(redirect("/x"), says("a")) as s:
+        run("--bearer", SECRET, "-b", "id=1", s.url, status=0, secrets=[SECRET])
+        assert s.conns[1].header("authorization") == "Bearer " + SECRET and s.conns[1].header("cookie") == "id=1"
+
+
+def test_back_at_the_first_origin():
+    # whether credentials come back with it is not promised; that they do not reach the other is
+    with Server(redirect(lambda: "ws://%s/back" % s.hostport)) as other:
+        with Server(redirect(lambda: other.url), says("a")) as s:
+            run("--bearer", SECRET, s.url, status=0)
+        assert other.conn.header("authorization") is None
+
+
+def test_three_redirects_are_followed():
+    with Server(redirect("/1"), redirect("/2"), redirect("/3"), says("a")) as s:
+        assert run(s.url, status=0).data == "a"
+
+
+def test_a_fourth_is_not():
+    with Server(redirect("/x")) as s:
+        r = run("-D", s.url, status=1)
+        assert len(s.conns) == 4
+    assert (r.details["phase"], r.details["reason"]) == ("upgrade", "redirect")
+
+
+def test_max_redirs():
+    with Server(redirect("/1"), redirect("/2"), says("a")) as s:
+        assert run("-D", "--max-redirs", 1, s.url, status=1).details["reason"] == "redirect"
+    with Server(*[redirect("/%d" % i) for i in range(6)], says("a")) as s:
+        run("--max-redirs=6", s.url, status=0)
+
+
+def test_no_redirects():
+    with Server(redirect("/x")) as s:
+        r = run("-D", "--max-redirs", 0, s.url, status=1)
+        assert len(s.conns) == 1
+    assert r.details["reason"] == "http" and r.details["status"] == 302 and "/x" in r.error
+    assert r.details["headers"]["location"] == "/x"
+
+
+@pytest.mark.parametrize("to", ["ftp://127.0.0.1/", "ws://u:%s@127.0.0.1:1/" % SECRET, "ws://[::1/", "http://", "ws://127.0.0.1:1/\x01", "//u:%s@127.0.0.1:1/" % SECRET])
+def test_an_unusable_location(to):
+    with Server(redirect(to)) as s:
+        r = run("-D", s.url, status=1)
+    assert r.details["reason"] in (("redirect",) if "\x01" not in to else ("redirect", "handshake"))
+
+
+def test_no_location():
+    with Server(lambda c: c.refuse("302 Found").eof()) as s:
+        assert run("-D", s.url, status=1).details["reason"] == "redirect"
+
+
+def test_other_30x_are_no_redirects():
+    with Server(lambda c: c.refuse("304 Not Modified", extra=["Location: /x"]).eof()) as s:
+        assert run("-D", s.url, status=1).details["reason"] == "http"
+
+
+def test_a_redirect_to_nobody():
+    sock, port = unused_port()
+    with sock, Server(redirect("ws://127.0.0.1:%d/" % port)) as s:
+        r = run("-D", s.url, status=1)
+    assert r.details["phase"] == "connect" and "127.0.0.1:%d" % port in r.error
+    assert r.details["url"] == "ws://127.0.0.1:%d/" % port
+
+
+def test_redirects_share_one_deadline():
+    def slow(c):
+        c.read_request()
+        c.server.stop.wait(0.4)
+        c.refuse("302 Found", extra=["Location: /x"])
+        c.eof()
+
+    with Server(slow) as s:
+        r = run("-D", "-t", 1, "--max-redirs", 100, s.url, status=1, at_least=1, within=1)
+    assert r.details["reason"] == "timeout"
+
+
+def test_a_redirect_through_a_unix_socket(tmp_path):
+    path = str(tmp_path / "s")
+    with Server(redirect("/two"), says("a"), unix=path) as s:
+        assert run("--unix-socket", path, "ws://example.com/one", status=0).data == "a"
+        assert s.conns[1].request_line == "GET /two HTTP/1.1"
+    with Server(says("a")) as other, Server(redirect(lambda: other.url), unix=path) as s:
+        assert run("-D", "--unix-socket", path, "ws://example.com/one", status=1).details["reason"] == "redirect"
+        assert not other.conns
