@@ -80,6 +80,6 @@ WSI void wsi_tls_why(const struct wsi_tls *t, struct wsi_text *why);   /* after 
 WSI void wsi_tls_goodbye(struct wsi_tls *t);                           /* close_notify, once, not awaited */
 WSI void wsi_tls_report(const struct wsi_tls *t, struct ws_report *r); /* the fields of TLS; strings live with t */
 WSI void wsi_tls_free(struct wsi_tls *t);
-WSI const char *wsi_tls_version(void); /* " mbedTLS/2.28.3" */
+WSI const char *wsi_tls_version(void); /* WS_VERSION " mbedTLS/2.28.3" */
 
 #endif
