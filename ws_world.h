@@ -66,13 +66,16 @@ WSI int wsi_tls_config_new(struct wsi_tls_config **out, const struct wsi_mem *me
 WSI void wsi_tls_config_free(struct wsi_tls_config *c);
 /* name: for SNI and verification, unless tls.server_name is set and same_origin; ip: 4 or 16 if it is an address, 0 a
  * name. same_origin 0: no client certificate, no server_name of the options. io: copied; it must outlive the session.
+ * 0; WS_AGAIN: entropy said "not yet", call again later; WS_EENTROPY, WS_ETLS, WS_EMEMORY.
  */
 WSI int wsi_tls_new(struct wsi_tls **out, struct wsi_tls_config *c, const struct ws_io *io, struct wsi_str name, int ip,
                     int same_origin, int (*entropy)(void *ctx, void *buf, size_t len), void *entropy_ctx,
                     struct wsi_text *why);
 WSI int wsi_tls_handshake(struct wsi_tls *t, struct wsi_text *why); /* 0; WS_IO_READ, WS_IO_WRITE; WS_ETLS, WS_ECERT,
-                                                                       WS_ERESET, WS_EMEMORY, why a sentence's end */
-/* As a transport: io is the struct wsi_tls */
+                                                                       WS_ERESET, WS_EIO, WS_EMEMORY, why a sentence's end */
+/* As a transport: io is the struct wsi_tls. WS_IO_EOF: the peer said close_notify; WS_IO_RESET: it ended without, which
+ * in mid message is an error (it may be cut off by anyone) and after the close frame is not; WS_IO_ERROR: see
+ * wsi_tls_why. A write that came to WS_IO_WRITE must be tried again with the same bytes, more may follow them. */
 WSI ptrdiff_t wsi_tls_read(void *io, void *buf, size_t len);
 WSI ptrdiff_t wsi_tls_write(void *io, const void *buf, size_t len);
 WSI size_t wsi_tls_pending(const struct wsi_tls *t); /* bytes read and decrypted that poll knows nothing of */

@@ -1,0 +1,1616 @@
+/* SPDX-License-Identifier: ISC
+ * tls.c - layer 2: TLS on any transport, with mbedTLS; no other file knows it
+ *
+ * One source for mbedTLS 2.28, 3.x and 4.x, public API only. What differs between them stands in the first block
+ * below; everything after it is the same for all.
+ *
+ * Trust is loaded lazily. A system's bundle has some 140 certificates and a chain needs one of them, so the bundle is
+ * not parsed: in the verification callback, when the library's own run over the peer's chain has ended without a
+ * trusted issuer, the bundle is read through a small buffer, each certificate decoded to DER, and those parsed and
+ * added to the trusted whose subject may be the issuer of a certificate that the peer sent. If there are any,
+ * mbedtls_x509_crt_verify_with_profile judges the peer's chain again, and its verdict is the one that counts.
+ *   Sound: what is added is a certificate of the bundle, as if all were; and trust is never decided here.
+ *   Complete: the library looks up a trusted certificate by one rule alone, that its subject is the issuer of a
+ *   certificate in the chain, and the comparison here (tls_may_issue) is a weaker one than the library's.
+ *   In time: the callback runs before anything that depends on the peer (client certificate, Finished) is sent.
+ *
+ * Names are compared here (tls_name_fits), since 2.28 knows none of iPAddress.
+ */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "ws_world.h"
+
+#ifdef WS_WITH_MBEDTLS
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <mbedtls/version.h>
+#include <mbedtls/asn1.h>
+#include <mbedtls/error.h>
+#include <mbedtls/md.h>
+#include <mbedtls/net_sockets.h>
+#include <mbedtls/pk.h>
+#include <mbedtls/platform_util.h>
+#include <mbedtls/ssl.h>
+#include <mbedtls/x509_crt.h>
+#if MBEDTLS_VERSION_NUMBER < 0x04000000
+#include <mbedtls/ctr_drbg.h>
+#endif
+
+#if !defined(MBEDTLS_HAVE_TIME_DATE)
+#error "tls.c needs an mbedTLS with MBEDTLS_HAVE_TIME_DATE: without it expired certificates would be accepted"
+#endif
+#if defined(MBEDTLS_PSA_CRYPTO_C) && MBEDTLS_VERSION_NUMBER >= 0x03000000
+#include <psa/crypto.h>
+#define TLS_PSA_INIT() (psa_crypto_init() == PSA_SUCCESS)
+#else
+#define TLS_PSA_INIT() 1
+#endif
+#if MBEDTLS_VERSION_NUMBER >= 0x04000000
+#define TLS_BLIND
+#elif MBEDTLS_VERSION_NUMBER >= 0x03000000
+#define TLS_BLIND , tls_blind, NULL
+#else
+#define TLS_BLIND
+#endif
+#if defined(MBEDTLS_SSL_PROTO_TLS1_3) && MBEDTLS_VERSION_NUMBER >= 0x03020000
+#define TLS_MAX 13
+#else
+#define TLS_MAX 12
+#endif
+#if defined(MBEDTLS_SSL_PROTO_TLS1_2)
+#define TLS_MIN 12
+#else
+#define TLS_MIN 13
+#endif
+#ifndef MBEDTLS_ERR_SSL_BAD_CERTIFICATE /* 3.0 gave them new names */
+#define MBEDTLS_ERR_SSL_BAD_CERTIFICATE MBEDTLS_ERR_SSL_BAD_HS_CERTIFICATE
+#define MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION MBEDTLS_ERR_SSL_BAD_HS_PROTOCOL_VERSION
+#endif
+
+#define TLS_CIPHERS_MAX 64
+#define TLS_PINS_MAX 8
+#define TLS_FILE_MAX (1 << 20)   /* a certificate chain or key of the client */
+#define TLS_EAGER_MAX (32 << 10) /* a file of trusted certificates up to this is parsed at once */
+#define TLS_DER_MAX 8192         /* one trusted certificate */
+#define TLS_NAME_MAX 255         /* RFC 1035 2.3.4 */
+
+struct wsi_tls_config {
+	struct wsi_mem mem;
+	const struct ws_tls *opt;
+	const char *lazy_file; /* trusted, and not parsed yet */
+	mbedtls_x509_crt cas;  /* trusted, parsed */
+	mbedtls_x509_crt own;
+	mbedtls_pk_context key;
+	int has_own;
+	int min, max;
+	int ciphers[TLS_CIPHERS_MAX + 1]; /* 0 ends them */
+	unsigned char pins[TLS_PINS_MAX][32];
+	int pins_n;
+	int keylog_fd;
+	int no_bundle; /* 1: this machine has no trusted certificates that we could find */
+};
+
+struct wsi_tls {
+	struct wsi_tls_config *c;
+	struct ws_io io;
+	int (*entropy)(void *ctx, void *buf, size_t len);
+	void *entropy_ctx;
+	int entropy_rc; /* its last answer */
+	mbedtls_ssl_context ssl;
+	mbedtls_ssl_config conf;
+#if MBEDTLS_VERSION_NUMBER < 0x04000000
+	mbedtls_ctr_drbg_context drbg;
+#endif
+	const char *alpn[2];
+	char name[TLS_NAME_MAX + 1]; /* what the certificate must be for */
+	unsigned char ip[16];
+	int ip_len;                   /* 4, 16: the name is this address */
+	int done, gone, verified;     /* handshake over; no more to be sent; certificate held */
+	int io_err, err;              /* first WS_IO_ of the transport that is none of READ, WRITE; first of mbedTLS */
+	size_t unsent;                /* length of the write that the library has taken but not got rid of */
+	size_t out_left;              /* bytes in its output buffer, whatever they are */
+	unsigned char record[7];      /* beginning of the record that comes in: see tls_sniff */
+	size_t record_n, record_left; /* bytes of it in record; bytes still to come */
+	int alert;                    /* the peer's last, where it was readable; -1 */
+	int plain;                    /* 1: the first bytes were HTTP */
+	uint32_t flags;               /* of the verification: MBEDTLS_X509_BADCERT_ */
+	struct wsi_text cert_why;     /* why it failed */
+	char cert_why_buf[400];
+	int64_t not_after;
+	char subject[256], issuer[256], cipher[64];
+};
+
+/* ---- Small things ---- */
+
+static int tls_no_memory(int ret)
+{
+	return ret == MBEDTLS_ERR_SSL_ALLOC_FAILED || ret == MBEDTLS_ERR_X509_ALLOC_FAILED
+	       || ret == MBEDTLS_ERR_PK_ALLOC_FAILED || ret == MBEDTLS_ERR_MPI_ALLOC_FAILED
+	       || ret == MBEDTLS_ERR_ASN1_ALLOC_FAILED;
+}
+
+static void tls_put_2(struct wsi_text *t, int v, char before)
+{
+	wsi_put_c(t, before);
+	wsi_put_c(t, (char)('0' + v / 10 % 10));
+	wsi_put_c(t, (char)('0' + v % 10));
+}
+
+static void tls_put_hex(struct wsi_text *t, const unsigned char *p, size_t len)
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		wsi_put_c(t, digits[p[i] >> 4]);
+		wsi_put_c(t, digits[p[i] & 15]);
+	}
+}
+
+static void tls_put_quoted(struct wsi_text *t, const void *p, size_t len)
+{
+	wsi_put_c(t, '"');
+	wsi_put_safe(t, p, len);
+	wsi_put_c(t, '"');
+}
+
+/* RFC 3339 */
+static void tls_put_date(struct wsi_text *t, int year, int mon, int day, int hour, int min, int sec)
+{
+	wsi_put_u(t, (uint64_t)year);
+	tls_put_2(t, mon, '-');
+	tls_put_2(t, day, '-');
+	tls_put_2(t, hour, 'T');
+	tls_put_2(t, min, ':');
+	tls_put_2(t, sec, ':');
+	wsi_put_c(t, 'Z');
+}
+
+static void tls_put_x509_time(struct wsi_text *t, const mbedtls_x509_time *x)
+{
+	tls_put_date(t, x->year, x->mon, x->day, x->hour, x->min, x->sec);
+}
+
+/* Seconds since 1970 in 64 bits, whatever the libc's time_t */
+static int64_t tls_seconds(const mbedtls_x509_time *x)
+{
+	int64_t y = x->year - (x->mon <= 2), m = (x->mon + 9) % 12; /* years begin in March */
+	int64_t days = y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + x->day - 1 - 719468;
+
+	return ((days * 24 + x->hour) * 60 + x->min) * 60 + x->sec;
+}
+
+static void tls_put_clock(struct wsi_text *t)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (gmtime_r(&now, &tm) == NULL)
+		return;
+	wsi_put(t, " (this machine's clock says ");
+	tls_put_date(t, tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	wsi_put(t, tm.tm_year + 1900 < 2020 ? ": was it ever set?)" : ")");
+}
+
+static void tls_put_oid(struct wsi_text *t, const unsigned char *p, size_t len)
+{
+	uint64_t v = 0;
+	size_t i;
+	int first = 1;
+
+	for (i = 0; i < len; i++) {
+		v = v << 7 | (p[i] & 0x7f);
+		if (p[i] & 0x80)
+			continue;
+		if (first) {
+			wsi_put_u(t, v < 80 ? v / 40 : 2);
+			v -= v < 80 ? v / 40 * 40 : 80;
+		}
+		wsi_put_c(t, '.');
+		wsi_put_u(t, v);
+		first = 0;
+		v = 0;
+	}
+}
+
+/* "C=XX, O=Some CA, CN=Its name" */
+static void tls_put_name(struct wsi_text *t, const mbedtls_x509_name *n)
+{
+	static const struct {
+		char oid[11], name[6];
+	} known[] = {{"\x55\x04\x03", "CN"},
+	             {"\x55\x04\x06", "C"},
+	             {"\x55\x04\x07", "L"},
+	             {"\x55\x04\x08", "ST"},
+	             {"\x55\x04\x0a", "O"},
+	             {"\x55\x04\x0b", "OU"},
+	             {"\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19", "DC"},
+	             {"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01", "email"}};
+	const char *sep = "";
+	size_t i;
+
+	for (; n != NULL && n->oid.p != NULL; n = n->next) {
+		wsi_put(t, sep);
+		sep = ", ";
+		for (i = 0; i < sizeof known / sizeof known[0]; i++) {
+			if (wsi_strlen(known[i].oid) == n->oid.len && memcmp(known[i].oid, n->oid.p, n->oid.len) == 0)
+				break;
+		}
+		if (i < sizeof known / sizeof known[0])
+			wsi_put(t, known[i].name);
+		else
+			tls_put_oid(t, n->oid.p, n->oid.len);
+		wsi_put_c(t, '=');
+		wsi_put_safe(t, n->val.p, n->val.len);
+	}
+}
+
+/* The library's own words where they are compiled in, and its number */
+static void tls_put_code(struct wsi_text *t, int ret)
+{
+	unsigned char code[2] = {(unsigned char)(-ret >> 8), (unsigned char)-ret};
+#if defined(MBEDTLS_ERROR_C)
+	char text[128];
+
+	mbedtls_strerror(ret, text, sizeof text);
+	wsi_put(t, text);
+	wsi_put_c(t, ' ');
+#endif
+	wsi_put(t, "(mbedTLS -0x");
+	tls_put_hex(t, code, 2);
+	wsi_put_c(t, ')');
+}
+
+/* ---- Files ---- */
+
+/* open(2) that never blocks, also where the path is a FIFO */
+static int tls_open(const char *path)
+{
+	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
+/* read(2); a pipe gets a second to be written to */
+static ptrdiff_t tls_read_fd(int fd, void *buf, size_t len)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	ssize_t n;
+
+	do {
+		n = read(fd, buf, len);
+	} while (n < 0 && (errno == EINTR || ((errno == EAGAIN || errno == EWOULDBLOCK) && poll(&p, 1, 1000) > 0)));
+	return n;
+}
+
+/* The whole file, NUL-terminated, in memory of *cap bytes; NULL: *cause says why */
+static unsigned char *tls_read_file(const struct wsi_mem *mem, const char *path, size_t *len, size_t *cap,
+                                    const char **cause)
+{
+	unsigned char *buf = NULL, *more;
+	int fd = tls_open(path);
+	ptrdiff_t n = 0;
+
+	*len = *cap = 0;
+	*cause = NULL;
+	if (fd < 0) {
+		*cause = strerror(errno);
+		return NULL;
+	}
+	do {
+		*len += (size_t)n;
+		if (*len + 1 >= *cap) {
+			more = *cap < TLS_FILE_MAX ? wsi_alloc(mem, NULL, 0, *cap * 2 + 4096) : NULL;
+			if (more == NULL) {
+				*cause = *cap < TLS_FILE_MAX ? "no memory" : "too large";
+				break;
+			}
+			if (*cap > 0) { /* not realloc: it may be a key, and leaves no copy behind */
+				memcpy(more, buf, *len);
+				mbedtls_platform_zeroize(buf, *cap);
+				wsi_alloc(mem, buf, *cap, 0);
+			}
+			buf = more;
+			*cap = *cap * 2 + 4096;
+		}
+		n = tls_read_fd(fd, buf + *len, *cap - *len - 1);
+	} while (n > 0);
+	if (n < 0)
+		*cause = strerror(errno);
+	close(fd);
+	if (*cause != NULL) {
+		if (buf != NULL) {
+			mbedtls_platform_zeroize(buf, *cap);
+			wsi_alloc(mem, buf, *cap, 0);
+		}
+		return NULL;
+	}
+	buf[*len] = 0;
+	return buf;
+}
+
+/* ---- Trusted certificates ---- */
+
+struct tls_scan {
+	mbedtls_x509_crt *into;
+	const mbedtls_x509_crt *chain; /* take what may have issued one of these; NULL: take all */
+	int limit;                     /* stop once this many were taken; 0: none */
+	int seen, taken, err;          /* certificates in the files; added to into; last error of parsing */
+	int mode;                      /* 0 between certificates, 1 in base64, 2 DER */
+	uint32_t bits;
+	int bits_n;
+	size_t der_len, line_len;
+	char line[32];
+	unsigned char der[TLS_DER_MAX];
+	unsigned char buf[4096];
+};
+
+/* The Name of the subject with its header, RFC 5280 4.1 */
+static int tls_subject(unsigned char *p, const unsigned char *end, unsigned char **subject, size_t *len)
+{
+	static const unsigned char skip[] = {MBEDTLS_ASN1_INTEGER, 0x30, 0x30,
+	                                     0x30}; /* serial, algorithm, issuer, validity */
+	size_t i, n;
+
+	if (mbedtls_asn1_get_tag(&p, end, &n, 0x30) != 0 || mbedtls_asn1_get_tag(&p, end, &n, 0x30) != 0)
+		return -1;
+	if (mbedtls_asn1_get_tag(&p, end, &n, 0xa0) == 0) /* version */
+		p += n;
+	for (i = 0; i < sizeof skip; i++) {
+		if (mbedtls_asn1_get_tag(&p, end, &n, skip[i]) != 0)
+			return -1;
+		p += n;
+	}
+	*subject = p;
+	if (mbedtls_asn1_get_tag(&p, end, &n, 0x30) != 0)
+		return -1;
+	*len = (size_t)(p + n - *subject);
+	return 0;
+}
+
+/* Are the names equal, give or take case and the two string types that the library takes as one? All names that
+ * it takes as equal are: it wants the same lengths, case aside the same bytes, and tags that are the same or both
+ * among UTF8String and PrintableString. */
+static int tls_may_equal(const unsigned char *a, size_t a_len, const unsigned char *b, size_t b_len)
+{
+	size_t i;
+
+	if (a_len != b_len)
+		return 0;
+	for (i = 0; i < a_len; i++) {
+		if (wsi_lower(a[i]) != wsi_lower(b[i])
+		    && !((a[i] == 0x0c || a[i] == 0x13) && (b[i] == 0x0c || b[i] == 0x13)))
+			return 0;
+	}
+	return 1;
+}
+
+static int tls_may_issue(struct tls_scan *s)
+{
+	const mbedtls_x509_crt *x;
+	unsigned char *subject;
+	size_t len;
+
+	if (tls_subject(s->der, s->der + s->der_len, &subject, &len) != 0)
+		return 0;
+	for (x = s->chain; x != NULL; x = x->next) {
+		if (tls_may_equal(subject, len, x->issuer_raw.p, x->issuer_raw.len))
+			return 1;
+	}
+	return 0;
+}
+
+/* s->der holds one certificate */
+static void tls_take(struct tls_scan *s)
+{
+	const mbedtls_x509_crt *x;
+	int ret;
+
+	s->seen++;
+	if (s->der_len == 0 || s->der_len >= sizeof s->der || (s->chain != NULL && !tls_may_issue(s)))
+		return;
+	for (x = s->into; x != NULL && x->raw.p != NULL; x = x->next) { /* directories have them twice */
+		if (x->raw.len == s->der_len && memcmp(x->raw.p, s->der, s->der_len) == 0)
+			return;
+	}
+	ret = mbedtls_x509_crt_parse_der(s->into, s->der, s->der_len);
+	if (ret == 0)
+		s->taken++;
+	else if (!tls_no_memory(s->err))
+		s->err = ret;
+}
+
+static int tls_base64_value(int c)
+{
+	return c >= 'A' && c <= 'Z'   ? c - 'A'
+	       : c >= 'a' && c <= 'z' ? c - 'a' + 26
+	       : c >= '0' && c <= '9' ? c - '0' + 52
+	       : c == '+'             ? 62
+	       : c == '/'             ? 63
+	                              : -1;
+}
+
+static void tls_der_byte(struct tls_scan *s, int c)
+{
+	if (s->der_len < sizeof s->der)
+		s->der[s->der_len++] = (unsigned char)c;
+}
+
+static void tls_pem_byte(struct tls_scan *s, int c)
+{
+	static const char begin[] = "-----BEGIN CERTIFICATE-----";
+	int v;
+
+	if (s->mode == 1 && c != '-') {
+		v = tls_base64_value(c);
+		if (v < 0) /* ends of lines, padding */
+			return;
+		s->bits = s->bits << 6 | (uint32_t)v;
+		s->bits_n += 6;
+		if (s->bits_n >= 8) {
+			s->bits_n -= 8;
+			tls_der_byte(s, (int)(s->bits >> s->bits_n & 0xff));
+		}
+	} else if (s->mode == 1) {
+		tls_take(s);
+		s->mode = 0;
+		s->line_len = 0;
+	} else if (c != '\n') {
+		if (s->line_len < sizeof s->line)
+			s->line[s->line_len++] = (char)c;
+	} else {
+		if (s->line_len >= sizeof begin - 1 && memcmp(s->line, begin, sizeof begin - 1) == 0) {
+			s->mode = 1;
+			s->der_len = 0;
+			s->bits_n = 0;
+		}
+		s->line_len = 0;
+	}
+}
+
+static void tls_scan_fd(struct tls_scan *s, int fd)
+{
+	ptrdiff_t i, n;
+	int first = 1;
+
+	s->line_len = 0;
+	s->mode = 0;
+	while (!(s->limit > 0 && s->taken >= s->limit) && (n = tls_read_fd(fd, s->buf, sizeof s->buf)) > 0) {
+		if (first && n >= 2 && s->buf[0] == 0x30 && (s->buf[1] & 0x80)) {
+			s->mode = 2;
+			s->der_len = 0;
+		}
+		first = 0;
+		for (i = 0; i < n; i++) {
+			if (s->mode == 2)
+				tls_der_byte(s, s->buf[i]);
+			else
+				tls_pem_byte(s, s->buf[i]);
+		}
+	}
+	if (s->mode == 2)
+		tls_take(s);
+}
+
+/* 0 or -1, errno */
+static int tls_scan_dir(struct tls_scan *s, const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *e;
+	struct stat st;
+	int fd;
+
+	if (dir == NULL)
+		return -1;
+	while ((e = readdir(dir)) != NULL && !(s->limit > 0 && s->taken >= s->limit)) {
+		fd = e->d_name[0] == '.' ? -1 : openat(dirfd(dir), e->d_name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		if (fd < 0)
+			continue;
+		if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+			tls_scan_fd(s, fd);
+		close(fd);
+	}
+	closedir(dir);
+	return 0;
+}
+
+static int tls_scan_file(struct tls_scan *s, const char *path)
+{
+	int fd = tls_open(path);
+
+	if (fd < 0)
+		return -1;
+	tls_scan_fd(s, fd);
+	close(fd);
+	return 0;
+}
+
+static struct tls_scan *tls_scan_new(const struct wsi_mem *mem, mbedtls_x509_crt *into, const mbedtls_x509_crt *chain,
+                                     int limit)
+{
+	struct tls_scan *s = wsi_alloc(mem, NULL, 0, sizeof *s);
+
+	if (s != NULL) {
+		memset(s, 0, sizeof *s);
+		s->into = into;
+		s->chain = chain;
+		s->limit = limit;
+	}
+	return s;
+}
+
+/* Adds to c->cas what may have issued a certificate of the chain. How many were added, or an error of mbedTLS */
+static int tls_find_issuers(struct wsi_tls_config *c, const mbedtls_x509_crt *chain)
+{
+	static const char *const bundles[] = {"/etc/ssl/certs/ca-certificates.crt", /* Debian, Alpine, OpenWrt */
+	                                      "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", /* Fedora, RHEL */
+	                                      "/etc/pki/tls/certs/ca-bundle.crt",                  /* older ones */
+	                                      "/etc/ssl/ca-bundle.pem",                            /* SUSE */
+	                                      "/etc/ssl/cert.pem",                                 /* BSDs, macOS */
+	                                      "/usr/local/share/certs/ca-root-nss.crt",            /* FreeBSD */
+	                                      "/usr/local/etc/ssl/cert.pem"};
+	static const char *const dirs[] = {"/etc/ssl/certs", "/etc/pki/tls/certs", "/etc/openssl/certs" /* NetBSD */,
+	                                   "/system/etc/security/cacerts" /* Android */};
+	struct tls_scan *s = tls_scan_new(&c->mem, &c->cas, chain, 0);
+	size_t i;
+	int ret;
+
+	if (s == NULL)
+		return MBEDTLS_ERR_X509_ALLOC_FAILED;
+	if (c->lazy_file != NULL)
+		(void)tls_scan_file(s, c->lazy_file);
+	if (c->opt->ca_dir != NULL)
+		(void)tls_scan_dir(s, c->opt->ca_dir);
+	if (c->opt->ca_file == NULL && c->opt->ca_dir == NULL) {
+		for (i = 0; i < sizeof bundles / sizeof bundles[0] && s->seen == 0; i++)
+			(void)tls_scan_file(s, bundles[i]);
+		for (i = 0; i < sizeof dirs / sizeof dirs[0] && s->seen == 0; i++)
+			(void)tls_scan_dir(s, dirs[i]);
+		c->no_bundle = s->seen == 0;
+	}
+	ret = tls_no_memory(s->err) ? s->err : s->taken;
+	wsi_alloc(&c->mem, s, sizeof *s, 0);
+	return ret;
+}
+
+/* ---- Settings ---- */
+
+static int tls_bad(const char **option, struct wsi_text *why, const char *name, const char *value, const char *cause)
+{
+	*option = name;
+	if (value != NULL) {
+		tls_put_quoted(why, value, wsi_strlen(value));
+		wsi_put(why, ": ");
+	}
+	wsi_put(why, cause);
+	return WS_EUSAGE;
+}
+
+static int tls_bad_code(const char **option, struct wsi_text *why, const char *name, const char *value,
+                        const char *cause, int ret)
+{
+	if (tls_no_memory(ret))
+		return WS_EMEMORY;
+	(void)tls_bad(option, why, name, value, cause);
+	tls_put_code(why, ret);
+	return WS_EUSAGE;
+}
+
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000 && MBEDTLS_VERSION_NUMBER < 0x04000000
+/* Blinds computations with the client's key while it is checked; nothing that is sent comes from here */
+static int tls_blind(void *ctx, unsigned char *buf, size_t len)
+{
+	(void)ctx;
+	return wsi_entropy(buf, len) == 0 ? 0 : MBEDTLS_ERR_CTR_DRBG_ENTROPY_SOURCE_FAILED;
+}
+#endif
+
+static int tls_load_trusted(struct wsi_tls_config *c, const char **option, struct wsi_text *why)
+{
+	const char *path, *name;
+	mbedtls_x509_crt one; /* a directory's first, to see that there is one */
+	struct tls_scan *s;
+	struct stat st;
+	int i, ret = 0;
+
+	for (i = 0; i < 2 && ret == 0; i++) {
+		path = i == 0 ? c->opt->ca_file : c->opt->ca_dir;
+		name = i == 0 ? "tls.ca_file" : "tls.ca_dir";
+		if (path == NULL)
+			continue;
+		if (stat(path, &st) != 0)
+			return tls_bad(option, why, name, path, strerror(errno));
+		if ((S_ISDIR(st.st_mode) != 0) == (i == 0))
+			return tls_bad(option, why, name, path, i == 0 ? "is a directory" : "is no directory");
+		if (i == 0 && S_ISREG(st.st_mode) && st.st_size > TLS_EAGER_MAX)
+			c->lazy_file = path;
+		mbedtls_x509_crt_init(&one);
+		s = i == 0 && c->lazy_file == NULL ? tls_scan_new(&c->mem, &c->cas, NULL, 0)
+		                                   : tls_scan_new(&c->mem, &one, NULL, 1);
+		if (s == NULL)
+			return WS_EMEMORY;
+		if ((i == 0 ? tls_scan_file(s, path) : tls_scan_dir(s, path)) != 0)
+			ret = tls_bad(option, why, name, path, strerror(errno));
+		else if (s->taken == 0 && s->err != 0)
+			ret = tls_bad_code(option, why, name, path, "its certificate cannot be parsed: ", s->err);
+		else if (s->taken == 0)
+			ret = tls_bad(option, why, name, path, "no certificate in it (PEM or DER)");
+		mbedtls_x509_crt_free(&one);
+		wsi_alloc(&c->mem, s, sizeof *s, 0);
+	}
+	return ret;
+}
+
+static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size_t len, const char *path,
+                        const char **option, struct wsi_text *why)
+{
+	const char *pass = c->opt->key_password;
+	int ret;
+
+	ret =
+	    mbedtls_pk_parse_key(&c->key, buf, len, (const unsigned char *)pass, pass ? wsi_strlen(pass) : 0 TLS_BLIND);
+	if (ret == MBEDTLS_ERR_PK_PASSWORD_REQUIRED)
+		return tls_bad(option, why, "tls.key_password", path,
+		               "the key is encrypted and no passphrase was given");
+	if (ret == MBEDTLS_ERR_PK_PASSWORD_MISMATCH
+	    || (ret != 0 && pass != NULL && strstr((const char *)buf, "ENCRYPTED")))
+		return tls_bad(option, why, "tls.key_password", path, "wrong passphrase for the key");
+	if (ret != 0)
+		return tls_bad_code(option, why, "tls.key_file", path, "no private key that can be parsed: ", ret);
+	if (mbedtls_pk_check_pair(&c->own.pk, &c->key TLS_BLIND) != 0)
+		return tls_bad(option, why, "tls.key_file", path, "the key does not belong to the certificate");
+	c->has_own = 1;
+	return 0;
+}
+
+static int tls_load_own(struct wsi_tls_config *c, const char **option, struct wsi_text *why)
+{
+	const struct ws_tls *o = c->opt;
+	const char *cause, *path = o->cert_file;
+	unsigned char *buf;
+	size_t len, cap;
+	int ret;
+
+	if (path == NULL && o->key_file != NULL)
+		return tls_bad(option, why, "tls.key_file", o->key_file, "a key without a certificate (cert_file)");
+	if (path == NULL)
+		return 0;
+	buf = tls_read_file(&c->mem, path, &len, &cap, &cause);
+	if (buf == NULL)
+		return tls_bad(option, why, "tls.cert_file", path, cause);
+	/* PEM counts its NUL, DER does not */
+	ret = mbedtls_x509_crt_parse(&c->own, buf, buf[0] == 0x30 ? len : len + 1);
+	if (ret < 0) {
+		ret = tls_bad_code(option, why, "tls.cert_file", path, "no certificate that can be parsed: ", ret);
+	} else if (ret > 0) {
+		ret = tls_bad(option, why, "tls.cert_file", path, "a certificate in it cannot be parsed");
+	} else {
+		if (o->key_file != NULL) {
+			mbedtls_platform_zeroize(buf, cap);
+			wsi_alloc(&c->mem, buf, cap, 0);
+			path = o->key_file;
+			buf = tls_read_file(&c->mem, path, &len, &cap, &cause);
+			if (buf == NULL)
+				return tls_bad(option, why, "tls.key_file", path, cause);
+		}
+		ret = tls_load_key(c, buf, buf[0] == 0x30 ? len : len + 1, path, option, why);
+	}
+	mbedtls_platform_zeroize(buf, cap);
+	wsi_alloc(&c->mem, buf, cap, 0);
+	return ret;
+}
+
+/* "TLS-ECDHE-RSA-WITH-..." is IANA's TLS_ECDHE_RSA_WITH_..., "TLS1-3-AES-..." TLS_AES_... */
+static void tls_put_iana(struct wsi_text *t, const char *name)
+{
+	if (memcmp(name, "TLS1-3-", 7) == 0) {
+		wsi_put(t, "TLS_");
+		name += 7;
+	}
+	for (; *name != 0; name++)
+		wsi_put_c(t, *name == '-' ? '_' : *name);
+}
+
+/* The suite of that name, or 0 */
+static int tls_cipher(const char *name, size_t len)
+{
+	const int *id;
+	const char *known;
+	struct wsi_text iana;
+	char buf[64];
+
+	for (id = mbedtls_ssl_list_ciphersuites(); *id != 0; id++) {
+		known = mbedtls_ssl_get_ciphersuite_name(*id);
+		wsi_text_init(&iana, buf, sizeof buf);
+		tls_put_iana(&iana, known);
+		if (wsi_same(name, len, known) || wsi_same(name, len, buf))
+			return *id;
+	}
+	return 0;
+}
+
+/* The next element of a list: 0 at its end */
+static int tls_next(const char **list, char sep, char sep2, const char **p, size_t *len)
+{
+	while (**list == sep || **list == sep2 || **list == ' ')
+		++*list;
+	*p = *list;
+	while (**list != 0 && **list != sep && **list != sep2 && **list != ' ')
+		++*list;
+	*len = (size_t)(*list - *p);
+	return *len > 0;
+}
+
+static int tls_load_limits(struct wsi_tls_config *c, const char **option, struct wsi_text *why)
+{
+	const struct ws_tls *o = c->opt;
+	const char *list, *p;
+	unsigned char pin[36];
+	size_t len;
+	int n = 0, any12 = 0, any13 = 0;
+
+	if (o->min_version != 0 && o->min_version != 12 && o->min_version != 13)
+		return tls_bad(option, why, "tls.min_version", NULL, "must be 12 or 13 (TLS 1.2, TLS 1.3)");
+	if (o->max_version != 0 && o->max_version != 12 && o->max_version != 13)
+		return tls_bad(option, why, "tls.max_version", NULL, "must be 12 or 13 (TLS 1.2, TLS 1.3)");
+	c->min = o->min_version > TLS_MIN ? o->min_version : TLS_MIN;
+	c->max = o->max_version != 0 && o->max_version < TLS_MAX ? o->max_version : TLS_MAX;
+	if (o->max_version != 0 && o->min_version > o->max_version)
+		return tls_bad(option, why, "tls.min_version", NULL, "above the highest version allowed (max_version)");
+	if (c->min > TLS_MAX)
+		return tls_bad(option, why, "tls.min_version", NULL, "this build's TLS library has no TLS 1.3");
+	if (c->max < TLS_MIN)
+		return tls_bad(option, why, "tls.max_version", NULL, "this build's TLS library has no TLS 1.2");
+
+	for (list = o->ciphers ? o->ciphers : ""; tls_next(&list, ':', ',', &p, &len); n++) {
+		if (n == TLS_CIPHERS_MAX)
+			return tls_bad(option, why, "tls.ciphers", NULL, "more than 64 cipher suites");
+		c->ciphers[n] = tls_cipher(p, len);
+		if (c->ciphers[n] == 0) {
+			tls_put_quoted(why, p, len);
+			return tls_bad(option, why, "tls.ciphers", NULL,
+			               ": no cipher suite of this build's TLS library");
+		}
+		if (memcmp(mbedtls_ssl_get_ciphersuite_name(c->ciphers[n]), "TLS1-3-", 7) == 0)
+			any13 = 1;
+		else
+			any12 = 1;
+	}
+	if (o->ciphers != NULL && n == 0)
+		return tls_bad(option, why, "tls.ciphers", o->ciphers, "no cipher suite in it");
+	/* A version without a suite is not offered: the server might choose it */
+	if (n > 0 && !any13 && c->max == 13)
+		c->max = 12;
+	if (n > 0 && !any12 && c->min == 12)
+		c->min = 13;
+	if (c->min > c->max)
+		return tls_bad(option, why, "tls.ciphers", o->ciphers, "none for the TLS versions that are allowed");
+
+	for (list = o->pin_sha256 ? o->pin_sha256 : ""; tls_next(&list, ';', ';', &p, &len); c->pins_n++) {
+		if (c->pins_n == TLS_PINS_MAX)
+			return tls_bad(option, why, "tls.pin_sha256", NULL, "more than 8 pins");
+		if (len != 8 + 44 || memcmp(p, "sha256//", 8) != 0 || wsi_base64_decode(pin, p + 8, 44) != 32)
+			return tls_bad(option, why, "tls.pin_sha256", o->pin_sha256,
+			               "not sha256//BASE64 of 32 bytes, several separated by ';'");
+		memcpy(c->pins[c->pins_n], pin, 32);
+	}
+	if (o->pin_sha256 != NULL && c->pins_n == 0)
+		return tls_bad(option, why, "tls.pin_sha256", o->pin_sha256, "no pin in it");
+	if (o->server_name != NULL && (*o->server_name == 0 || wsi_strlen(o->server_name) > TLS_NAME_MAX))
+		return tls_bad(option, why, "tls.server_name", o->server_name, "empty, or longer than 255 bytes");
+	return 0;
+}
+
+static int tls_load(struct wsi_tls_config *c, const char **option, struct wsi_text *why)
+{
+	const char *path = c->opt->keylog_file;
+	int ret = tls_load_limits(c, option, why);
+
+	if (ret != 0 || c->opt->config != NULL)
+		return ret;
+#if defined(MBEDTLS_USE_PSA_CRYPTO) || MBEDTLS_VERSION_NUMBER >= 0x04000000
+	if (!TLS_PSA_INIT())
+		return WS_EENTROPY;
+#endif
+	ret = tls_load_trusted(c, option, why);
+	if (ret == 0)
+		ret = tls_load_own(c, option, why);
+	if (ret != 0 || path == NULL)
+		return ret;
+#if MBEDTLS_VERSION_NUMBER < 0x03000000 && !defined(MBEDTLS_SSL_EXPORT_KEYS)
+	return tls_bad(option, why, "tls.keylog_file", path, "this build's TLS library cannot export secrets");
+#else
+	c->keylog_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
+	return c->keylog_fd < 0 ? tls_bad(option, why, "tls.keylog_file", path, strerror(errno)) : 0;
+#endif
+}
+
+WSI int wsi_tls_config_new(struct wsi_tls_config **out, const struct wsi_mem *mem, const struct ws_tls *tls,
+                           const char **option, struct wsi_text *why)
+{
+	struct wsi_tls_config *c = wsi_alloc(mem, NULL, 0, sizeof *c);
+	int ret;
+
+	*out = NULL;
+	if (c == NULL)
+		return WS_EMEMORY;
+	memset(c, 0, sizeof *c);
+	c->mem = *mem;
+	c->opt = tls;
+	c->keylog_fd = -1;
+	mbedtls_x509_crt_init(&c->cas);
+	mbedtls_x509_crt_init(&c->own);
+	mbedtls_pk_init(&c->key);
+	ret = tls_load(c, option, why);
+	if (ret == 0)
+		*out = c;
+	else
+		wsi_tls_config_free(c);
+	return ret;
+}
+
+WSI void wsi_tls_config_free(struct wsi_tls_config *c)
+{
+	struct wsi_mem mem;
+
+	if (c == NULL)
+		return;
+	mem = c->mem;
+	mbedtls_x509_crt_free(&c->cas);
+	mbedtls_x509_crt_free(&c->own);
+	mbedtls_pk_free(&c->key);
+	if (c->keylog_fd >= 0)
+		close(c->keylog_fd);
+	wsi_alloc(&mem, c, sizeof *c, 0);
+}
+
+/* ---- The certificate ---- */
+
+/* RFC 6125 6.4: ASCII case ignored; "*" is a whole left-most label, stands for one, and two must follow it */
+static int tls_name_fits(const unsigned char *p, size_t len, const char *name)
+{
+	const char *pattern = (const char *)p;
+	size_t i;
+
+	if (wsi_same(pattern, len, name))
+		return 1;
+	if (len < 3 || p[0] != '*' || p[1] != '.' || memchr(p + 2, '.', len - 2) == NULL)
+		return 0;
+	for (i = 0; name[i] != 0 && name[i] != '.'; i++)
+		;
+	return i > 0 && wsi_same(pattern + 1, len - 1, name + i);
+}
+
+/* Calls for each name: 1 if the certificate is for t's. names: where to list them, or NULL */
+static int tls_names(const struct wsi_tls *t, const mbedtls_x509_crt *crt, struct wsi_text *names)
+{
+	const mbedtls_x509_sequence *san;
+	const mbedtls_x509_name *n;
+	const char *sep = "";
+	int kind, n_listed = 0;
+
+	for (san = &crt->subject_alt_names; san != NULL && san->buf.p != NULL; san = san->next) {
+		kind = san->buf.tag & MBEDTLS_ASN1_TAG_VALUE_MASK;
+		if (kind != MBEDTLS_X509_SAN_DNS_NAME && kind != MBEDTLS_X509_SAN_IP_ADDRESS)
+			continue;
+		if (names != NULL && n_listed++ < 8) {
+			wsi_put(names, sep);
+			sep = ", ";
+			if (kind == MBEDTLS_X509_SAN_DNS_NAME)
+				wsi_put_safe(names, san->buf.p, san->buf.len);
+			else if (san->buf.len == 4 || san->buf.len == 16)
+				wsi_put_ip(names, san->buf.p, (int)san->buf.len);
+		}
+		if (t->ip_len == 0 && kind == MBEDTLS_X509_SAN_DNS_NAME
+		    && tls_name_fits(san->buf.p, san->buf.len, t->name))
+			return 1;
+		if (t->ip_len > 0 && kind == MBEDTLS_X509_SAN_IP_ADDRESS && san->buf.len == (size_t)t->ip_len
+		    && memcmp(san->buf.p, t->ip, san->buf.len) == 0)
+			return 1;
+	}
+	if (n_listed > 8)
+		wsi_put(names, ", ...");
+	if (crt->subject_alt_names.buf.p != NULL)
+		return 0;
+	/* RFC 6125 6.4.4: the common name counts only where there are no alternative names, and never for an address */
+	for (n = &crt->subject; n != NULL && n->oid.p != NULL; n = n->next) {
+		if (n->oid.len != 3 || memcmp(n->oid.p, "\x55\x04\x03", 3) != 0)
+			continue;
+		if (t->ip_len == 0 && tls_name_fits(n->val.p, n->val.len, t->name))
+			return 1;
+		if (names != NULL) {
+			wsi_put(names, sep);
+			sep = ", ";
+			wsi_put_safe(names, n->val.p, n->val.len);
+		}
+	}
+	return 0;
+}
+
+static void tls_check_name(struct wsi_tls *t, const mbedtls_x509_crt *crt)
+{
+	size_t before;
+
+	if (tls_names(t, crt, NULL))
+		return;
+	t->flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
+	if (t->cert_why.len == 0)
+		wsi_put(&t->cert_why, "the server's certificate ");
+	else
+		wsi_put(&t->cert_why, "; the server's certificate ");
+	wsi_put(&t->cert_why, "is not for ");
+	tls_put_quoted(&t->cert_why, t->name, wsi_strlen(t->name));
+	wsi_put(&t->cert_why, " but for ");
+	before = t->cert_why.len;
+	(void)tls_names(t, crt, &t->cert_why);
+	if (t->cert_why.len == before)
+		wsi_put(&t->cert_why, "no name at all");
+}
+
+/* What is wrong with one certificate of the chain. Called from its top down: the last one stays. */
+static int tls_problem(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
+{
+	static const struct {
+		uint32_t flags;
+		const char *text;
+	} others[] = {
+	    {MBEDTLS_X509_BADCERT_REVOKED, "was revoked"},
+	    {MBEDTLS_X509_BADCERT_BAD_MD, "is signed with a hash that is too weak"},
+	    {MBEDTLS_X509_BADCERT_BAD_PK | MBEDTLS_X509_BADCERT_BAD_KEY,
+	     "has a key that is too weak, or of a kind not allowed"},
+	    {MBEDTLS_X509_BADCERT_KEY_USAGE | MBEDTLS_X509_BADCERT_EXT_KEY_USAGE | MBEDTLS_X509_BADCERT_NS_CERT_TYPE,
+	     "may not be used for this (key usage)"},
+	    {MBEDTLS_X509_BADCERT_OTHER, "was not accepted"}};
+	struct wsi_tls *t = ctx;
+	struct wsi_text *w = &t->cert_why;
+	uint32_t f = *flags & ~(uint32_t)MBEDTLS_X509_BADCERT_CN_MISMATCH; /* see tls_check_name */
+	const char *sep = " ";
+	size_t i;
+
+	t->flags |= f;
+	if (f == 0)
+		return 0;
+	wsi_text_init(w, t->cert_why_buf, sizeof t->cert_why_buf);
+	if (depth == 0) {
+		wsi_put(w, "the server's certificate");
+	} else {
+		wsi_put(w, "in its chain the certificate \"");
+		tls_put_name(w, &crt->subject);
+		wsi_put_c(w, '"');
+	}
+	if (f & MBEDTLS_X509_BADCERT_EXPIRED) {
+		wsi_put(w, " has expired: it was valid until ");
+		tls_put_x509_time(w, &crt->valid_to);
+		tls_put_clock(w);
+		sep = "; it ";
+	}
+	if (f & MBEDTLS_X509_BADCERT_FUTURE) {
+		wsi_put(w, " is not valid until ");
+		tls_put_x509_time(w, &crt->valid_from);
+		tls_put_clock(w);
+		sep = "; it ";
+	}
+	for (i = 0; i < sizeof others / sizeof others[0]; i++) {
+		if (f & others[i].flags) {
+			wsi_put(w, sep);
+			wsi_put(w, others[i].text);
+			sep = "; it ";
+		}
+	}
+	if (f & MBEDTLS_X509_BADCERT_NOT_TRUSTED) {
+		wsi_put(w, sep);
+		if (crt->issuer_raw.len == crt->subject_raw.len
+		    && memcmp(crt->issuer_raw.p, crt->subject_raw.p, crt->subject_raw.len) == 0) {
+			wsi_put(w, depth == 0 ? "is self-signed and not trusted here"
+			                      : "is the root and not trusted here");
+		} else {
+			wsi_put(w, "has an issuer that is not trusted, \"");
+			tls_put_name(w, &crt->issuer);
+			wsi_put(w, "\": an unknown CA, or the server did not send its intermediate certificate");
+		}
+		if (t->c->no_bundle)
+			wsi_put(w, "; this machine has no CA certificates in any of the usual places, such as "
+			           "/etc/ssl/certs/ca-certificates.crt");
+	}
+	return 0;
+}
+
+static int tls_check_pin(struct wsi_tls *t, const mbedtls_x509_crt *crt)
+{
+	unsigned char hash[32];
+	char text[WSI_BASE64_LEN(32)];
+	int i, ret;
+
+	ret = mbedtls_md(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), crt->pk_raw.p, crt->pk_raw.len, hash);
+	if (ret != 0)
+		return ret;
+	for (i = 0; i < t->c->pins_n; i++) {
+		if (memcmp(hash, t->c->pins[i], 32) == 0)
+			return 0;
+	}
+	t->flags |= MBEDTLS_X509_BADCERT_OTHER;
+	wsi_text_init(&t->cert_why, t->cert_why_buf, sizeof t->cert_why_buf);
+	wsi_put(&t->cert_why, "the server's public key is not the pinned one but sha256//");
+	wsi_put_n(&t->cert_why, text, wsi_base64_encode(text, hash, sizeof hash));
+	return MBEDTLS_ERR_X509_FATAL_ERROR;
+}
+
+static void tls_remember(struct wsi_tls *t, const mbedtls_x509_crt *crt)
+{
+	struct wsi_text text;
+
+	wsi_text_init(&text, t->subject, sizeof t->subject);
+	tls_put_name(&text, &crt->subject);
+	wsi_text_init(&text, t->issuer, sizeof t->issuer);
+	tls_put_name(&text, &crt->issuer);
+	t->not_after = tls_seconds(&crt->valid_to);
+}
+
+/* The library's verification callback, from the top of the chain down to the server's certificate (depth 0), whose
+ * flags are the verdict. See the top of this file. */
+static int tls_verify(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
+{
+	struct wsi_tls *t = ctx;
+	const struct ws_tls *o = t->c->opt;
+	uint32_t again;
+	int ret;
+
+	(void)tls_problem(t, crt, depth, flags);
+	*flags = 0;
+	if (depth > 0)
+		return 0;
+	tls_remember(t, crt);
+	if (!o->insecure_no_verify && (t->flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED)) {
+		ret = tls_find_issuers(t->c, crt);
+		if (ret < 0)
+			return ret;
+		t->flags = 0;
+		wsi_text_init(&t->cert_why, t->cert_why_buf, sizeof t->cert_why_buf);
+		ret = mbedtls_x509_crt_verify_with_profile(crt, &t->c->cas, NULL, &mbedtls_x509_crt_profile_default,
+		                                           NULL, &again, tls_problem, t);
+		if (ret != 0 && ret != MBEDTLS_ERR_X509_CERT_VERIFY_FAILED)
+			return ret;
+		t->flags |= again;
+	}
+	if (!o->insecure_no_verify && !o->insecure_no_hostname)
+		tls_check_name(t, crt);
+	if (o->insecure_no_verify)
+		t->flags = 0;
+	if (t->c->pins_n > 0 && (ret = tls_check_pin(t, crt)) != 0)
+		return ret;
+	t->verified = !o->insecure_no_verify && t->flags == 0;
+	*flags = t->flags;
+	return 0;
+}
+
+/* ---- A session ---- */
+
+static int tls_io_error(struct wsi_tls *t, ptrdiff_t n)
+{
+	if (n == WS_IO_READ)
+		return MBEDTLS_ERR_SSL_WANT_READ;
+	if (n == WS_IO_WRITE)
+		return MBEDTLS_ERR_SSL_WANT_WRITE;
+	if (t->io_err == 0)
+		t->io_err = n == WS_IO_EOF || n == WS_IO_RESET ? (int)n : WS_IO_ERROR;
+	return n == WS_IO_EOF ? MBEDTLS_ERR_SSL_CONN_EOF : MBEDTLS_ERR_NET_CONN_RESET;
+}
+
+static int tls_send(void *ctx, const unsigned char *buf, size_t len)
+{
+	struct wsi_tls *t = ctx;
+	ptrdiff_t n = t->io.io_write(t->io.io, buf, len);
+
+	t->out_left = n > 0 ? len - (size_t)n : len;
+	return n > 0 ? (int)n : tls_io_error(t, n);
+}
+
+/* Looks over the records that come in: the library does not tell the alert it got, and what is no record at all is
+ * HTTP more often than not. Only alerts in the clear can be read: these come before the keys. */
+static void tls_sniff(struct wsi_tls *t, const unsigned char *p, size_t len)
+{
+	size_t n;
+
+	while (len > 0) {
+		if (t->record_n < 5 || (t->record_n < 7 && t->record_left > 0)) {
+			if (t->record_n >= 5)
+				t->record_left--;
+			t->record[t->record_n++] = *p++;
+			len--;
+			if (t->record_n == 5) {
+				t->record_left = (size_t)t->record[3] << 8 | t->record[4];
+				t->plain |= memcmp(t->record, "HTTP/", 5) == 0;
+			}
+			if (t->record_n == 7 && t->record[0] == MBEDTLS_SSL_MSG_ALERT && t->record[3] == 0
+			    && t->record[4] == 2)
+				t->alert = t->record[6];
+		} else {
+			n = len < t->record_left ? len : t->record_left;
+			t->record_left -= n;
+			p += n;
+			len -= n;
+		}
+		if (t->record_n >= 5 && t->record_left == 0)
+			t->record_n = 0;
+	}
+}
+
+static int tls_recv(void *ctx, unsigned char *buf, size_t len)
+{
+	struct wsi_tls *t = ctx;
+	ptrdiff_t n = t->io.io_read(t->io.io, buf, len);
+
+	if (n <= 0)
+		return tls_io_error(t, n);
+	tls_sniff(t, buf, (size_t)n);
+	return (int)n;
+}
+
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000 || defined(MBEDTLS_SSL_EXPORT_KEYS)
+static void tls_keylog(struct wsi_tls *t, const char *label, const unsigned char random[32],
+                       const unsigned char *secret, size_t len)
+{
+	struct wsi_text line;
+	char buf[256];
+
+	wsi_text_init(&line, buf, sizeof buf);
+	wsi_put(&line, label);
+	wsi_put_c(&line, ' ');
+	tls_put_hex(&line, random, 32);
+	wsi_put_c(&line, ' ');
+	tls_put_hex(&line, secret, len);
+	wsi_put_c(&line, '\n');
+	if (!line.cut && write(t->c->keylog_fd, buf, line.len) < 0)
+		return; /* a debugging aid must not stop the connection */
+	mbedtls_platform_zeroize(buf, sizeof buf);
+}
+#endif
+
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000
+static void tls_export(void *ctx, mbedtls_ssl_key_export_type type, const unsigned char *secret, size_t len,
+                       const unsigned char client_random[32], const unsigned char server_random[32],
+                       mbedtls_tls_prf_types prf)
+{
+	const char *label = NULL;
+
+	(void)server_random;
+	(void)prf;
+	if (type == MBEDTLS_SSL_KEY_EXPORT_TLS12_MASTER_SECRET)
+		label = "CLIENT_RANDOM";
+#if defined(MBEDTLS_SSL_PROTO_TLS1_3)
+	else if (type == MBEDTLS_SSL_KEY_EXPORT_TLS1_3_CLIENT_HANDSHAKE_TRAFFIC_SECRET)
+		label = "CLIENT_HANDSHAKE_TRAFFIC_SECRET";
+	else if (type == MBEDTLS_SSL_KEY_EXPORT_TLS1_3_SERVER_HANDSHAKE_TRAFFIC_SECRET)
+		label = "SERVER_HANDSHAKE_TRAFFIC_SECRET";
+	else if (type == MBEDTLS_SSL_KEY_EXPORT_TLS1_3_CLIENT_APPLICATION_TRAFFIC_SECRET)
+		label = "CLIENT_TRAFFIC_SECRET_0";
+	else if (type == MBEDTLS_SSL_KEY_EXPORT_TLS1_3_SERVER_APPLICATION_TRAFFIC_SECRET)
+		label = "SERVER_TRAFFIC_SECRET_0";
+#endif
+	if (label != NULL)
+		tls_keylog(ctx, label, client_random, secret, len);
+}
+#elif defined(MBEDTLS_SSL_EXPORT_KEYS)
+static int tls_export(void *ctx, const unsigned char *secret, const unsigned char *kb, size_t maclen, size_t keylen,
+                      size_t ivlen, const unsigned char client_random[32], const unsigned char server_random[32],
+                      mbedtls_tls_prf_types prf)
+{
+	(void)kb, (void)maclen, (void)keylen, (void)ivlen, (void)server_random, (void)prf;
+	tls_keylog(ctx, "CLIENT_RANDOM", client_random, secret, 48);
+	return 0;
+}
+#endif
+
+#if MBEDTLS_VERSION_NUMBER < 0x04000000
+static int tls_entropy(void *ctx, unsigned char *buf, size_t len)
+{
+	struct wsi_tls *t = ctx;
+
+	t->entropy_rc = t->entropy(t->entropy_ctx, buf, len);
+	return t->entropy_rc == 0 ? 0 : MBEDTLS_ERR_CTR_DRBG_ENTROPY_SOURCE_FAILED;
+}
+#endif
+
+static void tls_configure_versions(mbedtls_ssl_config *conf, int min, int max)
+{
+#if MBEDTLS_VERSION_NUMBER >= 0x03020000
+	mbedtls_ssl_conf_min_tls_version(conf, min == 13 ? MBEDTLS_SSL_VERSION_TLS1_3 : MBEDTLS_SSL_VERSION_TLS1_2);
+	mbedtls_ssl_conf_max_tls_version(conf, max == 13 ? MBEDTLS_SSL_VERSION_TLS1_3 : MBEDTLS_SSL_VERSION_TLS1_2);
+#else
+	(void)min, (void)max;
+	mbedtls_ssl_conf_min_version(conf, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
+	mbedtls_ssl_conf_max_version(conf, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
+#endif
+}
+
+static int tls_configure(struct wsi_tls *t, int same_origin)
+{
+	struct wsi_tls_config *c = t->c;
+	mbedtls_ssl_config *conf = &t->conf;
+	int ret;
+
+	ret = mbedtls_ssl_config_defaults(conf, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
+	                                  MBEDTLS_SSL_PRESET_DEFAULT);
+	if (ret != 0)
+		return ret;
+	tls_configure_versions(conf, c->min, c->max);
+	/* With OPTIONAL the library does not insist on key usage either; without a callback's verdict it accepts all */
+	mbedtls_ssl_conf_authmode(conf, c->opt->insecure_no_verify ? MBEDTLS_SSL_VERIFY_OPTIONAL
+	                                                           : MBEDTLS_SSL_VERIFY_REQUIRED);
+	mbedtls_ssl_conf_ca_chain(conf, &c->cas, NULL);
+	mbedtls_ssl_conf_verify(conf, tls_verify, t);
+	if (c->ciphers[0] != 0)
+		mbedtls_ssl_conf_ciphersuites(conf, c->ciphers);
+#if defined(MBEDTLS_SSL_RENEGOTIATION)
+	mbedtls_ssl_conf_renegotiation(conf, MBEDTLS_SSL_RENEGOTIATION_DISABLED);
+#endif
+#if defined(MBEDTLS_SSL_SESSION_TICKETS)
+	mbedtls_ssl_conf_session_tickets(conf, MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
+#endif
+#if defined(MBEDTLS_SSL_ALPN)
+	t->alpn[0] = "http/1.1";
+	ret = mbedtls_ssl_conf_alpn_protocols(conf, t->alpn);
+#endif
+	if (ret == 0 && c->has_own && same_origin)
+		ret = mbedtls_ssl_conf_own_cert(conf, &c->own, &c->key);
+#if MBEDTLS_VERSION_NUMBER < 0x04000000
+	mbedtls_ssl_conf_rng(conf, mbedtls_ctr_drbg_random, &t->drbg);
+	if (ret == 0)
+		ret = mbedtls_ctr_drbg_seed(&t->drbg, tls_entropy, t, NULL, 0);
+#endif
+#if MBEDTLS_VERSION_NUMBER < 0x03000000 && defined(MBEDTLS_SSL_EXPORT_KEYS)
+	if (c->keylog_fd >= 0)
+		mbedtls_ssl_conf_export_keys_ext_cb(conf, tls_export, t);
+#endif
+	return ret;
+}
+
+static int tls_set_name(struct wsi_tls *t, struct wsi_str name)
+{
+	while (name.len > 0 && name.p[name.len - 1] == '.') /* the root's dot is part of no certificate */
+		name.len--;
+	if (name.len == 0 || name.len > TLS_NAME_MAX)
+		return -1;
+	memcpy(t->name, name.p, name.len);
+	t->name[name.len] = 0;
+	t->ip_len = wsi_ip_parse(t->ip, name.p, name.len);
+	return 0;
+}
+
+static int tls_setup(struct wsi_tls *t, int same_origin)
+{
+	const mbedtls_ssl_config *conf = t->c->opt->config;
+	int ret = 0;
+
+	if (conf == NULL) {
+		ret = tls_configure(t, same_origin);
+		if (ret != 0)
+			return ret;
+		if (!TLS_PSA_INIT()) {
+			t->entropy_rc = -1;
+			return MBEDTLS_ERR_SSL_INTERNAL_ERROR;
+		}
+		conf = &t->conf;
+	}
+	ret = mbedtls_ssl_setup(&t->ssl, conf);
+	if (ret == 0) /* RFC 6066 3: SNI is for names, never for addresses */
+		ret = mbedtls_ssl_set_hostname(&t->ssl, t->ip_len == 0 ? t->name : NULL);
+	mbedtls_ssl_set_bio(&t->ssl, t, tls_send, tls_recv, NULL);
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000
+	if (ret == 0 && t->c->keylog_fd >= 0)
+		mbedtls_ssl_set_export_keys_cb(&t->ssl, tls_export, t);
+#endif
+	return ret;
+}
+
+WSI int wsi_tls_new(struct wsi_tls **out, struct wsi_tls_config *c, const struct ws_io *io, struct wsi_str name, int ip,
+                    int same_origin, int (*entropy)(void *ctx, void *buf, size_t len), void *entropy_ctx,
+                    struct wsi_text *why)
+{
+	struct wsi_tls *t = wsi_alloc(&c->mem, NULL, 0, sizeof *t);
+	int ret;
+
+	*out = NULL;
+	if (t == NULL)
+		return WS_EMEMORY;
+	memset(t, 0, sizeof *t);
+	t->c = c;
+	t->io = *io;
+	t->entropy = entropy;
+	t->entropy_ctx = entropy_ctx;
+	t->alert = -1;
+	wsi_text_init(&t->cert_why, t->cert_why_buf, sizeof t->cert_why_buf);
+	mbedtls_ssl_init(&t->ssl);
+	mbedtls_ssl_config_init(&t->conf);
+#if MBEDTLS_VERSION_NUMBER < 0x04000000
+	mbedtls_ctr_drbg_init(&t->drbg);
+#endif
+	(void)ip; /* wsi_ip_parse tells the same, for server_name too */
+	if (c->opt->server_name != NULL && same_origin) {
+		name.p = c->opt->server_name;
+		name.len = wsi_strlen(name.p);
+	}
+	if (tls_set_name(t, name) != 0) {
+		wsi_put(why, "the server's name is empty, or too long for TLS");
+		wsi_tls_free(t);
+		return WS_ETLS;
+	}
+	ret = tls_setup(t, same_origin);
+	if (ret == 0) {
+		*out = t;
+		return 0;
+	}
+	if (t->entropy_rc > 0) {
+		ret = WS_AGAIN;
+	} else if (t->entropy_rc < 0) {
+		wsi_put(why, "no random bytes to be had");
+		ret = WS_EENTROPY;
+	} else if (tls_no_memory(ret)) {
+		ret = WS_EMEMORY;
+	} else {
+		tls_put_code(why, ret);
+		ret = WS_ETLS;
+	}
+	wsi_tls_free(t);
+	return ret;
+}
+
+static void tls_put_alert(struct wsi_text *why, int alert)
+{
+	/* RFC 8446 6, RFC 5246 7.2 */
+	static const struct {
+		unsigned char code;
+		const char *name;
+	} alerts[] = {{10, "unexpected_message"},
+	              {20, "bad_record_mac"},
+	              {22, "record_overflow"},
+	              {40, "handshake_failure"},
+	              {42, "bad_certificate"},
+	              {43, "unsupported_certificate"},
+	              {44, "certificate_revoked"},
+	              {45, "certificate_expired"},
+	              {46, "certificate_unknown"},
+	              {47, "illegal_parameter"},
+	              {48, "unknown_ca"},
+	              {49, "access_denied"},
+	              {50, "decode_error"},
+	              {51, "decrypt_error"},
+	              {70, "protocol_version"},
+	              {71, "insufficient_security"},
+	              {80, "internal_error"},
+	              {86, "inappropriate_fallback"},
+	              {90, "user_canceled"},
+	              {109, "missing_extension"},
+	              {110, "unsupported_extension"},
+	              {112, "unrecognized_name"},
+	              {115, "unknown_psk_identity"},
+	              {116, "certificate_required"},
+	              {120, "no_application_protocol"}};
+	const char *hint = "";
+	size_t i;
+
+	wsi_put(why, "the server sent the alert ");
+	for (i = 0; i < sizeof alerts / sizeof alerts[0]; i++) {
+		if (alerts[i].code == alert)
+			wsi_put(why, alerts[i].name);
+	}
+	wsi_put_c(why, '(');
+	wsi_put_u(why, (uint64_t)alert);
+	wsi_put_c(why, ')');
+	if (alert == 40 || alert == 71)
+		hint = ": no cipher suite, curve or version in common, or it wants a client certificate";
+	if (alert == 70)
+		hint = ": no TLS version in common";
+	if (alert == 112)
+		hint = ": it has no site of this name";
+	if (alert == 116 || (alert >= 42 && alert <= 46) || alert == 48)
+		hint = ": it wants a client certificate, or another one";
+	wsi_put(why, hint);
+}
+
+/* Why it ended, as a sentence's end; the error that it is */
+static int tls_explain(const struct wsi_tls *t, int ret, struct wsi_text *why)
+{
+	if (tls_no_memory(ret))
+		return WS_EMEMORY;
+	if (t->flags != 0 && !t->done) {
+		wsi_put_n(why, t->cert_why.p, t->cert_why.len);
+		return WS_ECERT;
+	}
+	if (t->io_err == WS_IO_ERROR) {
+		wsi_put(why, "the transport failed");
+		return WS_EIO;
+	}
+	if (t->plain && !t->done) {
+		wsi_put(why, "the server does not speak TLS here but HTTP: try ws://");
+		return WS_ETLS;
+	}
+	if (ret == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE && t->alert >= 0) {
+		tls_put_alert(why, t->alert);
+		return WS_ETLS;
+	}
+	if (ret == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {
+		wsi_put(why, "the server sent a fatal alert");
+		wsi_put(why, t->c->has_own ? ": it may not accept the client certificate"
+		                           : ": it may want a client certificate");
+		return WS_ETLS;
+	}
+	if (t->io_err != 0) {
+		wsi_put(why, t->io_err == WS_IO_EOF ? "the server closed the connection" : "the connection was reset");
+		wsi_put(why, t->done ? "" : " in the TLS handshake");
+		return t->io_err == WS_IO_EOF && !t->done ? WS_ETLS : WS_ERESET;
+	}
+	switch (ret) {
+	case MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION:
+		wsi_put(why, "the server speaks no TLS version that is allowed here");
+		break;
+	case MBEDTLS_ERR_SSL_INVALID_RECORD:
+		wsi_put(why, t->done ? "what came is no TLS record" : "the server does not speak TLS here");
+		break;
+	case MBEDTLS_ERR_SSL_INVALID_MAC:
+		wsi_put(why, "a TLS record was damaged on the way");
+		break;
+	default:
+		tls_put_code(why, ret);
+	}
+	return WS_ETLS;
+}
+
+/* With a program's own settings its own verification has run; what it cannot do is left to us */
+static int tls_check_foreign(struct wsi_tls *t)
+{
+#if defined(MBEDTLS_SSL_KEEP_PEER_CERTIFICATE)
+	const mbedtls_x509_crt *crt = mbedtls_ssl_get_peer_cert(&t->ssl);
+
+	if (crt != NULL) {
+		tls_remember(t, crt);
+		t->verified = mbedtls_ssl_get_verify_result(&t->ssl) == 0;
+		if (t->verified && t->ip_len > 0) /* the library was not told it: it would have been sent as SNI */
+			tls_check_name(t, crt);
+		return t->flags == 0 && t->c->pins_n > 0 ? tls_check_pin(t, crt) : 0;
+	}
+#endif
+	if (t->c->pins_n > 0 || t->ip_len > 0) {
+		t->flags = MBEDTLS_X509_BADCERT_OTHER;
+		wsi_put(&t->cert_why, "the server's certificate is not to be had for checking");
+	}
+	return 0;
+}
+
+WSI int wsi_tls_handshake(struct wsi_tls *t, struct wsi_text *why)
+{
+	struct wsi_text cipher;
+	int ret = t->err != 0 ? t->err : mbedtls_ssl_handshake(&t->ssl);
+
+	if (ret == MBEDTLS_ERR_SSL_WANT_READ)
+		return WS_IO_READ;
+	if (ret == MBEDTLS_ERR_SSL_WANT_WRITE)
+		return WS_IO_WRITE;
+	if (ret == 0 && t->c->opt->config != NULL)
+		ret = tls_check_foreign(t);
+	if (ret == 0 && t->flags != 0)
+		ret = MBEDTLS_ERR_SSL_BAD_CERTIFICATE;
+	if (ret == MBEDTLS_ERR_SSL_BAD_CERTIFICATE && t->flags == 0) { /* the library's own checks, after ours */
+		t->flags = MBEDTLS_X509_BADCERT_KEY_USAGE;
+		wsi_put(&t->cert_why,
+		        "the server's certificate may not be used for a server (key usage), or cannot be parsed");
+	}
+	if (ret != 0) {
+		t->err = ret;
+		t->gone = 1;
+		t->verified = 0;
+		return tls_explain(t, ret, why);
+	}
+	t->done = 1;
+	wsi_text_init(&cipher, t->cipher, sizeof t->cipher);
+	tls_put_iana(&cipher, mbedtls_ssl_get_ciphersuite(&t->ssl));
+	return 0;
+}
+
+/* What mbedtls_ssl_read or _write returned, as a transport's */
+static ptrdiff_t tls_result(struct wsi_tls *t, int ret)
+{
+	if (ret > 0)
+		return ret;
+	if (ret == MBEDTLS_ERR_SSL_WANT_READ)
+		return WS_IO_READ;
+	if (ret == MBEDTLS_ERR_SSL_WANT_WRITE)
+		return WS_IO_WRITE;
+	if (ret == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY)
+		return WS_IO_EOF;
+	t->gone = 1;
+	if (t->err == 0)
+		t->err = ret;
+	return t->io_err == WS_IO_EOF || t->io_err == WS_IO_RESET ? WS_IO_RESET : WS_IO_ERROR;
+}
+
+WSI ptrdiff_t wsi_tls_read(void *io, void *buf, size_t len)
+{
+	struct wsi_tls *t = io;
+	int i, ret;
+
+	for (i = 0; i < 16; i++) {
+		ret = mbedtls_ssl_read(&t->ssl, buf, len);
+#if defined(MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
+		if (ret == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
+			continue;
+#endif
+		if (ret == 0 && t->io_err == 0) /* a record without bytes */
+			continue;
+		return tls_result(t, ret);
+	}
+	return WS_IO_READ; /* a peer that sends nothing but those must not keep us here: wsi_tls_pending tells of more
+	                    */
+}
+
+WSI ptrdiff_t wsi_tls_write(void *io, const void *buf, size_t len)
+{
+	struct wsi_tls *t = io;
+	int ret, flush;
+
+	do {
+		/* With bytes left in its buffer the library writes those and takes that for the data given. They may be
+		 * of an alert, or the data may have grown since. */
+		flush = t->out_left > 0 && t->unsent == 0;
+		ret = mbedtls_ssl_write(&t->ssl, buf, t->unsent > 0 && t->unsent < len ? t->unsent : len);
+	} while (ret > 0 && flush);
+	t->unsent = ret == MBEDTLS_ERR_SSL_WANT_WRITE && !flush ? (t->unsent > 0 ? t->unsent : len) : 0;
+	return tls_result(t, ret);
+}
+
+WSI size_t wsi_tls_pending(const struct wsi_tls *t)
+{
+	size_t n = mbedtls_ssl_get_bytes_avail(&t->ssl);
+
+	return n == 0 && mbedtls_ssl_check_pending(&t->ssl) ? 1 : n;
+}
+
+WSI void wsi_tls_why(const struct wsi_tls *t, struct wsi_text *why)
+{
+	(void)tls_explain(t, t->err, why);
+}
+
+WSI void wsi_tls_goodbye(struct wsi_tls *t)
+{
+	if (!t->done || t->gone)
+		return;
+	t->gone = 1;
+	(void)mbedtls_ssl_close_notify(&t->ssl);
+}
+
+WSI void wsi_tls_report(const struct wsi_tls *t, struct ws_report *r)
+{
+	r->tls_version = t->done ? mbedtls_ssl_get_version(&t->ssl) : "";
+	r->tls_cipher = t->cipher;
+	r->cert_subject = t->subject;
+	r->cert_issuer = t->issuer;
+	r->cert_not_after = t->not_after;
+	r->tls_verified = t->verified;
+}
+
+WSI void wsi_tls_free(struct wsi_tls *t)
+{
+	struct wsi_mem mem;
+
+	if (t == NULL)
+		return;
+	mem = t->c->mem;
+	mbedtls_ssl_free(&t->ssl);
+	mbedtls_ssl_config_free(&t->conf);
+#if MBEDTLS_VERSION_NUMBER < 0x04000000
+	mbedtls_ctr_drbg_free(&t->drbg);
+#endif
+	wsi_alloc(&mem, t, sizeof *t, 0);
+}
+
+WSI const char *wsi_tls_version(void)
+{
+	return " mbedTLS/" MBEDTLS_VERSION_STRING;
+}
+#endif
