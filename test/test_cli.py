@@ -1,0 +1,341 @@
+# SPDX-License-Identifier: ISC
+"""The command line: what is wrong is named, what is secret is not shown, what goes where."""
+
+import re
+import subprocess
+
+import pytest
+from conftest import WSQUERY, environment, run
+from servers import TEXT, Server, close_frame, echo, frame, says, unused_port
+
+URL = "ws://127.0.0.1:1/"
+
+# arguments, and what stderr must name
+WRONG = [
+    ([], "URL"),
+    (["--", ], "URL"),
+    ([URL, "ws://other/"], "ws://other/"),
+    (["--bogus", URL], "--bogus"),
+    (["--bogus=3", URL], "--bogus"),
+    (["-Z", URL], "-Z"),
+    (["-DZ", URL], "-Z"),
+    (["--tim", "3", URL], "--tim"),
+    ([URL, "-t"], "-t"),
+    ([URL, "--timeout"], "--timeout"),
+    (["--check=1", URL], "--check"),
+    (["-t", "abc", URL], "abc"),
+    (["-t", "", URL], "-t"),
+    (["-t", "-1", URL], "-1"),
+    (["-t", "1x", URL], "1x"),
+    (["-t", "1 s", URL], "1 s"),
+    (["-t", "nan", URL], "nan"),
+    (["-t", "inf", URL], "inf"),
+    (["-t", "1e3", URL], "1e3"),
+    (["-t", "99999999999999999999", URL], "99999999999999999999"),
+    (["--timeout=1h3", URL], "1h3"),
+    (["--connect-timeout", "x", URL], "--connect-timeout"),
+    (["--close-timeout", "x", URL], "--close-timeout"),
+    (["--retry-delay", "x", URL], "--retry-delay"),
+    (["--wait", "x", URL], "--wait"),
+    (["--retry", "x", URL], "--retry"),
+    (["--retry", "-1", URL], "-1"),
+    (["--retry", "1.5", URL], "1.5"),
+    (["-n", "x", URL], "x"),
+    (["-n", "-1", URL], "-1"),
+    (["-n", "1.5", URL], "1.5"),
+    (["-n", "99999999999999999999", URL], "99999999999999999999"),
+    (["--max-message", "x", URL], "--max-message"),
+    (["--max-message", "-1", URL], "-1"),
+    (["--max-message", "1T", URL], "1T"),
+    (["--max-message", "99999999999999999999G", URL], "99999999999999999999G"),
+    (["--max-redirs", "x", URL], "--max-redirs"),
+    (["--keepalive", "x", URL], "--keepalive"),
+    (["--check", "-e", "x", URL], "--check"),
+    (["--check", "-n", "1", URL], "--check"),
+    (["-d", "x", "-e", "y", "-n", "2", URL], "-n"),
+    (["-d", "@/no/such/file", URL], "/no/such/file"),
+    (["-d", "@", URL], "-d"),
+    (["-H", "@/no/such/file", URL], "/no/such/file"),
+    (["-b", "@/no/such/file", URL], "/no/such/file"),
+    (["-u", "@/no/such/file", URL], "/no/such/file"),
+    (["--bearer", "@/no/such/file", URL], "/no/such/file"),
+    (["-d", "@/", URL], "/"),
+    (["-d", "@-", "-d", "@-", URL], "@-"),
+    (["-d", "@-", "-H", "@-", URL], "@-"),
+    ([b"-d", b"\xff", b"ws://127.0.0.1:1/"], "-d"),
+    ([b"--data-raw", b"\xed\xa0\x80", b"ws://127.0.0.1:1/"], "--data-raw"),
+    (["-e", "(", URL], "("),
+    (["-e", "a{2,1}", URL], "a{2,1}"),
+    (["-e", "a{256}", URL], "a{256}"),
+    (["-e", "[", URL], "["),
+    (["-e", "\\1", URL], "\\1"),
+    (["-e", "\\w", URL], "\\w"),
+    (["-e", "a\\", URL], "a\\"),
+    ([b"-e", b"\xff", b"ws://127.0.0.1:1/"], "-e"),
+    (["-H", "nonsense", URL], "nonsense"),
+    (["-H", ": x", URL], ": x"),
+    (["-H", "X Y: z", URL], "X Y"),
+    (["-H", "X: a\r\nY: b", URL], "X"),
+    (["-H", "Upgrade: x", URL], "Upgrade"),
+    (["-H", "Upgrade:", URL], "Upgrade"),
+    (["-H", "Connection: close", URL], "Connection"),
+    (["-H", "Connection:", URL], "Connection"),
+    (["-H", "Sec-WebSocket-Key: x", URL], "Sec-WebSocket-Key"),
+    (["-H", "sec-websocket-anything: x", URL], "sec-websocket-anything"),
+    (["-b", "a\r\nX: y", URL], "-b"),
+    (["--origin", "a\nb", URL], "--origin"),
+    (["-A", "a\nb", URL], "-A"),
+    (["--host", "a\nb", URL], "--host"),
+    (["--bearer", "a\nb", URL], "--bearer"),
+    (["-s", "a b", URL], "a b"),
+    (["-s", "", URL], "-s"),
+    (["-u", "a:b", "--bearer", "c", URL], "--bearer"),
+    (["-x", "nonsense://h", URL], "nonsense://h"),
+    (["-x", "http://", URL], "http://"),
+    (["-x", "http://h:99999", URL], "http://h:99999"),
+    (["--noproxy", "10.0.0.0/99", URL], "10.0.0.0/99"),
+    (["--unix-socket", "/x", "-x", "http://127.0.0.1:1", URL], "--unix-socket"),
+    (["--unix-socket", "", URL], "--unix-socket"),
+    (["--unix-socket", "/" + "x" * 200, URL], "--unix-socket"),
+    (["--resolve", "nonsense", URL], "nonsense"),
+    (["--resolve", "h:80:nonsense", URL], "h:80:nonsense"),
+    (["--resolve", "h:99999:127.0.0.1", URL], "h:99999:127.0.0.1"),
+    (["--interface", "", URL], "--interface"),
+    (["-f", "xml", URL], "xml"),
+    (["-w", "x", URL], "-w"),
+    (["-c", "x", URL], "-c"),
+    (["--cert-expiry", "x", URL], "--cert-expiry"),
+]  # fmt: skip
+
+
+# of an option with two names either will do
+LONG = {
+    "-t": "--timeout", "-n": "--count", "-d": "--data", "-e": "--expect", "-H": "--header", "-b": "--cookie",
+    "-A": "--user-agent", "-s": "--subprotocol", "-u": "--user", "-x": "--proxy", "-f": "--format", "-w": "--warning",
+    "-c": "--critical", "-DZ": "-Z",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("args, named", WRONG, ids=lambda v: repr(v)[:60])
+def test_wrong(args, named):
+    r = run(*args, status=64)
+    assert named in r.err
+    options = [a if isinstance(a, str) else a.decode("latin-1") for a in args]
+    options = [a.split("=")[0] for a in options if a.startswith("-") and a != "--" and not a[1].isdigit()]
+    # at least one of the options given; the cases above say which where several are
+    assert not options or any(o in r.err or LONG.get(o, o) in r.err for o in options)
+
+
+def test_wrong_even_where_the_url_is():
+    run("--bogus", "nonsense", status=64)
+
+
+def test_a_device_is_named_when_it_is_not_there():
+    r = run("--interface", "nosuchdev0", URL)
+    assert r.status in (1, 64) and "nosuchdev0" in (r.err if r.status == 64 else r.error)
+
+
+def test_secrets_of_a_wrong_command_line():
+    for args in (["-u", "joe:s3cret\n"], ["--bearer", "s3cret x\n"], ["-b", "s3cret\n"], ["-H", "Authorization: s3cret\x01"], ["-x", "http://u:s3cret@"], ["-x", "bad://u:s3cret@h"]):
+        run(*args, URL, status=64, secrets=["s3cret"])
+
+
+def test_secrets_of_a_wrong_url():
+    for url in ("ws://joe:s3cret@", "ws://joe:s3cret@h:99999/", "ws://joe:s3cret@[::1/", "ftp://joe:s3cret@h/", "joe:s3cret@h"):
+        run("-D", "-v", url, status=1, secrets=["s3cret"])
+
+
+def test_secrets_of_a_refused_connection():
+    sock, port = unused_port()
+    with sock:
+        run("-D", "-v", "-u", "joe:s3cret", "-b", "s3cret", "ws://x:s3cret@127.0.0.1:%d/" % port, status=1, secrets=["s3cret"])
+
+
+@pytest.mark.parametrize("args", [["-h"], ["--help"], ["-h", "--check", URL, "one too many"], ["--help", "-t", "abc"]])
+def test_help(args):
+    r = run(*args, json=False, status=0)
+    text = r.out.decode()
+    for option in ("--data", "--expect", "--timeout", "--details", "--proxy", "--unix-socket", "--wait"):
+        assert option in text
+    assert r.err == ""
+
+
+def test_every_option_of_the_contract_is_in_the_help():
+    text = run("--help", json=False, status=0).out.decode()
+    for option in (
+        "-d --data --data-raw -B --binary -e --expect -n --count --check -p --ping -t --timeout -m --max-time "
+        "--connect-timeout --close-timeout --retry --retry-delay --wait --max-message -H --header -b --cookie --origin "
+        "-A --user-agent --host -s --subprotocol -u --user --bearer --max-redirs -x --proxy --noproxy -4 --ipv4 -6 --ipv6 "
+        "--unix-socket --resolve --interface --keepalive -k --insecure --cacert --capath --cert --key --pass "
+        "--server-name --no-check-hostname --tls-min --tls-max --ciphers --pinnedpubkey --cert-expiry --no-utf8-check "
+        "-D --details -f --format -q --quiet -v --verbose -w --warning -c --critical -h --help -V --version"
+    ).split():
+        assert re.search(r"(?<![\w-])%s(?![\w-])" % re.escape(option), text), option
+
+
+@pytest.mark.parametrize("args", [["-V"], ["--version"], ["-V", "nonsense", "one too many"]])
+def test_version(args):
+    r = run(*args, json=False, status=0)
+    assert re.match(rb"wsquery \d+\.\d+\.\d+", r.out) and r.err == ""
+
+
+def test_quiet():
+    with Server(echo) as s:
+        assert run("-q", "-d", "x", s.url, json=False, status=0).out == b""
+    sock, port = unused_port()
+    with sock:
+        r = run("--quiet", "ws://127.0.0.1:%d" % port, json=False, status=1)
+        assert r.out == b""
+    with Server(lambda c: c.upgrade().send(close_frame(1000)).eof()) as s:
+        assert run("-q", s.url, json=False, status=3).out == b""
+
+
+def test_bundled_short_options():
+    with Server(echo) as s:
+        assert run("-qDdx", s.url, json=False, status=0).out == b""
+        assert run("-Ddx", s.url, status=0).data == "x"
+        assert run("-Dpn1", "-dx", s.url, status=0).data == "x"
+
+
+def test_end_of_options():
+    with Server(echo) as s:
+        assert run("-d", "--", "-D", "--", s.url, status=0).data == "--"
+
+
+def test_a_value_that_looks_like_an_option():
+    with Server(echo) as s:
+        assert run("-d", "--check", s.url, status=0).data == "--check"
+        assert run("--data=-x", s.url, status=0).data == "-x"
+
+
+def test_raw():
+    with Server(says("one", "two")) as s:
+        assert run("-f", "raw", "-n", 2, s.url, json=False, status=0).out == b"one\ntwo\n"
+    with Server(says(b"\x00\xff\n")) as s:
+        assert run("--format=raw", s.url, json=False, status=0).out == b"\x00\xff\n"
+    with Server(says("a\0b")) as s:
+        assert run("-f", "raw", s.url, json=False, status=0).out == b"a\0b\n"
+
+
+def test_raw_failure():
+    sock, port = unused_port()
+    with sock:
+        r = run("-f", "raw", "ws://127.0.0.1:%d" % port, json=False, status=1)
+    assert r.out == b"" and "127.0.0.1:%d" % port in r.err
+    with Server(lambda c: c.upgrade(frame(TEXT, "one"), close_frame(1011, "bad")).eof()) as s:
+        r = run("-f", "raw", "-n", 2, s.url, json=False, status=3)
+    assert r.out == b"one\n" and "1011" in r.err
+
+
+def test_verbose():
+    with Server(echo) as s:
+        r = run("-v", "-d", "hello there", "-p", s.url, status=0)
+    out = [x for x in r.err.splitlines() if x.startswith(">")]
+    into = [x for x in r.err.splitlines() if x.startswith("<")]
+    assert any("GET / HTTP/1.1" in x for x in out) and any("101" in x for x in into)
+    assert any("hello there" in x for x in out) and any("hello there" in x for x in into)
+    assert any("ping" in x.lower() for x in out) and any("pong" in x.lower() for x in into)
+    assert any("close" in x.lower() for x in out)
+    assert r.data == "hello there"
+
+
+def test_verbose_shows_no_control_characters():
+    with Server(lambda c: c.upgrade(frame(TEXT, "\x1b[31m\x07"), extra=["X: \x9b"]).finish()) as s:
+        r = run("-v", s.url, status=0)
+    assert "\x1b" not in r.err and "\x07" not in r.err
+
+
+def test_verbose_masks_secrets():
+    with Server(echo) as s:
+        r = run(
+            "-v", "-D", "-u", "joe:s3cret", "-b", "sid=s3cret2", "-H", "Proxy-Authorization: s3cret3", "-d", "x",
+            s.url, status=0, secrets=["s3cret", "joe:s3cret", "s3cret2", "s3cret3"],
+        )  # fmt: skip
+    assert "uthorization" in r.err
+
+
+def test_set_cookie_is_no_secret_of_ours_but_cookie_is():
+    with Server(lambda c: c.upgrade(frame(TEXT, "a"), extra=["Set-Cookie: t=1"]).finish()) as s:
+        run("-v", "-D", s.url, status=0)
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8", "nonsense"])
+def test_the_locale_changes_nothing(locale):
+    with Server(says("\u20ac")) as s:
+        assert run("-e", "^.$", s.url, status=0, env={"LC_ALL": locale, "LANG": locale}).data == "\u20ac"
+
+
+def test_no_environment():
+    with Server(says("a")) as s:
+        p = subprocess.run([WSQUERY, s.url], capture_output=True, env={k: v for k, v in environment().items() if "SAN" in k or "LIB" in k}, timeout=100)
+    assert p.returncode == 0
+
+
+def test_file_is_read_before_connecting(tmp_path):
+    with Server(echo) as s:
+        run("-d", "@%s/none" % tmp_path, s.url, status=64)
+        assert not s.conns
+
+
+def test_a_file_that_is_no_utf8(tmp_path):
+    f = tmp_path / "f"
+    f.write_bytes(b"a\xffb")
+    r = run("-d", "@%s" % f, URL, status=64)
+    assert str(f) in r.err or "-d" in r.err
+    with Server(echo) as s:
+        assert run("-B", "-d", "@%s" % f, s.url, status=0).json["encoding"] == "base64"
+
+
+def test_standard_input_that_is_no_utf8():
+    run("-d", "@-", URL, stdin=b"\xff", status=64)
+
+
+FORMATS = [(["-f", "nagios"], 2, b"WEBSOCKET CRITICAL"), (["-f", "prometheus"], 1, b"probe_success")]
+
+
+@pytest.mark.parametrize("args, status, word", FORMATS, ids=["nagios", "prometheus"])
+def test_formats(args, status, word):
+    with Server(says("a")) as s:
+        r = run(*args, s.url, json=False)
+    if r.status == 64 and "not built in" in r.err:
+        pytest.skip("this build has no other formats")
+    assert r.status == 0 and r.out.endswith(b"\n")
+    sock, port = unused_port()
+    with sock:
+        r = run(*args, "ws://127.0.0.1:%d" % port, json=False, status=status)
+    assert word in r.out
+
+
+def test_nagios(features):
+    with Server(says("a")) as s:
+        r = run("-f", "nagios", "-w", 50, "-c", 60, s.url, json=False)
+        if r.status == 64:
+            pytest.skip("this build has no other formats")
+        assert r.status == 0
+        assert re.fullmatch(rb"WEBSOCKET OK - .* \| time=\d+\.\d{3}s;50(\.0+)?;60(\.0+)?;0(;\d*(\.\d+)?)?( .*)?\n", r.out), r.out
+
+    def late(c):
+        c.server.stop.wait(0.3)
+        says("a")(c)
+
+    with Server(late) as s:
+        assert run("-f", "nagios", "-w", "0.1", "-c", 60, s.url, json=False, status=1).out.startswith(b"WEBSOCKET WARNING")
+        assert run("-f", "nagios", "-c", "0.1", s.url, json=False, status=2).out.startswith(b"WEBSOCKET CRITICAL")
+    r = run("-f", "nagios", "nonsense", json=False, status=3)
+    assert r.out.startswith(b"WEBSOCKET UNKNOWN")
+    r = run("-f", "nagios", "--bogus", URL, json=False, status=3)
+    assert r.out.startswith(b"WEBSOCKET UNKNOWN") and b"--bogus" in r.out and r.out.count(b"\n") == 1
+
+
+def test_prometheus():
+    with Server(says("a")) as s:
+        r = run("-f", "prometheus", s.url.replace("ws://", "ws://u:s3cret@"), json=False, secrets=["s3cret"])
+        if r.status == 64:
+            pytest.skip("this build has no other formats")
+    assert r.status == 0
+    text = r.out.decode()
+    for line in text.splitlines():
+        assert line.startswith("#") or re.fullmatch(r'[a-z_]+\{target="[^"]*"(,[a-z_]+="[^"]*")*\} -?[0-9.e+-]+', line), line
+    assert re.search(r'^probe_success\{target="%s"\} 1$' % re.escape(s.url), text, re.M)
+    assert re.search(r"^probe_duration_seconds\{.*\} 0\.\d+$|^probe_duration_seconds\{.*\} \d+(\.\d+)?$", text, re.M)
+    assert re.search(r"^probe_websocket_status_code\{.*\} 101$", text, re.M)
