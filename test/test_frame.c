@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: ISC
+ * test_frame.c - frame.c: RFC 6455 5.7's examples, each rule of 5.2 on both sides, the mask, the close codes
+ */
+#include "ws_bytes.h"
+#include "check.h"
+#include <stdlib.h>
+
+static const unsigned char rfc_key[4] = {0x37, 0xfa, 0x21, 0x3d};
+
+/* From memory of exactly n bytes */
+static int decode(struct wsi_frame *f, const unsigned char *p, size_t n, const char **why)
+{
+	unsigned char *exact = malloc(n);
+	int r;
+
+	if (n > 0)
+		memcpy(exact, p, n);
+	*why = NULL;
+	r = wsi_frame_decode(f, exact, n, why);
+	free(exact);
+	return r;
+}
+
+/* Header and payload; unmasked is what the payload says */
+static const struct {
+	const char *wire;
+	size_t wire_len;
+	unsigned char b0;
+	int masked;
+	const char *payload;
+} examples[] = {
+    {"\x81\x05\x48\x65\x6c\x6c\x6f", 7, WSI_FIN | WSI_TEXT, 0, "Hello"},
+    {"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", 11, WSI_FIN | WSI_TEXT, 1, "Hello"},
+    {"\x01\x03\x48\x65\x6c", 5, WSI_TEXT, 0, "Hel"},
+    {"\x80\x02\x6c\x6f", 4, WSI_FIN | WSI_CONT, 0, "lo"},
+    {"\x89\x05\x48\x65\x6c\x6c\x6f", 7, WSI_FIN | WSI_PING, 0, "Hello"},
+    {"\x8a\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", 11, WSI_FIN | WSI_PONG, 1, "Hello"},
+};
+
+static void test_examples(void)
+{
+	static const struct {
+		uint64_t len;
+		const char *head;
+		size_t head_len;
+	} long_ones[] = {{256, "\x82\x7e\x01\x00", 4}, {65536, "\x82\x7f\0\0\0\0\0\1\0\0", 10}};
+	unsigned char out[WSI_FRAME_HEAD_MAX + 8];
+	struct wsi_frame f;
+	const char *why;
+	size_t i, n;
+
+	for (i = 0; i < sizeof examples / sizeof *examples; i++) {
+		const unsigned char *wire = (const unsigned char *)examples[i].wire;
+		size_t len = strlen(examples[i].payload);
+		int head = decode(&f, wire, examples[i].wire_len, &why);
+
+		CHECK_EQ_U(head, examples[i].wire_len - len);
+		CHECK_EQ_U(f.len, len);
+		CHECK_EQ_U(f.b0, examples[i].b0);
+		CHECK_EQ_U(f.masked, examples[i].masked);
+		if (f.masked)
+			CHECK_EQ_MEM(f.key, 4, rfc_key, 4);
+		wsi_mask(out, wire + head, len, f.key, 0); /* the key of one not masked is zeros */
+		CHECK_EQ_MEM(out, len, examples[i].payload, len);
+
+		n = wsi_frame_encode(out, examples[i].b0, len, examples[i].masked ? rfc_key : NULL);
+		memcpy(out + n, examples[i].payload, len);
+		if (examples[i].masked)
+			wsi_mask(out + n, out + n, len, rfc_key, 0);
+		CHECK_EQ_MEM(out, n + len, examples[i].wire, examples[i].wire_len);
+	}
+	for (i = 0; i < 2; i++) {
+		n = wsi_frame_encode(out, WSI_FIN | WSI_BINARY, long_ones[i].len, NULL);
+		CHECK_EQ_MEM(out, n, long_ones[i].head, long_ones[i].head_len);
+		CHECK_EQ_U(decode(&f, out, n, &why), n);
+		CHECK_EQ_U(f.len, long_ones[i].len);
+	}
+}
+
+/* Each rule on both sides. at: so many bytes decide it; result: of the decoder from there on */
+#define RESERVED "reserved opcode"
+#define FRAGMENTED "fragmented control"
+#define OVER_125 "over 125"
+#define SHORTEST "shortest"
+#define TOP_BIT "2^63"
+static const struct {
+	const char *head;
+	size_t len, at;
+	int result;
+	uint64_t payload;
+	const char *why;
+} rules[] = {
+    /* 7 bits, 16, 64: the first and the last of each */
+    {"\x82\x00", 2, 2, 2, 0, NULL},
+    {"\x82\x7d", 2, 2, 2, 125, NULL},
+    {"\x82\x7e\x00\x7e", 4, 4, 4, 126, NULL},
+    {"\x82\x7e\x00\x7d", 4, 4, -1, 0, SHORTEST},
+    {"\x82\x7e\x00\x00", 4, 4, -1, 0, SHORTEST},
+    {"\x82\x7e\x01\x00", 4, 4, 4, 256, NULL},
+    {"\x82\x7e\xff\xff", 4, 4, 4, 65535, NULL},
+    {"\x82\x7f\0\0\0\0\0\1\0\0", 10, 10, 10, 65536, NULL},
+    {"\x82\x7f\0\0\0\0\0\0\xff\xff", 10, 8, -1, 0, SHORTEST},
+    {"\x82\x7f\0\0\0\0\0\0\0\0", 10, 8, -1, 0, SHORTEST},
+    {"\x82\x7f\0\0\0\0\0\0\0\1", 10, 8, -1, 0, SHORTEST},
+    {"\x82\x7f\0\0\0\1\0\0\0\0", 10, 10, 10, 0x100000000, NULL},
+    {"\x82\x7f\0\0\0\0\xff\xff\xff\xff", 10, 10, 10, 0xffffffff, NULL},
+    {"\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff", 10, 10, 10, 0x7fffffffffffffff, NULL},
+    {"\x82\x7f\x01\x02\x03\x04\x05\x06\x07\x08", 10, 10, 10, 0x0102030405060708, NULL},
+    {"\x82\x7f\x80\0\0\0\0\0\0\0", 10, 3, -1, 0, TOP_BIT},
+    {"\x82\x7f\xff\xff\xff\xff\xff\xff\xff\xff", 10, 3, -1, 0, TOP_BIT},
+    /* masked */
+    {"\x82\x80\1\2\3\4", 6, 6, 6, 0, NULL},
+    {"\x82\xfd\1\2\3\4", 6, 6, 6, 125, NULL},
+    {"\x82\xfe\x00\x7e\1\2\3\4", 8, 8, 8, 126, NULL},
+    {"\x82\xfe\x00\x7d\1\2\3\4", 8, 4, -1, 0, SHORTEST},
+    {"\x82\xff\0\0\0\0\0\1\0\0\1\2\3\4", 14, 14, 14, 65536, NULL},
+    {"\x82\xff\0\0\0\0\0\0\xff\xff\1\2\3\4", 14, 8, -1, 0, SHORTEST},
+    {"\x82\xff\x80\0\0\0\0\0\0\0\1\2\3\4", 14, 3, -1, 0, TOP_BIT},
+    /* control frames: whole, at most 125 */
+    {"\x88\x00", 2, 2, 2, 0, NULL},
+    {"\x88\x7d", 2, 2, 2, 125, NULL},
+    {"\x89\x7d", 2, 2, 2, 125, NULL},
+    {"\x8a\x7d", 2, 2, 2, 125, NULL},
+    {"\x88\x7e\x00\x7e", 4, 2, -1, 0, OVER_125},
+    {"\x89\x7e\x00\x7e", 4, 2, -1, 0, OVER_125},
+    {"\x8a\x7f\0\0\0\0\0\1\0\0", 10, 2, -1, 0, OVER_125},
+    {"\x8a\xfe\x00\x7e\1\2\3\4", 8, 2, -1, 0, OVER_125},
+    {"\x08\x00", 2, 1, -1, 0, FRAGMENTED},
+    {"\x09\x00", 2, 1, -1, 0, FRAGMENTED},
+    {"\x0a\x00", 2, 1, -1, 0, FRAGMENTED},
+    {"\x79\x00", 2, 1, -1, 0, FRAGMENTED},
+    /* RSV is for the caller */
+    {"\xf1\x00", 2, 2, 2, 0, NULL},
+    {"\xc2\x00", 2, 2, 2, 0, NULL},
+    {"\xf8\x00", 2, 2, 2, 0, NULL},
+    {"\x10\x00", 2, 2, 2, 0, NULL},
+};
+
+static void test_rules(void)
+{
+	struct wsi_frame f;
+	const char *why;
+	size_t i, n;
+	unsigned op;
+
+	for (i = 0; i < sizeof rules / sizeof *rules; i++) {
+		unsigned char bytes[40];
+		int right = 1;
+
+		memset(bytes, 0xa5, sizeof bytes); /* what follows the header changes nothing */
+		memcpy(bytes, rules[i].head, rules[i].len);
+		for (n = 0; n <= sizeof bytes; n++) {
+			int r = decode(&f, bytes, n, &why);
+
+			right &= r == (n < rules[i].at ? 0 : rules[i].result);
+			right &= (why != NULL) == (r < 0);
+			if (r < 0)
+				right &= rules[i].why && strstr(why, rules[i].why) != NULL;
+			if (r > 0)
+				right &= f.len == rules[i].payload && f.b0 == bytes[0] && f.masked == bytes[1] >> 7
+				         && memcmp(f.key, f.masked ? "\1\2\3\4" : "\0\0\0\0", 4) == 0;
+		}
+		if (!CHECK(right))
+			fprintf(stderr, "\trule %lu\n", (unsigned long)i);
+	}
+
+	for (op = 0; op < 256; op++) { /* every first byte alone */
+		unsigned char b0 = (unsigned char)op;
+		unsigned code = op & 15;
+		int known = code <= 2 || (code >= 8 && code <= 10), r = decode(&f, &b0, 1, &why);
+
+		if (!known)
+			CHECK(r == -1 && strstr(why, RESERVED) != NULL);
+		else if (code >= 8 && op < 0x80)
+			CHECK(r == -1 && strstr(why, FRAGMENTED) != NULL);
+		else
+			CHECK_EQ_U(r, 0);
+	}
+}
+
+/* The lengths about each power of two: what is encoded is decoded, at its last byte and no sooner */
+static void test_round_trip(void)
+{
+	struct wsi_frame f;
+	const char *why;
+	unsigned long wrong = 0;
+	int bit, around, masked;
+	size_t n, k;
+
+	for (bit = 0; bit < 63; bit++) {
+		for (around = -2; around <= 2; around++) {
+			for (masked = 0; masked < 2; masked++) {
+				uint64_t len = ((uint64_t)1 << bit) + (uint64_t)(int64_t)around;
+				unsigned char out[WSI_FRAME_HEAD_MAX];
+
+				if (len >> 63)
+					continue;
+				n = wsi_frame_encode(out, 0x82, len, masked ? rfc_key : NULL);
+				wrong += n != (len < 126 ? 2U : len < 65536 ? 4U : 10U) + (masked ? 4U : 0U);
+				for (k = 0; k < n; k++)
+					wrong += decode(&f, out, k, &why) != 0;
+				wrong += decode(&f, out, n, &why) != (int)n || f.len != len || f.b0 != 0x82
+				         || f.masked != masked
+				         || memcmp(f.key, masked ? rfc_key : (const unsigned char *)"\0\0\0", 4) != 0;
+			}
+		}
+	}
+	CHECK_EQ_U(wrong, 0);
+}
+
+static void test_mask(void)
+{
+	static unsigned char src[16 + 80], want[16 + 80], dst[16 + 80], key[4] = {0x01, 0x80, 0xff, 0x3c};
+	size_t i, len, from, to, cut, wrong = 0;
+	uint64_t offset;
+
+	for (i = 0; i < sizeof src; i++)
+		src[i] = (unsigned char)(i * 73 + 5);
+
+	/* Every length, alignment of both ends, and phase; nothing before or behind is touched */
+	for (len = 0; len <= 70; len++) {
+		for (from = 0; from < 8; from++) {
+			for (to = 0; to < 8; to++) {
+				for (offset = 0; offset < 5; offset++) {
+					memset(dst, 0xee, sizeof dst);
+					memset(want, 0xee, sizeof want);
+					for (i = 0; i < len; i++)
+						want[to + i] = src[from + i] ^ key[(offset + i) % 4];
+					wsi_mask(dst + to, src + from, len, key, offset);
+					wrong += memcmp(dst, want, sizeof dst) != 0;
+				}
+			}
+			for (offset = 0; offset < 4; offset++) { /* in place */
+				memcpy(dst, src, sizeof dst);
+				memcpy(want, src, sizeof want);
+				for (i = 0; i < len; i++)
+					want[from + i] ^= key[(offset + i) % 4];
+				wsi_mask(dst + from, dst + from, len, key, offset);
+				wrong += memcmp(dst, want, sizeof dst) != 0;
+			}
+		}
+	}
+	CHECK_EQ_U(wrong, 0);
+
+	/* In two chunks as in one, also far into a payload */
+	for (len = 0; len <= 70; len++) {
+		for (cut = 0; cut <= len; cut++) {
+			for (i = 0; i < 4; i++) {
+				offset = i == 0 ? 0 : i == 1 ? 3 : i == 2 ? 0xffffffff : 0x7ffffffffffffff1 - len;
+				wsi_mask(want, src, len, key, offset);
+				wsi_mask(dst, src, cut, key, offset);
+				wsi_mask(dst + cut, src + cut, len - cut, key, offset + cut);
+				wrong += len > 0 && memcmp(dst, want, len) != 0;
+			}
+		}
+	}
+	CHECK_EQ_U(wrong, 0);
+	wsi_mask(want, src, 1, key, 0x7ffffffffffffffe);
+	CHECK_EQ_U(want[0], src[0] ^ key[2]);
+	wsi_mask(dst, src, 0, key, 1); /* nothing */
+}
+
+static void test_close_codes(void)
+{
+	static const struct {
+		unsigned code;
+		const char *name;
+	} names[] = {
+	    {1000, "normal closure"},
+	    {1001, "going away"},
+	    {1002, "protocol error"},
+	    {1003, "unsupported data"},
+	    {1004, ""},
+	    {1005, "no status received"},
+	    {1006, "abnormal closure"},
+	    {1007, "invalid payload data"},
+	    {1008, "policy violation"},
+	    {1009, "message too big"},
+	    {1010, "mandatory extension"},
+	    {1011, "internal error"},
+	    {1012, "service restart"},
+	    {1013, "try again later"},
+	    {1014, "bad gateway"},
+	    {1015, "TLS handshake"},
+	    {1016, ""},
+	    {3000, "unauthorized"},
+	    {3001, ""},
+	    {3003, "forbidden"},
+	    {3007, ""},
+	    {3008, "timeout"},
+	    {3009, ""},
+	    {0, ""},
+	    {999, ""},
+	    {2999, ""},
+	    {4000, ""},
+	    {65535, ""},
+	};
+	unsigned code, wrong = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof names / sizeof *names; i++)
+		CHECK_EQ_S(wsi_close_name(names[i].code), names[i].name);
+	for (code = 0; code <= 70000; code++) {
+		int ok;
+
+		switch (code) {
+		case 1004: /* reserved */
+		case 1005: /* 7.4.1: never sent */
+		case 1006:
+		case 1015:
+			ok = 0;
+			break;
+		default:
+			ok = (code >= 1000 && code < 1015) || (code >= 3000 && code < 5000);
+		}
+		wrong += wsi_close_code_ok(code) != ok;
+	}
+	CHECK_EQ_U(wrong, 0);
+}
+
+/* RFC 6455 1.3: the digest that a server proves with */
+static void test_accept(void)
+{
+	static const char text[] = "dGhlIHNhbXBsZSBub25jZQ==258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+	unsigned char digest[20];
+	char accept[WSI_BASE64_LEN(20)];
+	struct wsi_sha1 s;
+
+	wsi_sha1_init(&s);
+	wsi_sha1_update(&s, text, sizeof text - 1);
+	wsi_sha1_final(&s, digest);
+	CHECK_EQ_MEM(accept, wsi_base64_encode(accept, digest, 20), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", 28);
+}
+
+int main(void)
+{
+	test_examples();
+	test_rules();
+	test_round_trip();
+	test_mask();
+	test_close_codes();
+	test_accept();
+	return check_done();
+}
