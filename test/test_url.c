@@ -1,0 +1,594 @@
+/* SPDX-License-Identifier: ISC
+ * test_url.c - url.c: what is a URL and what not, RFC 3986's references, names and addresses of this machine
+ */
+#include <stdlib.h>
+#include "ws.h"
+#include "ws_bytes.h"
+#include "check.h"
+
+/* A copy of its exact size, so that the sanitizer sees a byte read beyond it */
+static char *exact(const char *s, size_t len)
+{
+	char *p = malloc(len > 0 ? len : 1);
+
+	if (p == NULL)
+		abort();
+	memcpy(p, s, len);
+	return p;
+}
+
+static const char *slice(char *buf, struct wsi_str s)
+{
+	memcpy(buf, s.p, s.len);
+	buf[s.len] = '\0';
+	return buf;
+}
+
+struct good {
+	const char *url;
+	int secure, ip;
+	unsigned port;
+	const char *userinfo; /* NULL: none */
+	const char *host, *zone, *path;
+	const char *hostport, *shown; /* shown NULL: as the URL */
+};
+static const struct good goods[] = {
+    {"ws://a", 0, 0, 80, NULL, "a", "", "", "a", NULL},
+    {"ws://example.com/chat", 0, 0, 80, NULL, "example.com", "", "/chat", "example.com", NULL},
+    {"wss://example.com/chat?x=1", 1, 0, 443, NULL, "example.com", "", "/chat?x=1", "example.com", NULL},
+    {"http://h/", 0, 0, 80, NULL, "h", "", "/", "h", NULL},
+    {"https://h/", 1, 0, 443, NULL, "h", "", "/", "h", NULL},
+    {"WS://H/", 0, 0, 80, NULL, "H", "", "/", "H", NULL},
+    {"WsS://H/", 1, 0, 443, NULL, "H", "", "/", "H", NULL},
+    {"HTTPS://H/", 1, 0, 443, NULL, "H", "", "/", "H", NULL},
+    {"ws://h:80/", 0, 0, 80, NULL, "h", "", "/", "h", NULL},
+    {"ws://h:443/", 0, 0, 443, NULL, "h", "", "/", "h:443", NULL},
+    {"wss://h:443", 1, 0, 443, NULL, "h", "", "", "h", NULL},
+    {"wss://h:80", 1, 0, 80, NULL, "h", "", "", "h:80", NULL},
+    {"ws://h:1/", 0, 0, 1, NULL, "h", "", "/", "h:1", NULL},
+    {"ws://h:65535/", 0, 0, 65535, NULL, "h", "", "/", "h:65535", NULL},
+    {"ws://h:008080/", 0, 0, 8080, NULL, "h", "", "/", "h:8080", NULL},
+    {"ws://h:/", 0, 0, 80, NULL, "h", "", "/", "h", NULL},
+    {"wss://h:", 1, 0, 443, NULL, "h", "", "", "h", NULL},
+    {"ws://h?q", 0, 0, 80, NULL, "h", "", "?q", "h", NULL},
+    {"ws://h:8080?q=/?&:@", 0, 0, 8080, NULL, "h", "", "?q=/?&:@", "h:8080", NULL},
+    {"ws://h//a//", 0, 0, 80, NULL, "h", "", "//a//", "h", NULL},
+    {"ws://h/../a/./b", 0, 0, 80, NULL, "h", "", "/../a/./b", "h", NULL},
+    {"ws://h/%20%c3%A9", 0, 0, 80, NULL, "h", "", "/%20%c3%A9", "h", NULL},
+    {"ws://h/a@b:c", 0, 0, 80, NULL, "h", "", "/a@b:c", "h", NULL},
+    {"ws://h/?a=b@c", 0, 0, 80, NULL, "h", "", "/?a=b@c", "h", NULL},
+    {"ws://user@h/", 0, 0, 80, "user", "h", "", "/", "h", "ws://h/"},
+    {"ws://user:pass@h/", 0, 0, 80, "user:pass", "h", "", "/", "h", "ws://h/"},
+    {"ws://u:p:q@h:81/a@b", 0, 0, 81, "u:p:q", "h", "", "/a@b", "h:81", "ws://h:81/a@b"},
+    {"ws://@h/", 0, 0, 80, "", "h", "", "/", "h", "ws://h/"},
+    {"ws://:@h/", 0, 0, 80, ":", "h", "", "/", "h", "ws://h/"},
+    {"WSS://%75:%40%3a@h", 1, 0, 443, "%75:%40%3a", "h", "", "", "h", "WSS://h"},
+    {"ws://127.0.0.1/", 0, 4, 80, NULL, "127.0.0.1", "", "/", "127.0.0.1", NULL},
+    {"ws://255.255.255.255:9", 0, 4, 9, NULL, "255.255.255.255", "", "", "255.255.255.255:9", NULL},
+    {"ws://[::1]/", 0, 16, 80, NULL, "::1", "", "/", "[::1]", NULL},
+    {"ws://u@[2001:db8::1]:8080/x", 0, 16, 8080, "u", "2001:db8::1", "", "/x", "[2001:db8::1]:8080",
+     "ws://[2001:db8::1]:8080/x"},
+    {"wss://[::ffff:1.2.3.4]", 1, 16, 443, NULL, "::ffff:1.2.3.4", "", "", "[::ffff:1.2.3.4]", NULL},
+    {"ws://[fe80::1%25eth0]/", 0, 16, 80, NULL, "fe80::1", "eth0", "/", "[fe80::1]", NULL},
+    {"ws://[fe80::1%25a-b_c.0~]:1", 0, 16, 1, NULL, "fe80::1", "a-b_c.0~", "", "[fe80::1]:1", NULL},
+    {"ws://[::1]:", 0, 16, 80, NULL, "::1", "", "", "[::1]", NULL},
+    {"ws://a-b_c.D9.example./", 0, 0, 80, NULL, "a-b_c.D9.example.", "", "/", "a-b_c.D9.example.", NULL},
+    {"ws://1.example/", 0, 0, 80, NULL, "1.example", "", "/", "1.example", NULL},
+    {"ws://example.1a/", 0, 0, 80, NULL, "example.1a", "", "/", "example.1a", NULL},
+    {"ws://0xg/", 0, 0, 80, NULL, "0xg", "", "/", "0xg", NULL},
+    {"ws://xn--bcher-kva.example/", 0, 0, 80, NULL, "xn--bcher-kva.example", "", "/", "xn--bcher-kva.example", NULL},
+};
+
+static void test_good(void)
+{
+	size_t k, i;
+
+	for (k = 0; k < sizeof goods / sizeof goods[0]; k++) {
+		const struct good *g = &goods[k];
+		size_t len = strlen(g->url), where;
+		char *url = exact(g->url, len), buf[300], shown[300];
+		const char *why;
+		struct wsi_url u;
+		struct wsi_text t;
+
+		if (!CHECK(wsi_url_parse(&u, url, len, &why, &where) == 0)) {
+			fprintf(stderr, "\t%s: %s\n", g->url, why);
+			free(url);
+			continue;
+		}
+		CHECK_EQ_U(u.secure, g->secure);
+		CHECK_EQ_U(u.ip, g->ip);
+		CHECK_EQ_U(u.port, g->port);
+		CHECK_EQ_U(u.has_user, g->userinfo != NULL);
+		CHECK_EQ_S(slice(buf, u.userinfo), g->userinfo != NULL ? g->userinfo : "");
+		CHECK_EQ_S(slice(buf, u.host), g->host);
+		CHECK_EQ_S(u.zone.len > 0 ? slice(buf, u.zone) : "", g->zone);
+		CHECK_EQ_S(slice(buf, u.path), g->path);
+		wsi_text_init(&t, buf, sizeof buf);
+		wsi_put_hostport(&t, &u, 0);
+		CHECK_EQ_S(buf, g->hostport);
+		wsi_text_init(&t, buf, sizeof buf);
+		wsi_put_hostport(&t, &u, 1);
+		snprintf(shown, sizeof shown, u.ip == 16 ? "[%s]:%u" : "%s:%u", g->host, g->port);
+		CHECK_EQ_S(buf, shown);
+		wsi_text_init(&t, buf, sizeof buf);
+		wsi_put_url(&t, url, len);
+		CHECK_EQ_S(buf, g->shown != NULL ? g->shown : g->url);
+		free(url);
+		for (i = 0; i < len; i++) { /* no truncation is read beyond, whatever it is */
+			url = exact(g->url, i);
+			if (wsi_url_parse(&u, url, i, &why, &where) == 0)
+				CHECK(u.host.len > 0 && u.path.p + u.path.len == url + i);
+			else
+				CHECK(why[0] != '\0' && where <= i);
+			free(url);
+		}
+	}
+}
+
+static const struct {
+	const char *url;
+	size_t where;
+	const char *why;   /* a part of it */
+	const char *shown; /* NULL: as the URL */
+} bads[] = {
+    {"", 0, "ws:// or wss://", NULL},
+    {"localhost:8080", 0, "ws:// or wss://", NULL},
+    {"example.com/x", 0, "ws:// or wss://", NULL},
+    {"ftp://h/", 0, "ws:// or wss://", NULL},
+    {"wsss://h/", 0, "ws:// or wss://", NULL},
+    {"w://h/", 0, "ws:// or wss://", NULL},
+    {"ws:/h/", 0, "ws:// or wss://", NULL},
+    {"ws:h", 0, "ws:// or wss://", NULL},
+    {"ws//h", 0, "ws:// or wss://", NULL},
+    {"ws:", 0, "ws:// or wss://", NULL},
+    {" ws://h/", 0, "ws:// or wss://", NULL},
+    {"//h/", 0, "ws:// or wss://", NULL},
+    {"ws://", 5, "no host", NULL},
+    {"ws:///x", 5, "no host", NULL},
+    {"ws://?x", 5, "no host", NULL},
+    {"ws://:80/", 5, "no host", NULL},
+    {"ws://u@/", 7, "no host", "ws:///"},
+    {"ws://u@:80", 7, "no host", "ws://:80"},
+    {"ws://::1/", 5, "no host", NULL},
+    {"ws://fe80::1/", 9, "brackets", NULL},
+    {"ws://h:0/", 6, "1 to 65535", NULL},
+    {"ws://h:00", 6, "1 to 65535", NULL},
+    {"ws://h:65536/", 6, "1 to 65535", NULL},
+    {"ws://h:4294967376/", 6, "1 to 65535", NULL},
+    {"ws://h:99999999999999999999/", 6, "1 to 65535", NULL},
+    {"ws://h:-1/", 6, "1 to 65535", NULL},
+    {"ws://h:+1/", 6, "1 to 65535", NULL},
+    {"ws://h:8o/", 6, "1 to 65535", NULL},
+    {"ws://h: 80/", 6, "1 to 65535", NULL},
+    {"ws://h:80:80/", 6, "1 to 65535", NULL},
+    {"ws://[::1]80/", 10, "1 to 65535", NULL},
+    {"ws://[::1]x", 10, "1 to 65535", NULL},
+    {"ws://[::1]]", 10, "1 to 65535", NULL},
+    {"ws://[]/", 5, "IPv6", NULL},
+    {"ws://[::1/", 5, "IPv6", NULL},
+    {"ws://[", 5, "IPv6", NULL},
+    {"ws://[1.2.3.4]/", 5, "IPv6", NULL},
+    {"ws://[::g]/", 5, "IPv6", NULL},
+    {"ws://[v1.x]/", 5, "IPv6", NULL},
+    {"ws://[1:2:3:4:5:6:7:8:9]/", 5, "IPv6", NULL},
+    {"ws://[h]/", 5, "IPv6", NULL},
+    {"ws://[fe80::1%eth0]/", 13, "zone", NULL},
+    {"ws://[fe80::1%25]/", 13, "zone", NULL},
+    {"ws://[fe80::1%2]/", 13, "zone", NULL},
+    {"ws://[fe80::1%25a%25]/", 13, "zone", NULL},
+    {"ws://[fe80::1%25a b]/", 13, "zone", NULL},
+    {"ws://127.1/", 5, "IPv4", NULL},
+    {"ws://256.1.1.1/", 5, "IPv4", NULL},
+    {"ws://0127.0.0.1/", 5, "IPv4", NULL},
+    {"ws://1.2.3/", 5, "IPv4", NULL},
+    {"ws://1.2.3.4.5/", 5, "IPv4", NULL},
+    {"ws://1.2.3.4./", 5, "IPv4", NULL},
+    {"ws://2130706433/", 5, "IPv4", NULL},
+    {"ws://99999999999999999999/", 5, "IPv4", NULL},
+    {"ws://0x7f000001/", 5, "IPv4", NULL},
+    {"ws://0X7F.1/", 5, "IPv4", NULL},
+    {"ws://0/", 5, "IPv4", NULL},
+    {"ws://u@127.1/", 7, "IPv4", "ws://127.1/"},
+    {"ws://a..b/", 7, "empty part", NULL},
+    {"ws://.a/", 5, "empty part", NULL},
+    {"ws://a../", 7, "empty part", NULL},
+    {"ws://./", 5, "empty part", NULL},
+    {"ws://h\xc3\xa9/", 6, "xn--", NULL},
+    {"ws://h%41/", 6, "character", NULL},
+    {"ws://h h/", 6, "character", NULL},
+    {"ws://h\\x/", 6, "character", NULL},
+    {"ws://h*/", 6, "character", NULL},
+    {"ws://h~/", 6, "character", NULL},
+    {"ws://a,b/", 6, "character", NULL},
+    {"ws://h]/", 6, "character", NULL},
+    {"ws://h[::1]/", 6, "character", NULL},
+    {"ws://h\t/", 6, "character", "ws://h?/"},
+    {"ws://h#f", 6, "fragment", NULL},
+    {"ws://h/#", 7, "fragment", NULL},
+    {"ws://h/a?b#c", 10, "%23", NULL},
+    {"ws://h/a b", 8, "percent-encoded", NULL},
+    {"ws://h/a\\b", 8, "percent-encoded", NULL},
+    {"ws://h/\xc3\xa9", 7, "percent-encoded", NULL},
+    {"ws://h/a\r\nX: y", 8, "percent-encoded", "ws://h/a??X: y"},
+    {"ws://h/?[]", 8, "percent-encoded", NULL},
+    {"ws://h/%", 7, "%25", NULL},
+    {"ws://h/%4", 7, "%25", NULL},
+    {"ws://h/%4g", 7, "%25", NULL},
+    {"ws://h/%g4", 7, "%25", NULL},
+    {"ws://h/?a%", 9, "%25", NULL},
+    /* with userinfo: hidden whatever is wrong */
+    {"ws://sesame%@h/", 11, "%25", "ws://h/"},
+    {"ws://u:ses ame@h/", 10, "percent-encoded", "ws://h/"},
+    {"ws://u:sesame@x@h/", 13, "percent-encoded", "ws://h/"},
+    {"ws://u:[sesame@h/", 7, "percent-encoded", "ws://h/"},
+    {"ws://u:sesame@h/#", 16, "fragment", "ws://h/#"},
+    {"ws://u:sesame@h:0/", 15, "1 to 65535", "ws://h:0/"},
+    {"ws://u:ses/ame@h/", 6, "1 to 65535", "ws://h/"},
+    {"ws://u:ses#ame@h/", 6, "1 to 65535", "ws://h/"},
+    {"ws://u:ses?ame@h/", 6, "1 to 65535", "ws://h/"},
+    {"u:sesame@h/", 0, "ws:// or wss://", "h/"},
+    {"ws:/u:sesame@h/", 0, "ws:// or wss://", "h/"},
+    {"socks5://u:sesame@h/", 0, "ws:// or wss://", "socks5://h/"},
+    {"u:sesame://x@h/", 0, "ws:// or wss://", "h/"},
+};
+
+static void test_bad(void)
+{
+	size_t k;
+
+	for (k = 0; k < sizeof bads / sizeof bads[0]; k++) {
+		size_t len = strlen(bads[k].url), where = 0;
+		char *url = exact(bads[k].url, len), buf[300];
+		const char *why = "";
+		struct wsi_url u;
+		struct wsi_text t;
+
+		if (!CHECK(wsi_url_parse(&u, url, len, &why, &where) == -1) || !CHECK(strstr(why, bads[k].why) != NULL)
+		    || !CHECK(where == bads[k].where))
+			fprintf(stderr, "\t%s: %s, at %lu\n", bads[k].url, why, (unsigned long)where);
+		wsi_text_init(&t, buf, sizeof buf);
+		wsi_put_url(&t, url, len);
+		CHECK_EQ_S(buf, bads[k].shown != NULL ? bads[k].shown : bads[k].url);
+		CHECK(strstr(buf, "sesame") == NULL);
+		free(url);
+	}
+}
+
+/* Each byte in each place, against the sets of RFC 3986 as they stand there */
+static void test_characters(void)
+{
+	static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+	static const char sub_delims[] = "!$&'()*+,;=";
+	static const struct {
+		const char *before, *after, *more;
+	} places[] = {
+	    {"ws://a", "b@h/", ":"}, {"ws://h/a", "b", ":@/?"}, {"ws://h/?a", "b", ":@/?"}, {"ws://h?a", "b", ":@/?"}};
+	size_t k;
+	int c;
+
+	for (k = 0; k < sizeof places / sizeof places[0]; k++) {
+		for (c = 0; c < 256; c++) {
+			struct wsi_url u;
+			const char *why;
+			char url[40];
+			size_t where, at = strlen(places[k].before), len = at + 1 + strlen(places[k].after);
+			int want = c != 0
+			           && (strchr(unreserved, c) != NULL || strchr(sub_delims, c) != NULL
+			               || strchr(places[k].more, c) != NULL);
+
+			memcpy(url, places[k].before, at);
+			url[at] = (char)c;
+			strcpy(url + at + 1, places[k].after);
+			if (k == 0 && (c == '/' || c == '?' || c == '#'))
+				continue; /* ends the authority */
+			if (!CHECK((wsi_url_parse(&u, url, len, &why, &where) == 0) == want)
+			    || (!want && !CHECK(where == at)))
+				fprintf(stderr, "\tbyte %02x in place %lu\n", (unsigned)c, (unsigned long)k);
+		}
+	}
+	for (c = 0; c < 256; c++) { /* a host's letters, digits, - . _ */
+		char h[3] = {'a', (char)c, 'b'};
+		int ip;
+		size_t where;
+
+		CHECK((wsi_host_check(h, 3, &ip, &where) == NULL)
+		      == (c != 0 && c != '~' && strchr(unreserved, c) != NULL));
+	}
+}
+
+static void test_lengths(void)
+{
+	static char url[WS_MAX_URL + 100];
+	struct wsi_url u;
+	const char *why;
+	size_t where, n;
+	int ip;
+
+	memset(url, 'a', sizeof url);
+	memcpy(url, "ws://h/", 7);
+	CHECK(wsi_url_parse(&u, url, WS_MAX_URL, &why, &where) == 0);
+	CHECK(wsi_url_parse(&u, url, WS_MAX_URL + 1, &why, &where) == -1);
+	CHECK_EQ_U(where, WS_MAX_URL);
+	CHECK(strstr(why, "8192") != NULL);
+	memset(url, 'a', sizeof url);
+	CHECK(wsi_host_check(url, 63, &ip, &where) == NULL);
+	CHECK(wsi_host_check(url, 64, &ip, &where) != NULL);
+	for (n = 1; n < 6; n++)
+		url[50 * n] = '.';
+	CHECK(wsi_host_check(url, 253, &ip, &where) == NULL);
+	CHECK(wsi_host_check(url, 254, &ip, &where) != NULL);
+	url[253] = '.';
+	CHECK(wsi_host_check(url, 254, &ip, &where) == NULL);
+	url[253] = 'a';
+	url[254] = '.';
+	CHECK(wsi_host_check(url, 255, &ip, &where) != NULL);
+}
+
+/* RFC 3986 5.4 */
+static const char rfc_base[] = "http://a/b/c/d;p?q";
+static const struct {
+	const char *base, *ref, *want;
+} refs[] = {
+    {rfc_base, "g:h", "g:h"},
+    {rfc_base, "g", "http://a/b/c/g"},
+    {rfc_base, "./g", "http://a/b/c/g"},
+    {rfc_base, "g/", "http://a/b/c/g/"},
+    {rfc_base, "/g", "http://a/g"},
+    {rfc_base, "//g", "http://g"},
+    {rfc_base, "?y", "http://a/b/c/d;p?y"},
+    {rfc_base, "g?y", "http://a/b/c/g?y"},
+    {rfc_base, "#s", "http://a/b/c/d;p?q#s"},
+    {rfc_base, "g#s", "http://a/b/c/g#s"},
+    {rfc_base, "g?y#s", "http://a/b/c/g?y#s"},
+    {rfc_base, ";x", "http://a/b/c/;x"},
+    {rfc_base, "g;x", "http://a/b/c/g;x"},
+    {rfc_base, "g;x?y#s", "http://a/b/c/g;x?y#s"},
+    {rfc_base, "", "http://a/b/c/d;p?q"},
+    {rfc_base, ".", "http://a/b/c/"},
+    {rfc_base, "./", "http://a/b/c/"},
+    {rfc_base, "..", "http://a/b/"},
+    {rfc_base, "../", "http://a/b/"},
+    {rfc_base, "../g", "http://a/b/g"},
+    {rfc_base, "../..", "http://a/"},
+    {rfc_base, "../../", "http://a/"},
+    {rfc_base, "../../g", "http://a/g"},
+    /* 5.4.2 */
+    {rfc_base, "../../../g", "http://a/g"},
+    {rfc_base, "../../../../g", "http://a/g"},
+    {rfc_base, "/./g", "http://a/g"},
+    {rfc_base, "/../g", "http://a/g"},
+    {rfc_base, "g.", "http://a/b/c/g."},
+    {rfc_base, ".g", "http://a/b/c/.g"},
+    {rfc_base, "g..", "http://a/b/c/g.."},
+    {rfc_base, "..g", "http://a/b/c/..g"},
+    {rfc_base, "./../g", "http://a/b/g"},
+    {rfc_base, "./g/.", "http://a/b/c/g/"},
+    {rfc_base, "g/./h", "http://a/b/c/g/h"},
+    {rfc_base, "g/../h", "http://a/b/c/h"},
+    {rfc_base, "g;x=1/./y", "http://a/b/c/g;x=1/y"},
+    {rfc_base, "g;x=1/../y", "http://a/b/c/y"},
+    {rfc_base, "g?y/./x", "http://a/b/c/g?y/./x"},
+    {rfc_base, "g?y/../x", "http://a/b/c/g?y/../x"},
+    {rfc_base, "g#s/./x", "http://a/b/c/g#s/./x"},
+    {rfc_base, "g#s/../x", "http://a/b/c/g#s/../x"},
+    {rfc_base, "http:g", "http:g"},
+    /* others */
+    {rfc_base, "//g/a/../b?c", "http://g/b?c"},
+    {rfc_base, "//g?c", "http://g?c"},
+    {rfc_base, "//u@g:81/", "http://u@g:81/"},
+    {rfc_base, "wss://x/./y/../z?q#f", "wss://x/z?q#f"},
+    {rfc_base, "WSS://x", "WSS://x"},
+    {rfc_base, "?", "http://a/b/c/d;p?"},
+    {rfc_base, "#", "http://a/b/c/d;p?q#"},
+    {rfc_base, "g//h", "http://a/b/c/g//h"},
+    {rfc_base, "/g//../h", "http://a/g/h"},
+    {rfc_base, "1:2", "http://a/b/c/1:2"},
+    {rfc_base, "./x:2", "http://a/b/c/x:2"},
+    {rfc_base, "?a:b", "http://a/b/c/d;p?a:b"},
+    {rfc_base, "%2e%2e/g", "http://a/b/c/%2e%2e/g"},
+    {"ws://h", "g", "ws://h/g"},
+    {"ws://h", "../g", "ws://h/g"},
+    {"ws://h", "", "ws://h"},
+    {"ws://h", "?q", "ws://h?q"},
+    {"ws://h?q", "g", "ws://h/g"},
+    {"ws://h?q", "", "ws://h?q"},
+    {"ws://h?a/b", "c", "ws://h/c"},
+    {"ws://h/x/../y", "?q", "ws://h/x/../y?q"},
+    {"ws://h/x/../y/z", "w", "ws://h/y/w"},
+    {"ws://h/a/b#f/g", "c", "ws://h/a/c"},
+    {"ws://h/a/b#f", "", "ws://h/a/b"},
+    {"a:b/c", "d", "a:b/d"},
+    {"a:b", "d", "a:d"},
+    {"a:b/c/d", "../../../e", "a:/e"},
+    {"a:", "..", "a:"},
+};
+
+static void test_resolve(void)
+{
+	size_t k, cap;
+
+	for (k = 0; k < sizeof refs / sizeof refs[0]; k++) {
+		size_t base_len = strlen(refs[k].base), ref_len = strlen(refs[k].ref), want = strlen(refs[k].want), n;
+		char *base = exact(refs[k].base, base_len), *ref = exact(refs[k].ref, ref_len);
+		const char *hash = strchr(refs[k].want, '#');
+
+		for (cap = 1; cap < 100; cap++) {
+			char *out = malloc(cap);
+
+			if (out == NULL)
+				abort();
+			n = wsi_url_resolve(out, cap, base, base_len, ref, ref_len, 0);
+			CHECK(n == want || (n == 0 && cap < base_len + ref_len + 2));
+			CHECK(n == want || cap < 80);
+			if (n > 0)
+				CHECK_EQ_S(out, refs[k].want);
+			if (cap > 80) {
+				n = wsi_url_resolve(out, cap, base, base_len, ref, ref_len, 1);
+				CHECK_EQ_MEM(out, n, refs[k].want, hash != NULL ? (size_t)(hash - refs[k].want) : want);
+			}
+			free(out);
+		}
+		free(base);
+		free(ref);
+	}
+	{
+		char out[20];
+
+		CHECK_EQ_U(wsi_url_resolve(out, sizeof out, "/a/b", 4, "c", 1, 0), 0);
+		CHECK_EQ_U(wsi_url_resolve(out, sizeof out, "", 0, "ws://h/", 7, 0), 0);
+		CHECK_EQ_U(wsi_url_resolve(out, 8, "ws://h/", 7, "a", 1, 0), 0);
+		CHECK_EQ_U(wsi_url_resolve(out, 9, "ws://h/", 7, "a", 1, 0), 8);
+	}
+}
+
+/* RFC 3986 5.2.4 as it is written there, rule by rule */
+static void remove_dots(char *out, const char *path)
+{
+	char in[64];
+	size_t n;
+
+	snprintf(in, sizeof in, "%s", path);
+	out[0] = '\0';
+	while (in[0] != '\0') {
+		if (strncmp(in, "../", 3) == 0) { /* A */
+			memmove(in, in + 3, strlen(in + 3) + 1);
+		} else if (strncmp(in, "./", 2) == 0) {
+			memmove(in, in + 2, strlen(in + 2) + 1);
+		} else if (strncmp(in, "/./", 3) == 0) { /* B */
+			memmove(in, in + 2, strlen(in + 2) + 1);
+		} else if (strcmp(in, "/.") == 0) {
+			strcpy(in, "/");
+		} else if (strncmp(in, "/../", 4) == 0 || strcmp(in, "/..") == 0) { /* C */
+			if (in[3] == '/')
+				memmove(in, in + 3, strlen(in + 3) + 1);
+			else
+				strcpy(in, "/");
+			if (strrchr(out, '/') != NULL)
+				*strrchr(out, '/') = '\0';
+			else
+				out[0] = '\0';
+		} else if (strcmp(in, ".") == 0 || strcmp(in, "..") == 0) { /* D */
+			in[0] = '\0';
+		} else { /* E */
+			n = 1 + strcspn(in + 1, "/");
+			strncat(out, in, n);
+			memmove(in, in + n, strlen(in + n) + 1);
+		}
+	}
+}
+
+static void test_dot_segments(void)
+{
+	unsigned long long wrong = 0, count = 0;
+	char path[16], want[64], got[64], full[80];
+	unsigned v, rest, n, i;
+
+	for (n = 1; n <= 9; n++) {
+		unsigned all = 1;
+
+		for (i = 0; i < n; i++)
+			all *= 3;
+		for (v = 0; v < all; v++) {
+			for (i = 0, rest = v; i < n; i++, rest /= 3)
+				path[i] = "./a"[rest % 3];
+			path[n] = '\0';
+			count++;
+			/* a path of its own: absolute, and without a root */
+			snprintf(full, sizeof full, "x:%s", path);
+			strcpy(want, "x:");
+			remove_dots(want + 2, path);
+			if (path[0] != '/' || path[1] != '/') {
+				wsi_url_resolve(got, sizeof got, "y:", 2, full, strlen(full), 0);
+				wrong += strcmp(got, want) != 0;
+			}
+			/* merged with that of a base */
+			if (path[0] == '/')
+				continue;
+			snprintf(full, sizeof full, "/b/../c//%s", path);
+			strcpy(want, "ws://h");
+			remove_dots(want + 6, full);
+			wsi_url_resolve(got, sizeof got, "ws://h/b/../c//d", 16, path, n, 0);
+			if (strcmp(got, want) != 0 && wrong++ < 5)
+				fprintf(stderr, "\t%s: got %s, want %s\n", path, got, want);
+		}
+	}
+	CHECK_EQ_U(wrong, 0);
+	CHECK(count > 20000);
+}
+
+static void test_small(void)
+{
+	static const struct {
+		const char *in;
+		int len;
+		const char *out;
+	} escapes[] = {
+	    {"", 0, ""},      {"abc", 3, "abc"},   {"%41%6a%6A", 3, "Ajj"}, {"%00", 1, "\0"}, {"a%0d%0Ab", 4, "a\r\nb"},
+	    {"%25", 1, "%"},  {"%2541", 3, "%41"}, {"%fF", 1, "\xff"},      {"%", -1, ""},    {"%4", -1, ""},
+	    {"a%4g", -1, ""}, {"%g4", -1, ""},     {"%%41", -1, ""}};
+	static const struct {
+		const char *host;
+		int is;
+	} names[] = {{"localhost", 1},      {"LocalHost", 1},  {"localhost.", 1},  {"a.localhost", 1},
+	             {"a.b.LOCALHOST.", 1}, {"xlocalhost", 0}, {"localhost.a", 0}, {"localhos", 0},
+	             {"localhost..", 0},    {"", 0},           {"localdomain", 0}, {".", 0}};
+	static const struct {
+		const char *ip;
+		int is;
+	} addrs[] = {{"127.0.0.1", 1},
+	             {"127.255.255.255", 1},
+	             {"126.0.0.1", 0},
+	             {"128.0.0.1", 0},
+	             {"0.0.0.0", 0},
+	             {"::1", 1},
+	             {"::", 0},
+	             {"::2", 0},
+	             {"1::1", 0},
+	             {"::ffff:127.0.0.1", 1},
+	             {"::ffff:1.2.3.4", 0},
+	             {"::127.0.0.1", 0},
+	             {"::fffe:127.0.0.1", 0}};
+	size_t k;
+	char out[20];
+	unsigned char addr[16];
+
+	for (k = 0; k < sizeof escapes / sizeof escapes[0]; k++) {
+		size_t len = strlen(escapes[k].in);
+		char *in = exact(escapes[k].in, len);
+		ptrdiff_t n = wsi_url_unescape(out, in, len);
+
+		if (CHECK(n == escapes[k].len) && n > 0)
+			CHECK_EQ_MEM(out, (size_t)n, escapes[k].out, (size_t)n);
+		free(in);
+	}
+	for (k = 0; k < sizeof names / sizeof names[0]; k++) {
+		struct wsi_str s;
+
+		s.len = strlen(names[k].host);
+		s.p = names[k].host;
+		CHECK_EQ_U(wsi_is_localhost(s), names[k].is);
+	}
+	for (k = 0; k < sizeof addrs / sizeof addrs[0]; k++) {
+		int n = wsi_ip_parse(addr, addrs[k].ip, strlen(addrs[k].ip));
+
+		CHECK_EQ_U(wsi_is_loopback(addr, n), addrs[k].is);
+	}
+	CHECK_EQ_U(wsi_is_loopback(addr, 0), 0);
+	CHECK(wsi_number("65535", 5, 65535) == 65535 && wsi_number("65536", 5, 65535) == -1
+	      && wsi_number("", 0, 9) == -1);
+	CHECK(wsi_number("0", 1, 0) == 0 && wsi_number("1", 1, 0) == -1 && wsi_number("1a", 2, 99) == -1);
+	CHECK(wsi_number("99999999999999999999999", 23, 65535) == -1 && wsi_number("-1", 2, 9) == -1);
+}
+
+int main(void)
+{
+	test_good();
+	test_bad();
+	test_characters();
+	test_lengths();
+	test_resolve();
+	test_dot_segments();
+	test_small();
+	return check_done();
+}
