@@ -22,6 +22,11 @@ static int hs_is_space(int c)
 	return c == ' ' || c == '\t';
 }
 
+static int hs_equal(const char *s, const char *p, size_t len)
+{
+	return wsi_strlen(s) == len && memcmp(s, p, len) == 0;
+}
+
 /* "Name: value" to its parts, the value trimmed. NULL, or what is wrong */
 static const char *hs_split(const char *p, size_t len, struct wsi_str *name, struct wsi_str *value)
 {
@@ -227,7 +232,7 @@ static const char *hs_check(const struct wsi_request *r, const char **option, co
 		if (!wsi_is_token(s, len))
 			return "a subprotocol is a token: letters, digits and !#$%&'*+-.^_`|~";
 		for (k = 0; k < i; k++) /* RFC 6455 4.1, 10.: all unique */
-			if (memcmp(r->subprotocols[k], s, len + 1) == 0)
+			if (hs_equal(r->subprotocols[k], s, len))
 				return "it is offered twice";
 	}
 	for (i = 0; i < sizeof values / sizeof values[0]; i++) {
@@ -446,7 +451,7 @@ static const char *hs_check_101(const struct wsi_response *r, const char *accept
 	if (n == 0)
 		return NULL;
 	for (; offered != NULL && *offered != NULL; offered++) {
-		if (wsi_strlen(*offered) == v.len && memcmp(*offered, v.p, v.len) == 0) {
+		if (hs_equal(*offered, v.p, v.len)) {
 			*subprotocol = *offered;
 			return NULL;
 		}

@@ -1,0 +1,749 @@
+/* SPDX-License-Identifier: ISC
+ * test_handshake.c - handshake.c: the request byte for byte, what an option may not hold, where a head ends at any
+ * split, which 101 is the answer to our request, and bodies
+ */
+#include <stdlib.h>
+#include "ws.h"
+#include "ws_bytes.h"
+#include "check.h"
+
+#define KEY "dGhlIHNhbXBsZSBub25jZQ==" /* RFC 6455 1.2 */
+#define ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+#define CRLF "\r\n"
+
+static char *exact(const void *s, size_t len)
+{
+	char *p = malloc(len > 0 ? len : 1);
+
+	if (p == NULL)
+		abort();
+	memcpy(p, s, len);
+	return p;
+}
+
+/* ---- request ---- */
+
+#define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static struct wsi_url parsed(const char *s)
+{
+	struct wsi_url u;
+	const char *why;
+	size_t where;
+
+	CHECK(wsi_url_parse(&u, s, strlen(s), &why, &where) == 0);
+	return u;
+}
+
+/* Puts the request with and without room */
+static void check_request(const char *url, struct wsi_request r, const char *want, int line)
+{
+	static char buf[20000];
+	struct wsi_url u = parsed(url);
+	struct wsi_text t;
+	size_t cap, len = strlen(want);
+	const char *option, *why, *value;
+
+	r.url = &u;
+	r.key = KEY;
+	if (wsi_request_check(&r, &option, &why, &value) != 0) {
+		fprintf(stderr, "\tline %d: %s: %s\n", line, option, why);
+		CHECK(0);
+	}
+	for (cap = len > 600 ? len : 0; cap <= len + 1; cap++) {
+		char *p = exact(buf, cap);
+
+		wsi_text_init(&t, p, cap);
+		wsi_put_request(&t, &r);
+		CHECK(t.cut == (cap < len + 1));
+		if (cap == len + 1 || (cap == len && t.len != len - 1)) {
+			if (t.len != len || memcmp(p, want, len) != 0)
+				fprintf(stderr, "\tline %d\n", line);
+			CHECK_EQ_MEM(p, t.len, want, len);
+		}
+		free(p);
+	}
+}
+#define REQUEST(url, want, ...) check_request(url, (struct wsi_request){.same_origin = 1, __VA_ARGS__}, want, __LINE__)
+#define OTHER(url, want, ...) check_request(url, (struct wsi_request){.same_origin = 0, __VA_ARGS__}, want, __LINE__)
+
+#define BEGIN(target, host) "GET " target " HTTP/1.1\r\nHost: " host CRLF
+#define MIDDLE "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " KEY CRLF
+#define VERSION13 "Sec-WebSocket-Version: 13\r\n"
+#define AGENT "User-Agent: wsquery/" WS_VERSION CRLF
+#define PLAIN(target, host) BEGIN(target, host) MIDDLE VERSION13 AGENT
+#define AUTH(a) "Authorization: " a CRLF
+
+static void test_request(void)
+{
+	/* RFC 6455 1.2, as it stands there */
+	REQUEST("ws://server.example.com/chat",
+	        "GET /chat HTTP/1.1\r\n"
+	        "Host: server.example.com\r\n"
+	        "Upgrade: websocket\r\n"
+	        "Connection: Upgrade\r\n"
+	        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+	        "Origin: http://example.com\r\n"
+	        "Sec-WebSocket-Protocol: chat, superchat\r\n"
+	        "Sec-WebSocket-Version: 13\r\n"
+	        "\r\n",
+	        .origin = "http://example.com", .subprotocols = LIST("chat", "superchat"),
+	        .headers = LIST("User-Agent:"));
+	REQUEST("ws://h", PLAIN("/", "h") CRLF, .origin = NULL);
+	REQUEST("ws://h/", PLAIN("/", "h") CRLF, .origin = NULL);
+	REQUEST("ws://h?a=b", PLAIN("/?a=b", "h") CRLF, .origin = NULL);
+	REQUEST("wss://h/a%20b?c", PLAIN("/a%20b?c", "h") CRLF, .origin = NULL);
+	REQUEST("wss://h:80/", PLAIN("/", "h:80") CRLF, .origin = NULL);
+	REQUEST("wss://h:443/", PLAIN("/", "h") CRLF, .origin = NULL);
+	REQUEST("ws://[fe80::1%25lo]:81/", PLAIN("/", "[fe80::1]:81") CRLF, .origin = NULL);
+	REQUEST("ws://[::1]/", PLAIN("/", "[::1]") CRLF, .origin = NULL);
+	REQUEST("ws://h", BEGIN("/", "x:1") MIDDLE VERSION13 AGENT CRLF, .host = "x:1");
+	REQUEST("ws://h", BEGIN("/", "h") MIDDLE VERSION13 "User-Agent: a b\r\n\r\n", .user_agent = "a b");
+	REQUEST("ws://h", BEGIN("/", "h") MIDDLE VERSION13 CRLF, .user_agent = "");
+	REQUEST("ws://h", PLAIN("/", "h") CRLF, .origin = "", .cookie = "");
+	REQUEST("ws://h", PLAIN("/", "h") "Cookie: a=b; c=\"d\"\r\n\r\n", .cookie = "a=b; c=\"d\"");
+	REQUEST("ws://h", BEGIN("/", "h") MIDDLE "Sec-WebSocket-Protocol: a\r\n" VERSION13 AGENT CRLF,
+	        .subprotocols = LIST("a"));
+	REQUEST("ws://h", PLAIN("/", "h") CRLF, .subprotocols = LIST(NULL), .headers = LIST(NULL));
+
+	/* headers of the user */
+	REQUEST("ws://h", PLAIN("/", "h") "X: y\r\nx: z\r\n\r\n", .headers = LIST("X: y", "x:z"));
+	REQUEST("ws://h", PLAIN("/", "h") "X: a\tb: \xc3\xa9\r\n\r\n", .headers = LIST("X: \t a\tb: \xc3\xa9 \t"));
+	REQUEST("ws://h", PLAIN("/", "h") CRLF, .headers = LIST("X:", "Y: \t"));
+	REQUEST("ws://h", BEGIN("/", "h") MIDDLE VERSION13 "uSER-aGENT: me\r\n\r\n", .headers = LIST("uSER-aGENT: me"),
+	        .user_agent = "you");
+	REQUEST("ws://h", BEGIN("/", "h") MIDDLE VERSION13 CRLF, .headers = LIST("user-agent:"), .user_agent = "you");
+	REQUEST("ws://h", PLAIN("/", "h") "Cookie: b\r\nCookie: c\r\n\r\n", .headers = LIST("Cookie: b", "Cookie: c"),
+	        .cookie = "a");
+	REQUEST("ws://h", PLAIN("/", "h") "Origin: b\r\n\r\n", .headers = LIST("Origin: b"), .origin = "a");
+	REQUEST("ws://h", "GET / HTTP/1.1\r\nhost: b\r\n" MIDDLE VERSION13 AGENT "A: b\r\n\r\n",
+	        .headers = LIST("A: b", "host: b"), .host = "a");
+	REQUEST("ws://h",
+	        BEGIN("/", "h") "Upgrade: websocket\r\nSec-WebSocket-Key: " KEY CRLF VERSION13 AGENT
+	                        "Connection: keep-alive, upgrade\r\n\r\n",
+	        .headers = LIST("Connection: keep-alive, upgrade"));
+
+	/* Authorization: a header, then bearer or user, then the URL's */
+	REQUEST("ws://u:p@h", PLAIN("/", "h") AUTH("Basic dTpw") CRLF, .origin = NULL);
+	REQUEST("ws://u@h", PLAIN("/", "h") AUTH("Basic dTo=") CRLF, .origin = NULL);
+	REQUEST("ws://:@h", PLAIN("/", "h") AUTH("Basic Og==") CRLF, .origin = NULL);
+	REQUEST("ws://@h", PLAIN("/", "h") CRLF, .origin = NULL);
+	REQUEST("ws://%75%3a:%0d%0A@h", PLAIN("/", "h") AUTH("Basic dTo6DQo=") CRLF, .origin = NULL);
+	REQUEST("ws://Aladdin:open%20sesame@h", PLAIN("/", "h") AUTH("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==") CRLF,
+	        .origin = NULL); /* RFC 7617 2 */
+	REQUEST("ws://u:p@h", PLAIN("/", "h") AUTH("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==") CRLF,
+	        .user = "Aladdin:open sesame");
+	REQUEST("ws://h", PLAIN("/", "h") AUTH("Basic OnAlNDE=") CRLF, .user = ":p%41");
+	REQUEST("ws://h", PLAIN("/", "h") AUTH("Basic dGVzdDoxMjPCow==") CRLF, .user = "test:123\xc2\xa3"); /* 2.1 */
+	REQUEST("ws://u:p@h", PLAIN("/", "h") AUTH("Bearer mF_9.B5f-4.1JqM") CRLF, .bearer = "mF_9.B5f-4.1JqM");
+	REQUEST("ws://u:p@h", PLAIN("/", "h") AUTH("Digest x") CRLF, .bearer = "b",
+	        .headers = LIST("Authorization: Digest x"));
+	REQUEST("ws://u:p@h", PLAIN("/", "h") CRLF, .headers = LIST("authorization:"));
+
+	/* to another origin */
+	OTHER("ws://u:p@h", PLAIN("/", "h") CRLF, .user = "u:p", .cookie = "c", .host = "x");
+	OTHER("ws://h", PLAIN("/", "h") CRLF, .bearer = "b",
+	      .headers = LIST("authorization: a", "COOKIE: c", "Host: x"));
+	OTHER("ws://h", BEGIN("/", "h") MIDDLE "Origin: o\r\nSec-WebSocket-Protocol: s\r\n" VERSION13 "X: y\r\n\r\n",
+	      .origin = "o", .subprotocols = LIST("s"), .headers = LIST("X: y", "Cookie: c", "User-Agent:"));
+	OTHER("ws://h", PLAIN("/", "h") CRLF, .headers = LIST("Authorization:", "Cookie:"));
+}
+
+static void check_refused(struct wsi_request r, const char *option, const char *why, const char *value, int line)
+{
+	const char *o = "", *w = "", *v = NULL;
+
+	if (!CHECK(wsi_request_check(&r, &o, &w, &v) == -1) || !CHECK(strcmp(o, option) == 0)
+	    || !CHECK(strstr(w, why) != NULL) || !CHECK(v != NULL && strcmp(v, value) == 0))
+		fprintf(stderr, "\tline %d: %s: %s (%s)\n", line, o, w, v != NULL ? v : "NULL");
+}
+#define REFUSED(option, why, value, ...) check_refused((struct wsi_request){__VA_ARGS__}, option, why, value, __LINE__)
+#define HEADER(h, why) REFUSED("headers", why, h, .headers = LIST("A: b", h))
+#define PROTOCOL(s, why) REFUSED("subprotocols", why, s, .subprotocols = LIST("a", s))
+
+static void test_request_check(void)
+{
+	static const char *const good_headers[] = {"A:",
+	                                           "a:b",
+	                                           "A: b",
+	                                           "!#$%&'*+-.^_`|~9z: v",
+	                                           "A: \x80\xff\t~ !",
+	                                           "Host: x",
+	                                           "Connection: Upgrade",
+	                                           "connection:x , UPGRADE",
+	                                           "Sec-WebSocket: x",
+	                                           "Upgrade-Insecure-Requests: 1",
+	                                           "Sec-Fetch-Mode: websocket"};
+	const char *option, *why, *value;
+	size_t i;
+	int c;
+
+	for (i = 0; i < sizeof good_headers / sizeof good_headers[0]; i++) {
+		struct wsi_request r = {.headers = LIST(good_headers[i])};
+
+		if (!CHECK(wsi_request_check(&r, &option, &why, &value) == 0))
+			fprintf(stderr, "\t%s: %s\n", good_headers[i], why);
+	}
+	HEADER("", "colon");
+	HEADER("A", "colon");
+	HEADER("A b: c", "space before its colon");
+	HEADER("A : c", "space before its colon");
+	HEADER(" A: c", "begins with a space");
+	HEADER("\tA: c", "begins with a space");
+	HEADER(": c", "token");
+	HEADER("A(: c", "token");
+	HEADER("\xc3\xa9: c", "token");
+	HEADER("A\r\n: c", "token");
+	HEADER("A: b\r\nC: d", "line break");
+	HEADER("A: b\r", "line break");
+	HEADER("A: b\n", "line break");
+	HEADER("A: \x7f", "line break");
+	HEADER("A: \x1b[1m", "control");
+	HEADER("Upgrade: h2c", "not for changing");
+	HEADER("upgrade:", "not for changing");
+	HEADER("Sec-WebSocket-Key: x", "not for changing");
+	HEADER("sec-websocket-version:", "not for changing");
+	HEADER("SEC-WEBSOCKET-: x", "not for changing");
+	HEADER("Sec-WebSocket-Foo: x", "not for changing");
+	HEADER("Connection: close", "token Upgrade");
+	HEADER("Connection:", "token Upgrade");
+	HEADER("Connection: Upgraded", "token Upgrade");
+	HEADER("Host:", "Host");
+	HEADER("hOST: \t", "Host");
+	REFUSED("headers", "Host", "Host: b", .headers = LIST("Host: a", "Host: b"));
+
+	PROTOCOL("", "token");
+	PROTOCOL("a b", "token");
+	PROTOCOL("b,c", "token");
+	PROTOCOL("b\r\n", "token");
+	PROTOCOL("\xc3\xa9", "token");
+	PROTOCOL("a", "twice");
+	REFUSED("subprotocols", "twice", "c", .subprotocols = LIST("ab", "c", "d", "c"));
+
+	for (c = 1; c < 256; c++) { /* each byte in each string */
+		char s[] = {'a', ':', (char)c, 'b', '\0'}, n[] = {(char)c, '\0'};
+		int control = (c < 0x20 && c != '\t') || c == 0x7f, alnum;
+
+		struct wsi_request r = {.origin = s};
+		CHECK((wsi_request_check(&r, &option, &why, &value) == 0) == !control);
+		CHECK(!control || strcmp(option, "origin") == 0);
+		r = (struct wsi_request){.user_agent = s};
+		CHECK((wsi_request_check(&r, &option, &why, &value) == 0) == !control);
+		CHECK(!control || strcmp(option, "user_agent") == 0);
+		r = (struct wsi_request){.cookie = s};
+		CHECK((wsi_request_check(&r, &option, &why, &value) == 0) == !control);
+		CHECK(!control || strcmp(option, "cookie") == 0);
+		r = (struct wsi_request){.user = s};
+		CHECK((wsi_request_check(&r, &option, &why, &value) == 0) == !control);
+		CHECK(!control || strcmp(option, "user") == 0);
+		r = (struct wsi_request){.host = n};
+		alnum = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+		CHECK((wsi_request_check(&r, &option, &why, &value) == 0)
+		      == (alnum || strchr("-._~!$&'()*+,;=:[]", c) != NULL));
+		r = (struct wsi_request){.bearer = n};
+		CHECK((wsi_request_check(&r, &option, &why, &value) == 0) == (alnum || strchr("-._~+/", c) != NULL));
+	}
+	REFUSED("host", "no host has", "", .host = "");
+	REFUSED("host", "no host has", "a/b", .host = "a/b");
+	REFUSED("host", "no host has", "u@h", .host = "u@h");
+	REFUSED("user", "':'", "u", .user = "u");
+	REFUSED("user", "':'", "", .user = "");
+	REFUSED("user", "line break", "u:p\n", .user = "u:p\n");
+	REFUSED("bearer", "does not go together", "b", .user = "u:p", .bearer = "b");
+	REFUSED("bearer", "letters", "", .bearer = "");
+	REFUSED("bearer", "letters", "=", .bearer = "=");
+	REFUSED("bearer", "letters", "a=b", .bearer = "a=b");
+	REFUSED("bearer", "letters", "a b", .bearer = "a b");
+	REFUSED("bearer", "line break", "a\n", .bearer = "a\n");
+	{
+		struct wsi_request r = {
+		    .bearer = "a.b-c_d~e+f/g==", .host = "[::1]:80", .origin = "null", .subprotocols = LIST("a", "A")};
+
+		CHECK(wsi_request_check(&r, &option, &why, &value) == 0);
+		r = (struct wsi_request){.host = "a%20b:8080", .user = ":"};
+		CHECK(wsi_request_check(&r, &option, &why, &value) == 0);
+		r = (struct wsi_request){0};
+		CHECK(wsi_request_check(&r, &option, &why, &value) == 0);
+	}
+}
+
+/* ---- where a head ends ---- */
+
+struct scanned {
+	ptrdiff_t n;
+	const char *why;
+	size_t at; /* how many bytes had been seen */
+};
+
+/* Feeds the bytes in two pieces and then whole, each in a block of its size; step: in pieces of that many */
+static struct scanned scan(const char *p, size_t len, size_t first, size_t step)
+{
+	struct wsi_head_scan s = {0};
+	struct scanned r = {0, "", 0};
+
+	while (r.n == 0 && r.at < len) {
+		char *copy;
+
+		r.at = r.at == 0 && first > 0 ? first : r.at + step;
+		if (r.at > len)
+			r.at = len;
+		copy = exact(p, r.at);
+		r.n = wsi_head_end(&s, copy, r.at, &r.why);
+		free(copy);
+	}
+	return r;
+}
+
+static const struct {
+	const char *head; /* up to its end or its wrong byte, included */
+	const char *behind;
+	const char *why; /* NULL: it is a head */
+} heads[] = {
+    {"HTTP/1.1 101 Switching Protocols\r\nA: b\r\n\r\n", "\x81\x02hi", NULL},
+    {"HTTP/1.1 101\r\n\r\n", "", NULL},
+    {"HTTP/1.1 101 x\r\n\r\n", "\r\n\r\n", NULL},
+    {"HTTP/\r\n\r\n", "", NULL},
+    {"HTTP/1.1 200 \x80\xff\r\nA:\t\xc3\xa9\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n", NULL},
+    {"HTTP/1.1 200 a\r\n folded\r\n\r\n", "", NULL}, /* refused later */
+    {"h", "ttp/1.1 200 OK\r\n\r\n", "not HTTP"},
+    {"S", "SH-2.0-x\r\n", "not HTTP"},
+    {"HTTP1", ".1 200 OK\r\n\r\n", "not HTTP"},
+    {"\r", "\nHTTP/1.1 200 OK\r\n\r\n", "not HTTP"},
+    {"\x15", "\x03\x01\x00\x02\x02\x28", "TLS"},
+    {"HTTP/1.1 200 OK\n", "\n", "control"},
+    {"HTTP/1.1 200 OK\r\nA: b\n", "\r\n", "control"},
+    {"HTTP/1.1 200 OK\r\n\n", "", "control"},
+    {"HTTP/1.1 200 OK\r\r", "\n\r\n", "control"},
+    {"HTTP/1.1 200 OK\rA", ": b\r\n\r\n", "control"},
+    {"HTTP/1.1 200 OK\r\n\rA", ": b\r\n\r\n", "control"},
+    {"HTTP/1.1 200 OK\r\n\r\r", "\n", "control"},
+    {"HTTP/1.1 200 OK\r\nA: \x01", "b\r\n\r\n", "control"},
+    {"HTTP/1.1 200 OK\r\nA: \x7f", "b\r\n\r\n", "control"},
+    {"HTTP/1.1 200 OK\r\nA: \x1b", "[1m\r\n\r\n", "control"},
+    {"HTTP/1.1 200\x0b", " OK\r\n\r\n", "control"},
+};
+
+static void test_head_end(void)
+{
+	static char big[WS_MAX_HEAD + 100];
+	size_t k, i, step;
+	struct scanned r;
+	int lines;
+
+	for (k = 0; k < sizeof heads / sizeof heads[0]; k++) {
+		char all[200];
+		size_t end = strlen(heads[k].head), len;
+
+		len = (size_t)snprintf(all, sizeof all, "%s%s", heads[k].head, heads[k].behind);
+		for (step = 1; step <= len; step++) {
+			for (i = 0; i <= len; i++) {
+				r = scan(all, len, i, step);
+				if (!CHECK(r.n == (heads[k].why == NULL ? (ptrdiff_t)end : -1)) || !CHECK(r.at >= end)
+				    || (heads[k].why != NULL && !CHECK(strstr(r.why, heads[k].why) != NULL)))
+					fprintf(stderr, "\t%s: %s\n", heads[k].head, r.why);
+			}
+		}
+		for (i = 0; i < end; i++) /* no truncation is a head, nor found wrong too early */
+			CHECK(scan(all, i, 0, i).n == 0);
+	}
+	{ /* NUL */
+		static const char nul[] = "HTTP/1.1 200 OK\r\nA: \0b\r\n\r\n";
+
+		CHECK(scan(nul, sizeof nul - 1, 0, 1).n == -1);
+		CHECK(scan(nul, sizeof nul - 1, 0, 100).n == -1);
+	}
+	/* size: exactly 16 KiB, and a byte more */
+	memset(big, 'a', sizeof big);
+	memcpy(big, "HTTP/1.1 200 ", 13);
+	memcpy(big + WS_MAX_HEAD - 4, "\r\n\r\n", 4);
+	CHECK(scan(big, WS_MAX_HEAD, 0, sizeof big).n == WS_MAX_HEAD);
+	CHECK(scan(big, sizeof big, 0, 1000).n == WS_MAX_HEAD);
+	memcpy(big + WS_MAX_HEAD - 4, "a\r\n\r\n", 5);
+	r = scan(big, sizeof big, 0, sizeof big);
+	CHECK(r.n == -1 && strstr(r.why, "16 KiB") != NULL);
+	r = scan(big, sizeof big, 0, 1);
+	CHECK(r.n == -1 && r.at == WS_MAX_HEAD); /* a caller's buffer of that size never just fills up */
+	/* lines: exactly 100, and one more */
+	for (lines = 99; lines <= 102; lines++) {
+		size_t len = 17;
+
+		memcpy(big, "HTTP/1.1 200 OK\r\n", 17);
+		for (i = 1; i < (size_t)lines; i++, len += 6)
+			memcpy(big + len, "A: b\r\n", 6);
+		memcpy(big + len, "\r\n", 2);
+		r = scan(big, len + 2, 0, sizeof big);
+		CHECK(lines <= WS_MAX_HEAD_LINES ? r.n == (ptrdiff_t)len + 2
+		                                 : r.n == -1 && strstr(r.why, "100 lines") != NULL);
+	}
+}
+
+/* ---- response ---- */
+
+static int parse(struct wsi_response *r, char **copy, const char *head, size_t len, const char **why)
+{
+	*copy = exact(head, len);
+	*why = "";
+	return wsi_response_parse(r, *copy, len, why);
+}
+
+static const struct {
+	const char *line;
+	int status, minor;  /* status 0: refused */
+	const char *reason; /* or why */
+} lines[] = {
+    {"HTTP/1.1 101 Switching Protocols", 101, 1, "Switching Protocols"},
+    {"HTTP/1.1 101 ", 101, 1, ""},
+    {"HTTP/1.1 101", 101, 1, ""},
+    {"HTTP/1.0 200 OK", 200, 0, "OK"},
+    {"HTTP/1.9 999 \xc3\xa9 \t!", 999, 9, "\xc3\xa9 \t!"},
+    {"HTTP/1.1 100 100", 100, 1, "100"},
+    {"HTTP/1.1 101  two", 101, 1, " two"},
+    {"HTTP/2 101 x", 0, 0, "status line"},
+    {"HTTP/2.0 101 x", 0, 0, "status line"},
+    {"HTTP/0.9 101 x", 0, 0, "status line"},
+    {"HTTP/11.1 101 x", 0, 0, "status line"},
+    {"HTTP/1.11 101 x", 0, 0, "status line"},
+    {"HTTP/1. 101 x", 0, 0, "status line"},
+    {"HTTP/1.a 101 x", 0, 0, "status line"},
+    {"HTTP/1.1", 0, 0, "status line"},
+    {"HTTP/1.1 ", 0, 0, "status line"},
+    {"HTTP/1.1 10", 0, 0, "status line"},
+    {"HTTP/1.1 10 OK", 0, 0, "status line"},
+    {"HTTP/1.1 1010 OK", 0, 0, "status line"},
+    {"HTTP/1.1 1a1 OK", 0, 0, "status line"},
+    {"HTTP/1.1 a01 OK", 0, 0, "status line"},
+    {"HTTP/1.1 10a OK", 0, 0, "status line"},
+    {"HTTP/1.1 099 OK", 0, 0, "status line"},
+    {"HTTP/1.1 000", 0, 0, "status line"},
+    {"HTTP/1.1  101 OK", 0, 0, "status line"},
+    {"HTTP/1.1\t101 OK", 0, 0, "status line"},
+    {"HTTP/1.1 101\tOK", 0, 0, "status line"},
+    {"HTTP/1.1 101OK", 0, 0, "status line"},
+    {"HTTP/1.1 +10 OK", 0, 0, "status line"},
+    {"HTTP/", 0, 0, "status line"},
+    {"http/1.1 101 x", 0, 0, "not HTTP"},
+    {" HTTP/1.1 101 x", 0, 0, "not HTTP"},
+};
+static const struct {
+	const char *header;
+	const char *why; /* NULL: fine */
+	const char *name, *value;
+} fields[] = {
+    {"A: b", NULL, "A", "b"},
+    {"A:b", NULL, "A", "b"},
+    {"A:", NULL, "A", ""},
+    {"A: \t ", NULL, "A", ""},
+    {"A: \tb c\t \t", NULL, "A", "b c"},
+    {"A: :b:", NULL, "A", ":b:"},
+    {"!#$%&'*+-.^_`|~0: \xff", NULL, "!#$%&'*+-.^_`|~0", "\xff"},
+    {"A : b", "space before", NULL, NULL},
+    {"A\t: b", "space before", NULL, NULL},
+    {" A: b", "folded", NULL, NULL},
+    {"\tA: b", "folded", NULL, NULL},
+    {" ", "folded", NULL, NULL},
+    {"A", "no colon", NULL, NULL},
+    {": b", "token", NULL, NULL},
+    {":", "token", NULL, NULL},
+    {"A(b): c", "token", NULL, NULL},
+    {"A\"b: c", "token", NULL, NULL},
+    {"\xc3\xa9: c", "token", NULL, NULL},
+    {"A\r: b", "control", NULL, NULL},
+    {"A: b\x01", "control", NULL, NULL},
+    {"A: b\n C", "control", NULL, NULL},
+};
+
+static void test_response(void)
+{
+	struct wsi_response r;
+	struct wsi_str n, v;
+	const char *why;
+	char head[300], *copy;
+	size_t k, i, len, at;
+	int first;
+
+	for (k = 0; k < sizeof lines / sizeof lines[0]; k++) {
+		len = (size_t)snprintf(head, sizeof head, "%s\r\nA: b\r\n\r\n", lines[k].line);
+		if (lines[k].status == 0) {
+			if (!CHECK(parse(&r, &copy, head, len, &why) == -1)
+			    || !CHECK(strstr(why, lines[k].reason) != NULL))
+				fprintf(stderr, "\t%s: %s\n", lines[k].line, why);
+		} else if (CHECK(parse(&r, &copy, head, len, &why) == 0)) {
+			CHECK_EQ_U(r.status, lines[k].status);
+			CHECK_EQ_U(r.minor, lines[k].minor);
+			CHECK_EQ_MEM(r.reason.p, r.reason.len, lines[k].reason, strlen(lines[k].reason));
+			CHECK_EQ_MEM(r.fields.p, r.fields.len, "A: b\r\n", 6);
+		} else {
+			fprintf(stderr, "\t%s: %s\n", lines[k].line, why);
+		}
+		free(copy);
+		for (i = 0; i < len; i++) {
+			CHECK(parse(&r, &copy, head, i, &why) == -1 && why[0] != '\0');
+			free(copy);
+		}
+		strcpy(head + len, "x"); /* bytes behind the head are not of it */
+		CHECK(parse(&r, &copy, head, len + 1, &why) == -1);
+		free(copy);
+	}
+	for (k = 0; k < sizeof fields / sizeof fields[0]; k++) {
+		for (first = 0; first < 2; first++) { /* as the first line, and behind another */
+			len = (size_t)snprintf(head, sizeof head, "HTTP/1.1 101 x\r\n%s%s\r\nZ: z\r\n\r\n",
+			                       first ? "" : "Y: y\r\n", fields[k].header);
+			at = 0;
+			if (fields[k].why != NULL) {
+				if (!CHECK(parse(&r, &copy, head, len, &why) == -1)
+				    || !CHECK(strstr(why, fields[k].why) != NULL))
+					fprintf(stderr, "\t%s: %s\n", fields[k].header, why);
+			} else if (CHECK(parse(&r, &copy, head, len, &why) == 0)) {
+				CHECK(first || (wsi_header_next(&r, &at, &n, &v) == 1 && n.len == 1 && n.p[0] == 'Y'));
+				CHECK(wsi_header_next(&r, &at, &n, &v) == 1);
+				CHECK_EQ_MEM(n.p, n.len, fields[k].name, strlen(fields[k].name));
+				CHECK_EQ_MEM(v.p, v.len, fields[k].value, strlen(fields[k].value));
+				CHECK(wsi_header_next(&r, &at, &n, &v) == 1 && n.p[0] == 'Z' && v.p[0] == 'z'
+				      && v.len == 1);
+				CHECK(wsi_header_next(&r, &at, &n, &v) == 0);
+				CHECK(wsi_header_next(&r, &at, &n, &v) == 0);
+				CHECK(wsi_header_get(&r, fields[k].name, &v) == 1);
+				CHECK_EQ_MEM(v.p, v.len, fields[k].value, strlen(fields[k].value));
+				CHECK(wsi_header_get(&r, "z", &v) == 1 && v.len == 1);
+				CHECK(wsi_header_get(&r, "zz", &v) == 0 && v.len == 0);
+			}
+			free(copy);
+		}
+	}
+	{
+		static const char two[] = "HTTP/1.1 200 x\r\nA: 1\r\na: 2\r\n\r\n", none[] = "HTTP/1.1 200 x\r\n\r\n";
+
+		at = 0;
+		CHECK(parse(&r, &copy, two, sizeof two - 1, &why) == 0);
+		CHECK(wsi_header_get(&r, "A", &v) == 1 && v.len == 1 && v.p[0] == '1');
+		free(copy);
+		CHECK(parse(&r, &copy, none, sizeof none - 1, &why) == 0);
+		CHECK(wsi_header_next(&r, &at, &n, &v) == 0 && wsi_header_get(&r, "A", &v) == 0);
+		free(copy);
+	}
+}
+
+/* ---- the answer to our request ---- */
+
+#define UP "Upgrade: websocket\r\n"
+#define CO "Connection: Upgrade\r\n"
+#define AC "Sec-WebSocket-Accept: " ACCEPT CRLF
+static const struct {
+	const char *line, *headers;
+	const char *offered[3];
+	const char *chosen; /* or NULL */
+	const char *why;    /* NULL: it is the answer */
+} answers[] = {
+    {"HTTP/1.1 101 Switching Protocols",
+     UP CO AC "Sec-WebSocket-Protocol: chat\r\n",
+     {"chat", "superchat"},
+     "chat",
+     NULL}, /* 1.2 */
+    {"HTTP/1.1 101", UP CO AC, {NULL}, NULL, NULL},
+    {"HTTP/1.2 101 x", AC CO UP, {NULL}, NULL, NULL},
+    {"HTTP/1.0 101 x", UP CO AC, {NULL}, NULL, "HTTP/1.0"},
+    {"HTTP/1.1 101 x",
+     "UPGRADE:WebSocket\r\nCONNECTION: \tuPGRADE\t\r\nSEC-WEBSOCKET-ACCEPT:" ACCEPT " \r\n",
+     {NULL},
+     NULL,
+     NULL},
+    {"HTTP/1.1 101 x", "Upgrade: h2c, websocket\r\nConnection: keep-alive , Upgrade\r\n" AC, {NULL}, NULL, NULL},
+    {"HTTP/1.1 101 x", "Upgrade: h2c\r\n" UP "Connection: close\r\n" CO AC, {NULL}, NULL, NULL},
+    {"HTTP/1.1 101 x", CO AC, {NULL}, NULL, "Upgrade: websocket"},
+    {"HTTP/1.1 101 x", "Upgrade: websockets\r\n" CO AC, {NULL}, NULL, "Upgrade: websocket"},
+    {"HTTP/1.1 101 x", "Upgrade: web socket\r\n" CO AC, {NULL}, NULL, "Upgrade: websocket"},
+    {"HTTP/1.1 101 x", "Upgrade:\r\n" CO AC, {NULL}, NULL, "Upgrade: websocket"},
+    {"HTTP/1.1 101 x", "Upgrade: xwebsocket\r\n" CO AC, {NULL}, NULL, "Upgrade: websocket"},
+    {"HTTP/1.1 101 x", "XUpgrade: websocket\r\n" CO AC, {NULL}, NULL, "Upgrade: websocket"},
+    {"HTTP/1.1 101 x", UP AC, {NULL}, NULL, "Connection: Upgrade"},
+    {"HTTP/1.1 101 x", UP "Connection: close\r\n" AC, {NULL}, NULL, "Connection: Upgrade"},
+    {"HTTP/1.1 101 x", UP "Connection: keep-alive;Upgrade\r\n" AC, {NULL}, NULL, "Connection: Upgrade"},
+    {"HTTP/1.1 101 x", UP CO, {NULL}, NULL, "no Sec-WebSocket-Accept"},
+    {"HTTP/1.1 101 x", UP CO AC AC, {NULL}, NULL, "more than one"},
+    {"HTTP/1.1 101 x", UP CO AC "Sec-WebSocket-Accept:\r\n", {NULL}, NULL, "more than one"},
+    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept:\r\n", {NULL}, NULL, "not the answer"},
+    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept: S3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n", {NULL}, NULL, "not the answer"},
+    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo\r\n", {NULL}, NULL, "not the answer"},
+    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo==\r\n", {NULL}, NULL, "not the answer"},
+    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOp=\r\n", {NULL}, NULL, "not the answer"},
+    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept: \"" ACCEPT "\"\r\n", {NULL}, NULL, "not the answer"},
+    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept: " ACCEPT ", " ACCEPT CRLF, {NULL}, NULL, "not the answer"},
+    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept: " KEY CRLF, {NULL}, NULL, "not the answer"},
+    {"HTTP/1.1 101 x", UP CO AC "Sec-WebSocket-Extensions:\r\n", {NULL}, NULL, NULL},
+    {"HTTP/1.1 101 x", UP CO AC "Sec-WebSocket-Extensions: permessage-deflate\r\n", {NULL}, NULL, "extension"},
+    {"HTTP/1.1 101 x",
+     UP CO AC "Sec-WebSocket-Extensions:\r\nsec-websocket-extensions: x\r\n",
+     {NULL},
+     NULL,
+     "extension"},
+    {"HTTP/1.1 101 x", UP CO AC "Content-Length: 0\r\n", {NULL}, NULL, NULL},
+    {"HTTP/1.1 101 x", UP CO AC "Content-Length: 5\r\n", {NULL}, NULL, "body"},
+    {"HTTP/1.1 101 x", UP CO AC "Content-Length: 0\r\nContent-Length: 5\r\n", {NULL}, NULL, "body"},
+    {"HTTP/1.1 101 x", UP CO AC "Transfer-Encoding: chunked\r\n", {NULL}, NULL, "body"},
+    {"HTTP/1.1 101 x", UP CO AC "transfer-encoding: identity\r\n", {NULL}, NULL, "body"},
+    {"HTTP/1.1 101 x", UP CO AC, {"a", "b"}, NULL, NULL}, /* choosing none is fine */
+    {"HTTP/1.1 101 x", UP CO AC "sec-websocket-protocol:  b \r\n", {"a", "b"}, "b", NULL},
+    {"HTTP/1.1 101 x", UP CO AC "Sec-WebSocket-Protocol: a\r\n", {NULL}, NULL, "not offered"},
+    {"HTTP/1.1 101 x", UP CO AC "Sec-WebSocket-Protocol: c\r\n", {"a", "b"}, NULL, "not offered"},
+    {"HTTP/1.1 101 x", UP CO AC "Sec-WebSocket-Protocol: A\r\n", {"a", "b"}, NULL, "not offered"},
+    {"HTTP/1.1 101 x", UP CO AC "Sec-WebSocket-Protocol: aa\r\n", {"a", "b"}, NULL, "not offered"},
+    {"HTTP/1.1 101 x", UP CO AC "Sec-WebSocket-Protocol:\r\n", {"a", "b"}, NULL, "not offered"},
+    {"HTTP/1.1 101 x", UP CO AC "Sec-WebSocket-Protocol: a, b\r\n", {"a", "b"}, NULL, "not offered"},
+    {"HTTP/1.1 101 x",
+     UP CO AC "Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b\r\n",
+     {"a", "b"},
+     NULL,
+     "more than one"},
+    {"HTTP/1.1 101 x",
+     UP CO AC "Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: a\r\n",
+     {"a", "b"},
+     NULL,
+     "more than one"},
+    {"HTTP/1.1 101 x", UP CO AC "Server: x\r\nDate: y\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n", {NULL}, NULL, NULL},
+};
+
+static void test_answer(void)
+{
+	size_t k;
+
+	for (k = 0; k < sizeof answers / sizeof answers[0]; k++) {
+		struct wsi_response r;
+		const char *why, *chosen = "x";
+		char head[600], accept[28], *copy;
+		size_t len = (size_t)snprintf(head, sizeof head, "%s\r\n%s\r\n", answers[k].line, answers[k].headers);
+		int ok;
+
+		wsi_accept(accept, KEY);
+		if (!CHECK(parse(&r, &copy, head, len, &why) == 0)) {
+			free(copy);
+			continue;
+		}
+		ok = wsi_response_check(&r, accept, answers[k].offered[0] != NULL ? answers[k].offered : NULL, &chosen,
+		                        &why);
+		if (answers[k].why != NULL) {
+			if (!CHECK(ok == -1) || !CHECK(strstr(why, answers[k].why) != NULL) || !CHECK(chosen == NULL))
+				fprintf(stderr, "\t%s: %s\n", answers[k].headers, ok == -1 ? why : "taken");
+		} else if (!CHECK(ok == 0)
+		           || !CHECK(chosen == NULL ? answers[k].chosen == NULL
+		                                    : strcmp(chosen, answers[k].chosen) == 0)) {
+			fprintf(stderr, "\t%s: %s\n", answers[k].headers, why);
+		}
+		free(copy);
+	}
+	{
+		char accept[28];
+
+		wsi_accept(accept, KEY);
+		CHECK_EQ_MEM(accept, 28, ACCEPT, 28); /* RFC 6455 4.2.2 */
+		wsi_accept(accept, "x3JJHMbDL1EzLkh9GBhXDw==");
+		CHECK_EQ_MEM(accept, 28, "HSmrc0sMlYUkAGmm5OPpG2HaGWk=", 28);
+	}
+}
+
+/* ---- bodies ---- */
+
+#define CHUNKED "Transfer-Encoding: chunked\r\n"
+static const struct {
+	int status;
+	const char *headers, *body, *want;
+	int done;      /* 1: and it ends behind */
+	size_t behind; /* that many bytes of body */
+} bodies[] = {
+    {403, "Content-Length: 5\r\n", "hello", "hello", 1, 5},
+    {403, "Content-Length: 5\r\n", "hello world", "hello", 1, 5},
+    {403, "Content-Length: 50\r\n", "hello", "hello", 0, 0},
+    {403, "content-length: 0\r\n", "hello", "", 1, 0},
+    {403, "Content-Length: 007\r\n", "hello world", "hello w", 1, 7},
+    {403, "", "hello", "hello", 0, 0},
+    {403, "Content-Length: x\r\n", "hello", "hello", 0, 0},
+    {403, "Content-Length: 1x\r\n", "hello", "hello", 0, 0},
+    {403, "Content-Length: -1\r\n", "hello", "hello", 0, 0},
+    {403, "Content-Length:\r\n", "hello", "hello", 0, 0},
+    {403, "Content-Length: 18446744073709551617\r\n", "hello", "hello", 0, 0},
+    {403, "Content-Length: 999999999999999999\r\n", "hello", "hello", 0, 0},
+    {204, "", "hello", "", 1, 0},
+    {304, "Content-Length: 5\r\n", "hello", "", 1, 0},
+    {199, "", "hello", "", 1, 0},
+    {403, CHUNKED, "5\r\nhello\r\n0\r\n\r\n", "hello", 1, 15},
+    {403, "transfer-encoding: gzip, CHUNKED\r\nContent-Length: 3\r\n", "5\r\nhello\r\n0\r\n\r\n", "hello", 1, 15},
+    {403, CHUNKED, "0\r\n\r\nmore", "", 1, 5},
+    {403, CHUNKED, "00000000\r\n\r\n", "", 1, 12},
+    {403, CHUNKED, "1\r\na\r\n2\r\nbc\r\n003\r\ndef\r\n0\r\n\r\n", "abcdef", 1, 30},
+    {403, CHUNKED, "A\r\n0123456789\r\n0b\r\n01234\r\n6789\r\n0\r\n\r\n", "012345678901234\r\n6789", 1, 37},
+    {403, CHUNKED, "5;a=b;c=\"d\"\r\nhello\r\n0;x\r\n\r\n", "hello", 1, 27},
+    {403, CHUNKED, "5 \t\r\nhello\r\n0\r\n\r\n", "hello", 1, 17},
+    {403, CHUNKED, "5\r\nhello\r\n0\r\nA: b\r\nC: d\r\n\r\nmore", "hello", 1, 27},
+    {403, CHUNKED, "5\r\nhello\r\n", "hello", 0, 0},
+    {403, CHUNKED, "5\r\nhel", "hel", 0, 0},
+    {403, CHUNKED, "5", "", 0, 0},
+    {403, CHUNKED, "", "", 0, 0},
+    {403, CHUNKED, "x", "", 1, 1},
+    {403, CHUNKED, "\r\n", "", 1, 1},
+    {403, CHUNKED, "-5\r\nhello", "", 1, 1},
+    {403, CHUNKED, "5x\r\nhello", "", 1, 2},
+    {403, CHUNKED, "5\r\nhelloX", "hello", 1, 9},
+    {403, CHUNKED, "2\r\nab\r\n<html>", "ab", 1, 8},
+    {403, CHUNKED, "fffffffffffffff\r\nhello", "hello", 0, 0},
+    {403, CHUNKED, "10000000000000000\r\nhello", "", 1, 17},
+    {403, CHUNKED, "ffffffffffffffffff\r\nhello", "", 1, 16},
+};
+
+static void test_body(void)
+{
+	size_t k, step, first, cap;
+
+	for (k = 0; k < sizeof bodies / sizeof bodies[0]; k++) {
+		char head[200], *copy, *piece;
+		size_t len = strlen(bodies[k].body), want = strlen(bodies[k].want);
+		struct wsi_response r;
+		const char *why;
+
+		if (!CHECK(parse(&r, &copy, head,
+		                 (size_t)snprintf(head, sizeof head, "HTTP/1.1 %d x\r\n%s\r\n", bodies[k].status,
+		                                  bodies[k].headers),
+		                 &why)
+		           == 0))
+			continue;
+		for (cap = 0; cap <= want + 2; cap++) {
+			for (step = 1; step <= len + 1; step++) {
+				for (first = 0; first <= (step > 3 ? len : 0); first++) {
+					struct wsi_body b;
+					size_t at = 0, n = first, out_len = 0, end = 0;
+					char *out = exact(bodies[k].want, cap < want ? cap : want);
+
+					out = realloc(out, cap > 0 ? cap : 1);
+					if (out == NULL)
+						abort();
+					memset(out, 0, cap > 0 ? cap : 1);
+					wsi_body_init(&b, &r);
+					for (; at < len; at += n, n = step) {
+						if (n > len - at)
+							n = len - at;
+						piece = exact(bodies[k].body + at, n);
+						wsi_body_feed(&b, piece, n, out, cap, &out_len);
+						free(piece);
+						if (b.done && step == 1 && end == 0)
+							end = bodies[k].behind == 0 ? 0 : at + n;
+					}
+					if (step == 1 && b.done)
+						CHECK_EQ_U(end, bodies[k].behind);
+					CHECK(b.done == bodies[k].done);
+					CHECK_EQ_MEM(out, out_len, bodies[k].want, cap < want ? cap : want);
+					free(out);
+				}
+			}
+		}
+		free(copy);
+	}
+}
+
+int main(void)
+{
+	test_request();
+	test_request_check();
+	test_head_end();
+	test_response();
+	test_answer();
+	test_body();
+	return check_done();
+}
