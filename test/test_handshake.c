@@ -668,7 +668,7 @@ static const struct {
     {403, "transfer-encoding: gzip, CHUNKED\r\nContent-Length: 3\r\n", "5\r\nhello\r\n0\r\n\r\n", "hello", 1, 15},
     {403, CHUNKED, "0\r\n\r\nmore", "", 1, 5},
     {403, CHUNKED, "00000000\r\n\r\n", "", 1, 12},
-    {403, CHUNKED, "1\r\na\r\n2\r\nbc\r\n003\r\ndef\r\n0\r\n\r\n", "abcdef", 1, 30},
+    {403, CHUNKED, "1\r\na\r\n2\r\nbc\r\n003\r\ndef\r\n0\r\n\r\n", "abcdef", 1, 28},
     {403, CHUNKED, "A\r\n0123456789\r\n0b\r\n01234\r\n6789\r\n0\r\n\r\n", "012345678901234\r\n6789", 1, 37},
     {403, CHUNKED, "5;a=b;c=\"d\"\r\nhello\r\n0;x\r\n\r\n", "hello", 1, 27},
     {403, CHUNKED, "5 \t\r\nhello\r\n0\r\n\r\n", "hello", 1, 17},
