@@ -54,15 +54,21 @@ enum open_step {
 
 /* What only the opening needs; freed when it ends */
 struct opening {
-	struct ws_options opt;
 	enum open_step step;
+	unsigned char same_origin, interim;
+	char *buf; /* the request, then the head of the response */
+	size_t cap, len, off;
 	char *url; /* of this hop, with userinfo */
 	size_t url_len;
+	struct wsi_net *net;
+	struct wsi_url u;
+	struct wsi_head_scan scan;
+	struct wsi_response response;
+	struct wsi_body body;
+	int64_t body_deadline;
 	char *first_url; /* of the first hop; the same block until there is a redirect */
 	size_t first_len;
-	struct wsi_url u, first;
-	int same_origin;
-	struct wsi_net *net;
+	struct wsi_url first;
 	struct wsi_net_options net_opt;
 #ifndef WS_NO_PROXY
 	struct wsi_proxy_url proxy_url;
@@ -71,83 +77,72 @@ struct opening {
 	unsigned char addr[16];
 	int addr_len;
 #endif
-	char *buf; /* the request, then the head of the response */
-	size_t cap, len, off;
-	struct wsi_head_scan scan;
-	int interim;
-	char key[24];
-	struct wsi_response response;
-	struct wsi_body body;
-	int64_t body_deadline;
 	struct wsi_text chain; /* "A -> B" once there was a redirect */
+	struct ws_options opt;
+	char key[24];
 	char chain_buf[CHAIN_MAX];
 };
 
-struct ws {
+struct ws { /* what is used most comes first: small offsets make small code */
+	struct opening *op;
+	unsigned char *rbuf;
+	size_t rpos, rend;
+	unsigned char *sbuf;
+	size_t spos, send;
+	uint64_t rx_left; /* of the payload of the frame under way */
+	int err;          /* the first that ended it */
+	enum { OPENING, OPEN, CLOSING, OVER } state;
+	unsigned char opened; /* 1: the upgrade succeeded */
+	unsigned char nonblock, stream, no_utf8_check;
+	unsigned char own_io;       /* 1: the caller's transport */
+	unsigned char linger;       /* 1: over by our close frame, the peer's end of file is still to come */
+	unsigned char entropy_wait; /* 1: the system has no random bytes yet */
+	unsigned char hungry;       /* 1: nothing more can be done with what is buffered */
+	unsigned char rd, wr, want; /* WS_POLL_ that reading, writing, the opening waits for */
+	unsigned char write_dead, close_sent;
+	unsigned char idle;     /* 1: open, between messages, and nothing that the short way in ws_recv would skip */
+	unsigned char in_frame; /* 1: its header is used up, rx_left of its payload are not */
+	unsigned char in_place; /* 1: the message is this frame, and is handed out in place */
+	unsigned char pinged;   /* 1: pongs are asked for */
+	unsigned char rx_type;  /* of the message under way; 0: none */
+	unsigned char tx_type;  /* likewise, over all its fragments */
+	unsigned char tx_active, tx_more, pong_len, pong_waits, pool_left;
+	size_t mlen;
+	int64_t deadline;
+
+	size_t rcap, mcap, scap;
+	unsigned char *mbuf;
+	struct ws_io raw, io; /* below TLS; the WebSocket's own */
+	struct wsi_frame rx;
+	uint32_t rx_utf8, tx_utf8;
+	size_t rx_checked; /* bytes at rpos that UTF-8 was checked in already */
+	size_t max_message;
+	size_t tx_left;
+	uint64_t tx_off;
+	unsigned char tx_key[4];
+	unsigned change;
+	int fd;
+
 	struct wsi_mem mem;
 	int64_t (*now_us)(void *user_data);
 	int (*entropy)(void *user_data, void *buf, size_t len);
 	void (*trace)(void *user_data, int sent, int type, const void *data, size_t len);
 	void *user_data;
-
-	int64_t start, deadline, connect_deadline;
-	int64_t phase_start;
-	enum { OPENING, OPEN, CLOSING, OVER } state;
-	int err;               /* the first that ended it */
-	unsigned char opened;  /* 1: the upgrade succeeded */
-	unsigned char nonblock, stream, no_utf8_check;
-	unsigned char own_io;        /* 1: the caller's transport */
-	unsigned char linger;        /* 1: over by our close frame, the peer's end of file is still to come */
-	unsigned char entropy_wait;
-	unsigned char hungry;        /* 1: nothing more can be done with what is buffered */
-	unsigned char rd, wr, want;  /* WS_POLL_ that reading, writing, the opening waits for */
-	unsigned char write_dead;
-	unsigned char close_sent;
-	unsigned change;
-	int fd;
-	struct ws_io raw, io; /* below TLS; the WebSocket's own */
-	unsigned char *pre;   /* bytes of raw that the proxy's dialogue read too far */
+	int64_t start, connect_deadline, phase_start;
+	unsigned char *pre; /* bytes of raw that the proxy's dialogue read too far */
 	size_t pre_cap, pre_off;
 #ifdef WS_WITH_MBEDTLS
 	struct wsi_tls_config *tls_config;
 	struct wsi_tls *tls;
 #endif
-	struct opening *op;
-
-	/* receiving */
-	unsigned char *rbuf, *mbuf;
-	size_t rcap, rpos, rend;
-	size_t mcap, mlen;
-	size_t max_message;
-	unsigned char idle;     /* 1: open, between messages, and nothing that the short way in ws_recv would skip */
-	unsigned char in_frame; /* 1: its header is used up, rx_left of its payload are not */
-	unsigned char in_place; /* 1: the message is this frame, and is handed out in place */
-	unsigned char pinged;   /* 1: pongs are asked for */
-	struct wsi_frame rx;
-	uint64_t rx_left;
-	size_t rx_checked; /* bytes at rpos that UTF-8 was checked in already */
-	uint32_t rx_utf8;
-	int rx_type; /* of the message under way; 0: none */
-
-	/* sending */
-	unsigned char *sbuf;
-	size_t scap, spos, send;
-	unsigned char tx_active, tx_more, pong_len, pong_waits;
-	unsigned char tx_key[4];
-	int tx_type; /* of the message under way, over all its fragments; 0: none */
-	size_t tx_left;
-	uint64_t tx_off;
-	uint32_t tx_utf8;
-	unsigned pool_left;
-	unsigned char pool[64]; /* random bytes, used from the end */
-	unsigned char pong[WSI_CONTROL_MAX];
-
 	char *why, *url, *subprotocol, *head, *body;
 	size_t why_cap, url_cap, subprotocol_cap, head_cap, body_cap;
-	char close_reason[WSI_CONTROL_MAX - 1];
-	char address[120];
-	struct ws_report info;
 	size_t size; /* of the block: this struct, rbuf, sbuf */
+	struct ws_report info;
+	char address[120];
+	char close_reason[WSI_CONTROL_MAX - 1];
+	unsigned char pong[WSI_CONTROL_MAX];
+	unsigned char pool[64]; /* random bytes, used from the end */
 };
 
 /* Small things */
@@ -318,7 +313,7 @@ static int take_random(struct ws *ws, void *out, unsigned len)
 			return fail(ws, WS_EENTROPY, "no random bytes are to be had for the key and the masks");
 		ws->pool_left = sizeof ws->pool;
 	}
-	ws->pool_left -= len;
+	ws->pool_left = (unsigned char)(ws->pool_left - len);
 	memcpy(out, ws->pool + ws->pool_left, len);
 	memset(ws->pool + ws->pool_left, 0, len);
 	return 0;
@@ -815,7 +810,7 @@ static int step_start(struct ws *ws)
 
 	if (r)
 		return r;
-	op->same_origin = same_origin(&op->u, &op->first);
+	op->same_origin = (unsigned char)same_origin(&op->u, &op->first);
 	if (o->io || o->use_fd) {
 		wsi_text_init(&t, ws->address, sizeof ws->address);
 		wsi_put_hostport(&t, &op->u, 1);
@@ -1580,7 +1575,7 @@ ptrdiff_t ws_send(struct ws *ws, int type, const void *data, size_t len)
 			if (r == 0) {
 				begun = ws->tx_active = 1;
 				ws->tx_more = (unsigned char)more;
-				ws->tx_type = op;
+				ws->tx_type = (unsigned char)op;
 				ws->tx_left = len;
 				if (op == WS_TEXT && !ws->no_utf8_check)
 					wsi_utf8_check(&ws->tx_utf8, p, len);
@@ -1733,7 +1728,7 @@ static int begin_receiving(struct ws *ws, size_t header)
 		    && (before > ws->max_message || f->len > ws->max_message - before))
 			return violate(ws, WS_ETOOBIG, 1009, "over max_message");
 		if (op != WSI_CONT) {
-			ws->rx_type = op;
+			ws->rx_type = (unsigned char)op;
 			ws->rx_utf8 = 0;
 			ws->mlen = 0;
 		}
