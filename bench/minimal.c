@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: ISC
+ * minimal.c - the smallest program on the library: a query, its answer printed. For its size.
+ */
+#include <string.h>
+#include <unistd.h>
+#include "ws.h"
+
+int main(int argc, char **argv)
+{
+	struct ws_answer a;
+	ssize_t n;
+
+	if (argc != 3)
+		return 64;
+	if (ws_query(argv[1], NULL, WS_TEXT, argv[2], strlen(argv[2]), &a) == 0)
+		n = write(1, a.data, a.len);
+	else
+		n = write(2, a.error, strlen(a.error));
+	ws_answer_free(&a, NULL);
+	return n < 0 || a.err != 0;
+}
