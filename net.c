@@ -7,8 +7,129 @@
  * closing its end of a socket pair that the caller's poll watches.
  *
  * Build switches: WS_NO_THREADS (getaddrinfo blocks the caller, past any deadline), WS_NO_RESOLVER (numeric addresses,
- * localhost and ws_options.resolve only).
+ * localhost and ws_options.resolve only), WS_NO_NET (no operating system beneath: io, alloc, now_us and entropy are the
+ * caller's).
  */
+#ifdef WS_NO_NET
+#include "ws_world.h"
+
+WSI void *wsi_alloc(const struct wsi_mem *m, void *ptr, size_t old_len, size_t new_len)
+{
+	return m->alloc ? m->alloc(m->user_data, ptr, old_len, new_len) : NULL;
+}
+
+WSI int64_t wsi_clock_us(void)
+{
+	return 0;
+}
+
+WSI int wsi_entropy(void *buf, size_t len)
+{
+	(void)buf;
+	(void)len;
+	return -1;
+}
+
+WSI int wsi_poll(const struct ws_pollset *set)
+{
+	(void)set;
+	return -1;
+}
+
+WSI ptrdiff_t wsi_socket_read(void *io, void *buf, size_t len)
+{
+	(void)io;
+	(void)buf;
+	(void)len;
+	return WS_IO_ERROR;
+}
+
+WSI ptrdiff_t wsi_socket_write(void *io, const void *buf, size_t len)
+{
+	(void)io;
+	(void)buf;
+	(void)len;
+	return WS_IO_ERROR;
+}
+
+WSI void wsi_socket_close(void *io)
+{
+	(void)io;
+}
+
+WSI int wsi_socket_prepare(int fd)
+{
+	(void)fd;
+	return -1;
+}
+
+struct wsi_net {
+	struct wsi_mem mem;
+};
+
+WSI struct wsi_net *wsi_net_new(const struct wsi_net_options *o)
+{
+	struct wsi_net *n = wsi_alloc(&o->mem, NULL, 0, sizeof *n);
+
+	if (n)
+		n->mem = o->mem;
+	return n;
+}
+
+WSI int wsi_net_step(struct wsi_net *n, int64_t now_us, int *fd, enum ws_phase *phase, struct wsi_text *why)
+{
+	(void)n;
+	(void)now_us;
+	*fd = -1;
+	*phase = WS_CONNECT;
+	wsi_put(why, "connect: this build has no sockets: give it an io");
+	return WS_EUNSUPPORTED;
+}
+
+WSI void wsi_net_wants(const struct wsi_net *n, int64_t now_us, struct ws_pollset *set)
+{
+	(void)n;
+	(void)now_us;
+	(void)set;
+}
+
+WSI void wsi_net_timeout(const struct wsi_net *n, struct wsi_text *why)
+{
+	(void)n;
+	wsi_put(why, "connect");
+}
+
+WSI int wsi_net_addr(const struct wsi_net *n, unsigned char addr[16])
+{
+	(void)n;
+	(void)addr;
+	return 0;
+}
+
+WSI void wsi_net_put_address(const struct wsi_net *n, struct wsi_text *t)
+{
+	(void)n;
+	(void)t;
+}
+
+WSI void wsi_net_free(struct wsi_net *n)
+{
+	if (n)
+		wsi_alloc(&n->mem, n, sizeof *n, 0);
+}
+
+WSI int wsi_net_check(const char *const *resolve, const char *local_interface, const char **option, const char **why,
+                      const char **value)
+{
+	if (!resolve && !local_interface)
+		return 0;
+	*option = resolve ? "resolve" : "local_interface";
+	*why = "not built in";
+	*value = NULL;
+	return -1;
+}
+
+#else
 #ifndef _DEFAULT_SOURCE
 #define _DEFAULT_SOURCE /* SO_BINDTODEVICE, if_nametoindex */
 #endif
@@ -451,6 +572,41 @@ static int net_lookup_here(struct wsi_net *n)
 	return found;
 }
 
+/* What connecting meets, in the words of strerror(3), which is not safe in threads everywhere and large in static
+ * programs */
+static const struct {
+	int err, class;
+	const char *text;
+} net_errors[] = {{ECONNREFUSED, WS_EREFUSED, "Connection refused"},
+                  {ETIMEDOUT, WS_EUNREACHABLE, "Connection timed out"},
+                  {ENETUNREACH, WS_EUNREACHABLE, "Network is unreachable"},
+                  {EHOSTUNREACH, WS_EUNREACHABLE, "No route to host"},
+                  {ENETDOWN, WS_EUNREACHABLE, "Network is down"},
+                  {ENOENT, WS_EUNREACHABLE, "No such file or directory"},
+                  {EADDRNOTAVAIL, WS_EUNREACHABLE, "Cannot assign requested address"},
+                  {EAFNOSUPPORT, WS_EUNREACHABLE, "Address family not supported"},
+                  {ECONNRESET, WS_ERESET, "Connection reset by peer"},
+                  {EACCES, WS_EIO, "Permission denied"},
+                  {EPERM, WS_EIO, "Operation not permitted"},
+                  {ENODEV, WS_EIO, "No such device"},
+                  {EMFILE, WS_EIO, "Too many open files"},
+                  {ENOMEM, WS_EIO, "Cannot allocate memory"},
+                  {ENAMETOOLONG, WS_EIO, "File name too long"},
+                  {ECANCELED, WS_EIO, "refused by on_socket"},
+                  {0, WS_EIO, "error "}};
+
+static int net_put_error(struct wsi_text *t, int err)
+{
+	int i = 0;
+
+	while (net_errors[i].err && net_errors[i].err != err)
+		i++;
+	wsi_put(t, net_errors[i].text);
+	if (!net_errors[i].err)
+		wsi_put_u(t, (unsigned)err);
+	return net_errors[i].class;
+}
+
 static void net_put_peer(const struct wsi_net *n, const struct net_addr *a, struct wsi_text *t)
 {
 	if (a->len == 0) {
@@ -465,10 +621,15 @@ static void net_put_peer(const struct wsi_net *n, const struct net_addr *a, stru
 	wsi_put_u(t, n->o.port);
 }
 
-static int net_resolve_failed(const struct wsi_net *n, struct wsi_text *why, int err, const char *cause)
+static void net_put_resolve(const struct wsi_net *n, struct wsi_text *why)
 {
 	wsi_put(why, "resolve ");
 	wsi_put_safe(why, n->o.host.p, n->o.host.len);
+}
+
+static int net_resolve_failed(const struct wsi_net *n, struct wsi_text *why, int err, const char *cause)
+{
+	net_put_resolve(n, why);
 	wsi_put(why, ": ");
 	wsi_put(why, cause);
 	return err;
@@ -500,7 +661,7 @@ static int net_job_start(struct wsi_net *n, struct wsi_text *why)
 
 		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
 			free(j);
-			return net_resolve_failed(n, why, WS_EIO, strerror(errno));
+			return net_resolve_failed(n, why, WS_EIO, "no socket pair is to be had");
 		}
 		atomic_init(&j->owners, 2);
 		j->done_fd = pair[1];
@@ -515,7 +676,7 @@ static int net_job_start(struct wsi_net *n, struct wsi_text *why)
 			close(pair[0]);
 			close(pair[1]);
 			free(j);
-			return net_resolve_failed(n, why, WS_EIO, strerror(r));
+			return net_resolve_failed(n, why, WS_EIO, "no thread is to be had");
 		}
 		n->job = j;
 		n->job_fd = pair[0];
@@ -721,44 +882,12 @@ static int net_look(struct wsi_net *n)
 	return 0;
 }
 
-static int net_class(int err)
-{
-	switch (err) {
-	case ECONNREFUSED:
-		return WS_EREFUSED;
-	case EMFILE:
-	case ENFILE:
-	case ENOBUFS:
-	case ENOMEM:
-	case EPERM:
-	case EACCES:
-	case ENODEV:
-	case ECANCELED:
-	case ENAMETOOLONG:
-	case EINVAL:
-		return WS_EIO;
-	case ECONNRESET:
-		return WS_ERESET;
-	default:
-		return WS_EUNREACHABLE;
-	}
-}
-
-static int net_verdict(const struct wsi_net *n)
-{
-	int i, err = 0;
-
-	for (i = 0; i < n->n_addr && err != WS_EREFUSED; i++)
-		if (i == 0 || n->addr[i].err == ECONNREFUSED)
-			err = net_class(n->addr[i].err);
-	return err;
-}
-
-/* "connect to 127.0.0.1:9: Connection refused", each address that was tried and what came of it so far */
-static void net_put_tried(const struct wsi_net *n, struct wsi_text *why)
+/* "connect to 127.0.0.1:9: Connection refused", each address that was tried and what came of it so far. The error that
+ * this makes: refused if one was, else the first one's */
+static int net_put_tried(const struct wsi_net *n, struct wsi_text *why)
 {
 	unsigned char ip[16];
-	int i;
+	int i, err = 0;
 
 	wsi_put(why, "connect to ");
 	if (!n->o.unix_socket && !wsi_ip_parse(ip, n->o.host.p, n->o.host.len)) {
@@ -772,10 +901,15 @@ static void net_put_tried(const struct wsi_net *n, struct wsi_text *why)
 			wsi_put(why, "; ");
 		net_put_peer(n, a, why);
 		if (a->done) {
+			int class;
+
 			wsi_put(why, ": ");
-			wsi_put(why, a->err == ECANCELED ? "refused by on_socket" : strerror(a->err));
+			class = net_put_error(why, a->err);
+			if (err == 0 || class == WS_EREFUSED)
+				err = class;
 		}
 	}
+	return err;
 }
 
 WSI int wsi_net_step(struct wsi_net *n, int64_t now_us, int *fd, enum ws_phase *phase, struct wsi_text *why)
@@ -829,8 +963,7 @@ WSI int wsi_net_step(struct wsi_net *n, int64_t now_us, int *fd, enum ws_phase *
 		if (n->next == n->n_addr) {
 			if (busy)
 				return WS_AGAIN;
-			net_put_tried(n, why);
-			return net_verdict(n);
+			return net_put_tried(n, why);
 		}
 		if (now_us < n->next_us && (busy || n->o.unix_socket))
 			return WS_AGAIN;
@@ -871,12 +1004,10 @@ WSI void wsi_net_wants(const struct wsi_net *n, int64_t now_us, struct ws_pollse
 
 WSI void wsi_net_timeout(const struct wsi_net *n, struct wsi_text *why)
 {
-	if (n->state == NET_RACING) {
+	if (n->state == NET_RACING)
 		net_put_tried(n, why);
-		return;
-	}
-	wsi_put(why, "resolve ");
-	wsi_put_safe(why, n->o.host.p, n->o.host.len);
+	else
+		net_put_resolve(n, why);
 }
 
 WSI int wsi_net_addr(const struct wsi_net *n, unsigned char addr[16])
@@ -916,3 +1047,4 @@ WSI int wsi_net_check(const char *const *resolve, const char *local_interface, c
 	}
 	return 0;
 }
+#endif

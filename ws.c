@@ -204,16 +204,26 @@ static void enter(struct ws *ws, enum ws_phase phase)
 	ws->info.phase = phase;
 }
 
-/* %s and %u */
-static void put_format(struct wsi_text *t, const char *fmt, va_list ap)
+static const char *peer(const struct ws *ws)
+{
+	return ws->address[0] ? ws->address : ws->info.url;
+}
+
+/* %s a string, %u an unsigned; of the connection: %P its peer, %U its URL, %T how long it has been going on */
+static void put_format(const struct ws *ws, struct wsi_text *t, const char *fmt, va_list ap)
 {
 	for (; *fmt; fmt++) {
-		if (*fmt != '%')
+		if (*fmt != '%') {
 			wsi_put_c(t, *fmt);
-		else if (*++fmt == 's')
-			wsi_put(t, va_arg(ap, const char *));
-		else
+			continue;
+		}
+		fmt++;
+		if (*fmt == 'u')
 			wsi_put_u(t, va_arg(ap, unsigned));
+		else if (*fmt == 'T')
+			wsi_put_ms(t, now_us(ws) - ws->start);
+		else
+			wsi_put(t, *fmt == 's' ? va_arg(ap, const char *) : *fmt == 'P' ? peer(ws) : ws->info.url);
 	}
 }
 
@@ -234,11 +244,7 @@ static void free_opening(struct ws *ws)
 }
 
 /* The first error that ends a connection stays; others give their sentence alone. Returns err. */
-#if defined(__GNUC__)
-__attribute__((format(printf, 3, 4)))
-#endif
-static int
-fail(struct ws *ws, int err, const char *fmt, ...)
+static int fail(struct ws *ws, int err, const char *fmt, ...)
 {
 	char buf[WHY_MAX];
 	struct wsi_text t;
@@ -248,7 +254,7 @@ fail(struct ws *ws, int err, const char *fmt, ...)
 		return ws->err;
 	wsi_text_init(&t, buf, sizeof buf);
 	va_start(ap, fmt);
-	put_format(&t, fmt, ap);
+	put_format(ws, &t, fmt, ap);
 	va_end(ap);
 	if (ws->op && ws->op->chain.len) {
 		wsi_put(&t, " (redirected: ");
@@ -281,20 +287,9 @@ const struct ws_report *ws_info(const struct ws *ws)
 	return &ws->info;
 }
 
-static const char *peer(const struct ws *ws)
+static int timed_out(struct ws *ws, const char *doing, const char *who, const char *what)
 {
-	return ws->address[0] ? ws->address : ws->info.url;
-}
-
-static int timed_out(struct ws *ws, const char *doing, const char *what)
-{
-	char buf[32];
-	struct wsi_text t;
-	int64_t now = now_us(ws);
-
-	wsi_text_init(&t, buf, sizeof buf);
-	wsi_put_ms(&t, now - ws->start);
-	return fail(ws, WS_ETIMEOUT, "%s: %s after %s%s", doing, what, buf,
+	return fail(ws, WS_ETIMEOUT, "%s%s: %s after %T%s", doing, who, what,
 	            !ws->opened && ws->deadline > ws->connect_deadline ? " (the connect timeout)" : "");
 }
 
@@ -368,7 +363,7 @@ static int await_io(struct ws *ws)
 		r = ws->io.io_wait(ws->io.io, set.n ? set.fd[0].events : 0, set.timeout_ms);
 	else
 		r = wsi_poll(&set);
-	return r < 0 ? fail(ws, WS_EIO, "waiting for %s failed", peer(ws)) : 0;
+	return r < 0 ? fail(ws, WS_EIO, "waiting for %P failed") : 0;
 }
 
 void ws_timeout(struct ws *ws, int timeout_ms)
@@ -664,32 +659,27 @@ static int blocked(struct ws *ws, ptrdiff_t n, unsigned char *side)
 	return WS_AGAIN;
 }
 
-static const char *io_cause(struct ws *ws, ptrdiff_t n, struct wsi_text *t)
+static int io_failed(struct ws *ws, const char *doing, ptrdiff_t n, const char *detail)
 {
 #ifdef WS_WITH_MBEDTLS
 	if (n == WS_IO_ERROR && ws->tls) {
-		wsi_tls_why(ws->tls, t);
-		return t->p;
+		char buf[160];
+		struct wsi_text t;
+
+		wsi_text_init(&t, buf, sizeof buf);
+		wsi_tls_why(ws->tls, &t);
+		return fail(ws, WS_ETLS, "%s %P: %s%s", doing, buf, detail);
 	}
-#else
-	(void)ws;
-	(void)t;
 #endif
-	return n == WS_IO_EOF ? "the connection was closed" : n == WS_IO_RESET ? "connection reset" : "input/output error";
-}
-
-static int io_failed(struct ws *ws, const char *doing, ptrdiff_t n, const char *detail)
-{
-	char buf[160];
-	struct wsi_text t;
-
-	wsi_text_init(&t, buf, sizeof buf);
-#ifdef WS_WITH_MBEDTLS
-	if (n == WS_IO_ERROR && ws->tls)
-		return fail(ws, WS_ETLS, "%s %s: %s%s", doing, peer(ws), io_cause(ws, n, &t), detail);
-#endif
-	return fail(ws, n == WS_IO_EOF ? WS_ECLOSED : n == WS_IO_RESET ? WS_ERESET : WS_EIO, "%s %s: %s%s", doing, peer(ws),
-	            io_cause(ws, n, &t), detail);
+	return fail(ws,
+	            n == WS_IO_EOF     ? WS_ECLOSED
+	            : n == WS_IO_RESET ? WS_ERESET
+	                               : WS_EIO,
+	            "%s %P: %s%s", doing,
+	            n == WS_IO_EOF     ? "the connection was closed"
+	            : n == WS_IO_RESET ? "connection reset"
+	                               : "input/output error",
+	            detail);
 }
 
 /* Sends buf[off..len): 0 when all of it is gone */
@@ -776,8 +766,7 @@ static int lacks_tls(struct ws *ws)
 #ifdef WS_WITH_MBEDTLS
 	return 0;
 #else
-	return fail(ws, WS_EUNSUPPORTED, "URL \"%s\": this build has no TLS (build it with mbedTLS: make TLS=mbedtls)",
-	            ws->info.url);
+	return fail(ws, WS_EUNSUPPORTED, "URL \"%U\": this build has no TLS (build it with mbedTLS: make TLS=mbedtls)");
 #endif
 }
 
@@ -865,8 +854,9 @@ static int step_net(struct ws *ws)
 		op->net = wsi_net_new(&op->net_opt);
 		if (!op->net)
 			return no_memory(ws);
-		enter(ws, op->net_opt.unix_socket || wsi_ip_parse(ip, op->net_opt.host.p, op->net_opt.host.len) ? WS_CONNECT
-		                                                                                                : WS_RESOLVE);
+		enter(ws, op->net_opt.unix_socket || wsi_ip_parse(ip, op->net_opt.host.p, op->net_opt.host.len)
+		              ? WS_CONNECT
+		              : WS_RESOLVE);
 	}
 	wsi_text_init(&why, buf, sizeof buf);
 	phase = ws->info.phase;
@@ -932,7 +922,7 @@ static int step_proxy(struct ws *ws)
 			trace_head(ws, 0, (const char *)ws->rbuf + ws->rpos, used);
 		ws->rpos += used;
 		if (r < 0)
-			return fail(ws, WS_EPROXY, "proxy %s: %s", peer(ws), buf);
+			return fail(ws, WS_EPROXY, "proxy %P: %s", buf);
 		if (r > 0) {
 			op->len = op->off = 0;
 			op->step = OPEN_TLS;
@@ -953,7 +943,7 @@ static int step_proxy(struct ws *ws)
 			ws->rpos = 0;
 		}
 		if (ws->rend == ws->rcap)
-			return fail(ws, WS_EPROXY, "proxy %s: its answer is longer than the receive buffer", peer(ws));
+			return fail(ws, WS_EPROXY, "proxy %P: its answer is longer than the receive buffer");
 		op->len = 1; /* nothing to send, but no longer the first step */
 		op->off = 1;
 		r = open_read(ws, &eof);
@@ -1019,7 +1009,7 @@ static int start_tls(struct ws *ws)
 	if (r == 0)
 		r = wsi_tls_new(&ws->tls, ws->tls_config, &lower, op->u.host, op->u.ip, op->same_origin, ws->entropy,
 		                ws->user_data, &why);
-	return r ? fail(ws, r, "TLS handshake with %s: %s", peer(ws), buf) : 0;
+	return r ? fail(ws, r, "TLS handshake with %P: %s", buf) : 0;
 }
 
 static int step_tls(struct ws *ws)
@@ -1044,7 +1034,7 @@ static int step_tls(struct ws *ws)
 		}
 		wsi_tls_report(ws->tls, &ws->info);
 		if (r)
-			return fail(ws, r, "TLS handshake with %s: %s", peer(ws), buf);
+			return fail(ws, r, "TLS handshake with %P: %s", buf);
 		ws->io.io_read = wsi_tls_read;
 		ws->io.io_write = wsi_tls_write;
 		ws->io.io = ws->tls;
@@ -1132,14 +1122,14 @@ static int refused(struct ws *ws, const struct wsi_response *r)
 		wsi_put(&t, ": Location: ");
 		wsi_put_url(&t, location.p, location.len < 300 ? location.len : 300);
 	}
-	return fail(ws, WS_EHTTP, "upgrade of %s refused by %s: HTTP %u%s%s%s", ws->info.url, peer(ws),
-	            (unsigned)r->status, phrase[0] ? " " : "", phrase, buf);
+	return fail(ws, WS_EHTTP, "upgrade of %U refused by %P: HTTP %u%s%s%s", (unsigned)r->status,
+	            phrase[0] ? " " : "", phrase, buf);
 }
 
 #ifndef WS_NO_REDIRECTS
 static int redirect_refused(struct ws *ws, const struct wsi_response *r, const char *why)
 {
-	return fail(ws, WS_EREDIRECT, "redirect from %s (HTTP %u): %s", ws->info.url, (unsigned)r->status, why);
+	return fail(ws, WS_EREDIRECT, "redirect from %U (HTTP %u): %s", (unsigned)r->status, why);
 }
 
 /* 0: on to the next hop; 1: this 30x is the answer; or an error */
@@ -1169,14 +1159,14 @@ static int redirect(struct ws *ws, const struct wsi_response *r)
 	if (len == 0)
 		e = redirect_refused(ws, r, "its Location is too long");
 	else if (wsi_url_parse(&next, url, len, &why, &where) < 0)
-		e = fail(ws, WS_EREDIRECT, "redirect from %s (HTTP %u): the Location is no usable URL: %s", ws->info.url,
-		         (unsigned)r->status, why);
+		e = redirect_refused(ws, r, why);
 	else if (next.has_user)
 		e = redirect_refused(ws, r, "its Location has a user name in it");
 	else if (op->u.secure && !next.secure)
 		e = redirect_refused(ws, r, "its Location leads from wss:// to unencrypted ws://");
 	else if (op->opt.unix_socket && !same_origin(&next, &op->first))
-		e = redirect_refused(ws, r, "its Location leads to another origin, which is not behind this Unix socket");
+		e = redirect_refused(ws, r,
+		                     "its Location leads to another origin, which is not behind this Unix socket");
 	else
 		e = 0;
 	if (e) {
@@ -1204,6 +1194,8 @@ static int redirect(struct ws *ws, const struct wsi_response *r)
 }
 #endif
 
+static const char no_http[] = "upgrade of %U: %P answered with no valid HTTP: %s";
+
 /* The head is whole: buf[0..len) */
 static int judge_head(struct ws *ws)
 {
@@ -1213,13 +1205,12 @@ static int judge_head(struct ws *ws)
 	char accept[28];
 
 	if (wsi_response_parse(r, op->buf, op->len, &why) < 0)
-		return fail(ws, WS_EHANDSHAKE, "upgrade of %s: %s answered with no valid HTTP: %s", ws->info.url, peer(ws), why);
+		return fail(ws, WS_EHANDSHAKE, no_http, why);
 	trace_head(ws, 0, op->buf, op->len);
 	ws->info.http_status = r->status;
 	if (r->status < 200 && r->status != 101) {
 		if (++op->interim > WS_MAX_INTERIM)
-			return fail(ws, WS_EHANDSHAKE, "upgrade of %s: over %u interim answers from %s", ws->info.url,
-			            (unsigned)WS_MAX_INTERIM, peer(ws));
+			return fail(ws, WS_EHANDSHAKE, no_http, "too many interim answers");
 		op->len = 0;
 		memset(&op->scan, 0, sizeof op->scan);
 		return 0;
@@ -1248,7 +1239,7 @@ static int judge_head(struct ws *ws)
 	}
 	wsi_accept(accept, op->key);
 	if (wsi_response_check(r, accept, op->opt.subprotocols, &subprotocol, &why) < 0)
-		return fail(ws, WS_EHANDSHAKE, "upgrade of %s: the answer of %s is not valid: %s", ws->info.url, peer(ws), why);
+		return fail(ws, WS_EHANDSHAKE, "upgrade of %U: the answer of %P is not valid: %s", why);
 	if (subprotocol) {
 		if (keep(ws, &ws->subprotocol, &ws->subprotocol_cap, subprotocol, wsi_strlen(subprotocol)) < 0)
 			return no_memory(ws);
@@ -1278,7 +1269,7 @@ static int step_head(struct ws *ws)
 			return io_failed(ws, "upgrade at", eof, op->len ? " within its answer" : " without an answer");
 	}
 	if (op->len == 0 && op->interim == 0 && (ws->rbuf[ws->rpos] == 0x15 || ws->rbuf[ws->rpos] == 0x16))
-		return fail(ws, WS_EHANDSHAKE, "upgrade of %s: %s answered in TLS: try wss://", ws->info.url, peer(ws));
+		return fail(ws, WS_EHANDSHAKE, "upgrade of %U: %P answered in TLS: try wss://");
 	n = ws->rend - ws->rpos;
 	if (n > WS_MAX_HEAD + 1 - op->len)
 		n = WS_MAX_HEAD + 1 - op->len;
@@ -1289,7 +1280,7 @@ static int step_head(struct ws *ws)
 	ws->rpos += n;
 	end = wsi_head_end(&op->scan, op->buf, op->len, &why);
 	if (end < 0)
-		return fail(ws, WS_EHANDSHAKE, "upgrade of %s: %s answered with no valid HTTP: %s", ws->info.url, peer(ws), why);
+		return fail(ws, WS_EHANDSHAKE, no_http, why);
 	if (end == 0)
 		return 0;
 	ws->rpos -= op->len - (size_t)end; /* bytes behind the head belong to the first frame */
@@ -1332,16 +1323,22 @@ static int open_timed_out(struct ws *ws)
 	char buf[WHY_MAX / 2];
 	struct wsi_text t;
 
-	wsi_text_init(&t, buf, sizeof buf);
 	if (op->net) {
+		wsi_text_init(&t, buf, sizeof buf);
 		wsi_net_timeout(op->net, &t);
-		return timed_out(ws, buf, "timed out");
+		return timed_out(ws, buf, "", "timed out");
 	}
-	if (op->step == OPEN_BODY)
+	switch (op->step) {
+	case OPEN_BODY:
 		return step_body(ws);
-	wsi_put(&t, op->step == OPEN_PROXY ? "proxy " : op->step == OPEN_TLS ? "TLS handshake with " : "upgrade at ");
-	wsi_put(&t, peer(ws));
-	return timed_out(ws, buf, op->step == OPEN_HEAD ? op->len ? "answer still incomplete" : "no answer" : "timed out");
+	case OPEN_PROXY:
+		return timed_out(ws, "proxy ", peer(ws), "timed out");
+	case OPEN_TLS:
+		return timed_out(ws, "TLS handshake with ", peer(ws), "timed out");
+	default:
+		return timed_out(ws, "upgrade at ", peer(ws),
+		                 op->len && op->step == OPEN_HEAD ? "answer still incomplete" : "no answer");
+	}
 }
 
 static int open_step(struct ws *ws)
@@ -1375,7 +1372,8 @@ static int open_step(struct ws *ws)
 			memset(&ws->op->scan, 0, sizeof ws->op->scan);
 			ws->op->step = OPEN_HEAD;
 			ws->want = WS_POLL_READ;
-			r = ws->rpos == ws->rend ? WS_AGAIN : 0; /* the answer takes a while: poll before the first read */
+			r = ws->rpos == ws->rend ? WS_AGAIN
+			                         : 0; /* the answer takes a while: poll before the first read */
 		}
 		return r;
 	case OPEN_HEAD:
@@ -1522,21 +1520,17 @@ static int not_open(struct ws *ws)
 	return ws->err ? ws->err : WS_EUSAGE;
 }
 
-/* The peer has not taken all of sbuf: 0 once it has taken some; WS_AGAIN: we may not wait, or it wants to be read first */
+/* The peer has not taken all of sbuf: 0 once it has taken some; WS_AGAIN: we may not wait, or it wants to be read first
+ */
 static int await_write(struct ws *ws)
 {
 	size_t waiting = ws->send - ws->spos;
-	char buf[160];
-	struct wsi_text t;
 	int r;
 
 	if (ws->nonblock || ws->write_dead)
 		return WS_AGAIN;
-	wsi_text_init(&t, buf, sizeof buf);
-	wsi_put(&t, "send to ");
-	wsi_put(&t, peer(ws));
 	if (now_us(ws) >= ws->deadline)
-		return timed_out(ws, buf, "not taken");
+		return timed_out(ws, "send to ", peer(ws), "not taken");
 	r = await_io(ws);
 	if (r)
 		return r;
@@ -1567,9 +1561,9 @@ ptrdiff_t ws_send(struct ws *ws, int type, const void *data, size_t len)
 		if (!begun) {
 			flush_out(ws); /* also puts a pong that waits before this frame */
 			r = ws->pong_waits || reserve(ws, WSI_FRAME_HEAD_MAX + 1)
-			            ? WS_AGAIN
-			            : begin_frame(ws, (unsigned char)((ws->tx_type ? WSI_CONT : op) | (more ? 0 : WSI_FIN)),
-			                          len, p, len);
+			        ? WS_AGAIN
+			        : begin_frame(ws, (unsigned char)((ws->tx_type ? WSI_CONT : op) | (more ? 0 : WSI_FIN)),
+			                      len, p, len);
 			if (r == WS_EENTROPY)
 				return r;
 			if (r == 0) {
@@ -1641,11 +1635,11 @@ static int violate(struct ws *ws, int err, unsigned code, const char *what)
 	queue_close(ws, code, what, wsi_strlen(what) < 100 ? wsi_strlen(what) : 0);
 	flush_out(ws);
 	ws->linger = 1;
-	return fail(ws, err, "%s %s: %s (closed with %u)",
+	return fail(ws, err, "%s %P: %s (closed with %u)",
 	            err == WS_ETOOBIG ? "message from"
 	            : err == WS_EUTF8 ? "text from"
 	                              : "protocol error by",
-	            peer(ws), what, code);
+	            what, code);
 }
 
 static int receive_failed(struct ws *ws, ptrdiff_t n)
@@ -1660,8 +1654,6 @@ static int receive_failed(struct ws *ws, ptrdiff_t n)
 static ptrdiff_t read_some(struct ws *ws, void *buf, size_t len, unsigned *reads)
 {
 	ptrdiff_t n = 0;
-	char doing[160];
-	struct wsi_text t;
 
 	ws->hungry = 0;
 	if (ws->nonblock && ++*reads > READS_PER_CALL)
@@ -1681,10 +1673,8 @@ static ptrdiff_t read_some(struct ws *ws, void *buf, size_t len, unsigned *reads
 			return now_us(ws) < ws->deadline ? WS_AGAIN : 0;
 		return await_io(ws);
 	}
-	wsi_text_init(&t, doing, sizeof doing);
-	wsi_put(&t, ws->state == CLOSING ? "close of " : "receive from ");
-	wsi_put(&t, peer(ws));
-	return timed_out(ws, doing, ws->in_frame || ws->rx_type ? "message still incomplete" : "nothing came");
+	return timed_out(ws, ws->state == CLOSING ? "close of " : "receive from ", peer(ws),
+	                 ws->in_frame || ws->rx_type ? "message still incomplete" : "nothing came");
 }
 
 /* More into rbuf, so that need bytes at rpos can lie in it: 0, or what the call returns */
@@ -1724,8 +1714,7 @@ static int begin_receiving(struct ws *ws, size_t header)
 			return violate(ws, WS_EPROTOCOL, 1002, "a continuation of no message");
 		if (op != WSI_CONT && ws->rx_type)
 			return violate(ws, WS_EPROTOCOL, 1002, "a new message within a fragmented one");
-		if (!ws->stream && ws->state == OPEN
-		    && (before > ws->max_message || f->len > ws->max_message - before))
+		if (!ws->stream && ws->state == OPEN && (before > ws->max_message || f->len > ws->max_message - before))
 			return violate(ws, WS_ETOOBIG, 1009, "over max_message");
 		if (op != WSI_CONT) {
 			ws->rx_type = (unsigned char)op;
@@ -1795,7 +1784,7 @@ static int on_close(struct ws *ws, const unsigned char *p, size_t len)
 		wsi_put(&t, ": ");
 		wsi_put_safe(&t, ws->close_reason, ws->info.close_reason_len);
 	}
-	return fail(ws, WS_ECLOSED, "closed by %s with %u%s", peer(ws), code, shown);
+	return fail(ws, WS_ECLOSED, "closed by %P with %u%s", code, shown);
 }
 
 /* A whole control frame: 0: go on; 1: *msg is a pong; or the end */
@@ -2164,7 +2153,7 @@ unsigned ws_features(void)
 #ifdef WS_WITH_MBEDTLS
 	       | WS_HAS_TLS
 #endif
-#ifndef WS_NO_RESOLVER
+#if !defined(WS_NO_RESOLVER) && !defined(WS_NO_NET)
 	       | WS_HAS_RESOLVER
 #ifndef WS_NO_THREADS
 	       | WS_HAS_THREADS
@@ -2176,7 +2165,7 @@ unsigned ws_features(void)
 #ifndef WS_NO_REDIRECTS
 	       | WS_HAS_REDIRECTS
 #endif
-	        ;
+	    ;
 }
 
 /* All in one call */
