@@ -1527,10 +1527,10 @@ static int await_write(struct ws *ws)
 	size_t waiting = ws->send - ws->spos;
 	int r;
 
-	if (ws->nonblock || ws->write_dead)
-		return WS_AGAIN;
 	if (now_us(ws) >= ws->deadline)
 		return timed_out(ws, "send to ", peer(ws), "not taken");
+	if (ws->nonblock || ws->write_dead)
+		return WS_AGAIN;
 	r = await_io(ws);
 	if (r)
 		return r;
@@ -2170,36 +2170,45 @@ unsigned ws_features(void)
 
 /* All in one call */
 
-static int query_exchange(struct ws *ws, int type, const char *data, size_t len, struct ws_msg *msg)
+/* The first message is the answer, also if it comes before all of data is sent */
+static int query_exchange(struct ws *ws, int type, const char *data, size_t len, struct ws_answer *answer)
 {
 	size_t sent = 0;
-	int r = ws_open(ws), done = data == NULL;
+	struct ws_msg msg;
+	ptrdiff_t n;
+	int r = ws_open(ws);
 
-	if (r)
-		return r;
-	for (;;) {
-		if (!done) {
-			ptrdiff_t n = ws_send(ws, type, data + sent, len - sent);
-
-			if (n >= 0)
-				sent += (size_t)n;
-			else if (n != WS_AGAIN)
+	while (r == 0 && (data || !answer->data)) {
+		if (data) {
+			n = ws_send(ws, type, data + sent, len - sent);
+			if (n < 0 && n != WS_AGAIN)
 				return (int)n;
-			done = n >= 0 && sent == len;
+			sent += n > 0 ? (size_t)n : 0;
+			if (n >= 0 && sent == len) {
+				data = NULL;
+				continue;
+			}
 		}
-		r = ws_recv(ws, msg);
-		if (r != WS_AGAIN)
-			return r;
+		r = ws_recv(ws, &msg);
+		if (r == 0 && !answer->data) {
+			answer->data = grow(ws, NULL, 0, msg.len + 1);
+			if (!answer->data)
+				return no_memory(ws);
+			memcpy(answer->data, msg.data, msg.len);
+			answer->data[msg.len] = '\0';
+			answer->len = msg.len;
+			answer->type = msg.type;
+		}
+		r = r == WS_AGAIN ? 0 : r;
 	}
+	return answer->data ? 0 : r;
 }
 
 int ws_query(const char *url, const struct ws_options *opt, int type, const void *data, size_t len,
              struct ws_answer *answer)
 {
 	struct ws_options o;
-	struct ws_msg msg;
 	struct wsi_text t;
-	struct wsi_mem mem;
 	struct ws *ws;
 
 	memset(answer, 0, sizeof *answer);
@@ -2207,27 +2216,14 @@ int ws_query(const char *url, const struct ws_options *opt, int type, const void
 	if (opt)
 		memcpy(&o, opt, opt->size && opt->size < sizeof o ? opt->size : sizeof o);
 	o.nonblock = o.stream = 0;
-	mem.alloc = o.alloc;
-	mem.user_data = o.user_data;
 	wsi_text_init(&t, answer->error, sizeof answer->error);
 	ws = ws_new(url, &o);
 	if (!ws) {
 		wsi_put(&t, "out of memory");
 		return answer->err = WS_EMEMORY;
 	}
-	answer->err = query_exchange(ws, type, data, len, &msg);
+	answer->err = query_exchange(ws, type, data, len, answer);
 	answer->connected = ws->opened;
-	if (answer->err == 0) {
-		answer->type = msg.type;
-		answer->data = wsi_alloc(&mem, NULL, 0, msg.len + 1);
-		if (answer->data) {
-			memcpy(answer->data, msg.data, msg.len);
-			answer->data[msg.len] = '\0';
-			answer->len = msg.len;
-		} else {
-			answer->err = no_memory(ws);
-		}
-	}
 	if (answer->err)
 		wsi_put_safe(&t, ws_error(ws), wsi_strlen(ws_error(ws)));
 	if (ws->opened) {

@@ -123,7 +123,8 @@ struct ws_options {
 	int stream;             /* 1: ws_recv hands out pieces as they come: no message buffer, no max_message */
 	int no_utf8_check;      /* 1: text may hold any bytes, both ways */
 	size_t max_message;     /* largest message taken, all fragments together. 0: 16 MiB */
-	size_t recv_buffer;     /* a message that fits, header included, is handed out in place. 0: 16 KiB; least 256 */
+	size_t recv_buffer;     /* a message that fits, header included, is handed out in place; a proxy's answer must fit.
+	                           0: 16 KiB; least 256 */
 	size_t send_buffer;     /* what is masked and written at once. 0: 4 KiB; least 256 */
 
 	/* the request (RFC 6455 4.1) */
@@ -162,9 +163,10 @@ struct ws_options {
 	void *user_data;
 };
 
-/* type of trace: a whole HTTP head (secrets in it, the proxy's too), or a frame as it begins: its first byte is FIN,
- * RSV and opcode (5.2), then the payload as far as it is at hand, unmasked. sent: 1 ours, 0 the peer's. */
-enum ws_trace { WS_TRACE_HEAD = 1, WS_TRACE_FRAME = 2, WS_TRACE_NOTE = 3 };
+/* type of trace. HEAD: a whole HTTP head, with the secrets in it (the proxy's dialogue too). FRAME: a frame as it begins,
+ * its header as one without a mask has it (5.2), then of its payload what is at hand, unmasked, 256 bytes in all at most.
+ * sent: 1 ours, 0 the peer's. */
+enum ws_trace { WS_TRACE_HEAD = 1, WS_TRACE_FRAME = 2 };
 
 struct ws_msg {
 	int type;         /* enum ws_type */
