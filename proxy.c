@@ -116,7 +116,7 @@ static int proxy_http(struct wsi_proxy *p, const unsigned char *in, size_t in_le
 	p->status = r.status;
 	wsi_put(why, "said ");
 	wsi_put_u(why, (unsigned)r.status);
-	wsi_put_c(why, ' ');
+	wsi_put(why, r.reason.len > 0 ? " " : "");
 	wsi_put_safe(why, r.reason.p, r.reason.len < 80 ? r.reason.len : 80);
 	if (r.status == 407)
 		wsi_put(why, p->userinfo.len > 0 ? " (user or password is wrong)"

@@ -1,0 +1,769 @@
+/* SPDX-License-Identifier: ISC
+ * test_proxy.c - proxy.c: whole dialogues with the proxy's bytes at once, byte by byte, at every split and at every
+ * truncation; proxies' URLs; lists of hosts that do without
+ */
+#include <stdlib.h>
+#include "ws.h"
+#include "ws_bytes.h"
+#include "check.h"
+
+static char *exact(const void *s, size_t len)
+{
+	char *p = malloc(len > 0 ? len : 1);
+
+	if (p == NULL)
+		abort();
+	memcpy(p, s, len);
+	return p;
+}
+
+/* ---- dialogues ---- */
+
+#define A255 A51 A51 A51 A51 A51
+#define A51 "a" A50
+#define A50 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define STR(s) s, sizeof s - 1
+#define OK200 "HTTP/1.1 200 Connection established\r\n\r\n"
+#define INTERIM "HTTP/1.1 100 Continue\r\n\r\n"
+#define AGENT "User-Agent: wsquery/" WS_VERSION "\r\n\r\n"
+#define ZEROS16 "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+
+struct step {
+	const char *in; /* of the proxy, needed before out comes */
+	size_t in_len;
+	const char *out;
+	size_t out_len;
+};
+static const struct dialogue {
+	const char *proxy, *target, *addr; /* addr NULL: not looked up here */
+	struct step step[4];               /* the first one's in is empty; the last one's out is */
+	const char *why;                   /* NULL: the tunnel stands */
+	int status;
+} dialogues[] = {
+    /* CONNECT */
+    {"http://p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)}, {STR(OK200), STR("")}},
+     NULL,
+     0},
+    {"p:3128",
+     "wss://h.example/x",
+     NULL,
+     {{STR(""), STR("CONNECT h.example:443 HTTP/1.1\r\nHost: h.example:443\r\n" AGENT)},
+      {STR("HTTP/1.0 200\r\n\r\n"), STR("")}},
+     NULL,
+     0},
+    {"http://p",
+     "wss://[2001:db8::1]:8443/",
+     NULL,
+     {{STR(""), STR("CONNECT [2001:db8::1]:8443 HTTP/1.1\r\nHost: [2001:db8::1]:8443\r\n" AGENT)},
+      {STR(OK200), STR("")}},
+     NULL,
+     0},
+    {"http://u:p@p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nProxy-Authorization: Basic dTpw\r\n" AGENT)},
+      {STR("HTTP/1.1 299 \r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"), STR("")}},
+     NULL,
+     0},
+    {"http://Aladdin:open%20sesame@p",
+     "ws://h/",
+     NULL,
+     {{STR(""),
+       STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nProxy-Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n" AGENT)},
+      {STR(INTERIM "HTTP/1.1 103 x\r\nLink: a\r\n\r\n" OK200), STR("")}},
+     NULL,
+     0},
+    {"http://p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)},
+      {STR(INTERIM INTERIM INTERIM INTERIM INTERIM INTERIM INTERIM INTERIM OK200), STR("")}},
+     NULL,
+     0},
+    {"http://p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)},
+      {STR(INTERIM INTERIM INTERIM INTERIM INTERIM INTERIM INTERIM INTERIM INTERIM), STR("")}},
+     "said 100",
+     100},
+    {"http://p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)},
+      {STR("HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"x\"\r\n\r\n"), STR("")}},
+     "said 407 Proxy Authentication Required (",
+     407},
+    {"http://u:sesame@p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nProxy-Authorization: Basic dTpzZXNhbWU=\r\n" AGENT)},
+      {STR("HTTP/1.1 407 x\r\n\r\n"), STR("")}},
+     "said 407 x (",
+     407},
+    {"http://p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)}, {STR("HTTP/1.1 502\r\nA: b\r\n\r\n"), STR("")}},
+     "said 502",
+     502},
+    {"http://p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)},
+      {STR("HTTP/1.1 403 \x9b[31m\xff\r\n\r\n"), STR("")}},
+     "said 403 ?[31m?",
+     403},
+    {"http://p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)},
+      {STR("HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n"), STR("")}},
+     "said 302 Found",
+     302},
+    {"http://p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)},
+      {STR("HTTP/1.1 101 Switching Protocols\r\n\r\n"), STR("")}},
+     "said 101",
+     101},
+    {"http://p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)},
+      {STR("HTTP/1.1 200 OK\r\n A: b\r\n\r\n"), STR("")}},
+     "folded",
+     0},
+    {"http://p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)}, {STR("HTTP/2 200 OK\r\n\r\n"), STR("")}},
+     "status line",
+     0},
+    {"http://p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)}, {STR("\5"), STR("")}},
+     "not HTTP",
+     0},
+    /* SOCKS4 */
+    {"socks4://p",
+     "ws://h/",
+     "1.2.3.4",
+     {{STR(""), STR("\4\1\0\x50\1\2\3\4\0")}, {STR("\0\x5a\0\0\0\0\0\0"), STR("")}},
+     NULL,
+     0},
+    {"socks4://joe:x@p",
+     "wss://h:65535/",
+     "255.0.0.1",
+     {{STR(""), STR("\4\1\xff\xff\xff\0\0\1joe\0")}, {STR("\0\x5a\1\2\3\4\5\6"), STR("")}},
+     NULL,
+     0},
+    {"socks4://%6a%3Ao@p",
+     "ws://9.8.7.6/",
+     NULL,
+     {{STR(""), STR("\4\1\0\x50\x9\x8\7\6j:o\0")}, {STR("\0\x5a\0\0\0\0\0\0"), STR("")}},
+     NULL,
+     0},
+    {"socks4://p",
+     "ws://h/",
+     "1.2.3.4",
+     {{STR(""), STR("\4\1\0\x50\1\2\3\4\0")}, {STR("\0\x5b"), STR("")}},
+     "rejected or failed",
+     91},
+    {"socks4://p",
+     "ws://h/",
+     "1.2.3.4",
+     {{STR(""), STR("\4\1\0\x50\1\2\3\4\0")}, {STR("\0\x5c"), STR("")}},
+     "cannot reach identd",
+     92},
+    {"socks4://p",
+     "ws://h/",
+     "1.2.3.4",
+     {{STR(""), STR("\4\1\0\x50\1\2\3\4\0")}, {STR("\0\x5d"), STR("")}},
+     "another user",
+     93},
+    {"socks4://p",
+     "ws://h/",
+     "1.2.3.4",
+     {{STR(""), STR("\4\1\0\x50\1\2\3\4\0")}, {STR("\0\x5e"), STR("")}},
+     "(SOCKS reply 94)",
+     94},
+    {"socks4://p",
+     "ws://h/",
+     "1.2.3.4",
+     {{STR(""), STR("\4\1\0\x50\1\2\3\4\0")}, {STR("\0\0"), STR("")}},
+     "(SOCKS reply 0)",
+     0},
+    {"socks4://p",
+     "ws://h/",
+     "1.2.3.4",
+     {{STR(""), STR("\4\1\0\x50\1\2\3\4\0")}, {STR("\4"), STR("")}},
+     "begins with byte 4",
+     0},
+    {"socks4://p",
+     "ws://h/",
+     "1.2.3.4",
+     {{STR(""), STR("\4\1\0\x50\1\2\3\4\0")}, {STR("H"), STR("")}},
+     "begins with byte 72",
+     0},
+    {"socks4://p", "ws://h/", "::1", {{STR(""), STR("")}}, "no IPv6", 0},
+    {"socks4://p", "ws://[::1]/", NULL, {{STR(""), STR("")}}, "no IPv6", 0},
+    /* SOCKS4a */
+    {"socks4a://p",
+     "ws://h.example/",
+     NULL,
+     {{STR(""), STR("\4\1\0\x50\0\0\0\1\0h.example\0")}, {STR("\0\x5a\0\0\0\0\0\0"), STR("")}},
+     NULL,
+     0},
+    {"socks4a://u@p",
+     "ws://h.example/",
+     NULL,
+     {{STR(""), STR("\4\1\0\x50\0\0\0\1u\0h.example\0")}, {STR("\0\x5a\0\0\0\0\0\0"), STR("")}},
+     NULL,
+     0},
+    {"socks4a://p",
+     "ws://1.2.3.4/",
+     NULL,
+     {{STR(""), STR("\4\1\0\x50\1\2\3\4\0")}, {STR("\0\x5a\0\0\0\0\0\0"), STR("")}},
+     NULL,
+     0},
+    {"socks4a://p",
+     "ws://[::1]/",
+     NULL,
+     {{STR(""), STR("\4\1\0\x50\0\0\0\1\0::1\0")}, {STR("\0\x5a\0\0\0\0\0\0"), STR("")}},
+     NULL,
+     0},
+    /* SOCKS5 */
+    {"socks5://p",
+     "ws://h/",
+     "1.2.3.4",
+     {{STR(""), STR("\5\1\0")}, {STR("\5\0"), STR("\5\1\0\1\1\2\3\4\0\x50")}, {STR("\5\0\0\1\0\0\0\0\0\0"), STR("")}},
+     NULL,
+     0},
+    {"socks5://p",
+     "wss://h/",
+     "2001:db8::1",
+     {{STR(""), STR("\5\1\0")},
+      {STR("\5\0"), STR("\5\1\0\4\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1\x01\xbb")},
+      {STR("\5\0\0\4" ZEROS16 "\1\0\0"), STR("")}},
+     NULL,
+     0},
+    {"socks5h://p",
+     "ws://h.example:8080/",
+     NULL,
+     {{STR(""), STR("\5\1\0")},
+      {STR("\5\0"), STR("\5\1\0\3\x9h.example\x1f\x90")},
+      {STR("\5\0\0\3\3abc\0\0"), STR("")}},
+     NULL,
+     0},
+    {"socks5h://p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("\5\1\0")}, {STR("\5\0"), STR("\5\1\0\3\1h\0\x50")}, {STR("\5\0\0\3\0\0\0"), STR("")}},
+     NULL,
+     0},
+    {"socks5h://p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("\5\1\0")}, {STR("\5\0"), STR("\5\1\0\3\1h\0\x50")}, {STR("\5\0\0\3\xff" A255 "\0\0"), STR("")}},
+     NULL,
+     0},
+    {"socks5h://p",
+     "ws://1.2.3.4/",
+     NULL,
+     {{STR(""), STR("\5\1\0")}, {STR("\5\0"), STR("\5\1\0\1\1\2\3\4\0\x50")}, {STR("\5\0\0\1\0\0\0\0\0\0"), STR("")}},
+     NULL,
+     0},
+    {"socks5h://p",
+     "ws://[::1]/",
+     NULL,
+     {{STR(""), STR("\5\1\0")},
+      {STR("\5\0"), STR("\5\1\0\4" ZEROS16 "\1\0\x50")},
+      {STR("\5\0\0\1\0\0\0\0\0\0"), STR("")}},
+     NULL,
+     0},
+    {"socks5h://u:p@p",
+     "ws://h/",
+     NULL, /* offered, not wanted */
+     {{STR(""), STR("\5\2\0\2")}, {STR("\5\0"), STR("\5\1\0\3\1h\0\x50")}, {STR("\5\0\0\1\0\0\0\0\0\0"), STR("")}},
+     NULL,
+     0},
+    {"socks5h://joe:s%3ae:same@p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("\5\2\0\2")},
+      {STR("\5\2"), STR("\1\3joe\x8s:e:same")},
+      {STR("\1\0"), STR("\5\1\0\3\1h\0\x50")},
+      {STR("\5\0\0\1\0\0\0\0\0\0"), STR("")}},
+     NULL,
+     0},
+    {"socks5h://j@p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("\5\2\0\2")},
+      {STR("\5\2"), STR("\1\1j\0")},
+      {STR("\1\0"), STR("\5\1\0\3\1h\0\x50")},
+      {STR("\5\0\0\1\0\0\0\0\0\0"), STR("")}},
+     NULL,
+     0},
+    {"socks5h://" A255 ":" A255 "@p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("\5\2\0\2")},
+      {STR("\5\2"), STR("\1\xff" A255 "\xff" A255)},
+      {STR("\1\0"), STR("\5\1\0\3\1h\0\x50")},
+      {STR("\5\0\0\1\0\0\0\0\0\0"), STR("")}},
+     NULL,
+     0},
+    {"socks5h://u:sesame@p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("\5\2\0\2")}, {STR("\5\2"), STR("\1\1u\6sesame")}, {STR("\1\1"), STR("")}},
+     "password",
+     1},
+    {"socks5h://u:sesame@p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("\5\2\0\2")}, {STR("\5\2"), STR("\1\1u\6sesame")}, {STR("\5"), STR("")}},
+     "begins with byte 5",
+     0},
+    {"socks5h://p", "ws://h/", NULL, {{STR(""), STR("\5\1\0")}, {STR("\4"), STR("")}}, "begins with byte 4", 0},
+    {"socks5h://p", "ws://h/", NULL, {{STR(""), STR("\5\1\0")}, {STR("H"), STR("")}}, "begins with byte 72", 0},
+    {"socks5h://p", "ws://h/", NULL, {{STR(""), STR("\5\1\0")}, {STR("\5\xff"), STR("")}}, "user and password", 255},
+    {"socks5h://u:p@p", "ws://h/", NULL, {{STR(""), STR("\5\2\0\2")}, {STR("\5\xff"), STR("")}}, "neither", 255},
+    {"socks5h://p", "ws://h/", NULL, {{STR(""), STR("\5\1\0")}, {STR("\5\2"), STR("")}}, "not offered", 2},
+    {"socks5h://u:p@p", "ws://h/", NULL, {{STR(""), STR("\5\2\0\2")}, {STR("\5\1"), STR("")}}, "not offered", 1},
+#define REPLY(code, words, status)                                                                                     \
+	{                                                                                                              \
+		"socks5h://p", "ws://h/", NULL,                                                                        \
+		    {{STR(""), STR("\5\1\0")}, {STR("\5\0"), STR("\5\1\0\3\1h\0\x50")}, {STR(code), STR("")}}, words,  \
+		    code[1]                                                                                            \
+	}
+    REPLY("\5\1", "refused the connection: general failure (SOCKS reply 1)", 1),
+    REPLY("\5\2", "not allowed by its ruleset", 2),
+    REPLY("\5\3", "network unreachable", 3),
+    REPLY("\5\4", "host unreachable", 4),
+    REPLY("\5\5", "connection refused", 5),
+    REPLY("\5\6", "TTL expired", 6),
+    REPLY("\5\7", "command not supported", 7),
+    REPLY("\5\x8", "address type not supported", 8),
+    REPLY("\5\x9", "without a name (SOCKS reply 9)", 9),
+    REPLY("\5\x7f", "(SOCKS reply 127)", 127),
+    REPLY("\4", "begins with byte 4", 0),
+    REPLY("\5\0\0\2\0", "type of address", 0),
+    REPLY("\5\0\0\0\0", "type of address", 0),
+};
+
+/* Plays it: the proxy's bytes come in pieces of step bytes, the first of first bytes; only len of them come. behind is
+ * what follows the proxy's last byte. As the caller does: unused bytes are kept and shown again. 1, 0 or -1. */
+static int play(const struct dialogue *d, size_t first, size_t step, size_t len, const char *behind)
+{
+	struct wsi_proxy_url pu;
+	struct wsi_url u;
+	struct wsi_proxy p;
+	const char *why;
+	char in[2000], sent[2048], want[2048], out[WSI_PROXY_OUT_MAX], what[300] = "";
+	size_t where, in_len = 0, need = 0, have = 0, at = 0, sent_len = 0, want_len = 0, used = 0, k;
+	unsigned char addr[16];
+	int addr_len = d->addr != NULL ? wsi_ip_parse(addr, d->addr, strlen(d->addr)) : 0, r;
+	char *proxy_url = exact(d->proxy, strlen(d->proxy)), *url = exact(d->target, strlen(d->target));
+
+	for (k = 0; k < 4 && d->step[k].in != NULL; k++) {
+		memcpy(in + in_len, d->step[k].in, d->step[k].in_len);
+		in_len += d->step[k].in_len;
+	}
+	need = in_len;
+	memcpy(in + in_len, behind, strlen(behind));
+	in_len += strlen(behind);
+	if (len > in_len)
+		len = in_len;
+	if (!CHECK(wsi_proxy_parse(&pu, proxy_url, strlen(d->proxy), &why, &where) == 0)
+	    || !CHECK(wsi_url_parse(&u, url, strlen(d->target), &why, &where) == 0)) {
+		fprintf(stderr, "\t%s: %s\n", d->proxy, why);
+		r = -1;
+		goto out;
+	}
+	wsi_proxy_init(&p, &pu, &u, addr, addr_len);
+	for (;;) {
+		char *copy = exact(in + at, have - at);
+		struct wsi_text o, w;
+
+		wsi_text_init(&o, out, sizeof out);
+		wsi_text_init(&w, what, sizeof what);
+		r = wsi_proxy_step(&p, (const unsigned char *)copy, have - at, &used, &o, &w);
+		free(copy);
+		CHECK(used <= have - at && !o.cut && !w.cut);
+		at += used;
+		memcpy(sent + sent_len, out, o.len);
+		sent_len += o.len;
+		if (r != 0 || have == len)
+			break;
+		have += have == 0 && first > 0 ? first : step;
+		if (have > len)
+			have = len;
+	}
+	/* what was sent is all that the proxy's bytes so far allow, and not a byte more */
+	for (k = 0, used = 0; k < 4 && d->step[k].in != NULL; k++) {
+		used += d->step[k].in_len;
+		if (used > have)
+			break;
+		memcpy(want + want_len, d->step[k].out, d->step[k].out_len);
+		want_len += d->step[k].out_len;
+	}
+	if (!CHECK(sent_len == want_len && memcmp(sent, want, want_len) == 0))
+		fprintf(stderr, "\tsent\n");
+	if (r == 1) {
+		CHECK_EQ_U(at, need);
+		CHECK(d->why == NULL);
+	} else if (r == -1) {
+		CHECK(have >= need);
+		if (!CHECK(d->why != NULL && strstr(what, d->why) != NULL))
+			fprintf(stderr, "\twhy: %s\n", what);
+		CHECK_EQ_U(p.status, d->status);
+		CHECK(strstr(what, "sesame") == NULL);
+	} else {
+		CHECK(what[0] == '\0');
+	}
+out:
+	free(proxy_url);
+	free(url);
+	return r;
+}
+
+static void test_dialogues(void)
+{
+	size_t k, i, step;
+
+	for (k = 0; k < sizeof dialogues / sizeof dialogues[0]; k++) {
+		const struct dialogue *d = &dialogues[k];
+		int want = d->why == NULL ? 1 : -1, ok = 1;
+		unsigned long failed = check_failed;
+		size_t len = 0;
+
+		for (i = 0; i < 4 && d->step[i].in != NULL; i++)
+			len += d->step[i].in_len;
+		for (step = 1; step <= (len < 40 ? len + 1 : 4); step++) {
+			ok &= CHECK(play(d, 0, step, len, "") == want);
+			ok &= CHECK(play(d, 0, step, len + 5, "\x81\2hi\n") == want);
+		}
+		for (i = 0; i <= len; i++)
+			ok &= CHECK(play(d, i, len, len + 9, "HTTP/1.1 ") == want);
+		for (i = 0; i < len; i++) /* cut off: it waits, whatever was said so far */
+			ok &= CHECK(play(d, i, 1, i, "") == 0);
+		if (!ok || failed != check_failed)
+			fprintf(stderr, "\t%s to %s, dialogue %lu: %s\n", d->proxy, d->target, (unsigned long)k,
+			        d->why != NULL ? d->why : "");
+	}
+}
+
+/* A head without end, and one too long, of a proxy */
+static void test_proxy_limits(void)
+{
+	static unsigned char in[WS_MAX_HEAD + 2];
+	struct wsi_proxy_url pu;
+	struct wsi_url u;
+	struct wsi_proxy p;
+	struct wsi_text o, w;
+	const char *why;
+	char out[WSI_PROXY_OUT_MAX], what[100], url[400];
+	size_t where, used;
+
+	memset(in, 'a', sizeof in);
+	memcpy(in, "HTTP/1.1 200 ", 13);
+	wsi_proxy_parse(&pu, "p", 1, &why, &where);
+	wsi_url_parse(&u, "ws://h", 6, &why, &where);
+	wsi_proxy_init(&p, &pu, &u, NULL, 0);
+	wsi_text_init(&o, out, sizeof out);
+	wsi_text_init(&w, what, sizeof what);
+	CHECK(wsi_proxy_step(&p, in, WS_MAX_HEAD - 1, &used, &o, &w) == 0 && used == 0);
+	CHECK(wsi_proxy_step(&p, in, WS_MAX_HEAD, &used, &o, &w) == -1 && strstr(what, "16 KiB") != NULL);
+
+	/* the longest of all fits the room that is promised */
+	{
+		static char longest[1100] = "http://";
+
+		memset(longest + 7, 'u', 1024);
+		strcpy(longest + 7 + 1024, "@p");
+		memset(url, 'h', sizeof url);
+		memcpy(url, "wss://", 6);
+		url[6 + 60] = url[6 + 120] = url[6 + 180] = url[6 + 240] = '.';
+		strcpy(url + 6 + 253, ".:65535/");
+		CHECK(wsi_proxy_parse(&pu, longest, strlen(longest), &why, &where) == 0);
+		CHECK(wsi_url_parse(&u, url, strlen(url), &why, &where) == 0);
+		wsi_proxy_init(&p, &pu, &u, NULL, 0);
+		wsi_text_init(&o, out, sizeof out);
+		CHECK(wsi_proxy_step(&p, in, 0, &used, &o, &w) == 0 && !o.cut && o.len > 1900);
+		CHECK(wsi_proxy_parse(&pu, "socks5h://p", 11, &why, &where) == 0);
+		wsi_proxy_init(&p, &pu, &u, NULL, 0);
+		wsi_text_init(&o, out, sizeof out);
+		CHECK(wsi_proxy_step(&p, (const unsigned char *)"\5\0", 2, &used, &o, &w) == 0
+		      && o.len == 3 + 5 + 254 + 2);
+		CHECK((unsigned char)out[7] == 254);
+	}
+}
+
+/* ---- URLs of proxies ---- */
+
+static const struct {
+	const char *url;
+	int kind; /* 0: wrong */
+	unsigned port;
+	const char *userinfo; /* or why */
+	const char *host;
+} urls[] = {
+    {"http://p", WSI_HTTP, 80, "", "p"},
+    {"http://p:3128/", WSI_HTTP, 3128, "", "p"},
+    {"HTTP://u:p@p", WSI_HTTP, 80, "u:p", "p"},
+    {"p", WSI_HTTP, 80, "", "p"},
+    {"p:3128", WSI_HTTP, 3128, "", "p"},
+    {"u:p@p:1", WSI_HTTP, 1, "u:p", "p"},
+    {"[::1]:3128", WSI_HTTP, 3128, "", "::1"},
+    {"socks4://p", WSI_SOCKS4, 1080, "", "p"},
+    {"socks4a://p:1", WSI_SOCKS4A, 1, "", "p"},
+    {"Socks5://u:p@[fe80::1%25eth0]", WSI_SOCKS5, 1080, "u:p", "fe80::1"},
+    {"socks5h://127.0.0.1/", WSI_SOCKS5H, 1080, "", "127.0.0.1"},
+    {"socks5h://" A255 ":" A255 "@p", WSI_SOCKS5H, 1080, A255 ":" A255, "p"},
+    {"socks5h://" A51 A51 A51 A51 A50 "%41@p", WSI_SOCKS5H, 1080, A51 A51 A51 A51 A50 "%41", "p"},
+    {"socks5h://" A51 A51 A51 A51 A50 "%41%41@p", 0, 0, "255", NULL},
+    {"http://" A255 A255 A255 A255 "aaaa@p", WSI_HTTP, 80, A255 A255 A255 A255 "aaaa", "p"},
+    {"https://p", 0, 0, "socks5h://", NULL},
+    {"socks://p", 0, 0, "socks5h://", NULL},
+    {"socks6://p", 0, 0, "socks5h://", NULL},
+    {"socks5hh://p", 0, 0, "socks5h://", NULL},
+    {"ws://p", 0, 0, "socks5h://", NULL},
+    {"://p", 0, 0, "socks5h://", NULL},
+    {"", 0, 0, "no host", NULL},
+    {"http://", 0, 0, "no host", NULL},
+    {"http://u@", 0, 0, "no host", NULL},
+    {"http://p:0", 0, 0, "1 to 65535", NULL},
+    {"http://p:x", 0, 0, "1 to 65535", NULL},
+    {"http://127.1", 0, 0, "IPv4", NULL},
+    {"http://p/x", 0, 0, "path", NULL},
+    {"http://p?x", 0, 0, "path", NULL},
+    {"p:3128/x", 0, 0, "path", NULL},
+    {"http://p/#", 0, 0, "fragment", NULL},
+    {"http://u%00@p", 0, 0, "NUL", NULL},
+    {"socks4://u%00@p", 0, 0, "NUL", NULL},
+    {"socks5://u:%00@p", 0, 0, "NUL", NULL},
+    {"socks5://u:p%0@p", 0, 0, "%25", NULL},
+    {"socks5h://a" A255 ":p@p", 0, 0, "255", NULL},
+    {"socks5h://u:a" A255 "@p", 0, 0, "255", NULL},
+    {"socks4://a" A255 "@p", 0, 0, "255", NULL},
+    {"http://" A255 A255 A255 A255 "aaaaa@p", 0, 0, "1024", NULL},
+};
+
+static void test_urls(void)
+{
+	size_t k;
+
+	for (k = 0; k < sizeof urls / sizeof urls[0]; k++) {
+		size_t len = strlen(urls[k].url), where, i;
+		struct wsi_proxy_url p;
+		const char *why = "";
+		char *url = exact(urls[k].url, len);
+		int r = wsi_proxy_parse(&p, url, len, &why, &where);
+
+		if (urls[k].kind == 0) {
+			if (!CHECK(r == -1) || !CHECK(strstr(why, urls[k].userinfo) != NULL))
+				fprintf(stderr, "\t%s: %s\n", urls[k].url, why);
+			CHECK(where <= len);
+		} else if (!CHECK(r == 0)) {
+			fprintf(stderr, "\t%s: %s\n", urls[k].url, why);
+		} else {
+			CHECK_EQ_U(p.kind, urls[k].kind);
+			CHECK_EQ_U(p.url.port, urls[k].port);
+			CHECK_EQ_MEM(p.url.userinfo.p, p.url.userinfo.len, urls[k].userinfo, strlen(urls[k].userinfo));
+			CHECK_EQ_MEM(p.url.host.p, p.url.host.len, urls[k].host, strlen(urls[k].host));
+		}
+		free(url);
+		for (i = 0; i < len; i++) {
+			url = exact(urls[k].url, i);
+			CHECK(wsi_proxy_parse(&p, url, i, &why, &where) == 0 || (why[0] != '\0' && where <= i));
+			free(url);
+		}
+	}
+	CHECK(!wsi_proxy_resolves_here(WSI_HTTP) && wsi_proxy_resolves_here(WSI_SOCKS4)
+	      && !wsi_proxy_resolves_here(WSI_SOCKS4A));
+	CHECK(wsi_proxy_resolves_here(WSI_SOCKS5) && !wsi_proxy_resolves_here(WSI_SOCKS5H));
+}
+
+/* ---- no_proxy ---- */
+
+static const struct {
+	const char *list, *url;
+	int want;
+} lists[] = {
+    {"", "ws://h", 0},
+    {"*", "ws://h", 1},
+    {"*", "ws://[::1]", 1},
+    {" , ,,\t", "ws://h", 0},
+    {"a,*", "ws://h", 1},
+    {"h", "ws://h", 1},
+    {"h", "ws://H", 1},
+    {"H", "ws://h", 1},
+    {"a, h ,b", "ws://h", 1},
+    {"a h b", "ws://h", 1},
+    {"a\th\nb", "ws://h", 1},
+    {"a;h", "ws://h", -1},
+    {"h", "ws://hh", 0},
+    {"hh", "ws://h", 0},
+    /* whole labels */
+    {"example.com", "ws://example.com", 1},
+    {"example.com", "ws://a.example.com", 1},
+    {"example.com", "ws://a.b.EXAMPLE.com", 1},
+    {"example.com", "ws://badexample.com", 0},
+    {"example.com", "ws://example.com.evil", 0},
+    {"example.com", "ws://example.co", 0},
+    {"example.com", "ws://com", 0},
+    {".example.com", "ws://example.com", 1},
+    {".example.com", "ws://a.example.com", 1},
+    {".example.com", "ws://badexample.com", 0},
+    {"*.example.com", "ws://a.example.com", 1},
+    {"*.example.com", "ws://badexample.com", 0},
+    {"example.com.", "ws://example.com", 1},
+    {"example.com", "ws://example.com.", 1},
+    {".example.com.", "ws://a.example.com.", 1},
+    {"com", "ws://example.com", 1},
+    {"x-y_z", "ws://x-y_z", 1},
+    /* ports */
+    {"h:80", "ws://h", 1},
+    {"h:80", "ws://h:81", 0},
+    {"h:443", "wss://h", 1},
+    {"h:80", "wss://h", 0},
+    {"h:8080", "wss://h:8080/x", 1},
+    {".example.com:81", "ws://a.example.com:81", 1},
+    {".example.com:81", "ws://a.example.com:82", 0},
+    {"10.0.0.1:80", "ws://10.0.0.1", 1},
+    {"10.0.0.1:80", "ws://10.0.0.1:81", 0},
+    {"[::1]:80", "ws://[::1]", 1},
+    {"[::1]:80", "ws://[::1]:81", 0},
+    /* addresses */
+    {"10.0.0.1", "ws://10.0.0.1", 1},
+    {"10.0.0.1", "ws://10.0.0.2", 0},
+    {"10.0.0.1", "ws://[::ffff:10.0.0.1]", 1},
+    {"::ffff:10.0.0.1", "ws://10.0.0.1", 1},
+    {"::1", "ws://[::1]", 1},
+    {"[::1]", "ws://[::1]", 1},
+    {"[0:0::0:1]", "ws://[::1]", 1},
+    {"::1", "ws://[::2]", 0},
+    {"fe80::1", "ws://[fe80::1%25eth0]", 1},
+    {"10.0.0.1", "ws://h", 0},
+    {"::", "ws://[::]", 1},
+    /* blocks */
+    {"10.0.0.0/8", "ws://10.255.0.1", 1},
+    {"10.0.0.0/8", "ws://11.0.0.1", 0},
+    {"10.1.2.3/8", "ws://10.9.9.9", 1},
+    {"192.168.4.0/22", "ws://192.168.7.255", 1},
+    {"192.168.4.0/22", "ws://192.168.8.0", 0},
+    {"192.168.4.0/22", "ws://192.168.3.255", 0},
+    {"10.0.0.1/32", "ws://10.0.0.1", 1},
+    {"10.0.0.1/32", "ws://10.0.0.0", 0},
+    {"10.0.0.1/31", "ws://10.0.0.0", 1},
+    {"0.0.0.0/0", "ws://1.2.3.4", 1},
+    {"0.0.0.0/0", "ws://[::1]", 0},
+    {"0.0.0.0/0", "ws://h", 0},
+    {"10.0.0.0/8", "ws://[::ffff:10.1.1.1]", 1},
+    {"10.0.0.0/8", "ws://[::10.1.1.1]", 0},
+    {"::ffff:10.0.0.0/104", "ws://10.1.1.1", 1},
+    {"::ffff:10.0.0.0/104", "ws://11.1.1.1", 0},
+    {"fe80::/10", "ws://[febf::1]", 1},
+    {"fe80::/10", "ws://[fec0::1]", 0},
+    {"[fe80::]/10", "ws://[fe80::1]", 1},
+    {"2001:db8::/32", "ws://[2001:db8:ffff::]", 1},
+    {"2001:db8::/32", "ws://[2001:db9::]", 0},
+    {"2001:db8::/128", "ws://[2001:db8::]", 1},
+    {"2001:db8::/128", "ws://[2001:db8::1]", 0},
+    {"::/0", "ws://[1::1]", 1},
+    {"::/0", "ws://10.0.0.1", 0},
+    /* wrong ones */
+    {"10.0.0.0/33", NULL, -1},
+    {"10.0.0.0/", NULL, -1},
+    {"10.0.0.0/-1", NULL, -1},
+    {"10.0.0.0/8x", NULL, -1},
+    {"10.0.0.0/8:80", NULL, -1},
+    {"10.0.0/8", NULL, -1},
+    {"::/129", NULL, -1},
+    {"::/", NULL, -1},
+    {"::ffff:1.2.3.4/129", NULL, -1},
+    {"[::1", NULL, -1},
+    {"[::1]x", NULL, -1},
+    {"[::1]]", NULL, -1},
+    {"[]", NULL, -1},
+    {"[", NULL, -1},
+    {"]", NULL, -1},
+    {"[10.0.0.1]", NULL, -1},
+    {"[h]", NULL, -1},
+    {"[::1]:", NULL, -1},
+    {"[::1]:0", NULL, -1},
+    {"h:", NULL, -1},
+    {"h:0", NULL, -1},
+    {"h:65536", NULL, -1},
+    {"h:80x", NULL, -1},
+    {"h:80:80", NULL, -1},
+    {":80", NULL, -1},
+    {"h/8", NULL, -1},
+    {"/8", NULL, -1},
+    {"/", NULL, -1},
+    {"http://h", NULL, -1},
+    {"h/", NULL, -1},
+    {".", NULL, -1},
+    {"..", NULL, -1},
+    {"a..b", NULL, -1},
+    {"..a", NULL, -1},
+    {"**", NULL, -1},
+    {"*a", NULL, -1},
+    {"*.", NULL, -1},
+    {"a*", NULL, -1},
+    {"192.168.*", NULL, -1},
+    {"192.168.", NULL, -1},
+    {"10.0.0.256", NULL, -1},
+    {"010.0.0.1", NULL, -1},
+    {"1.2.3.4.5", NULL, -1},
+    {"h\xc3\xa9", NULL, -1},
+    {"u@h", NULL, -1},
+    {"h?", NULL, -1},
+    {"::1%eth0", NULL, -1},
+    {"good.example,b@d,*", NULL, -1}, /* the whole list is looked at, whatever matches */
+    {"*,b@d", NULL, -1},
+};
+
+static void test_no_proxy(void)
+{
+	size_t k;
+	struct wsi_str bad;
+
+	for (k = 0; k < sizeof lists / sizeof lists[0]; k++) {
+		size_t len = strlen(lists[k].list), where;
+		char *list = exact(lists[k].list, len + 1);
+		const char *url = lists[k].url != NULL ? lists[k].url : "ws://good.example", *why;
+		struct wsi_url u;
+		int r;
+
+		CHECK(wsi_url_parse(&u, url, strlen(url), &why, &where) == 0);
+		r = wsi_no_proxy(list, &u, &bad);
+		if (!CHECK(r == lists[k].want))
+			fprintf(stderr, "\t\"%s\" for %s: %d\n", lists[k].list, url, r);
+		if (r == -1 && strchr(list, ',') != NULL)
+			CHECK_EQ_MEM(bad.p, bad.len, "b@d", 3);
+		else if (r == -1 && strchr(list, ' ') == NULL)
+			CHECK_EQ_MEM(bad.p, bad.len, list, len);
+		r = wsi_no_proxy(list, NULL, &bad);
+		CHECK(lists[k].want == -1 ? r == -1 : r != -1);
+		free(list);
+	}
+	CHECK(wsi_no_proxy(NULL, NULL, &bad) == 0);
+}
+
+int main(void)
+{
+	test_dialogues();
+	test_proxy_limits();
+	test_urls();
+	test_no_proxy();
+	return check_done();
+}
