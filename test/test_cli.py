@@ -73,7 +73,7 @@ WRONG = [
     (["-e", "a\\", URL], "a\\"),
     ([b"-e", b"\xff", b"ws://127.0.0.1:1/"], "-e"),
     (["-H", "nonsense", URL], "nonsense"),
-    (["-H", ": x", URL], ": x"),
+    (["-H", ": x", URL], "header"),
     (["-H", "X Y: z", URL], "X Y"),
     (["-H", "X: a\r\nY: b", URL], "X"),
     (["-H", "Upgrade: x", URL], "Upgrade"),

@@ -373,7 +373,7 @@ def test_refused_body_is_cut():
 
 
 def test_refused_body_chunked():
-    chunks = b"4\r\nWiki\r\n6;ext=1\r\npedia \r\nB\r\nin \r\nchunks.\r\n0\r\nX: y\r\n\r\n"
+    chunks = b"4\r\nWiki\r\n6;ext=1\r\npedia \r\nC\r\nin \r\nchunks.\r\n0\r\nX: y\r\n\r\n"
     r = refused("404 Not Found", chunks, ["Transfer-Encoding: chunked"], length=False)
     assert r.details["body"] == "Wikipedia in \r\nchunks."
 

@@ -12,5 +12,5 @@ find . \( -name build -o -name dist -o -name .git -o -name node_modules -o -name
 find . \( -name build -o -name dist -o -name .git -o -name node_modules -o -name __pycache__ \) -prune -o -type f \( -name '*.[ch]' \
 	-o -name '*.py' -o -name '*.sh' -o -name '*.md' -o -name '*.json' -o -name '*.in' -o -name '*.[1-9]' -o -name Makefile \
 	-o -name '*.js' -o -name '*.dict' \) -print |
-	(cd "build/$name" && while read -r f; do [ -e "$f" ] || ln -s "$top/$f" "$f"; done)
+	(cd "build/$name" && while read -r f; do [ -e "$f" ] || ln -sf "$top/$f" "$f"; done)
 cd "build/$name" && exec ${MAKE:-make} "$@"
