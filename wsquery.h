@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: ISC
+ * wsquery.h - layer 4, internal: what the program's files share
+ *
+ *	main.c       tries, pauses, the answer, the exit status
+ *	options.c    the command line                    -> struct wq_options
+ *	env.c        the environment's proxies and trust -> struct wq_options
+ *	query.c      one try, as a state machine         -> struct wq_query
+ *	input.c      files and standard input
+ *	json.c       a finished query as one JSON object
+ *	format.c     the same for nagios and prometheus
+ *	process.c    descriptors, signals, clock, waiting, writing
+ */
+#ifndef WSQUERY_H
+#define WSQUERY_H
+#include "ws.h"
+#include "ws_bytes.h"
+#include "ws_match.h"
+#include <limits.h>
+#include <poll.h>
+
+#define WQ_MAX_INPUT ((size_t)64 << 20) /* bytes of one file or of standard input */
+#define WQ_MAX_URL 2048                 /* bytes of a URL that are shown */
+#define WQ_MAX_KEPT 131072              /* messages that are kept, unless --max-message allows more */
+#define WQ_SLICE 4096                   /* bytes that are matched between two looks at the clock */
+#define WQ_WHY 1024                     /* bytes of a sentence of ours */
+#define WQ_NEVER INT64_MAX
+
+enum { WQ_OK = 0, WQ_FAILED = 1, WQ_UNMET = 3, WQ_USAGE = 64, WQ_NO_OUTPUT = 74 }; /* exit statuses */
+enum wq_format { WQ_JSON, WQ_RAW, WQ_NAGIOS, WQ_PROMETHEUS };
+
+/* Errors of our own beside enum ws_err */
+enum { WQ_EUNMATCHED = -100, WQ_EINTERRUPTED = -101 };
+
+/* input.c */
+struct wq_input {
+	const char *option;   /* "data" */
+	const char *path;     /* "-": standard input */
+	struct wq_step *step; /* NULL: of an option that the library checks, and so needed first */
+	unsigned short at;    /* where in struct wq_options its value stands; 0: lines of headers */
+	int fd;               /* -1: not open, or read to its end */
+	char *p;              /* NUL-terminated */
+	size_t len, cap;
+};
+/* 0: read to its end; WS_AGAIN: poll its fd for reading, then wq_input_read; WS_EUSAGE, WS_EMEMORY: *why */
+int wq_input_open(struct wq_input *in, struct wsi_text *why);
+int wq_input_read(struct wq_input *in, struct wsi_text *why);
+void wq_put_input(struct wsi_text *t, const struct wq_input *in); /* "standard input", or the file's name */
+
+/* options.c */
+struct wq_step {
+	enum { WQ_STEP_SEND, WQ_STEP_EXPECT } kind;
+	const char *name; /* of the option */
+	const char *p;    /* data or pattern */
+	size_t len;
+	struct wsi_match *match;
+};
+
+struct wq_options {
+	struct ws_options lib;
+	const char *url;
+	struct wq_step *steps;
+	size_t n_steps;
+	const char **headers, **subprotocols, **resolve; /* NULL ends them; headers: "@FILE" still stands in it */
+	struct wq_input *inputs;
+	size_t n_inputs;
+	int count; /* messages to receive after the steps */
+	int check, ping, binary, details, quiet, verbose;
+	enum wq_format format;
+	int timeout_ms, connect_timeout_ms, close_timeout_ms, retry_delay_ms; /* 0: no limit, or no waiting */
+	int wait_ms;                                                          /* -1: not given */
+	int retry;                                                            /* -1: not given */
+	int cert_expiry_days;                                                 /* -1: not given */
+	int warning_ms, critical_ms;                                          /* -1: not given */
+	int help;                                                             /* 'h', 'V' */
+	int no_memory;
+	const char *from_proxy, *from_proxy_wss, *from_no_proxy; /* variables that these values came from, or NULL */
+	const char *from_ca_file, *from_ca_dir, *from_keylog;
+	char *env_no_proxy;
+	struct wsi_text why; /* what is wrong with the command line */
+	char why_buf[WQ_WHY];
+};
+int wq_options_parse(struct wq_options *o, int argc, char **argv); /* 0, or WQ_USAGE: see .why */
+int wq_options_use_inputs(struct wq_options *o); /* once those that are no step's are read; 0, WS_EUSAGE, WS_EMEMORY */
+void wq_options_free(struct wq_options *o);
+const char *wq_option_of(const char *field);              /* "cacert" of "tls.ca_file"; NULL: none */
+void wq_put_option(struct wsi_text *t, const char *name); /* "-t, --timeout" */
+int wq_parse_duration(const char *s, int *ms);            /* 0 or -1; rounded up */
+int wq_parse_size(const char *s, size_t *size);
+int wq_parse_number(const char *s, int *n);
+const char *wq_help(void);
+
+/* env.c: 0, or WS_EPROXY (*why), WS_EMEMORY */
+int wq_env_apply(struct wq_options *o, struct wsi_text *why);
+const char **wq_env_of(struct wq_options *o, const char *field); /* which of .from_ a field came from, or NULL */
+void wq_env_drop_tls(struct wq_options *o);
+
+/* query.c: one try. Many could stand side by side: wq_query_step each, then poll what all of them want. */
+struct wq_store { /* messages, first in first out, one after the other in one block */
+	char *p;
+	size_t cap, head, tail, n;
+	size_t bytes; /* of the messages alone */
+};
+int wq_store_next(const struct wq_store *s, size_t *at,
+                  struct ws_msg *msg); /* walks; *at: .head at first. 1, or 0: no more */
+
+struct wq_query {
+	struct wq_options *o;
+	struct ws *ws;
+	enum wq_state {
+		WQ_INPUT,
+		WQ_OPTION_INPUT,
+		WQ_DATA_INPUT,
+		WQ_OPEN,
+		WQ_PING,
+		WQ_PONG,
+		WQ_STEP,
+		WQ_SEND,
+		WQ_EXPECT,
+		WQ_COLLECT,
+		WQ_FLUSH,
+		WQ_ANSWER, /* the rest of this struct can be read */
+		WQ_CLOSE,
+		WQ_END
+	} state;
+	struct ws_options lib;
+
+	/* the answer */
+	int err;   /* 0, enum ws_err or of our own */
+	int usage; /* 1: the command line was wrong; there is no answer but .error */
+	int final; /* 1: another try would fail alike */
+	int connected, attempts, signal;
+	const char *error; /* NULL: all that was asked for happened */
+	const char *phase;
+	const struct ws_report *info; /* NULL: none */
+	struct ws_msg msg;            /* .data NULL: none */
+	int array;                    /* 1: the messages are the first n of the store, msg is not used */
+	size_t n;
+	const char *head; /* of the handshake's response */
+	size_t head_len;
+	int64_t ping_us, first_us, total_us; /* -1: not reached */
+
+	/* at work */
+	int64_t start_us, deadline_us; /* WQ_NEVER: none */
+	int64_t since_us;              /* the upgrade, or the last send */
+	int64_t waiting_us;            /* when this waiting began */
+	size_t input, step, sent, seen;
+	struct wq_store store;
+	struct ws_msg matching; /* .data NULL: none */
+	size_t matched;         /* bytes of it that were fed */
+	char ping_data[16];
+	char *head_copy;
+	struct wsi_text why;
+	char why_buf[WQ_WHY];
+};
+void wq_query_begin(struct wq_query *q, struct wq_options *o, int attempts, int64_t timeout_us);
+int wq_query_step(struct wq_query *q); /* 1: answered, or closed; 0: wait first */
+int64_t wq_query_wants(const struct wq_query *q, struct pollfd p[WS_FDS_MAX], unsigned *n); /* until when at most */
+void wq_query_close(struct wq_query *q); /* once answered: steps then lead to the end; what was answered is gone */
+void wq_query_end(struct wq_query *q);
+int wq_query_status(const struct wq_query *q);
+const char *wq_reason(int err);
+int64_t wq_cert_left(const struct ws_report *r); /* seconds */
+void wq_put_url(struct wsi_text *t, const struct wq_query *q);
+
+/* process.c */
+void wq_process_init(void);
+int wq_signal(void); /* SIGINT, SIGTERM, or 0: none came */
+int64_t wq_now_us(void);
+int wq_wait(struct pollfd *p, unsigned n, int64_t until_us,
+            int watch); /* p has room for one more; watch: signals end it */
+
+struct wq_out { /* buffered, to a descriptor whose reader may be slow */
+	int fd;
+	int err; /* errno of the first failure, what follows is dropped; ETIMEDOUT: nobody reads */
+	int64_t until_us;
+	size_t len;
+	char buf[4096];
+};
+void wq_out_init(struct wq_out *o, int fd, int64_t until_us);
+void wq_out_n(struct wq_out *o, const void *p, size_t len);
+void wq_out(struct wq_out *o, const char *s);
+void wq_out_u(struct wq_out *o, uint64_t v);
+int wq_out_end(struct wq_out *o);               /* 0 or .err */
+void wq_say(const char *what, const char *why); /* "wsquery: WHAT: WHY" on stderr; what may be NULL */
+
+/* json.c */
+void wq_json_string(struct wq_out *o, const void *p, size_t len); /* bytes that are no UTF-8 as U+FFFD */
+void wq_json_base64(struct wq_out *o, const void *p, size_t len);
+void wq_json_ms(struct wq_out *o, int64_t us); /* "1.500"; negative: null */
+void wq_json_answer(struct wq_out *o, const struct wq_query *q);
+void wq_date(char out[21], int64_t t); /* RFC 3339 */
+
+/* format.c, unless WSQUERY_NO_FORMATS */
+void wq_nagios_answer(struct wq_out *o, const struct wq_query *q);
+void wq_nagios_usage(struct wq_out *o, const char *why);
+void wq_prometheus_answer(struct wq_out *o, const struct wq_query *q);
+int wq_nagios_status(const struct wq_query *q);
+
+/* trace.c: -v */
+void wq_trace(void *user_data, int sent, int type, const void *data, size_t len);
+
+#endif
