@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: ISC
+ * env.c - what the environment says of proxies and trust, where the command line is silent
+ */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "wsquery.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char env_loopback[] = ",localhost,127.0.0.0/8,::1";
+
+/* The first that is set and not empty */
+static const char *env_first(const char *const *names, const char **from)
+{
+	for (; *names; names++) {
+		const char *v = getenv(*names);
+
+		if (v && *v) {
+			*from = *names;
+			return v;
+		}
+	}
+	return NULL;
+}
+
+static const char *env_one(const char *name, const char **from)
+{
+	const char *const names[] = {name, NULL};
+
+	return env_first(names, from);
+}
+
+const char **wq_env_of(struct wq_options *o, const char *field)
+{
+	const struct {
+		const char *field, **from;
+	} table[] = {
+	    {"proxy", &o->from_proxy},         {"proxy_wss", &o->from_proxy_wss}, {"no_proxy", &o->from_no_proxy},
+	    {"tls.ca_file", &o->from_ca_file}, {"tls.ca_dir", &o->from_ca_dir},   {"tls.keylog_file", &o->from_keylog},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof table / sizeof table[0]; i++)
+		if (strcmp(field, table[i].field) == 0 && *table[i].from)
+			return table[i].from;
+	return NULL;
+}
+
+void wq_env_drop_tls(struct wq_options *o)
+{
+	struct ws_tls *t = &o->lib.tls;
+
+	if (o->from_ca_file)
+		t->ca_file = NULL;
+	if (o->from_ca_dir)
+		t->ca_dir = NULL;
+	t->keylog_file = NULL;
+	o->from_ca_file = o->from_ca_dir = o->from_keylog = NULL;
+}
+
+static void env_tls(struct wq_options *o)
+{
+	struct ws_tls *t = &o->lib.tls;
+	struct stat st;
+	const char *v;
+
+	if (!(ws_features() & WS_HAS_TLS))
+		return;
+	t->keylog_file = env_one("SSLKEYLOGFILE", &o->from_keylog);
+	if (t->ca_file || t->ca_dir || t->insecure_no_verify)
+		return;
+	v = env_one("WEBSOCKET_CLIENT_CA_BUNDLE", &o->from_ca_file);
+	if (!v) {
+		t->ca_file = env_one("SSL_CERT_FILE", &o->from_ca_file);
+		t->ca_dir = env_one("SSL_CERT_DIR", &o->from_ca_dir);
+	} else if (stat(v, &st) == 0 && S_ISDIR(st.st_mode)) {
+		o->from_ca_dir = o->from_ca_file;
+		o->from_ca_file = NULL;
+		t->ca_dir = v;
+	} else {
+		t->ca_file = v;
+	}
+}
+
+/* "http_proxy: \"...\": why" */
+static void env_wrong(struct wsi_text *t, const char *name, const char *v, size_t len, const char *why)
+{
+	wsi_put(t, name);
+	wsi_put(t, ": \"");
+	wsi_put_url(t, v, len);
+	wsi_put(t, "\": ");
+	wsi_put(t, why);
+}
+
+/* A value that is wrong: an error if it was to be used, else a warning */
+static int env_judge(struct wsi_text *why, int used)
+{
+	if (used)
+		return WS_EPROXY;
+	wsi_put(why, " (ignored: it applies to nothing here)");
+	wq_say(NULL, why->p);
+	wsi_text_init(why, why->p, why->cap);
+	return 0;
+}
+
+/* Appends what the environment's proxies are never used for */
+static int env_spare_loopback(struct wq_options *o)
+{
+	const char *list = o->lib.no_proxy ? o->lib.no_proxy : "";
+	size_t len = strlen(list);
+	char *p = malloc(len + sizeof env_loopback);
+
+	if (!p)
+		return WS_EMEMORY;
+	memcpy(p, list, len);
+	memcpy(p + len, env_loopback, sizeof env_loopback);
+	o->lib.no_proxy = o->env_no_proxy = p;
+	return 0;
+}
+
+int wq_env_apply(struct wq_options *o, struct wsi_text *why)
+{
+	static const char *const for_ws[] = {"ws_proxy", "WS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY", NULL};
+	static const char *const for_wss[] = {"wss_proxy", "WSS_PROXY", "https_proxy", "HTTPS_PROXY",
+	                                      "all_proxy", "ALL_PROXY", NULL};
+	static const char *const for_none[] = {"no_proxy", "NO_PROXY", NULL};
+	struct wsi_url url;
+	struct wsi_proxy_url proxy;
+	struct wsi_str bad;
+	const char *cause, *v[2] = {NULL, NULL}, *from[2] = {NULL, NULL};
+	size_t where;
+	int i, use, url_ok = wsi_url_parse(&url, o->url, strlen(o->url), &cause, &where) == 0;
+
+	env_tls(o);
+	if (o->lib.unix_socket)
+		return 0;
+	if (!o->lib.proxy) {
+		v[0] = env_first(for_ws, &from[0]);
+		v[1] = env_first(for_wss, &from[1]);
+	}
+	if (!v[0] && !v[1] && !(o->lib.proxy && *o->lib.proxy))
+		return 0;
+	if (!(ws_features() & WS_HAS_PROXY)) {
+		wq_say(from[0] ? from[0] : from[1], "ignored: proxies were not built in");
+		return 0;
+	}
+	use = o->lib.proxy || (url_ok && v[url.secure] && wsi_no_proxy(env_loopback, &url, &bad) == 0);
+	if (!o->lib.no_proxy) {
+		o->lib.no_proxy = env_first(for_none, &o->from_no_proxy);
+		if (o->lib.no_proxy && wsi_no_proxy(o->lib.no_proxy, NULL, &bad) < 0) {
+			env_wrong(why, o->from_no_proxy, bad.p, bad.len, "no host, domain, address or CIDR block");
+			if (env_judge(why, use))
+				return WS_EPROXY;
+			o->lib.no_proxy = NULL;
+		}
+	}
+	if (o->lib.proxy)
+		return 0;
+	if (env_spare_loopback(o) < 0)
+		return WS_EMEMORY;
+	for (i = 0; i < 2; i++) {
+		if (!v[i] || wsi_proxy_parse(&proxy, v[i], strlen(v[i]), &cause, &where) == 0)
+			continue;
+		env_wrong(why, from[i], v[i], strlen(v[i]), cause);
+		if (env_judge(why, use && url.secure == i && wsi_no_proxy(o->lib.no_proxy, &url, &bad) <= 0))
+			return WS_EPROXY;
+		v[i] = NULL;
+	}
+	o->lib.proxy = v[0];
+	o->lib.proxy_wss = v[1] ? v[1] : "";
+	o->from_proxy = from[0];
+	o->from_proxy_wss = from[1];
+	return 0;
+}

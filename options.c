@@ -1,0 +1,728 @@
+/* SPDX-License-Identifier: ISC
+ * options.c - the command line, by one table
+ */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "wsquery.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+enum option_kind {
+	K_FLAG,     /* int, 1 */
+	K_FAMILY,   /* int, the option's letter */
+	K_STRING,   /* const char * */
+	K_SECRET,   /* the same, never shown; "@FILE" */
+	K_LIST,     /* const char **, one more element */
+	K_HEADER,   /* the same, never shown */
+	K_NUMBER,   /* int */
+	K_DURATION, /* int, ms */
+	K_SECONDS,  /* int, whole seconds */
+	K_SIZE,     /* size_t */
+	K_TLS,      /* int, 12 or 13 */
+	K_FORMAT,
+	K_DATA,
+	K_DATA_RAW,
+	K_EXPECT,
+	K_HELP
+};
+
+struct option {
+	const char *name;
+	const char *field; /* of struct ws_options, as ws_info()->option names it */
+	unsigned short at; /* in struct wq_options */
+	char letter;
+	unsigned char kind;
+	unsigned char feature; /* of enum ws_feature, without which the option was not built in */
+};
+
+#define AT(member) (unsigned short)offsetof(struct wq_options, member)
+
+static const struct option option_table[] = {
+    {"data", NULL, 0, 'd', K_DATA, 0},
+    {"data-raw", NULL, 0, 0, K_DATA_RAW, 0},
+    {"binary", NULL, AT(binary), 'B', K_FLAG, 0},
+    {"expect", NULL, 0, 'e', K_EXPECT, 0},
+    {"count", NULL, AT(count), 'n', K_NUMBER, 0},
+    {"check", NULL, AT(check), 0, K_FLAG, 0},
+    {"ping", NULL, AT(ping), 'p', K_FLAG, 0},
+    {"timeout", "timeout_ms", AT(timeout_ms), 't', K_DURATION, 0},
+    {"max-time", NULL, AT(timeout_ms), 'm', K_DURATION, 0},
+    {"connect-timeout", "connect_timeout_ms", AT(connect_timeout_ms), 0, K_DURATION, 0},
+    {"close-timeout", NULL, AT(close_timeout_ms), 0, K_DURATION, 0},
+    {"retry", NULL, AT(retry), 0, K_NUMBER, 0},
+    {"retry-delay", NULL, AT(retry_delay_ms), 0, K_DURATION, 0},
+    {"wait", NULL, AT(wait_ms), 0, K_DURATION, 0},
+    {"max-message", "max_message", AT(lib.max_message), 0, K_SIZE, 0},
+    {"header", "headers", AT(headers), 'H', K_HEADER, 0},
+    {"cookie", "cookie", AT(lib.cookie), 'b', K_SECRET, 0},
+    {"origin", "origin", AT(lib.origin), 0, K_STRING, 0},
+    {"user-agent", "user_agent", AT(lib.user_agent), 'A', K_STRING, 0},
+    {"host", "host", AT(lib.host), 0, K_STRING, 0},
+    {"subprotocol", "subprotocols", AT(subprotocols), 's', K_LIST, 0},
+    {"user", "user", AT(lib.user), 'u', K_SECRET, 0},
+    {"bearer", "bearer", AT(lib.bearer), 0, K_SECRET, 0},
+    {"max-redirs", "max_redirects", AT(lib.max_redirects), 0, K_NUMBER, WS_HAS_REDIRECTS},
+    {"proxy", "proxy", AT(lib.proxy), 'x', K_STRING, WS_HAS_PROXY},
+    {"noproxy", "no_proxy", AT(lib.no_proxy), 0, K_STRING, WS_HAS_PROXY},
+    {"ipv4", NULL, AT(lib.family), '4', K_FAMILY, 0},
+    {"ipv6", NULL, AT(lib.family), '6', K_FAMILY, 0},
+    {"unix-socket", "unix_socket", AT(lib.unix_socket), 0, K_STRING, 0},
+    {"resolve", "resolve", AT(resolve), 0, K_LIST, 0},
+    {"interface", "local_interface", AT(lib.local_interface), 0, K_STRING, 0},
+    {"keepalive", "keepalive_s", AT(lib.keepalive_s), 0, K_SECONDS, 0},
+    {"insecure", "tls.insecure_no_verify", AT(lib.tls.insecure_no_verify), 'k', K_FLAG, WS_HAS_TLS},
+    {"cacert", "tls.ca_file", AT(lib.tls.ca_file), 0, K_STRING, WS_HAS_TLS},
+    {"capath", "tls.ca_dir", AT(lib.tls.ca_dir), 0, K_STRING, WS_HAS_TLS},
+    {"cert", "tls.cert_file", AT(lib.tls.cert_file), 0, K_STRING, WS_HAS_TLS},
+    {"key", "tls.key_file", AT(lib.tls.key_file), 0, K_STRING, WS_HAS_TLS},
+    {"pass", "tls.key_password", AT(lib.tls.key_password), 0, K_SECRET, WS_HAS_TLS},
+    {"server-name", "tls.server_name", AT(lib.tls.server_name), 0, K_STRING, WS_HAS_TLS},
+    {"no-check-hostname", "tls.insecure_no_hostname", AT(lib.tls.insecure_no_hostname), 0, K_FLAG, WS_HAS_TLS},
+    {"tls-min", "tls.min_version", AT(lib.tls.min_version), 0, K_TLS, WS_HAS_TLS},
+    {"tls-max", "tls.max_version", AT(lib.tls.max_version), 0, K_TLS, WS_HAS_TLS},
+    {"ciphers", "tls.ciphers", AT(lib.tls.ciphers), 0, K_STRING, WS_HAS_TLS},
+    {"pinnedpubkey", "tls.pin_sha256", AT(lib.tls.pin_sha256), 0, K_STRING, WS_HAS_TLS},
+    {"cert-expiry", NULL, AT(cert_expiry_days), 0, K_NUMBER, WS_HAS_TLS},
+    {"no-utf8-check", NULL, AT(lib.no_utf8_check), 0, K_FLAG, 0},
+    {"details", NULL, AT(details), 'D', K_FLAG, 0},
+    {"format", NULL, AT(format), 'f', K_FORMAT, 0},
+    {"quiet", NULL, AT(quiet), 'q', K_FLAG, 0},
+    {"verbose", NULL, AT(verbose), 'v', K_FLAG, 0},
+    {"warning", NULL, AT(warning_ms), 'w', K_DURATION, 0},
+    {"critical", NULL, AT(critical_ms), 'c', K_DURATION, 0},
+    {"help", NULL, 0, 'h', K_HELP, 0},
+    {"version", NULL, 0, 'V', K_HELP, 0},
+};
+#define OPTIONS (sizeof option_table / sizeof option_table[0])
+
+const char *wq_help(void)
+{
+	return "usage: wsquery [OPTION]... URL\n"
+	       "Opens a WebSocket, sends, receives, closes, and prints one JSON object.\n"
+	       "\n"
+	       "What to do; -d and -e in the order given\n"
+	       "  -d, --data TEXT           send TEXT, or a file (@FILE), or standard input (@-)\n"
+	       "      --data-raw TEXT       send TEXT, @ not special\n"
+	       "  -B, --binary              send data as binary messages\n"
+	       "  -e, --expect PATTERN      receive until a message matches (POSIX extended)\n"
+	       "  -n, --count N             messages to receive at the end (1)\n"
+	       "      --check               test the connection alone: --count 0\n"
+	       "  -p, --ping                await the answer to a ping first\n"
+	       "Time: seconds, or 500ms, 2s, 1m; 0 is no limit, or no waiting\n"
+	       "  -t, -m, --timeout, --max-time SEC  one deadline for a whole try (10)\n"
+	       "      --connect-timeout SEC up to the open WebSocket (none)\n"
+	       "      --close-timeout SEC   wait for the server's close (1)\n"
+	       "      --retry N             up to N more tries while one fails\n"
+	       "      --retry-delay SEC     pause between tries (1)\n"
+	       "      --wait SEC            one deadline over all tries; tries until then\n"
+	       "Request\n"
+	       "      --max-message BYTES   largest message, and most that is kept (1M)\n"
+	       "  -H, --header 'NAME: VALUE'  or 'NAME:' to remove one, or @FILE\n"
+	       "  -b, --cookie STRING       or @FILE\n"
+	       "      --origin URL\n"
+	       "  -A, --user-agent STRING\n"
+	       "      --host NAME           in place of the URL's in the Host header\n"
+	       "  -s, --subprotocol NAME    may be repeated\n"
+	       "  -u, --user USER:PASSWORD  or @FILE\n"
+	       "      --bearer TOKEN        or @FILE\n"
+	       "      --max-redirs N        redirects followed (3)\n"
+	       "Network\n"
+	       "  -x, --proxy URL           http, socks4, socks4a, socks5, socks5h; '' none\n"
+	       "      --noproxy LIST        hosts, .domains, CIDR blocks, host:port or *\n"
+	       "  -4, --ipv4; -6, --ipv6    one address family\n"
+	       "      --unix-socket PATH    connect there instead of TCP\n"
+	       "      --resolve HOST:PORT:ADDR\n"
+	       "      --interface NAME      device or address of the local end\n"
+	       "      --keepalive SEC       TCP keep-alive interval\n"
+	       "TLS\n"
+	       "  -k, --insecure            do not verify the certificate\n"
+	       "      --cacert FILE, --capath DIR  trust these\n"
+	       "      --cert FILE, --key FILE, --pass PHRASE  client certificate; PHRASE or @FILE\n"
+	       "      --server-name NAME    for SNI and verification\n"
+	       "      --no-check-hostname   verify the chain but not the name\n"
+	       "      --tls-min VER, --tls-max VER  1.2 or 1.3\n"
+	       "      --ciphers LIST        IANA or mbedTLS names\n"
+	       "      --pinnedpubkey sha256//BASE64\n"
+	       "      --cert-expiry DAYS    fail if the certificate ends within DAYS\n"
+	       "Output\n"
+	       "      --no-utf8-check       accept any bytes in text\n"
+	       "  -D, --details             add the details object\n"
+	       "  -f, --format FORMAT       json, raw, nagios, prometheus\n"
+	       "  -q, --quiet               no output, only the exit status\n"
+	       "  -v, --verbose             handshake and frames on stderr\n"
+	       "  -w, --warning SEC, -c, --critical SEC  for nagios\n"
+	       "  -h, --help; -V, --version\n"
+	       "\n"
+	       "Exit status: 0 all happened, 1 no connection, 3 connected but not all happened,\n"
+	       "64 wrong command line, 74 stdout could not be written, 130 and 143 signals.\n";
+}
+
+/* Values */
+
+/* Digits from s on, INT64_MAX for more than that. How many there were. */
+static size_t read_digits(const char *s, int64_t *v)
+{
+	size_t n = 0;
+
+	for (*v = 0; s[n] >= '0' && s[n] <= '9'; n++)
+		*v = *v <= (INT64_MAX - 9) / 10 ? *v * 10 + (s[n] - '0') : INT64_MAX;
+	return n;
+}
+
+int wq_parse_number(const char *s, int *n)
+{
+	int64_t v;
+	size_t len = read_digits(s, &v);
+
+	if (len == 0 || s[len] || v > INT_MAX)
+		return -1;
+	*n = (int)v;
+	return 0;
+}
+
+int wq_parse_size(const char *s, size_t *size)
+{
+	static const char units[] = "kmg";
+	int64_t v;
+	size_t i, n = read_digits(s, &v);
+
+	if (n == 0)
+		return -1;
+	if (s[n]) {
+		for (i = 0; units[i] && wsi_lower(s[n]) != units[i]; i++)
+			;
+		if (!units[i] || s[n + 1] || v > INT64_MAX >> 10 * (i + 1))
+			return -1;
+		v <<= 10 * (i + 1);
+	}
+	if (v < 1 || (uint64_t)v > PTRDIFF_MAX / 2)
+		return -1;
+	*size = (size_t)v;
+	return 0;
+}
+
+/* Rounded up: what is not nothing must not become 0, which is no limit */
+int wq_parse_duration(const char *s, int *ms)
+{
+	static const struct {
+		char name[3];
+		int ms;
+	} units[] = {{"", 1000}, {"s", 1000}, {"ms", 1}, {"m", 60000}, {"h", 3600000}};
+	int64_t whole, part = 0, scale = 1;
+	size_t i, n = read_digits(s, &whole), from;
+	int more = 0;
+
+	s += n;
+	if (*s == '.') {
+		for (s++, from = n; *s >= '0' && *s <= '9'; s++, n++) {
+			if (n - from < 9) {
+				part = part * 10 + (*s - '0');
+				scale *= 10;
+			} else {
+				more |= *s != '0';
+			}
+		}
+	}
+	if (n == 0 || whole > INT_MAX)
+		return -1;
+	for (i = 0; i < sizeof units / sizeof units[0]; i++) {
+		if (strcmp(s, units[i].name) != 0)
+			continue;
+		whole = whole * units[i].ms + (part * units[i].ms + more + scale - 1) / scale;
+		if (whole > INT_MAX)
+			return -1;
+		*ms = (int)whole;
+		return 0;
+	}
+	return -1;
+}
+
+/* The table applied */
+
+static void set(struct wq_options *o, const struct option *row, const void *value, size_t len)
+{
+	memcpy((char *)o + row->at, value, len);
+}
+
+void wq_put_option(struct wsi_text *t, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < OPTIONS; i++) {
+		if (strcmp(option_table[i].name, name) != 0 || !option_table[i].letter)
+			continue;
+		wsi_put_c(t, '-');
+		wsi_put_c(t, option_table[i].letter);
+		wsi_put(t, ", ");
+	}
+	wsi_put(t, "--");
+	wsi_put(t, name);
+}
+
+static int wrong(struct wq_options *o, const char *option, const char *value, const char *why)
+{
+	struct wsi_text *t = &o->why;
+
+	if (t->len) /* the first is told */
+		return -1;
+	wq_put_option(t, option);
+	wsi_put(t, value ? ": \"" : ": ");
+	if (value) {
+		size_t n = strlen(value);
+
+		wsi_put_safe(t, value, n < 200 ? n : 200);
+		wsi_put(t, n < 200 ? "\" " : "...\" ");
+	}
+	wsi_put(t, why);
+	return -1;
+}
+
+static int say(struct wq_options *o, const char *why)
+{
+	if (!o->why.len)
+		wsi_put(&o->why, why);
+	return -1;
+}
+
+/* All lists have room for as many elements as there are arguments */
+static void *room(struct wq_options *o, void *list, size_t n, size_t size)
+{
+	if (!list)
+		list = calloc(n, size);
+	if (!list)
+		o->no_memory = 1;
+	return list;
+}
+
+static int add_element(struct wq_options *o, const struct option *row, const char *value, size_t n)
+{
+	const char **list;
+	size_t i;
+
+	memcpy(&list, (char *)o + row->at, sizeof list);
+	list = room(o, list, n, sizeof *list);
+	if (!list)
+		return -1;
+	set(o, row, &list, sizeof list);
+	for (i = 0; list[i]; i++)
+		;
+	list[i] = value;
+	return 0;
+}
+
+static struct wq_input *add_input(struct wq_options *o, const char *option, const char *path, size_t n)
+{
+	struct wq_input *in;
+
+	o->inputs = room(o, o->inputs, n, sizeof *o->inputs);
+	if (!o->inputs)
+		return NULL;
+	in = &o->inputs[o->n_inputs++];
+	in->option = option;
+	in->path = path;
+	in->fd = -1;
+	return in;
+}
+
+static int add_step(struct wq_options *o, const char *value, int kind, size_t n)
+{
+	struct wq_step *s;
+
+	o->steps = room(o, o->steps, n, sizeof *o->steps);
+	if (!o->steps)
+		return -1;
+	s = &o->steps[o->n_steps++];
+	s->name = kind == K_DATA_RAW ? "data-raw" : "data";
+	s->p = value;
+	s->len = strlen(value);
+	if (kind == K_EXPECT) {
+		const char *why = "";
+		size_t where = 0, size = wsi_match_size(value, s->len, &why, &where);
+		void *mem;
+
+		s->kind = WQ_STEP_EXPECT;
+		if (size == 0) {
+			wrong(o, "expect", value, why);
+			wsi_put(&o->why, " (at byte ");
+			wsi_put_u(&o->why, where + 1);
+			wsi_put(&o->why, ")");
+			return -1;
+		}
+		mem = malloc(size);
+		if (mem)
+			s->match = wsi_match_init(mem, size, value, s->len);
+		else
+			o->no_memory = 1;
+	} else if (kind == K_DATA && value[0] == '@') {
+		struct wq_input *in = add_input(o, "data", value + 1, n);
+
+		s->p = NULL; /* for now */
+		if (in)
+			in->step = s;
+	}
+	return 0;
+}
+
+static int set_format(struct wq_options *o, const char *value)
+{
+	static const char names[][11] = {
+	    [WQ_JSON] = "json", [WQ_RAW] = "raw", [WQ_NAGIOS] = "nagios", [WQ_PROMETHEUS] = "prometheus"};
+	size_t i;
+
+	for (i = 0; i < sizeof names / sizeof names[0]; i++) {
+		if (strcmp(value, names[i]) != 0)
+			continue;
+#ifdef WSQUERY_NO_FORMATS
+		if (i > WQ_RAW)
+			return wrong(o, "format", value, "was not built in");
+#endif
+		o->format = (enum wq_format)i;
+		return 0;
+	}
+	return wrong(o, "format", value, "is no format (json, raw, nagios, prometheus)");
+}
+
+static int apply(struct wq_options *o, const struct option *row, const char *value, size_t n)
+{
+	size_t size;
+	int i = 1, secret = row->kind == K_SECRET || row->kind == K_HEADER;
+
+	if (row->feature && !(ws_features() & row->feature))
+		return wrong(o, row->name, NULL,
+		             row->feature == WS_HAS_TLS ? "TLS was not built in (build with mbedTLS)" : "not built in");
+	switch ((enum option_kind)row->kind) {
+	case K_FAMILY:
+		i = row->letter - '0';
+		/* fallthrough */
+	case K_FLAG:
+		set(o, row, &i, sizeof i);
+		return 0;
+	case K_STRING:
+	case K_SECRET:
+		set(o, row, &value, sizeof value);
+		return 0;
+	case K_LIST:
+	case K_HEADER:
+		return add_element(o, row, value, n);
+	case K_NUMBER:
+		if (wq_parse_number(value, &i) < 0)
+			break;
+		set(o, row, &i, sizeof i);
+		return 0;
+	case K_DURATION:
+	case K_SECONDS:
+		if (wq_parse_duration(value, &i) < 0)
+			return wrong(o, row->name, value, "is not a duration (try 500ms, 2s, 1m; at most 24 days)");
+		if (row->kind == K_SECONDS)
+			i = i / 1000 + (i % 1000 > 0);
+		set(o, row, &i, sizeof i);
+		return 0;
+	case K_SIZE:
+		if (wq_parse_size(value, &size) < 0)
+			return wrong(o, row->name, value, "is not a number of bytes (try 65536, 64k, 1M)");
+		set(o, row, &size, sizeof size);
+		return 0;
+	case K_TLS:
+		if (strcmp(value, "1.2") != 0 && strcmp(value, "1.3") != 0)
+			return wrong(o, row->name, value, "is neither 1.2 nor 1.3");
+		i = 10 + value[2] - '0';
+		set(o, row, &i, sizeof i);
+		return 0;
+	case K_FORMAT:
+		return set_format(o, value);
+	case K_DATA:
+	case K_DATA_RAW:
+	case K_EXPECT:
+		return add_step(o, value, row->kind, n);
+	case K_HELP:
+		if (!o->help)
+			o->help = row->letter;
+		return 0;
+	}
+	return wrong(o, row->name, secret ? NULL : value, "is not a whole number from 0 to 2147483647");
+}
+
+static int takes_value(const struct option *row)
+{
+	return row->kind != K_FLAG && row->kind != K_FAMILY && row->kind != K_HELP;
+}
+
+static void unknown(struct wq_options *o, const char *arg, size_t len)
+{
+	if (o->why.len)
+		return;
+	wsi_put(&o->why, "unknown option \"");
+	wsi_put_safe(&o->why, arg, len);
+	wsi_put(&o->why, "\"");
+}
+
+/* --name, --name VALUE, --name=VALUE; how many arguments it took from argv on */
+static int parse_long(struct wq_options *o, char **argv, size_t n)
+{
+	const char *name = argv[0] + 2, *value = strchr(name, '=');
+	size_t len = value ? (size_t)(value - name) : strlen(name), i;
+
+	for (i = 0; i < OPTIONS; i++)
+		if (strncmp(option_table[i].name, name, len) == 0 && !option_table[i].name[len])
+			break;
+	if (i == OPTIONS || len == 0) {
+		unknown(o, argv[0], len + 2);
+		return 1;
+	}
+	if (!takes_value(&option_table[i])) {
+		if (value)
+			wrong(o, option_table[i].name, NULL, "takes no value");
+		else
+			apply(o, &option_table[i], NULL, n);
+		return 1;
+	}
+	if (value) {
+		apply(o, &option_table[i], value + 1, n);
+		return 1;
+	}
+	if (argv[1])
+		apply(o, &option_table[i], argv[1], n);
+	else
+		wrong(o, option_table[i].name, NULL, "needs a value");
+	return 2;
+}
+
+/* -a, -abc, -dVALUE, -d VALUE */
+static int parse_short(struct wq_options *o, char **argv, size_t n)
+{
+	const char *s = argv[0] + 1;
+	size_t i;
+
+	for (; *s; s++) {
+		for (i = 0; i < OPTIONS && option_table[i].letter != *s; i++)
+			;
+		if (i == OPTIONS) {
+			char name[2] = {'-', *s};
+
+			unknown(o, name, 2);
+			return 1;
+		}
+		if (!takes_value(&option_table[i])) {
+			apply(o, &option_table[i], NULL, n);
+			continue;
+		}
+		if (s[1])
+			apply(o, &option_table[i], s + 1, n);
+		else if (argv[1])
+			apply(o, &option_table[i], argv[1], n);
+		else
+			wrong(o, option_table[i].name, NULL, "needs a value");
+		return s[1] ? 1 : 2;
+	}
+	return 1;
+}
+
+/* What else can be "@FILE" */
+static void find_inputs(struct wq_options *o, size_t n)
+{
+	const char **h;
+	size_t i, stdins = 0;
+
+	for (h = o->headers; h && *h; h++)
+		if (**h == '@')
+			add_input(o, "header", *h + 1, n);
+	for (i = 0; i < OPTIONS; i++) {
+		const char *value;
+		struct wq_input *in;
+
+		if (option_table[i].kind != K_SECRET)
+			continue;
+		memcpy(&value, (char *)o + option_table[i].at, sizeof value);
+		if (!value || *value != '@')
+			continue;
+		in = add_input(o, option_table[i].name, value + 1, n);
+		if (!in)
+			return;
+		in->at = option_table[i].at;
+	}
+	for (i = 0; i < o->n_inputs; i++)
+		if (strcmp(o->inputs[i].path, "-") == 0 && stdins++)
+			wrong(o, o->inputs[i].option, "@-", "again: standard input can be read only once");
+}
+
+static void check_steps(struct wq_options *o)
+{
+	size_t i;
+	int expects = 0, last = 0;
+
+	for (i = 0; i < o->n_steps; i++) {
+		const struct wq_step *s = &o->steps[i];
+		uint32_t state = 0;
+		size_t good;
+
+		last = s->kind == WQ_STEP_EXPECT;
+		expects |= last;
+		if (last || !s->p || o->binary || o->lib.no_utf8_check)
+			continue;
+		good = wsi_utf8_check(&state, s->p, s->len);
+		if (good < s->len || state)
+			wrong(o, s->name, s->p, "is not UTF-8 text (use --binary for other bytes)");
+	}
+	if (o->check && (expects || o->count >= 0))
+		say(o, "--check does not go with --expect or --count");
+	if (o->count >= 0 && last)
+		say(o, "-n, --count: not with a last step --expect");
+	if (o->check || (o->count < 0 && (last || (o->ping && o->n_steps == 0))))
+		o->count = 0;
+	else if (o->count < 0)
+		o->count = 1;
+}
+
+int wq_options_parse(struct wq_options *o, int argc, char **argv)
+{
+	size_t n = argc > 0 ? (size_t)argc + 1 : 1;
+	int i = 1, operands = 0;
+
+	memset(o, 0, sizeof *o);
+	wsi_text_init(&o->why, o->why_buf, sizeof o->why_buf);
+	o->count = o->wait_ms = o->retry = o->cert_expiry_days = o->warning_ms = o->critical_ms = -1;
+	o->timeout_ms = 10000;
+	o->close_timeout_ms = o->retry_delay_ms = 1000;
+	o->lib.max_message = 1 << 20;
+	o->lib.max_redirects = ws_features() & WS_HAS_REDIRECTS ? 3 : 0;
+	o->lib.nonblock = 1;
+	while (i < argc) {
+		const char *arg = argv[i];
+
+		if (operands || arg[0] != '-' || !arg[1]) {
+			if (o->url && !o->why.len) {
+				wsi_put(&o->why, "more than one URL: ");
+				wsi_put_url(&o->why, arg, strlen(arg));
+			}
+			o->url = arg;
+			i++;
+		} else if (arg[1] == '-' && !arg[2]) {
+			operands = 1;
+			i++;
+		} else {
+			i += arg[1] == '-' ? parse_long(o, argv + i, n) : parse_short(o, argv + i, n);
+		}
+	}
+	if (o->help)
+		return 0;
+	if (!o->url)
+		say(o, "no URL given");
+	if (o->lib.user && o->lib.bearer)
+		say(o, "--user and --bearer exclude each other");
+	if (o->lib.unix_socket && strlen(o->lib.unix_socket) >= sizeof((struct sockaddr_un *)0)->sun_path)
+		wrong(o, "unix-socket", o->lib.unix_socket, "is longer than the address of a socket can be");
+	if (o->lib.unix_socket && o->lib.proxy && *o->lib.proxy)
+		say(o, "--unix-socket and --proxy exclude each other");
+	if (o->lib.tls.min_version && o->lib.tls.max_version && o->lib.tls.min_version > o->lib.tls.max_version)
+		say(o, "--tls-min is above --tls-max");
+	check_steps(o);
+	find_inputs(o, n);
+	o->lib.subprotocols = o->subprotocols;
+	o->lib.resolve = o->resolve;
+	return o->why.len ? WQ_USAGE : 0;
+}
+
+const char *wq_option_of(const char *field)
+{
+	size_t i;
+
+	for (i = 0; i < OPTIONS; i++)
+		if (option_table[i].field && strcmp(option_table[i].field, field) == 0)
+			return option_table[i].name;
+	return NULL;
+}
+
+/* The value that a file held: all of it but the end of its line */
+static void take_value(struct wq_options *o, struct wq_input *in)
+{
+	const char *p = in->p;
+
+	if (in->len && in->p[in->len - 1] == '\n')
+		in->len--;
+	if (in->len && in->p[in->len - 1] == '\r')
+		in->len--;
+	in->p[in->len] = '\0';
+	memcpy((char *)o + in->at, &p, sizeof p);
+}
+
+/* The lines of p into list, which may be NULL: how many */
+static size_t take_lines(char *p, const char **list)
+{
+	size_t n = 0, len;
+
+	while (*p) {
+		len = strcspn(p, "\r\n");
+		if (len && list)
+			list[n] = p;
+		n += len > 0;
+		p += len;
+		if (!*p)
+			break;
+		if (list)
+			*p = '\0';
+		p++;
+	}
+	return n;
+}
+
+int wq_options_use_inputs(struct wq_options *o)
+{
+	const char **list;
+	size_t i, k, n = 0, files = 0;
+
+	for (i = 0; i < o->n_inputs; i++) {
+		struct wq_input *in = &o->inputs[i];
+
+		if (in->step)
+			continue;
+		if (strlen(in->p) != in->len) {
+			wrong(o, in->option, NULL, "the file holds a NUL byte");
+			return WS_EUSAGE;
+		}
+		if (in->at) {
+			take_value(o, in);
+		} else {
+			files++;
+			n += take_lines(in->p, NULL);
+		}
+	}
+	o->lib.headers = o->headers;
+	if (!files)
+		return 0;
+	for (i = 0; o->headers[i]; i++)
+		n++;
+	list = calloc(n + 1, sizeof *list);
+	if (!list)
+		return WS_EMEMORY;
+	for (i = k = n = 0; o->headers[i]; i++) {
+		if (o->headers[i][0] != '@') {
+			list[n++] = o->headers[i];
+			continue;
+		}
+		while (o->inputs[k].step || o->inputs[k].at)
+			k++;
+		n += take_lines(o->inputs[k++].p, list + n);
+	}
+	free(o->headers);
+	o->lib.headers = o->headers = list;
+	return 0;
+}
+
+void wq_options_free(struct wq_options *o)
+{
+	size_t i;
+
+	for (i = 0; i < o->n_inputs; i++)
+		free(o->inputs[i].p);
+	for (i = 0; i < o->n_steps; i++)
+		free(o->steps[i].match);
+	free(o->inputs);
+	free(o->steps);
+	free(o->headers);
+	free(o->subprotocols);
+	free(o->resolve);
+	free(o->env_no_proxy);
+}
