@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: ISC
+ * main.c - tries and pauses, the answer as soon as it is known, the exit status
+ */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "wsquery.h"
+#include <string.h>
+
+#define LEAST_US 10000 /* that a try after a shortened pause is worth */
+
+static int print_help(const struct wq_options *o)
+{
+	static const struct {
+		unsigned bit;
+		const char *name;
+	} features[] = {{WS_HAS_TLS, " tls"},
+	                {WS_HAS_RESOLVER, " resolver"},
+	                {WS_HAS_THREADS, " threads"},
+	                {WS_HAS_PROXY, " proxies"},
+	                {WS_HAS_REDIRECTS, " redirects"}};
+	struct wq_out out;
+	size_t i;
+	int err;
+
+	wq_out_init(&out, 1, WQ_NEVER);
+	if (o->help == 'h') {
+		wq_out(&out, wq_help());
+	} else {
+		wq_out(&out, "wsquery ");
+		wq_out(&out, ws_version());
+		wq_out(&out, "\nbuilt in:");
+		for (i = 0; i < sizeof features / sizeof features[0]; i++)
+			if (ws_features() & features[i].bit)
+				wq_out(&out, features[i].name);
+#ifndef WSQUERY_NO_FORMATS
+		wq_out(&out, " nagios prometheus");
+#endif
+		wq_out(&out, "\n");
+	}
+	err = wq_out_end(&out);
+	if (err)
+		wq_say("standard output", strerror(err));
+	return err ? WQ_NO_OUTPUT : WQ_OK;
+}
+
+static int wrong_usage(const struct wq_options *o, const char *why)
+{
+	struct wq_out out;
+
+	wq_out_init(&out, 2, 0);
+	wq_out(&out, "wsquery: ");
+	wq_out(&out, why);
+	wq_out(&out, "\nTry 'wsquery --help' for more.\n");
+	wq_out_end(&out);
+#ifndef WSQUERY_NO_FORMATS
+	if (o->format == WQ_NAGIOS) {
+		wq_out_init(&out, 1, 0);
+		wq_nagios_usage(&out, why);
+		wq_out_end(&out);
+		return 3;
+	}
+#else
+	(void)o;
+#endif
+	return WQ_USAGE;
+}
+
+static void put_raw(struct wq_out *out, const struct wq_query *q)
+{
+	struct ws_msg m = q->msg;
+	size_t at = q->store.head, i;
+
+	for (i = 0; q->array ? i < q->n && wq_store_next(&q->store, &at, &m) : i == 0 && m.data; i++) {
+		wq_out_n(out, m.data, m.len);
+		if (m.type == WS_TEXT)
+			wq_out(out, "\n");
+	}
+}
+
+/* Prints the answer: the exit status */
+static int answer(const struct wq_query *q)
+{
+	const struct wq_options *o = q->o;
+	int status = wq_query_status(q), err;
+	struct wq_out out;
+
+	if (q->usage)
+		return wrong_usage(o, q->error);
+#ifndef WSQUERY_NO_FORMATS
+	if (o->format == WQ_NAGIOS)
+		status = wq_nagios_status(q);
+#endif
+	if (o->quiet)
+		return status;
+	wq_out_init(&out, 1, q->deadline_us);
+	switch (o->format) {
+	case WQ_JSON:
+		wq_json_answer(&out, q);
+		break;
+	case WQ_RAW:
+		put_raw(&out, q);
+		if (q->error)
+			wq_say(NULL, q->error);
+		break;
+#ifndef WSQUERY_NO_FORMATS
+	case WQ_NAGIOS:
+		wq_nagios_answer(&out, q);
+		break;
+	case WQ_PROMETHEUS:
+		wq_prometheus_answer(&out, q);
+		break;
+#else
+	case WQ_NAGIOS:
+	case WQ_PROMETHEUS:
+		break;
+#endif
+	}
+	err = wq_out_end(&out);
+	if (err)
+		wq_say("standard output", strerror(err));
+	return err && status == WQ_OK ? WQ_NO_OUTPUT : status;
+}
+
+/* Steps q until it is answered, or closed. A signal ends the waiting for a close */
+static void run(struct wq_query *q)
+{
+	struct pollfd p[WS_FDS_MAX + 1];
+	unsigned n;
+
+	while (!wq_query_step(q)) {
+		int64_t until = wq_query_wants(q, p, &n);
+
+		if (q->state == WQ_CLOSE && wq_signal())
+			break;
+		wq_wait(p, n, until, 1);
+	}
+}
+
+/* How long to wait before the next try; WQ_NEVER: there is none. As --wait comes to its end the pauses get shorter, so
+ * that there are tries until then; but none without the time that the last one needed to fail. */
+static int64_t pause_us(const struct wq_query *q, int64_t end_us)
+{
+	const struct wq_options *o = q->o;
+	int64_t pause = (int64_t)o->retry_delay_ms * 1000, left = end_us - wq_now_us(), need = LEAST_US;
+
+	if (!q->error || q->final || q->signal || wq_signal() || q->err == WS_EURL || q->err == WS_EUNSUPPORTED)
+		return WQ_NEVER;
+	if (o->retry >= 0 ? q->attempts > o->retry : o->wait_ms < 0)
+		return WQ_NEVER;
+	if (end_us == WQ_NEVER)
+		return pause;
+	if (q->err != WS_ETIMEOUT && q->total_us > need)
+		need = q->total_us;
+	if (left <= need)
+		return WQ_NEVER;
+	if (left / 4 > need)
+		need = left / 4;
+	return pause < left - need ? pause : left - need;
+}
+
+int main(int argc, char **argv)
+{
+	struct wq_options o;
+	struct wq_query q;
+	struct pollfd p[1];
+	int64_t end_us = WQ_NEVER, timeout_us, pause, until;
+	int status, attempts = 0;
+
+	wq_process_init();
+	status = wq_options_parse(&o, argc, argv);
+	if (o.help)
+		status = print_help(&o);
+	else if (status)
+		status = wrong_usage(&o, o.why.p);
+	if (o.help || status) {
+		wq_options_free(&o);
+		return status;
+	}
+	if (o.wait_ms > 0)
+		end_us = wq_now_us() + (int64_t)o.wait_ms * 1000;
+	for (;;) {
+		timeout_us = o.timeout_ms ? (int64_t)o.timeout_ms * 1000 : WQ_NEVER;
+		if (end_us != WQ_NEVER && end_us - wq_now_us() < timeout_us)
+			timeout_us = end_us - wq_now_us();
+		attempts += !wq_signal(); /* which may have come in the pause */
+		wq_query_begin(&q, &o, attempts, timeout_us);
+		run(&q);
+		pause = pause_us(&q, end_us);
+		if (pause == WQ_NEVER)
+			status = answer(&q);
+		wq_query_close(&q);
+		run(&q);
+		if (pause == WQ_NEVER)
+			break;
+		wq_query_end(&q);
+		for (until = wq_now_us() + pause; wq_now_us() < until && !wq_signal();)
+			wq_wait(p, 0, until, 1);
+	}
+	wq_query_end(&q);
+	wq_options_free(&o);
+	return status;
+}

@@ -1,0 +1,907 @@
+/* SPDX-License-Identifier: ISC
+ * query.c - one try, as a state machine over the library's non-blocking calls
+ *
+ *	INPUT -> OPTION_INPUT -> (ws_new) -> DATA_INPUT -> OPEN -> [PING -> PONG] -> STEP --> SEND ----> STEP ...
+ *	                                                                              |-----> EXPECT --> STEP ...
+ *	                                                                              +-----> COLLECT or FLUSH -->
+ *ANSWER
+ *
+ * Any of them can end in ANSWER by fail(). What comes during PONG, SEND and EXPECT and is not used up there waits in
+ *the store. A last message that needs no keeping is answered where the library has it, uncopied.
+ */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "wsquery.h"
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define SHOWN 100 /* bytes of a pattern or a reason in a sentence */
+
+/* The store */
+
+struct store_head {
+	size_t len;
+	int type;
+};
+
+int wq_store_next(const struct wq_store *s, size_t *at, struct ws_msg *msg)
+{
+	struct store_head h;
+
+	if (*at == s->tail)
+		return 0;
+	memcpy(&h, s->p + *at, sizeof h);
+	msg->type = h.type;
+	msg->more = 0;
+	msg->data = s->p + *at + sizeof h;
+	msg->len = h.len;
+	*at += sizeof h + h.len;
+	return 1;
+}
+
+/* The oldest; its bytes stay until the next store_put */
+static int store_take(struct wq_store *s, struct ws_msg *msg)
+{
+	if (!wq_store_next(s, &s->head, msg))
+		return 0;
+	s->n--;
+	s->bytes -= msg->len;
+	return 1;
+}
+
+static int store_put(struct wq_store *s, const struct ws_msg *msg, size_t max)
+{
+	struct store_head h = {msg->len, msg->type};
+	size_t need, cap;
+	char *p;
+
+	if (msg->len > max || s->bytes > max - msg->len || (s->n >= WQ_MAX_KEPT && s->n >= max))
+		return WS_ETOOBIG;
+	if (s->n == 0)
+		s->head = s->tail = 0;
+	need = s->tail - s->head + sizeof h + msg->len;
+	if (s->tail + sizeof h + msg->len > s->cap && s->head) {
+		memmove(s->p, s->p + s->head, s->tail - s->head);
+		s->tail -= s->head;
+		s->head = 0;
+	}
+	if (need > s->cap) {
+		cap = need > 2 * s->cap ? need : 2 * s->cap;
+		p = realloc(s->p, cap);
+		if (!p)
+			return WS_EMEMORY;
+		s->p = p;
+		s->cap = cap;
+	}
+	memcpy(s->p + s->tail, &h, sizeof h);
+	if (msg->len)
+		memcpy(s->p + s->tail + sizeof h, msg->data, msg->len);
+	s->tail += sizeof h + msg->len;
+	s->n++;
+	s->bytes += msg->len;
+	return 0;
+}
+
+/* Sentences */
+
+static const char *state_phase(const struct wq_query *q)
+{
+	switch (q->state) {
+	case WQ_INPUT:
+	case WQ_OPTION_INPUT:
+	case WQ_DATA_INPUT:
+		return "input";
+	case WQ_OPEN:
+		return q->info ? ws_phasename(q->info->phase) : "resolve";
+	case WQ_PING:
+	case WQ_PONG:
+		return "ping";
+	case WQ_STEP:
+	case WQ_SEND:
+	case WQ_FLUSH:
+		return "send";
+	case WQ_EXPECT:
+	case WQ_COLLECT:
+		return "receive";
+	default:
+		return "done";
+	}
+}
+
+void wq_put_url(struct wsi_text *t, const struct wq_query *q)
+{
+	if (q->info && *q->info->url)
+		wsi_put(t, q->info->url);
+	else
+		wsi_put_url(t, q->o->url, strlen(q->o->url));
+}
+
+static void put_peer(struct wq_query *q)
+{
+	if (q->info && *q->info->address)
+		wsi_put(&q->why, q->info->address);
+	else
+		wq_put_url(&q->why, q);
+}
+
+/* "receive from 127.0.0.1:80: " */
+static void begin_sentence(struct wq_query *q)
+{
+	struct wsi_text *t = &q->why;
+
+	wsi_text_init(t, q->why_buf, sizeof q->why_buf);
+	wsi_put(t, state_phase(q));
+	wsi_put(t, q->state < WQ_PING ? " for " : q->state == WQ_EXPECT || q->state == WQ_COLLECT ? " from " : " to ");
+	put_peer(q);
+	wsi_put(t, ": ");
+}
+
+static void put_quoted(struct wsi_text *t, const char *p, size_t len)
+{
+	wsi_put(t, "\"");
+	wsi_put_safe(t, p, len < SHOWN ? len : SHOWN);
+	wsi_put(t, len < SHOWN ? "\"" : "...\"");
+}
+
+static void put_number(struct wsi_text *t, const char *before, uint64_t n, const char *after)
+{
+	wsi_put(t, before);
+	wsi_put_u(t, n);
+	wsi_put(t, after);
+}
+
+/* The end: what is answered is known. error NULL: q->why */
+static int fail_with(struct wq_query *q, int err, const char *error)
+{
+	q->err = err;
+	q->error = error ? error : q->why.p;
+	if (!q->phase)
+		q->phase = state_phase(q);
+	if (q->state == WQ_COLLECT && q->array)
+		q->n = q->store.n;
+	q->state = WQ_ANSWER;
+	q->total_us = wq_now_us() - q->start_us;
+	return 1;
+}
+
+static int fail(struct wq_query *q, int err, const char *why)
+{
+	if (why)
+		wsi_put(&q->why, why);
+	return fail_with(q, err, NULL);
+}
+
+static int no_memory(struct wq_query *q)
+{
+	q->final = !q->ws;
+	return fail_with(q, WS_EMEMORY, "out of memory");
+}
+
+static int interrupted(struct wq_query *q)
+{
+	q->signal = wq_signal();
+	begin_sentence(q);
+	return fail(q, WQ_EINTERRUPTED, q->signal == SIGINT ? "interrupted by SIGINT" : "interrupted by SIGTERM");
+}
+
+/* What was still asked for */
+static void put_missing(struct wq_query *q)
+{
+	struct wsi_text *t = &q->why;
+	const struct wq_step *s = &q->o->steps[q->step];
+
+	switch (q->state) {
+	case WQ_PONG:
+		wsi_put(t, "no answer to the ping");
+		return;
+	case WQ_SEND:
+		put_number(t, "only ", q->sent, " of ");
+		put_number(t, "", s->len, " bytes were taken");
+		return;
+	case WQ_EXPECT:
+		if (q->matching.data)
+			wsi_put(t, "still matching a message with");
+		else if (q->seen)
+			put_number(t, "none of ", q->seen, q->seen == 1 ? " message" : " messages");
+		else
+			wsi_put(t, "no message to match");
+		wsi_put(t, q->seen && !q->matching.data ? " matched --expect " : " --expect ");
+		put_quoted(t, s->p, s->len);
+		return;
+	case WQ_COLLECT:
+		if (q->array && q->store.n) {
+			put_number(t, "only ", q->store.n, " of ");
+			put_number(t, "", (uint64_t)q->o->count, " messages");
+		} else {
+			wsi_put(t, "no message");
+		}
+		return;
+	default:
+		wsi_put(t, "not all was sent");
+	}
+}
+
+static void put_lasted(struct wq_query *q, int64_t us)
+{
+	wsi_put(&q->why, " within ");
+	wsi_put_ms(&q->why, us);
+}
+
+/* Time is over once the connection stands */
+static int too_late(struct wq_query *q)
+{
+	int64_t waited = wq_now_us() - q->waiting_us;
+	int unmatched = q->state == WQ_EXPECT && q->seen > 0;
+
+	begin_sentence(q);
+	put_missing(q);
+	put_lasted(q, waited);
+	if (q->state == WQ_COLLECT && !q->store.n)
+		wsi_put(&q->why, " (--check tests the connection alone)");
+	if (q->state == WQ_SEND)
+		wsi_put(&q->why, ": the peer does not read");
+	return fail(q, unmatched ? WQ_EUNMATCHED : WS_ETIMEOUT, NULL);
+}
+
+static int closed(struct wq_query *q, int err)
+{
+	const struct ws_report *r = q->info;
+	const char *name = wsi_close_name((unsigned)r->close_code);
+	struct wsi_text *t = &q->why;
+
+	begin_sentence(q);
+	if (err == WS_ERESET) {
+		wsi_put(t, "the connection was reset (1006)");
+	} else if (r->close_code == 1006) {
+		wsi_put(t, "the connection ended without a close frame (1006)");
+	} else {
+		put_number(t, "closed by the server with ", (uint64_t)r->close_code, "");
+		if (*name) {
+			wsi_put(t, " (");
+			wsi_put(t, name);
+			wsi_put(t, ")");
+		}
+		if (r->close_reason_len) {
+			wsi_put(t, ": ");
+			put_quoted(t, r->close_reason, r->close_reason_len);
+		}
+	}
+	wsi_put(t, "; ");
+	put_missing(q);
+	return fail(q, err, NULL);
+}
+
+static int too_big(struct wq_query *q, const char *what)
+{
+	begin_sentence(q);
+	wsi_put(&q->why, what);
+	put_number(&q->why, "", q->lib.max_message, " bytes, which is --max-message");
+	return fail(q, WS_ETOOBIG, NULL);
+}
+
+/* A call of the library failed on the open connection */
+static int lost(struct wq_query *q, int err)
+{
+	switch (err) {
+	case WS_ETIMEOUT:
+		return too_late(q);
+	case WS_ECLOSED:
+	case WS_ERESET:
+		return closed(q, err);
+	case WS_ETOOBIG:
+		return too_big(q, "a message over ");
+	default:
+		return fail_with(q, err, ws_error(q->ws));
+	}
+}
+
+/* Before the connection: files, options */
+
+static int input_late(struct wq_query *q, const struct wq_input *in)
+{
+	begin_sentence(q);
+	wq_put_input(&q->why, in);
+	wsi_put(&q->why, " has not ended");
+	put_lasted(q, wq_now_us() - q->start_us);
+	return fail(q, WS_ETIMEOUT, NULL);
+}
+
+static int usage(struct wq_query *q)
+{
+	q->usage = q->final = 1;
+	return fail(q, WS_EUSAGE, NULL);
+}
+
+/* Only a step's input is text; what options make of theirs the library checks */
+static int use_input(struct wq_query *q, struct wq_input *in)
+{
+	uint32_t state = 0;
+	size_t good;
+
+	if (!in->step)
+		return 0;
+	in->step->p = in->p;
+	in->step->len = in->len;
+	if (q->o->binary || q->o->lib.no_utf8_check)
+		return 0;
+	good = wsi_utf8_check(&state, in->p, in->len);
+	if (good == in->len && !state)
+		return 0;
+	wq_put_option(&q->why, in->option);
+	wsi_put(&q->why, ": ");
+	wq_put_input(&q->why, in);
+	put_number(&q->why, ": byte ", good + 1, " is not UTF-8 text (use --binary for other bytes)");
+	return usage(q);
+}
+
+/* Opens all files; those that need no waiting are read */
+static int open_inputs(struct wq_query *q)
+{
+	size_t i;
+
+	if (q->o->no_memory)
+		return no_memory(q);
+	for (i = 0; i < q->o->n_inputs; i++) {
+		struct wq_input *in = &q->o->inputs[i];
+		int r = wq_input_open(in, &q->why);
+
+		if (r == 0 && use_input(q, in))
+			return 1;
+		if (r == WS_EMEMORY)
+			return no_memory(q);
+		if (r == WS_EUSAGE)
+			return usage(q);
+	}
+	q->state = WQ_OPTION_INPUT;
+	q->input = 0;
+	return 0;
+}
+
+static int64_t input_deadline_us(const struct wq_query *q)
+{
+	int64_t connect_us = q->start_us + (int64_t)q->o->connect_timeout_ms * 1000;
+
+	return q->o->connect_timeout_ms && connect_us < q->deadline_us ? connect_us : q->deadline_us;
+}
+
+/* Reads what is left of the inputs for options, or for steps: 0: to wait, 1: answered, -1: all is there */
+static int read_inputs(struct wq_query *q)
+{
+	for (; q->input < q->o->n_inputs; q->input++) {
+		struct wq_input *in = &q->o->inputs[q->input];
+
+		if (!in->step != (q->state == WQ_OPTION_INPUT))
+			continue;
+		while (in->fd >= 0) {
+			struct pollfd p = {in->fd, POLLIN, 0};
+			int r;
+
+			if (wq_signal())
+				return interrupted(q);
+			if (wq_now_us() >= input_deadline_us(q))
+				return input_late(q, in);
+			if (poll(&p, 1, 0) <= 0)
+				return 0;
+			r = wq_input_read(in, &q->why);
+			if (r == WS_EMEMORY)
+				return no_memory(q);
+			if (r == WS_EUSAGE)
+				return usage(q);
+			if (r == 0 && use_input(q, in))
+				return 1;
+		}
+	}
+	q->input = 0;
+	return -1;
+}
+
+static int ms_left(int64_t until_us)
+{
+	int64_t ms = (until_us - wq_now_us() + 999) / 1000;
+
+	return until_us == WQ_NEVER ? -1 : ms < 1 ? 1 : ms > INT_MAX ? INT_MAX : (int)ms;
+}
+
+/* The environment is no command line: the query has failed */
+static int env_failed(struct wq_query *q, int err)
+{
+	q->final = 1;
+	q->phase = err == WS_EPROXY ? "proxy" : "tls";
+	return fail(q, err, NULL);
+}
+
+/* The library refused an option: whose was it? 1: answered; 0: the environment's, and it is done without */
+static int wrong_option(struct wq_query *q)
+{
+	const char *field = q->info->option, *why = ws_error(q->ws), *name = wq_option_of(field), *cause;
+	const char **from = wq_env_of(q->o, field);
+	struct wsi_url u;
+	size_t where, n = strlen(field);
+	int tls = strncmp(field, "tls.", 4) == 0;
+
+	if (strncmp(why, field, n) == 0 && why[n] == ':') /* a field's name means nothing to a user */
+		why += n + 1 + (why[n + 1] == ' ');
+	if (from) {
+		wsi_put(&q->why, tls ? "TLS by the environment, " : "proxy by the environment, ");
+		wsi_put(&q->why, *from);
+	} else if (name) {
+		wq_put_option(&q->why, name);
+	} else {
+		wsi_put(&q->why, field);
+	}
+	wsi_put(&q->why, ": ");
+	wsi_put(&q->why, why);
+	if (!from)
+		return usage(q);
+	if (!tls)
+		return env_failed(q, WS_EPROXY);
+	if (strcmp(field, "tls.keylog_file") != 0
+	    && (wsi_url_parse(&u, q->o->url, strlen(q->o->url), &cause, &where) < 0 || u.secure))
+		return env_failed(q, WS_ETLS);
+	wq_say(q->why.p, "ignored");
+	wsi_text_init(&q->why, q->why_buf, sizeof q->why_buf);
+	wq_env_drop_tls(q->o);
+	return 0;
+}
+
+/* The library's object, which checks what the command line could not */
+static int make_ws(struct wq_query *q)
+{
+	int r = q->attempts == 1 ? wq_options_use_inputs(q->o) : 0;
+
+	if (r == 0 && q->attempts == 1) {
+		r = wq_env_apply(q->o, &q->why);
+		if (r == WS_EPROXY)
+			return env_failed(q, r);
+	}
+	if (r == WS_EUSAGE) {
+		wsi_put(&q->why, q->o->why.p);
+		return usage(q);
+	}
+	if (r)
+		return no_memory(q);
+	for (;;) {
+		q->lib = q->o->lib;
+		q->lib.timeout_ms = ms_left(q->deadline_us);
+		q->lib.connect_timeout_ms = q->o->connect_timeout_ms;
+		if (q->o->verbose)
+			q->lib.trace = wq_trace;
+		q->ws = ws_new(q->o->url, &q->lib);
+		if (!q->ws)
+			return no_memory(q);
+		q->info = ws_info(q->ws);
+		if (!*ws_error(q->ws)) {
+			q->state = WQ_DATA_INPUT;
+			return 0;
+		}
+		r = ws_open(q->ws);
+		if (r != WS_EUSAGE) {
+			q->state = WQ_OPEN;
+			return fail_with(q, r, ws_error(q->ws));
+		}
+		if (wrong_option(q))
+			return 1;
+		ws_free(q->ws);
+		q->ws = NULL;
+		q->info = NULL;
+	}
+}
+
+static void enter(struct wq_query *q, enum wq_state state)
+{
+	q->state = state;
+	q->waiting_us = wq_now_us();
+}
+
+static int open_ws(struct wq_query *q)
+{
+	int r = ws_open(q->ws);
+
+	if (r == WS_AGAIN)
+		return 0;
+	q->head = q->info->head;
+	q->head_len = q->info->head_len;
+	if (r)
+		return fail_with(q, r, ws_error(q->ws));
+	q->connected = 1;
+	if (q->o->details && q->head_len) { /* the library drops it at the first ws_recv */
+		q->head_copy = malloc(q->head_len);
+		if (!q->head_copy)
+			return no_memory(q);
+		memcpy(q->head_copy, q->head, q->head_len);
+	}
+	q->head = q->head_copy;
+	enter(q, q->o->ping ? WQ_PING : WQ_STEP);
+	q->since_us = q->waiting_us;
+	return -1;
+}
+
+/* The open connection */
+
+/* The next message from the server, pongs aside: 0, WS_AGAIN or an error */
+static int receive(struct wq_query *q, struct ws_msg *msg)
+{
+	int r;
+
+	for (;;) {
+		if (wq_signal())
+			return WQ_EINTERRUPTED;
+		if (wq_now_us() >= q->deadline_us)
+			return WS_ETIMEOUT;
+		r = ws_recv(q->ws, msg);
+		if (r)
+			return r;
+		if (msg->type != WS_PONG) {
+			if (q->first_us < 0)
+				q->first_us = wq_now_us() - q->since_us;
+			return 0;
+		}
+		if (q->state == WQ_PONG && msg->len == sizeof q->ping_data
+		    && memcmp(msg->data, q->ping_data, sizeof q->ping_data) == 0) {
+			q->ping_us = wq_now_us() - q->waiting_us;
+			enter(q, WQ_STEP);
+			return WS_AGAIN;
+		}
+	}
+}
+
+static int failed(struct wq_query *q, int err)
+{
+	return err == WS_AGAIN ? 0 : err == WQ_EINTERRUPTED ? interrupted(q) : lost(q, err);
+}
+
+static int keep(struct wq_query *q, const struct ws_msg *msg)
+{
+	int r = store_put(&q->store, msg, q->lib.max_message);
+
+	if (r == WS_EMEMORY)
+		return no_memory(q);
+	if (r == WS_ETOOBIG) {
+		too_big(q, "the messages kept are over ");
+		ws_close(q->ws, 1009, "more messages than can be kept");
+		return 1;
+	}
+	return 0;
+}
+
+/* All that has come goes into the store, or with drop to waste: 0: no more now, or answered */
+static int keep_all(struct wq_query *q, int drop)
+{
+	enum wq_state state = q->state;
+	struct ws_msg msg;
+	int r;
+
+	while ((r = receive(q, &msg)) == 0)
+		if (!drop && keep(q, &msg))
+			return 1;
+	return q->state != state ? -1 : failed(q, r);
+}
+
+/* A payload of its own for each: what answers another ping is no proof of life */
+static int ping(struct wq_query *q)
+{
+	static const char hex[] = "0123456789abcdef";
+	uint64_t v = (uint64_t)wq_now_us() * 0x9e3779b97f4a7c15u;
+	size_t i;
+	int r;
+
+	if (!q->ping_data[0])
+		for (i = 0; i < sizeof q->ping_data; i++)
+			q->ping_data[i] = hex[v >> 4 * i & 15];
+	r = ws_ping(q->ws, q->ping_data, sizeof q->ping_data);
+	if (r == WS_AGAIN)
+		return keep_all(q, 0);
+	if (r)
+		return lost(q, r);
+	q->state = WQ_PONG;
+	return -1;
+}
+
+static int next_step(struct wq_query *q)
+{
+	const struct wq_step *s = &q->o->steps[q->step];
+
+	q->seen = q->sent = 0;
+	if (q->step < q->o->n_steps) {
+		enter(q, s->kind == WQ_STEP_SEND ? WQ_SEND : WQ_EXPECT);
+	} else if (q->o->count > 0) {
+		enter(q, WQ_COLLECT);
+	} else if (q->step > 0 && q->o->steps[q->step - 1].kind == WQ_STEP_SEND) {
+		enter(q, WQ_FLUSH);
+	} else {
+		q->state = WQ_ANSWER;
+		return 1;
+	}
+	return -1;
+}
+
+static int send_step(struct wq_query *q)
+{
+	const struct wq_step *s = &q->o->steps[q->step];
+	ptrdiff_t n = ws_send(q->ws, q->o->binary ? WS_BINARY : WS_TEXT, s->p + q->sent, s->len - q->sent);
+
+	if (n < 0 && n != WS_AGAIN)
+		return lost(q, (int)n);
+	if (n > 0)
+		q->sent += (size_t)n;
+	if (n < 0 || q->sent < s->len) /* the peer may not read before we do */
+		return keep_all(q, 0);
+	if (q->first_us < 0)
+		q->since_us = wq_now_us();
+	q->step++;
+	q->state = WQ_STEP;
+	return -1;
+}
+
+/* Feeds the message under way to the matcher: 1: it matches, 0: it does not, or an error */
+static int match(struct wq_query *q, struct wsi_match *m)
+{
+	const char *p = q->matching.data;
+
+	if (q->matched == 0)
+		wsi_match_start(m);
+	while (q->matched < q->matching.len) {
+		size_t n = q->matching.len - q->matched;
+
+		if (n > WQ_SLICE)
+			n = WQ_SLICE;
+		if (wsi_match_feed(m, p + q->matched, n))
+			return 1;
+		q->matched += n;
+		if (q->matched == q->matching.len)
+			break;
+		if (wq_signal())
+			return WQ_EINTERRUPTED;
+		if (wq_now_us() >= q->deadline_us)
+			return WS_ETIMEOUT;
+	}
+	return wsi_match_end(m);
+}
+
+static int expect_step(struct wq_query *q)
+{
+	const struct wq_step *s = &q->o->steps[q->step];
+	int last = q->step + 1 == q->o->n_steps, live, r;
+
+	for (;;) {
+		live = !store_take(&q->store, &q->matching);
+		r = live ? receive(q, &q->matching) : 0;
+		if (r) {
+			q->matching.data = NULL;
+			return failed(q, r);
+		}
+		q->matched = 0;
+		r = match(q, s->match);
+		if (r == 1)
+			break;
+		/* The library's bytes end with the next ws_recv; for an answer without a match the last message is kept
+		 */
+		if (last) {
+			if (live) {
+				size_t at;
+
+				q->store.n = q->store.bytes = 0;
+				if (keep(q, &q->matching))
+					return 1;
+				at = q->store.head;
+				wq_store_next(&q->store, &at, &q->msg);
+				q->store.head = at;
+				q->store.n = q->store.bytes = 0;
+			} else {
+				q->msg = q->matching;
+			}
+		}
+		if (r < 0)
+			return failed(q, r);
+		q->matching.data = NULL;
+		q->seen++;
+	}
+	if (last)
+		q->msg = q->matching;
+	q->matching.data = NULL;
+	q->step++;
+	q->state = last ? WQ_ANSWER : WQ_STEP;
+	return last ? 1 : -1;
+}
+
+static int collect(struct wq_query *q)
+{
+	size_t want = (size_t)q->o->count;
+	struct ws_msg msg;
+	int r;
+
+	if (want == 1 && store_take(&q->store, &q->msg)) {
+		q->state = WQ_ANSWER;
+		return 1;
+	}
+	while (q->store.n < want) {
+		r = receive(q, &msg);
+		if (r)
+			return failed(q, r);
+		if (want == 1) { /* the library has it until the next call: no copy */
+			q->msg = msg;
+			break;
+		}
+		if (keep(q, &msg))
+			return 1;
+	}
+	q->n = want;
+	q->state = WQ_ANSWER;
+	return 1;
+}
+
+/* Nothing is to be received: but what was sent is to be gone */
+static int flush(struct wq_query *q)
+{
+	struct ws_pollset set;
+	int i, busy = 0;
+
+	ws_wants(q->ws, &set);
+	for (i = 0; i < set.n; i++)
+		busy |= set.fd[i].events & WS_POLL_WRITE;
+	if (busy)
+		return keep_all(q, 1);
+	q->state = WQ_ANSWER;
+	return 1;
+}
+
+int64_t wq_cert_left(const struct ws_report *r)
+{
+	struct timespec ts = {0, 0};
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return r->cert_not_after - (int64_t)ts.tv_sec;
+}
+
+/* All went well; but the certificate may not for long */
+static int done(struct wq_query *q)
+{
+	int days = q->o->cert_expiry_days;
+	char date[21];
+
+	q->phase = "done";
+	q->total_us = wq_now_us() - q->start_us;
+	if (days < 0 || !q->info->cert_not_after || wq_cert_left(q->info) > (int64_t)days * 86400)
+		return 1;
+	q->phase = "tls";
+	wq_date(date, q->info->cert_not_after);
+	wsi_put(&q->why, "TLS with ");
+	put_peer(q);
+	wsi_put(&q->why, ": the certificate ends on ");
+	wsi_put(&q->why, date);
+	put_number(&q->why, ", within ", (uint64_t)days, " days (--cert-expiry)");
+	return fail(q, WS_ECERT, NULL);
+}
+
+/* The machine */
+
+/* 1: answered; 0: to wait; -1: go on */
+static int step(struct wq_query *q)
+{
+	int r;
+
+	switch (q->state) {
+	case WQ_INPUT:
+		return open_inputs(q) ? 1 : -1;
+	case WQ_OPTION_INPUT:
+		r = read_inputs(q);
+		return r >= 0 ? r : make_ws(q) ? 1 : -1;
+	case WQ_DATA_INPUT:
+		r = read_inputs(q);
+		if (r < 0)
+			q->state = WQ_OPEN;
+		return r;
+	case WQ_OPEN:
+		return open_ws(q);
+	case WQ_PING:
+		return ping(q);
+	case WQ_PONG:
+		return keep_all(q, 0);
+	case WQ_STEP:
+		return next_step(q);
+	case WQ_SEND:
+		return send_step(q);
+	case WQ_EXPECT:
+		return expect_step(q);
+	case WQ_COLLECT:
+		return collect(q);
+	case WQ_FLUSH:
+		return flush(q);
+	case WQ_CLOSE:
+		r = ws_close(q->ws, 1000, NULL);
+		if (r == WS_AGAIN)
+			return 0;
+		q->state = WQ_END;
+		return 1;
+	case WQ_ANSWER:
+	case WQ_END:
+		return 1;
+	}
+	return 1;
+}
+
+int wq_query_step(struct wq_query *q)
+{
+	int r;
+
+	if (wq_signal() && q->state < WQ_ANSWER)
+		return interrupted(q);
+	do
+		r = step(q);
+	while (r < 0);
+	if (q->state == WQ_ANSWER && !q->error)
+		r = done(q);
+	return r;
+}
+
+void wq_query_begin(struct wq_query *q, struct wq_options *o, int attempts, int64_t timeout_us)
+{
+	memset(q, 0, sizeof *q);
+	q->o = o;
+	q->attempts = attempts;
+	q->array = o->count > 1;
+	q->state = attempts == 1 ? WQ_INPUT : WQ_OPTION_INPUT;
+	q->ping_us = q->first_us = -1;
+	q->start_us = wq_now_us();
+	q->deadline_us = timeout_us == WQ_NEVER ? WQ_NEVER : q->start_us + timeout_us;
+	wsi_text_init(&q->why, q->why_buf, sizeof q->why_buf);
+}
+
+int64_t wq_query_wants(const struct wq_query *q, struct pollfd p[WS_FDS_MAX], unsigned *n)
+{
+	struct ws_pollset set;
+	int64_t now = wq_now_us();
+	int i;
+
+	if (q->state < WQ_OPEN) {
+		p[0].fd = q->input < q->o->n_inputs ? q->o->inputs[q->input].fd : -1;
+		p[0].events = POLLIN;
+		*n = 1;
+		return input_deadline_us(q);
+	}
+	ws_wants(q->ws, &set);
+	for (i = 0; i < set.n; i++) {
+		p[i].fd = set.fd[i].fd;
+		p[i].events = (short)((set.fd[i].events & WS_POLL_READ ? POLLIN : 0)
+		                      | (set.fd[i].events & WS_POLL_WRITE ? POLLOUT : 0));
+	}
+	*n = (unsigned)set.n;
+	return set.timeout_ms < 0 ? WQ_NEVER : now + (int64_t)set.timeout_ms * 1000;
+}
+
+void wq_query_close(struct wq_query *q)
+{
+	int64_t now = wq_now_us(), until = now + (int64_t)q->o->close_timeout_ms * 1000;
+	int64_t left = (q->deadline_us < until ? q->deadline_us : until) - now;
+
+	q->msg.data = NULL;
+	q->state = WQ_END;
+	if (!q->connected)
+		return;
+	q->state = WQ_CLOSE;
+	ws_timeout(q->ws, left <= 0 || q->signal ? 0 : (int)((left + 999) / 1000));
+}
+
+void wq_query_end(struct wq_query *q)
+{
+	ws_free(q->ws);
+	free(q->store.p);
+	free(q->head_copy);
+}
+
+int wq_query_status(const struct wq_query *q)
+{
+	if (q->usage)
+		return WQ_USAGE;
+	if (q->signal)
+		return 128 + q->signal;
+	return !q->error ? WQ_OK : q->connected ? WQ_UNMET : WQ_FAILED;
+}
+
+const char *wq_reason(int err)
+{
+	return err == WQ_EUNMATCHED ? "unmatched" : err == WQ_EINTERRUPTED ? "interrupted" : ws_errname(err);
+}
