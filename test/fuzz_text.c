@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: ISC
+ * fuzz_text.c - any bytes for url.c, handshake.c and proxy.c: what comes in pieces must mean what it means whole,
+ *slices stay in their bytes, no option gets a line of its own into a request, and no userinfo into a sentence.
+ *
+ *	clang -g -O1 -fsanitize=fuzzer,address,undefined -I. test/fuzz_text.c text.c url.c ...   libFuzzer
+ *	cc -DFUZZ_MAIN ...    alone: the files named are inputs; without any, its own seeds are varied
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "ws.h"
+#include "ws_bytes.h"
+
+#define MUST(cond) ((cond) ? (void)0 : fuzz_fail(#cond, __LINE__))
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void fuzz_fail(const char *what, int line)
+{
+	fprintf(stderr, "fuzz_text.c:%d: not so: %s\n", line, what);
+	abort();
+}
+
+/* A copy of its exact size: reading beyond it is seen by the sanitizer */
+static char *fuzz_copy(const void *p, size_t len)
+{
+	char *copy = malloc(len > 0 ? len : 1);
+
+	if (copy == NULL)
+		abort();
+	if (len > 0)
+		memcpy(copy, p, len);
+	return copy;
+}
+
+static char *fuzz_string(const char *p, size_t len)
+{
+	char *copy = malloc(len + 1);
+
+	if (copy == NULL)
+		abort();
+	memcpy(copy, p, len);
+	copy[len] = '\0';
+	return copy;
+}
+
+static void fuzz_inside(struct wsi_str s, const char *p, size_t len)
+{
+	MUST(s.len == 0 || (s.p >= p && s.p + s.len <= p + len));
+}
+
+static int fuzz_contains(const char *p, size_t len, const char *what, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i + n <= len; i++)
+		if (memcmp(p + i, what, n) == 0)
+			return 1;
+	return 0;
+}
+
+static void fuzz_url(const char *p, size_t len)
+{
+	struct wsi_url u, v;
+	struct wsi_text t;
+	const char *why = NULL, *at;
+	char shown[WS_MAX_URL + 100];
+	size_t where = (size_t)-1, i;
+
+	if (wsi_url_parse(&u, p, len, &why, &where) != 0) {
+		MUST(why != NULL && why[0] != '\0' && where <= len);
+		wsi_text_init(&t, shown, sizeof shown);
+		wsi_put_url(&t, p, len);
+		for (i = len, at = NULL; i > 0 && at == NULL; i--)
+			at = p[i - 1] == '@' ? p + i - 1 : NULL;
+		MUST(at == NULL || memchr(shown, '@', t.len) == NULL);
+		return;
+	}
+	fuzz_inside(u.host, p, len);
+	fuzz_inside(u.userinfo, p, len);
+	fuzz_inside(u.zone, p, len);
+	fuzz_inside(u.path, p, len);
+	MUST(u.host.len > 0 && u.port > 0 && u.path.p + u.path.len == p + len);
+	for (i = 0; i < len; i++) /* nothing that a request, or a terminal, would stumble over */
+		MUST(p[i] > ' ' && p[i] < 0x7f && p[i] != '\\' && p[i] != '#');
+	wsi_text_init(&t, shown, sizeof shown);
+	wsi_put_url(&t, p, len);
+	MUST(!t.cut && t.len == len - u.userinfo.len - (size_t)u.has_user);
+	MUST(wsi_url_parse(&v, shown, t.len, &why, &where) == 0 && !v.has_user);
+	MUST(v.port == u.port && v.secure == u.secure && v.ip == u.ip && v.host.len == u.host.len
+	     && v.zone.len == u.zone.len);
+	MUST(memcmp(u.host.p, v.host.p, v.host.len) == 0 && v.path.len == u.path.len);
+	for (i = 0; i < 2; i++) { /* the Host header and CONNECT's target say the same host */
+		wsi_text_init(&t, shown, sizeof shown);
+		wsi_put(&t, u.secure ? "wss://" : "ws://");
+		wsi_put_hostport(&t, &u, (int)i);
+		MUST(wsi_url_parse(&v, shown, t.len, &why, &where) == 0 && v.port == u.port && v.ip == u.ip);
+		MUST(v.host.len == u.host.len && memcmp(u.host.p, v.host.p, v.host.len) == 0);
+	}
+}
+
+static void fuzz_resolve(const char *p, size_t len)
+{
+	const char *nl = memchr(p, '\n', len);
+	size_t base_len = nl != NULL ? (size_t)(nl - p) : len, ref_len = nl != NULL ? len - base_len - 1 : 0, n, m, cap;
+	char *base = fuzz_copy(p, base_len), *ref = fuzz_copy(p + len - ref_len, ref_len);
+	char out[2 * WS_MAX_URL + 10], again[2 * WS_MAX_URL + 10];
+
+	if (base_len + ref_len + 2 < sizeof out) {
+		n = wsi_url_resolve(out, sizeof out, base, base_len, ref, ref_len, 0);
+		MUST(n <= base_len + ref_len + 1 && (n == 0 || strlen(out) <= n));
+		m = wsi_url_resolve(again, sizeof again, base, base_len, ref, ref_len, 1);
+		MUST(m <= n && memcmp(out, again, m) == 0 && (m == n || out[m] == '#'));
+		MUST(memchr(again, '#', m) == NULL);
+		if (n > 0 && m == n) { /* absolute: it is its own reference, for any base */
+			m = wsi_url_resolve(again, sizeof again, out, n, "", 0, 0);
+			MUST(m == n && memcmp(out, again, n) == 0);
+		}
+		for (cap = n; cap < n + 2 && n > 0; cap++) {
+			char *small = malloc(cap);
+
+			m = wsi_url_resolve(small, cap, base, base_len, ref, ref_len, 0);
+			MUST(m == 0 || (m == n && cap == n + 1 && memcmp(out, small, n + 1) == 0));
+			free(small);
+		}
+	}
+	free(base);
+	free(ref);
+}
+
+static void fuzz_head(const char *p, size_t len)
+{
+	static const char *const offered[] = {"chat", "a", NULL};
+	struct wsi_head_scan whole = {0}, bytes = {0};
+	struct wsi_response r;
+	struct wsi_str name, value, got;
+	const char *why = NULL, *why_bytes = NULL, *chosen;
+	ptrdiff_t n = wsi_head_end(&whole, p, len, &why), k = 0;
+	char accept[28], *head;
+	size_t i, at = 0, count = 0;
+
+	for (i = 0; i <= len && k == 0; i++) {
+		char *copy = fuzz_copy(p, i);
+
+		k = wsi_head_end(&bytes, copy, i, &why_bytes);
+		MUST(k <= 0 || (size_t)k == i);
+		free(copy);
+	}
+	MUST(k == n && (n >= 0 || strcmp(why, why_bytes) == 0));
+	if (n <= 0) {
+		MUST(n < 0 || len < WS_MAX_HEAD);
+		return;
+	}
+	head = fuzz_copy(p, (size_t)n);
+	if (wsi_response_parse(&r, head, (size_t)n, &why) == 0) {
+		MUST(r.status >= 100 && r.status <= 999 && r.minor >= 0 && r.minor <= 9);
+		fuzz_inside(r.reason, head, (size_t)n);
+		fuzz_inside(r.fields, head, (size_t)n);
+		while (wsi_header_next(&r, &at, &name, &value)) {
+			char *s = fuzz_string(name.p, name.len);
+
+			count++;
+			fuzz_inside(name, head, (size_t)n);
+			fuzz_inside(value, head, (size_t)n);
+			MUST(wsi_is_token(name.p, name.len));
+			MUST(value.len == 0 || (value.p[0] != ' ' && value.p[value.len - 1] != ' '));
+			MUST(wsi_header_get(&r, s, &got) == 1 && got.p <= value.p);
+			free(s);
+		}
+		MUST(count <= WS_MAX_HEAD_LINES);
+		wsi_accept(accept, "dGhlIHNhbXBsZSBub25jZQ==");
+		if (wsi_response_check(&r, accept, offered, &chosen, &why) == 0) {
+			MUST(r.minor > 0 && fuzz_contains(head, (size_t)n, accept, 28));
+			MUST(chosen == NULL || fuzz_contains(head, (size_t)n, chosen, strlen(chosen)));
+		} else {
+			MUST(why[0] != '\0' && chosen == NULL);
+		}
+	} else {
+		MUST(why != NULL && why[0] != '\0');
+	}
+	free(head);
+}
+
+static void fuzz_body(const char *p, size_t len)
+{
+	static const char *const fields[] = {"Transfer-Encoding: chunked\r\n", "Content-Length: 20\r\n", ""};
+	char head[100], out[2][WS_MAX_BODY];
+	struct wsi_response r;
+	struct wsi_body b[2];
+	const char *why;
+	size_t n[2] = {0, 0}, i, k = len > 0 ? (unsigned char)p[0] % 3 : 0,
+	       cap = len > 1 ? (unsigned char)p[1] * 4U : 0;
+
+	p += len > 2 ? 2 : len;
+	len -= len > 2 ? 2 : len;
+	MUST(wsi_response_parse(&r, head, (size_t)snprintf(head, sizeof head, "HTTP/1.1 403 No\r\n%s\r\n", fields[k]),
+	                        &why)
+	     == 0);
+	wsi_body_init(&b[0], &r);
+	b[1] = b[0];
+	wsi_body_feed(&b[0], p, len, out[0], cap, &n[0]);
+	for (i = 0; i < len; i++) {
+		char *copy = fuzz_copy(p + i, 1);
+
+		wsi_body_feed(&b[1], copy, 1, out[1], cap, &n[1]);
+		free(copy);
+	}
+	MUST(n[0] == n[1] && n[0] <= cap && n[0] <= len && memcmp(out[0], out[1], n[0]) == 0);
+	MUST(b[0].done == b[1].done && b[0].state == b[1].state && b[0].left == b[1].left);
+}
+
+struct fuzz_played {
+	int r;
+	size_t used, sent_len;
+	char sent[3 * WSI_PROXY_OUT_MAX], why[200];
+};
+
+static void fuzz_play(struct fuzz_played *f, const struct wsi_proxy_url *pu, const struct wsi_url *u, const char *p,
+                      size_t len, size_t step)
+{
+	struct wsi_proxy x;
+	size_t have = 0, used;
+
+	memset(f, 0, sizeof *f);
+	wsi_proxy_init(&x, pu, u, (const unsigned char *)"\1\2\3\4", wsi_proxy_resolves_here(pu->kind) ? 4 : 0);
+	for (;;) {
+		char *copy = fuzz_copy(p + f->used, have - f->used);
+		struct wsi_text out, why;
+
+		wsi_text_init(&out, f->sent + f->sent_len, WSI_PROXY_OUT_MAX);
+		wsi_text_init(&why, f->why, sizeof f->why);
+		f->r = wsi_proxy_step(&x, (const unsigned char *)copy, have - f->used, &used, &out, &why);
+		free(copy);
+		f->sent_len += out.len;
+		MUST(used <= have - f->used && !out.cut && f->sent_len <= 2 * WSI_PROXY_OUT_MAX);
+		f->used += used;
+		if (f->r != 0 || have == len)
+			break;
+		have += step;
+		if (have > len)
+			have = len;
+	}
+}
+
+static void fuzz_proxy(const char *p, size_t len)
+{
+	static const char *const urls[] = {"http://p",    "http://u:sesame@p",   "socks4://u@p",
+	                                   "socks4a://p", "socks5://u:sesame@p", "socks5h://p"};
+	static const char *const targets[] = {"ws://h.example/", "wss://1.2.3.4/", "ws://[::1]:81"};
+	struct wsi_proxy_url pu;
+	struct wsi_url u;
+	struct fuzz_played a, b;
+	const char *why, *url = urls[len > 0 ? (unsigned char)p[0] % 6 : 0],
+	                 *target = targets[len > 1 ? (unsigned char)p[1] % 3 : 0];
+	size_t where;
+
+	p += len > 2 ? 2 : len;
+	len -= len > 2 ? 2 : len;
+	MUST(wsi_proxy_parse(&pu, url, strlen(url), &why, &where) == 0);
+	MUST(wsi_url_parse(&u, target, strlen(target), &why, &where) == 0);
+	fuzz_play(&a, &pu, &u, p, len, len > 0 ? len : 1);
+	fuzz_play(&b, &pu, &u, p, len, 1);
+	MUST(a.r == b.r && a.sent_len == b.sent_len && memcmp(a.sent, b.sent, a.sent_len) == 0
+	     && strcmp(a.why, b.why) == 0);
+	MUST(a.r < 0 || a.used == b.used);
+	MUST((a.r < 0) == (a.why[0] != '\0') && strstr(a.why, "sesame") == NULL);
+}
+
+static void fuzz_lists(const char *p, size_t len)
+{
+	static const char *const targets[] = {"ws://a.example.com/", "wss://10.1.2.3:81/", "ws://[fe80::1]/"};
+	struct wsi_proxy_url pu;
+	struct wsi_url u;
+	struct wsi_str bad;
+	const char *why = NULL;
+	char *list = fuzz_string(p, len);
+	size_t where, k, n = strlen(list);
+	int alone = wsi_no_proxy(list, NULL, &bad), r;
+
+	if (alone < 0)
+		MUST(bad.len > 0 && bad.p >= list && bad.p + bad.len <= list + n);
+	for (k = 0; k < 3; k++) {
+		MUST(wsi_url_parse(&u, targets[k], strlen(targets[k]), &why, &where) == 0);
+		r = wsi_no_proxy(list, &u, &bad);
+		MUST(alone < 0 ? r < 0 : r >= alone);
+	}
+	free(list);
+	if (wsi_proxy_parse(&pu, p, len, &why, &where) == 0) {
+		struct fuzz_played f;
+
+		fuzz_inside(pu.url.host, p, len);
+		MUST(pu.url.port > 0 && pu.kind >= WSI_HTTP && pu.kind <= WSI_SOCKS5H);
+		fuzz_play(&f, &pu, &u, "\5\2\1\0", 4, 1);
+	} else {
+		MUST(why[0] != '\0' && where <= len);
+	}
+}
+
+/* The input's lines become options; what passes the check must not get beyond its place */
+static void fuzz_request(const char *p, size_t len)
+{
+	const char *headers[8] = {0}, *protocols[3] = {0}, *option = NULL, *why = NULL, *value = NULL;
+	struct wsi_url u;
+	struct wsi_request r;
+	struct wsi_text t;
+	char *all = fuzz_string(p, len), *line[16] = {0}, *s = all, *next;
+	static char out[100000];
+	size_t n = 0, where, i, lines = 0, empty = 0;
+	int same;
+
+	for (; n < 16 && s != NULL; s = next) { /* lines end at 0xff, so that they may hold a line break */
+		next = strchr(s, '\xff');
+		if (next != NULL)
+			*next++ = '\0';
+		line[n++] = s;
+	}
+	memset(&r, 0, sizeof r);
+	for (i = 0; i < 7 && i + 9 < n; i++)
+		headers[i] = line[9 + i];
+	for (i = 0; i < 2 && line[7 + i] != NULL && line[7 + i][0] != '\0'; i++)
+		protocols[i] = line[7 + i];
+	r.headers = headers;
+	r.subprotocols = protocols;
+	r.origin = line[1];
+	r.host = line[2] != NULL && line[2][0] != '\0' ? line[2] : NULL;
+	r.user_agent = line[3];
+	r.cookie = line[4];
+	r.user = line[5] != NULL && line[5][0] != '\0' ? line[5] : NULL;
+	r.bearer = line[6] != NULL && line[6][0] != '\0' ? line[6] : NULL;
+	r.key = "dGhlIHNhbXBsZSBub25jZQ==";
+	r.url = &u;
+	if (wsi_url_parse(&u, line[0], strlen(line[0]), &why, &where) == 0) {
+		if (wsi_request_check(&r, &option, &why, &value) == 0) {
+			for (same = 0; same < 2; same++) {
+				r.same_origin = same;
+				wsi_text_init(&t, out, sizeof out);
+				wsi_put_request(&t, &r);
+				for (i = 0, lines = 0, empty = 0; i < t.len; i++) {
+					int c = (unsigned char)out[i];
+
+					MUST(c == '\t' || c == '\r' || c == '\n' || (c >= ' ' && c != 0x7f));
+					MUST((c == '\n') == (i > 0 && out[i - 1] == '\r'));
+					if (c == '\n') {
+						lines++;
+						empty += i >= 3 && out[i - 2] == '\n';
+					}
+				}
+				MUST(t.cut || (empty == 1 && memcmp(out + t.len - 4, "\r\n\r\n", 4) == 0));
+				MUST(lines <= 11 + 7 + 1);
+			}
+		} else {
+			MUST(option != NULL && value != NULL && why[0] != '\0');
+		}
+	}
+	free(all);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static void (*const targets[])(const char *, size_t) = {fuzz_url,   fuzz_resolve, fuzz_head,   fuzz_body,
+	                                                        fuzz_proxy, fuzz_lists,   fuzz_request};
+	char *copy;
+
+	if (size == 0)
+		return 0;
+	copy = fuzz_copy(data + 1, size - 1);
+	targets[data[0] % 7](copy, size - 1);
+	free(copy);
+	return 0;
+}
+
+#ifdef FUZZ_MAIN
+#define SEED(s)                                                                                                        \
+	{                                                                                                              \
+		s, sizeof s - 1                                                                                        \
+	}
+static const struct {
+	const char *p;
+	size_t len;
+} seeds[] = {
+    SEED("\0ws://user:pass@host.example:8080/path/a?query=1"),
+    SEED("\0wss://[fe80::1%25eth0]:443/%20?%41"),
+    SEED("\0http://127.0.0.1/"),
+    SEED("\1http://a/b/c/d;p?q\n../../../g;x=1/./y?z#s"),
+    SEED("\1ws://h\n//g/./../a"),
+    SEED("\2HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
+         "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n\x81\2hi"),
+    SEED("\2HTTP/1.0 404 Not Found\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nhello"),
+    SEED("\3\0\x40"
+         "5;a=b\r\nhello\r\nA\r\n0123456789\r\n0\r\nT: x\r\n\r\n"),
+    SEED("\3\1\x3hello world, this is a body"),
+    SEED("\4\1\1HTTP/1.1 100 C\r\n\r\nHTTP/1.1 200 OK\r\nA: b\r\n\r\nmore"),
+    SEED("\4\2\1\0\x5a\0\0\0\0\0\0more"),
+    SEED("\4\4\0\5\2\1\0\5\0\0\3\3abc\0\0more"),
+    SEED("\4\5\2\5\0\5\0\0\4\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0more"),
+    SEED("\5"
+         "example.com,.b.c:81 10.0.0.0/8,[::1]:80,fe80::/10,::ffff:1.2.3.4,*"),
+    SEED("\5socks5h://u:p%41@[::1]:1080/"),
+    SEED("\6ws://u:p@h/\xffhttp://o\xffhost:1\xff"
+         "agent\xff"
+         "a=b\xffuser:pw\xff\xffp1\xffp2\xffX: y\xffUser-Agent:\xffHost: z\xff"
+         "Connection: a, Upgrade\xff"
+         "Authorization: Basic x"),
+};
+static const char *const words[] = {"\r\n",
+                                    "\r",
+                                    "\n",
+                                    "\r\n\r\n",
+                                    "@",
+                                    ":",
+                                    "/",
+                                    "//",
+                                    "://",
+                                    "..",
+                                    ".",
+                                    "%",
+                                    "%00",
+                                    "%25",
+                                    "?",
+                                    "#",
+                                    "[",
+                                    "]",
+                                    "::",
+                                    "*",
+                                    ",",
+                                    " ",
+                                    "\t",
+                                    "0",
+                                    "255",
+                                    "256",
+                                    "65535",
+                                    "65536",
+                                    "HTTP/1.1 ",
+                                    "200",
+                                    "ws",
+                                    "socks4a",
+                                    "\x05",
+                                    "\x01",
+                                    "\xff",
+                                    "Content-Length: ",
+                                    "Transfer-Encoding: chunked\r\n",
+                                    "Sec-WebSocket-Extensions: x\r\n",
+                                    "Host: a",
+                                    "\\",
+                                    "ffffffffffffffff"};
+
+static uint32_t fuzz_random(uint32_t *s)
+{
+	*s ^= *s << 13;
+	*s ^= *s >> 17;
+	*s ^= *s << 5;
+	return *s;
+}
+
+int main(int argc, char **argv)
+{
+	static uint8_t buf[70000];
+	uint32_t rnd = 2463534242U;
+	unsigned long i, runs = 200000;
+	int k;
+
+	for (k = 1; k < argc; k++) {
+		FILE *f = fopen(argv[k], "rb");
+
+		if (f == NULL) {
+			perror(argv[k]);
+			return 1;
+		}
+		LLVMFuzzerTestOneInput(buf, fread(buf, 1, sizeof buf, f));
+		fclose(f);
+	}
+	if (argc > 1) {
+		printf("%d passed, 0 failed\n", argc - 1);
+		return 0;
+	}
+	for (i = 0; i < runs; i++) {
+		size_t seed = fuzz_random(&rnd) % (sizeof seeds / sizeof seeds[0]), len = seeds[seed].len, at, n;
+		uint32_t changes = i < sizeof seeds / sizeof seeds[0] ? 0 : fuzz_random(&rnd) % 6;
+
+		if (changes == 0)
+			seed = i % (sizeof seeds / sizeof seeds[0]);
+		len = seeds[seed].len;
+		memcpy(buf, seeds[seed].p, len);
+		while (changes-- > 0 && len > 1) {
+			const char *w = words[fuzz_random(&rnd) % (sizeof words / sizeof words[0])];
+
+			at = 1 + fuzz_random(&rnd) % len;
+			n = strlen(w);
+			switch (fuzz_random(&rnd) % 5) {
+			case 0: /* another byte */
+				if (at < len)
+					buf[at] = (uint8_t)fuzz_random(&rnd);
+				break;
+			case 1: /* without some */
+				n = fuzz_random(&rnd) % 8;
+				if (at + n <= len) {
+					memmove(buf + at, buf + at + n, len - at - n);
+					len -= n;
+				}
+				break;
+			case 2: /* cut off */
+				len = at;
+				break;
+			default: /* a word more */
+				memmove(buf + at + n, buf + at, len - at);
+				memcpy(buf + at, w, n);
+				len += n;
+			}
+		}
+		LLVMFuzzerTestOneInput(buf, len);
+	}
+	printf("%lu passed, 0 failed\n", runs);
+	return 0;
+}
+#endif
