@@ -38,6 +38,7 @@
 #define TRACE_MAX 256             /* of a frame shown to trace */
 #define ENTROPY_WAIT_US 20000     /* between two looks, while the system has none yet */
 #define READS_PER_CALL 64         /* with .nonblock, so that a flood leaves the caller's other work some time */
+#define AHEAD_OF_LARGE 256        /* bytes read for a header where a large message is likely */
 #define NEVER INT64_MAX
 
 enum open_step {
@@ -102,6 +103,7 @@ struct ws { /* what is used most comes first: small offsets make small code */
 	unsigned char write_dead, close_sent;
 	unsigned char idle;     /* 1: open, between messages, and nothing that the short way in ws_recv would skip */
 	unsigned char in_frame; /* 1: its header is used up, rx_left of its payload are not */
+	unsigned char large;    /* 1: the last message did not fit in rbuf, so perhaps the next will not */
 	unsigned char in_place; /* 1: the message is this frame, and is handed out in place */
 	unsigned char pinged;   /* 1: pongs are asked for */
 	unsigned char rx_type;  /* of the message under way; 0: none */
@@ -1681,6 +1683,7 @@ static ptrdiff_t read_some(struct ws *ws, void *buf, size_t len, unsigned *reads
 static int fill(struct ws *ws, size_t need, unsigned *reads)
 {
 	ptrdiff_t n;
+	size_t room;
 
 	if (ws->rpos == ws->rend)
 		ws->rpos = ws->rend = 0;
@@ -1689,7 +1692,10 @@ static int fill(struct ws *ws, size_t need, unsigned *reads)
 		ws->rend -= ws->rpos;
 		ws->rpos = 0;
 	}
-	n = read_some(ws, ws->rbuf + ws->rend, ws->rcap - ws->rend, reads);
+	room = ws->rcap - ws->rend;
+	if (ws->large && !ws->in_frame && room > AHEAD_OF_LARGE)
+		room = AHEAD_OF_LARGE; /* the rest then goes into mbuf without a copy */
+	n = read_some(ws, ws->rbuf + ws->rend, room, reads);
 	if (n < 0)
 		return (int)n;
 	ws->rend += (size_t)n;
@@ -1722,6 +1728,7 @@ static int begin_receiving(struct ws *ws, size_t header)
 			ws->mlen = 0;
 		}
 		ws->in_place = op != WSI_CONT && (f->b0 & WSI_FIN) && f->len <= ws->rcap - header;
+		ws->large = f->len > ws->rcap;
 		ws->rx_checked = 0;
 	}
 	ws->in_frame = 1;
