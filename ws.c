@@ -295,14 +295,20 @@ static int timed_out(struct ws *ws, const char *doing, const char *who, const ch
 	            !ws->opened && ws->deadline > ws->connect_deadline ? " (the connect timeout)" : "");
 }
 
+static int entropy(void *ctx, void *buf, size_t len)
+{
+	const struct ws *ws = ctx;
+
+	return ws->entropy ? ws->entropy(ws->user_data, buf, len) : wsi_entropy(buf, len);
+}
+
 /* Random bytes: 0, WS_AGAIN, WS_EENTROPY */
 static int take_random(struct ws *ws, void *out, unsigned len)
 {
 	int r;
 
 	if (ws->pool_left < len) {
-		r = ws->entropy ? ws->entropy(ws->user_data, ws->pool, sizeof ws->pool)
-		                : wsi_entropy(ws->pool, sizeof ws->pool);
+		r = entropy(ws, ws->pool, sizeof ws->pool);
 		ws->entropy_wait = r > 0;
 		if (r > 0)
 			return WS_AGAIN;
@@ -594,7 +600,7 @@ struct ws *ws_new(const char *url, const struct ws_options *opt)
 		ws->io.io = &ws->fd;
 		ws->raw = ws->io;
 	}
-	if (check_options(ws, &o) < 0)
+	if (check_options(ws, &ws->op->opt) < 0)
 		return ws;
 	if (!url) {
 		fail(ws, WS_EURL, "URL: it is NULL");
@@ -1009,8 +1015,8 @@ static int start_tls(struct ws *ws)
 	if (!ws->tls_config)
 		r = wsi_tls_config_new(&ws->tls_config, &ws->mem, &op->opt.tls, &option, &why);
 	if (r == 0)
-		r = wsi_tls_new(&ws->tls, ws->tls_config, &lower, op->u.host, op->u.ip, op->same_origin, ws->entropy,
-		                ws->user_data, &why);
+		r = wsi_tls_new(&ws->tls, ws->tls_config, &lower, op->u.host, op->u.ip, op->same_origin, entropy, ws,
+		                &why);
 	return r ? fail(ws, r, "TLS handshake with %P: %s", buf) : 0;
 }
 
