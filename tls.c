@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: ISC
  * tls.c - layer 2: TLS on any transport, with mbedTLS; no other file knows it
  *
- * One source for mbedTLS 2.28, 3.x and 4.x, public API only. What differs between them stands in the first block
- * below; everything after it is the same for all.
+ * One source for mbedTLS 2.28, 3.x and 4.x, public API only. The first block below has what differs between them.
  *
  * Trust is loaded lazily. A system's bundle has some 140 certificates and a chain needs one of them, so the bundle is
- * not parsed: in the verification callback, when the library's own run over the peer's chain has ended without a
- * trusted issuer, the bundle is read through a small buffer, each certificate decoded to DER, and those parsed and
- * added to the trusted whose subject may be the issuer of a certificate that the peer sent. If there are any,
- * mbedtls_x509_crt_verify_with_profile judges the peer's chain again, and its verdict is the one that counts.
- *   Sound: what is added is a certificate of the bundle, as if all were; and trust is never decided here.
- *   Complete: the library looks up a trusted certificate by one rule alone, that its subject is the issuer of a
- *   certificate in the chain, and the comparison here (tls_may_issue) is a weaker one than the library's.
- *   In time: the callback runs before anything that depends on the peer (client certificate, Finished) is sent.
+ * not parsed: the library first judges the peer's chain by what is parsed already. If that ends without a trusted
+ * issuer, the bundle is read through a small buffer (trust.c) inside the verification callback, and those of its
+ * certificates are parsed whose subject may be the issuer of one that the peer sent. Then the library judges the
+ * peer's chain again, and that verdict is the one that counts.
+ *   Sound: all that is added is in the bundle, so what is accepted would be with all of it; trust is decided by
+ *   mbedtls_x509_crt_verify_with_profile alone.
+ *   Complete: the library looks for a trusted certificate by one rule, that its subject is the issuer of one in the
+ *   chain, and the comparison used to select (wsi_der_may_equal) holds wherever the library's does.
+ *   In time: the callback runs before anything that depends on the peer is sent (client certificate, Finished).
  *
- * Names are compared here (tls_name_fits), since 2.28 knows none of iPAddress.
+ * Names are compared here (tls_name_fits), since 2.28 knows no iPAddress.
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -22,17 +22,13 @@
 #include "ws_world.h"
 
 #ifdef WS_WITH_MBEDTLS
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <mbedtls/version.h>
-#include <mbedtls/asn1.h>
 #include <mbedtls/error.h>
 #include <mbedtls/md.h>
 #include <mbedtls/net_sockets.h>
@@ -77,16 +73,15 @@
 
 #define TLS_CIPHERS_MAX 64
 #define TLS_PINS_MAX 8
-#define TLS_FILE_MAX (1 << 20)   /* a certificate chain or key of the client */
-#define TLS_EAGER_MAX (32 << 10) /* a file of trusted certificates up to this is parsed at once */
-#define TLS_DER_MAX 8192         /* one trusted certificate */
-#define TLS_NAME_MAX 255         /* RFC 1035 2.3.4 */
+#define TLS_FILE_MAX 65536 /* a certificate chain or key of the client */
+#define TLS_EAGER_MAX 8    /* a file or directory of so many trusted certificates is parsed at once */
+#define TLS_NAME_MAX 255   /* RFC 1035 2.3.4 */
 
 struct wsi_tls_config {
 	struct wsi_mem mem;
 	const struct ws_tls *opt;
-	const char *lazy_file; /* trusted, and not parsed yet */
-	mbedtls_x509_crt cas;  /* trusted, parsed */
+	const char *lazy_file, *lazy_dir; /* trusted, and not parsed yet */
+	mbedtls_x509_crt cas;             /* trusted, parsed */
 	mbedtls_x509_crt own;
 	mbedtls_pk_context key;
 	int has_own;
@@ -113,7 +108,9 @@ struct wsi_tls {
 	char name[TLS_NAME_MAX + 1]; /* what the certificate must be for */
 	unsigned char ip[16];
 	int ip_len;                   /* 4, 16: the name is this address */
-	int done, gone, verified;     /* handshake over; no more to be sent; certificate held */
+	int done, gone;               /* handshake over; no more to be sent */
+	int verified, pinned;         /* the certificate held; its key is one of the pins */
+	int end;                      /* what reading came to in the end: WS_IO_EOF, WS_IO_RESET, WS_IO_ERROR */
 	int io_err, err;              /* first WS_IO_ of the transport that is none of READ, WRITE; first of mbedTLS */
 	size_t unsent;                /* length of the write that the library has taken but not got rid of */
 	size_t out_left;              /* bytes in its output buffer, whatever they are */
@@ -200,56 +197,28 @@ static void tls_put_clock(struct wsi_text *t)
 	wsi_put(t, tm.tm_year + 1900 < 2020 ? ": was it ever set?)" : ")");
 }
 
-static void tls_put_oid(struct wsi_text *t, const unsigned char *p, size_t len)
-{
-	uint64_t v = 0;
-	size_t i;
-	int first = 1;
-
-	for (i = 0; i < len; i++) {
-		v = v << 7 | (p[i] & 0x7f);
-		if (p[i] & 0x80)
-			continue;
-		if (first) {
-			wsi_put_u(t, v < 80 ? v / 40 : 2);
-			v -= v < 80 ? v / 40 * 40 : 80;
-		}
-		wsi_put_c(t, '.');
-		wsi_put_u(t, v);
-		first = 0;
-		v = 0;
-	}
-}
-
-/* "C=XX, O=Some CA, CN=Its name" */
+/* "C=XX, O=Some CA, CN=Its name": what people know the name by */
 static void tls_put_name(struct wsi_text *t, const mbedtls_x509_name *n)
 {
-	static const struct {
-		char oid[11], name[6];
-	} known[] = {{"\x55\x04\x03", "CN"},
-	             {"\x55\x04\x06", "C"},
-	             {"\x55\x04\x07", "L"},
-	             {"\x55\x04\x08", "ST"},
-	             {"\x55\x04\x0a", "O"},
-	             {"\x55\x04\x0b", "OU"},
-	             {"\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19", "DC"},
-	             {"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01", "email"}};
+	static const char known[][2][12] = {{"\x55\x04\x03", "CN="},
+	                                    {"\x55\x04\x06", "C="},
+	                                    {"\x55\x04\x07", "L="},
+	                                    {"\x55\x04\x08", "ST="},
+	                                    {"\x55\x04\x0a", "O="},
+	                                    {"\x55\x04\x0b", "OU="},
+	                                    {"\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19", "DC="}};
 	const char *sep = "";
 	size_t i;
 
 	for (; n != NULL && n->oid.p != NULL; n = n->next) {
-		wsi_put(t, sep);
-		sep = ", ";
 		for (i = 0; i < sizeof known / sizeof known[0]; i++) {
-			if (wsi_strlen(known[i].oid) == n->oid.len && memcmp(known[i].oid, n->oid.p, n->oid.len) == 0)
-				break;
+			if (n->oid.len != wsi_strlen(known[i][0]) || memcmp(n->oid.p, known[i][0], n->oid.len) != 0)
+				continue;
+			wsi_put(t, sep);
+			wsi_put(t, known[i][1]);
+			wsi_put_safe(t, n->val.p, n->val.len);
+			sep = ", ";
 		}
-		if (i < sizeof known / sizeof known[0])
-			wsi_put(t, known[i].name);
-		else
-			tls_put_oid(t, n->oid.p, n->oid.len);
-		wsi_put_c(t, '=');
-		wsi_put_safe(t, n->val.p, n->val.len);
 	}
 }
 
@@ -269,314 +238,63 @@ static void tls_put_code(struct wsi_text *t, int ret)
 	wsi_put_c(t, ')');
 }
 
-/* ---- Files ---- */
-
-/* open(2) that never blocks, also where the path is a FIFO */
-static int tls_open(const char *path)
-{
-	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-}
-
-/* read(2); a pipe gets a second to be written to */
-static ptrdiff_t tls_read_fd(int fd, void *buf, size_t len)
-{
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-	ssize_t n;
-
-	do {
-		n = read(fd, buf, len);
-	} while (n < 0 && (errno == EINTR || ((errno == EAGAIN || errno == EWOULDBLOCK) && poll(&p, 1, 1000) > 0)));
-	return n;
-}
-
-/* The whole file, NUL-terminated, in memory of *cap bytes; NULL: *cause says why */
-static unsigned char *tls_read_file(const struct wsi_mem *mem, const char *path, size_t *len, size_t *cap,
-                                    const char **cause)
-{
-	unsigned char *buf = NULL, *more;
-	int fd = tls_open(path);
-	ptrdiff_t n = 0;
-
-	*len = *cap = 0;
-	*cause = NULL;
-	if (fd < 0) {
-		*cause = strerror(errno);
-		return NULL;
-	}
-	do {
-		*len += (size_t)n;
-		if (*len + 1 >= *cap) {
-			more = *cap < TLS_FILE_MAX ? wsi_alloc(mem, NULL, 0, *cap * 2 + 4096) : NULL;
-			if (more == NULL) {
-				*cause = *cap < TLS_FILE_MAX ? "no memory" : "too large";
-				break;
-			}
-			if (*cap > 0) { /* not realloc: it may be a key, and leaves no copy behind */
-				memcpy(more, buf, *len);
-				mbedtls_platform_zeroize(buf, *cap);
-				wsi_alloc(mem, buf, *cap, 0);
-			}
-			buf = more;
-			*cap = *cap * 2 + 4096;
-		}
-		n = tls_read_fd(fd, buf + *len, *cap - *len - 1);
-	} while (n > 0);
-	if (n < 0)
-		*cause = strerror(errno);
-	close(fd);
-	if (*cause != NULL) {
-		if (buf != NULL) {
-			mbedtls_platform_zeroize(buf, *cap);
-			wsi_alloc(mem, buf, *cap, 0);
-		}
-		return NULL;
-	}
-	buf[*len] = 0;
-	return buf;
-}
-
 /* ---- Trusted certificates ---- */
 
-struct tls_scan {
+struct tls_taker {
+	struct wsi_trust trust;
 	mbedtls_x509_crt *into;
 	const mbedtls_x509_crt *chain; /* take what may have issued one of these; NULL: take all */
-	int limit;                     /* stop once this many were taken; 0: none */
-	int seen, taken, err;          /* certificates in the files; added to into; last error of parsing */
-	int mode;                      /* 0 between certificates, 1 in base64, 2 DER */
-	uint32_t bits;
-	int bits_n;
-	size_t der_len, line_len;
-	char line[32];
-	unsigned char der[TLS_DER_MAX];
-	unsigned char buf[4096];
+	int taken, err;                /* added to into; last error of parsing */
 };
 
-/* The Name of the subject with its header, RFC 5280 4.1 */
-static int tls_subject(unsigned char *p, const unsigned char *end, unsigned char **subject, size_t *len)
+static int tls_may_issue(const unsigned char *der, size_t len, const mbedtls_x509_crt *chain)
 {
-	static const unsigned char skip[] = {MBEDTLS_ASN1_INTEGER, 0x30, 0x30,
-	                                     0x30}; /* serial, algorithm, issuer, validity */
-	size_t i, n;
+	const unsigned char *subject = wsi_der_subject(der, len, &len);
 
-	if (mbedtls_asn1_get_tag(&p, end, &n, 0x30) != 0 || mbedtls_asn1_get_tag(&p, end, &n, 0x30) != 0)
-		return -1;
-	if (mbedtls_asn1_get_tag(&p, end, &n, 0xa0) == 0) /* version */
-		p += n;
-	for (i = 0; i < sizeof skip; i++) {
-		if (mbedtls_asn1_get_tag(&p, end, &n, skip[i]) != 0)
-			return -1;
-		p += n;
-	}
-	*subject = p;
-	if (mbedtls_asn1_get_tag(&p, end, &n, 0x30) != 0)
-		return -1;
-	*len = (size_t)(p + n - *subject);
-	return 0;
-}
-
-/* Are the names equal, give or take case and the two string types that the library takes as one? All names that
- * it takes as equal are: it wants the same lengths, case aside the same bytes, and tags that are the same or both
- * among UTF8String and PrintableString. */
-static int tls_may_equal(const unsigned char *a, size_t a_len, const unsigned char *b, size_t b_len)
-{
-	size_t i;
-
-	if (a_len != b_len)
-		return 0;
-	for (i = 0; i < a_len; i++) {
-		if (wsi_lower(a[i]) != wsi_lower(b[i])
-		    && !((a[i] == 0x0c || a[i] == 0x13) && (b[i] == 0x0c || b[i] == 0x13)))
-			return 0;
-	}
-	return 1;
-}
-
-static int tls_may_issue(struct tls_scan *s)
-{
-	const mbedtls_x509_crt *x;
-	unsigned char *subject;
-	size_t len;
-
-	if (tls_subject(s->der, s->der + s->der_len, &subject, &len) != 0)
-		return 0;
-	for (x = s->chain; x != NULL; x = x->next) {
-		if (tls_may_equal(subject, len, x->issuer_raw.p, x->issuer_raw.len))
+	for (; subject != NULL && chain != NULL; chain = chain->next) {
+		if (wsi_der_may_equal(subject, len, chain->issuer_raw.p, chain->issuer_raw.len))
 			return 1;
 	}
 	return 0;
 }
 
-/* s->der holds one certificate */
-static void tls_take(struct tls_scan *s)
+static int tls_take(void *ctx, const unsigned char *der, size_t len)
 {
+	struct tls_taker *k = ctx;
 	const mbedtls_x509_crt *x;
 	int ret;
 
-	s->seen++;
-	if (s->der_len == 0 || s->der_len >= sizeof s->der || (s->chain != NULL && !tls_may_issue(s)))
-		return;
-	for (x = s->into; x != NULL && x->raw.p != NULL; x = x->next) { /* directories have them twice */
-		if (x->raw.len == s->der_len && memcmp(x->raw.p, s->der, s->der_len) == 0)
-			return;
+	if (k->chain != NULL && !tls_may_issue(der, len, k->chain))
+		return 0;
+	for (x = k->into; x != NULL && x->raw.p != NULL; x = x->next) { /* directories have them twice */
+		if (x->raw.len == len && memcmp(x->raw.p, der, len) == 0)
+			return 0;
 	}
-	ret = mbedtls_x509_crt_parse_der(s->into, s->der, s->der_len);
+	ret = mbedtls_x509_crt_parse_der(k->into, der, len);
 	if (ret == 0)
-		s->taken++;
-	else if (!tls_no_memory(s->err))
-		s->err = ret;
+		k->taken++;
+	else
+		k->err = ret;
+	return tls_no_memory(ret) || (k->chain == NULL && k->trust.again && k->taken > TLS_EAGER_MAX);
 }
 
-static int tls_base64_value(int c)
-{
-	return c >= 'A' && c <= 'Z'   ? c - 'A'
-	       : c >= 'a' && c <= 'z' ? c - 'a' + 26
-	       : c >= '0' && c <= '9' ? c - '0' + 52
-	       : c == '+'             ? 62
-	       : c == '/'             ? 63
-	                              : -1;
-}
-
-static void tls_der_byte(struct tls_scan *s, int c)
-{
-	if (s->der_len < sizeof s->der)
-		s->der[s->der_len++] = (unsigned char)c;
-}
-
-static void tls_pem_byte(struct tls_scan *s, int c)
-{
-	static const char begin[] = "-----BEGIN CERTIFICATE-----";
-	int v;
-
-	if (s->mode == 1 && c != '-') {
-		v = tls_base64_value(c);
-		if (v < 0) /* ends of lines, padding */
-			return;
-		s->bits = s->bits << 6 | (uint32_t)v;
-		s->bits_n += 6;
-		if (s->bits_n >= 8) {
-			s->bits_n -= 8;
-			tls_der_byte(s, (int)(s->bits >> s->bits_n & 0xff));
-		}
-	} else if (s->mode == 1) {
-		tls_take(s);
-		s->mode = 0;
-		s->line_len = 0;
-	} else if (c != '\n') {
-		if (s->line_len < sizeof s->line)
-			s->line[s->line_len++] = (char)c;
-	} else {
-		if (s->line_len >= sizeof begin - 1 && memcmp(s->line, begin, sizeof begin - 1) == 0) {
-			s->mode = 1;
-			s->der_len = 0;
-			s->bits_n = 0;
-		}
-		s->line_len = 0;
-	}
-}
-
-static void tls_scan_fd(struct tls_scan *s, int fd)
-{
-	ptrdiff_t i, n;
-	int first = 1;
-
-	s->line_len = 0;
-	s->mode = 0;
-	while (!(s->limit > 0 && s->taken >= s->limit) && (n = tls_read_fd(fd, s->buf, sizeof s->buf)) > 0) {
-		if (first && n >= 2 && s->buf[0] == 0x30 && (s->buf[1] & 0x80)) {
-			s->mode = 2;
-			s->der_len = 0;
-		}
-		first = 0;
-		for (i = 0; i < n; i++) {
-			if (s->mode == 2)
-				tls_der_byte(s, s->buf[i]);
-			else
-				tls_pem_byte(s, s->buf[i]);
-		}
-	}
-	if (s->mode == 2)
-		tls_take(s);
-}
-
-/* 0 or -1, errno */
-static int tls_scan_dir(struct tls_scan *s, const char *path)
-{
-	DIR *dir = opendir(path);
-	struct dirent *e;
-	struct stat st;
-	int fd;
-
-	if (dir == NULL)
-		return -1;
-	while ((e = readdir(dir)) != NULL && !(s->limit > 0 && s->taken >= s->limit)) {
-		fd = e->d_name[0] == '.' ? -1 : openat(dirfd(dir), e->d_name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-		if (fd < 0)
-			continue;
-		if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-			tls_scan_fd(s, fd);
-		close(fd);
-	}
-	closedir(dir);
-	return 0;
-}
-
-static int tls_scan_file(struct tls_scan *s, const char *path)
-{
-	int fd = tls_open(path);
-
-	if (fd < 0)
-		return -1;
-	tls_scan_fd(s, fd);
-	close(fd);
-	return 0;
-}
-
-static struct tls_scan *tls_scan_new(const struct wsi_mem *mem, mbedtls_x509_crt *into, const mbedtls_x509_crt *chain,
-                                     int limit)
-{
-	struct tls_scan *s = wsi_alloc(mem, NULL, 0, sizeof *s);
-
-	if (s != NULL) {
-		memset(s, 0, sizeof *s);
-		s->into = into;
-		s->chain = chain;
-		s->limit = limit;
-	}
-	return s;
-}
-
-/* Adds to c->cas what may have issued a certificate of the chain. How many were added, or an error of mbedTLS */
+/* Adds to c->cas what may have issued a certificate of the chain: 0, or an error of mbedTLS */
 static int tls_find_issuers(struct wsi_tls_config *c, const mbedtls_x509_crt *chain)
 {
-	static const char *const bundles[] = {"/etc/ssl/certs/ca-certificates.crt", /* Debian, Alpine, OpenWrt */
-	                                      "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", /* Fedora, RHEL */
-	                                      "/etc/pki/tls/certs/ca-bundle.crt",                  /* older ones */
-	                                      "/etc/ssl/ca-bundle.pem",                            /* SUSE */
-	                                      "/etc/ssl/cert.pem",                                 /* BSDs, macOS */
-	                                      "/usr/local/share/certs/ca-root-nss.crt",            /* FreeBSD */
-	                                      "/usr/local/etc/ssl/cert.pem"};
-	static const char *const dirs[] = {"/etc/ssl/certs", "/etc/pki/tls/certs", "/etc/openssl/certs" /* NetBSD */,
-	                                   "/system/etc/security/cacerts" /* Android */};
-	struct tls_scan *s = tls_scan_new(&c->mem, &c->cas, chain, 0);
-	size_t i;
-	int ret;
+	struct tls_taker k = {.trust = {.take = tls_take}, .into = &c->cas, .chain = chain};
+	const char *cause;
+	int r = 0;
 
-	if (s == NULL)
-		return MBEDTLS_ERR_X509_ALLOC_FAILED;
+	k.trust.ctx = &k;
 	if (c->lazy_file != NULL)
-		(void)tls_scan_file(s, c->lazy_file);
-	if (c->opt->ca_dir != NULL)
-		(void)tls_scan_dir(s, c->opt->ca_dir);
+		r = wsi_trust_scan(&k.trust, &c->mem, c->lazy_file, 0, &cause);
+	if (c->lazy_dir != NULL && r != WS_EMEMORY)
+		r = wsi_trust_scan(&k.trust, &c->mem, c->lazy_dir, 1, &cause);
 	if (c->opt->ca_file == NULL && c->opt->ca_dir == NULL) {
-		for (i = 0; i < sizeof bundles / sizeof bundles[0] && s->seen == 0; i++)
-			(void)tls_scan_file(s, bundles[i]);
-		for (i = 0; i < sizeof dirs / sizeof dirs[0] && s->seen == 0; i++)
-			(void)tls_scan_dir(s, dirs[i]);
-		c->no_bundle = s->seen == 0;
+		r = wsi_trust_system(&k.trust, &c->mem);
+		c->no_bundle = k.trust.seen == 0;
 	}
-	ret = tls_no_memory(s->err) ? s->err : s->taken;
-	wsi_alloc(&c->mem, s, sizeof *s, 0);
-	return ret;
+	return r == WS_EMEMORY ? MBEDTLS_ERR_X509_ALLOC_FAILED : tls_no_memory(k.err) ? k.err : 0;
 }
 
 /* ---- Settings ---- */
@@ -611,40 +329,29 @@ static int tls_blind(void *ctx, unsigned char *buf, size_t len)
 }
 #endif
 
-static int tls_load_trusted(struct wsi_tls_config *c, const char **option, struct wsi_text *why)
+/* A file or directory: parsed if it is small, else looked at, so that one without a certificate is found out */
+static int tls_load_trusted(struct wsi_tls_config *c, const char *path, int is_dir, const char **lazy,
+                            const char **option, struct wsi_text *why)
 {
-	const char *path, *name;
-	mbedtls_x509_crt one; /* a directory's first, to see that there is one */
-	struct tls_scan *s;
-	struct stat st;
-	int i, ret = 0;
+	struct tls_taker k = {.trust = {.take = tls_take}, .into = &c->cas};
+	const char *cause, *name = is_dir ? "tls.ca_dir" : "tls.ca_file";
+	int r;
 
-	for (i = 0; i < 2 && ret == 0; i++) {
-		path = i == 0 ? c->opt->ca_file : c->opt->ca_dir;
-		name = i == 0 ? "tls.ca_file" : "tls.ca_dir";
-		if (path == NULL)
-			continue;
-		if (stat(path, &st) != 0)
-			return tls_bad(option, why, name, path, strerror(errno));
-		if ((S_ISDIR(st.st_mode) != 0) == (i == 0))
-			return tls_bad(option, why, name, path, i == 0 ? "is a directory" : "is no directory");
-		if (i == 0 && S_ISREG(st.st_mode) && st.st_size > TLS_EAGER_MAX)
-			c->lazy_file = path;
-		mbedtls_x509_crt_init(&one);
-		s = i == 0 && c->lazy_file == NULL ? tls_scan_new(&c->mem, &c->cas, NULL, 0)
-		                                   : tls_scan_new(&c->mem, &one, NULL, 1);
-		if (s == NULL)
-			return WS_EMEMORY;
-		if ((i == 0 ? tls_scan_file(s, path) : tls_scan_dir(s, path)) != 0)
-			ret = tls_bad(option, why, name, path, strerror(errno));
-		else if (s->taken == 0 && s->err != 0)
-			ret = tls_bad_code(option, why, name, path, "its certificate cannot be parsed: ", s->err);
-		else if (s->taken == 0)
-			ret = tls_bad(option, why, name, path, "no certificate in it (PEM or DER)");
-		mbedtls_x509_crt_free(&one);
-		wsi_alloc(&c->mem, s, sizeof *s, 0);
-	}
-	return ret;
+	if (path == NULL)
+		return 0;
+	k.trust.ctx = &k;
+	r = wsi_trust_scan(&k.trust, &c->mem, path, is_dir, &cause);
+	if (r == WS_EMEMORY || tls_no_memory(k.err))
+		return WS_EMEMORY;
+	if (r != 0)
+		return tls_bad(option, why, name, path, cause);
+	if (k.taken == 0 && k.err != 0)
+		return tls_bad_code(option, why, name, path, "its certificate cannot be parsed: ", k.err);
+	if (k.trust.seen == 0)
+		return tls_bad(option, why, name, path, "no certificate in it (PEM or DER)");
+	if (k.trust.stop)
+		*lazy = path;
+	return 0;
 }
 
 static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size_t len, const char *path,
@@ -658,9 +365,11 @@ static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size
 	if (ret == MBEDTLS_ERR_PK_PASSWORD_REQUIRED)
 		return tls_bad(option, why, "tls.key_password", path,
 		               "the key is encrypted and no passphrase was given");
-	if (ret == MBEDTLS_ERR_PK_PASSWORD_MISMATCH
-	    || (ret != 0 && pass != NULL && strstr((const char *)buf, "ENCRYPTED")))
+	if (ret == MBEDTLS_ERR_PK_PASSWORD_MISMATCH)
 		return tls_bad(option, why, "tls.key_password", path, "wrong passphrase for the key");
+	if (ret != 0 && pass != NULL && strstr((const char *)buf, "ENCRYPTED")) /* padding may be right by chance */
+		return tls_bad_code(option, why, "tls.key_password", path,
+		                    "wrong passphrase for the key, or a cipher that this TLS library lacks: ", ret);
 	if (ret != 0)
 		return tls_bad_code(option, why, "tls.key_file", path, "no private key that can be parsed: ", ret);
 	if (mbedtls_pk_check_pair(&c->own.pk, &c->key TLS_BLIND) != 0)
@@ -669,40 +378,46 @@ static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size
 	return 0;
 }
 
-static int tls_load_own(struct wsi_tls_config *c, const char **option, struct wsi_text *why)
+/* buf has room for TLS_FILE_MAX bytes. PEM counts its NUL, DER does not */
+static int tls_load_own_in(struct wsi_tls_config *c, unsigned char *buf, const char **option, struct wsi_text *why)
 {
-	const struct ws_tls *o = c->opt;
-	const char *cause, *path = o->cert_file;
-	unsigned char *buf;
-	size_t len, cap;
+	const char *path = c->opt->cert_file, *cause;
+	ptrdiff_t len = wsi_read_file(path, buf, TLS_FILE_MAX - 1, &cause);
 	int ret;
 
-	if (path == NULL && o->key_file != NULL)
-		return tls_bad(option, why, "tls.key_file", o->key_file, "a key without a certificate (cert_file)");
-	if (path == NULL)
-		return 0;
-	buf = tls_read_file(&c->mem, path, &len, &cap, &cause);
-	if (buf == NULL)
+	if (len < 0)
 		return tls_bad(option, why, "tls.cert_file", path, cause);
-	/* PEM counts its NUL, DER does not */
-	ret = mbedtls_x509_crt_parse(&c->own, buf, buf[0] == 0x30 ? len : len + 1);
-	if (ret < 0) {
-		ret = tls_bad_code(option, why, "tls.cert_file", path, "no certificate that can be parsed: ", ret);
-	} else if (ret > 0) {
-		ret = tls_bad(option, why, "tls.cert_file", path, "a certificate in it cannot be parsed");
-	} else {
-		if (o->key_file != NULL) {
-			mbedtls_platform_zeroize(buf, cap);
-			wsi_alloc(&c->mem, buf, cap, 0);
-			path = o->key_file;
-			buf = tls_read_file(&c->mem, path, &len, &cap, &cause);
-			if (buf == NULL)
-				return tls_bad(option, why, "tls.key_file", path, cause);
-		}
-		ret = tls_load_key(c, buf, buf[0] == 0x30 ? len : len + 1, path, option, why);
+	buf[len] = 0;
+	ret = mbedtls_x509_crt_parse(&c->own, buf, (size_t)len + (buf[0] != 0x30));
+	if (ret > 0)
+		return tls_bad(option, why, "tls.cert_file", path, "a certificate in it cannot be parsed");
+	if (ret != 0)
+		return tls_bad_code(option, why, "tls.cert_file", path, "no certificate that can be parsed: ", ret);
+	if (c->opt->key_file != NULL) {
+		path = c->opt->key_file;
+		len = wsi_read_file(path, buf, TLS_FILE_MAX - 1, &cause);
+		if (len < 0)
+			return tls_bad(option, why, "tls.key_file", path, cause);
+		buf[len] = 0;
 	}
-	mbedtls_platform_zeroize(buf, cap);
-	wsi_alloc(&c->mem, buf, cap, 0);
+	return tls_load_key(c, buf, (size_t)len + (buf[0] != 0x30), path, option, why);
+}
+
+static int tls_load_own(struct wsi_tls_config *c, const char **option, struct wsi_text *why)
+{
+	unsigned char *buf;
+	int ret;
+
+	if (c->opt->cert_file == NULL)
+		return c->opt->key_file == NULL ? 0
+		                                : tls_bad(option, why, "tls.key_file", c->opt->key_file,
+		                                          "a key without a certificate (cert_file)");
+	buf = wsi_alloc(&c->mem, NULL, 0, TLS_FILE_MAX);
+	if (buf == NULL)
+		return WS_EMEMORY;
+	ret = tls_load_own_in(c, buf, option, why);
+	mbedtls_platform_zeroize(buf, TLS_FILE_MAX); /* it may hold a key */
+	wsi_alloc(&c->mem, buf, TLS_FILE_MAX, 0);
 	return ret;
 }
 
@@ -814,11 +529,13 @@ static int tls_load(struct wsi_tls_config *c, const char **option, struct wsi_te
 
 	if (ret != 0 || c->opt->config != NULL)
 		return ret;
-#if defined(MBEDTLS_USE_PSA_CRYPTO) || MBEDTLS_VERSION_NUMBER >= 0x04000000
+#if defined(MBEDTLS_USE_PSA_CRYPTO) || MBEDTLS_VERSION_NUMBER >= 0x04000000 /* wanted already to parse certificates */
 	if (!TLS_PSA_INIT())
 		return WS_EENTROPY;
 #endif
-	ret = tls_load_trusted(c, option, why);
+	ret = tls_load_trusted(c, c->opt->ca_file, 0, &c->lazy_file, option, why);
+	if (ret == 0)
+		ret = tls_load_trusted(c, c->opt->ca_dir, 1, &c->lazy_dir, option, why);
 	if (ret == 0)
 		ret = tls_load_own(c, option, why);
 	if (ret != 0 || path == NULL)
@@ -953,8 +670,8 @@ static void tls_check_name(struct wsi_tls *t, const mbedtls_x509_crt *crt)
 		wsi_put(&t->cert_why, "no name at all");
 }
 
-/* What is wrong with one certificate of the chain. Called from its top down: the last one stays. */
-static int tls_problem(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
+/* What is wrong with one certificate of the chain, as a clause; crt NULL: the server's, which is not to be had */
+static void tls_put_problem(struct wsi_tls *t, const mbedtls_x509_crt *crt, int depth, uint32_t flags)
 {
 	static const struct {
 		uint32_t flags;
@@ -963,61 +680,65 @@ static int tls_problem(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *fl
 	    {MBEDTLS_X509_BADCERT_REVOKED, "was revoked"},
 	    {MBEDTLS_X509_BADCERT_BAD_MD, "is signed with a hash that is too weak"},
 	    {MBEDTLS_X509_BADCERT_BAD_PK | MBEDTLS_X509_BADCERT_BAD_KEY,
-	     "has a key that is too weak, or of a kind not allowed"},
+	     "has a key that is too weak, or of a kind that is not allowed"},
 	    {MBEDTLS_X509_BADCERT_KEY_USAGE | MBEDTLS_X509_BADCERT_EXT_KEY_USAGE | MBEDTLS_X509_BADCERT_NS_CERT_TYPE,
-	     "may not be used for this (key usage)"},
+	     "may not be used for a TLS server (key usage)"},
+	    {MBEDTLS_X509_BADCERT_CN_MISMATCH, "is not for this name"},
 	    {MBEDTLS_X509_BADCERT_OTHER, "was not accepted"}};
-	struct wsi_tls *t = ctx;
 	struct wsi_text *w = &t->cert_why;
-	uint32_t f = *flags & ~(uint32_t)MBEDTLS_X509_BADCERT_CN_MISMATCH; /* see tls_check_name */
 	const char *sep = " ";
 	size_t i;
 
-	t->flags |= f;
-	if (f == 0)
-		return 0;
 	wsi_text_init(w, t->cert_why_buf, sizeof t->cert_why_buf);
-	if (depth == 0) {
-		wsi_put(w, "the server's certificate");
-	} else {
-		wsi_put(w, "in its chain the certificate \"");
+	wsi_put(w, depth == 0 ? "the server's certificate" : "in its chain the certificate \"");
+	if (depth > 0) {
 		tls_put_name(w, &crt->subject);
 		wsi_put_c(w, '"');
 	}
-	if (f & MBEDTLS_X509_BADCERT_EXPIRED) {
-		wsi_put(w, " has expired: it was valid until ");
-		tls_put_x509_time(w, &crt->valid_to);
-		tls_put_clock(w);
-		sep = "; it ";
-	}
-	if (f & MBEDTLS_X509_BADCERT_FUTURE) {
-		wsi_put(w, " is not valid until ");
-		tls_put_x509_time(w, &crt->valid_from);
+	if (flags & (MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE)) {
+		wsi_put(w, flags & MBEDTLS_X509_BADCERT_EXPIRED ? " has expired: it was valid until "
+		                                                : " is not yet valid: it will be from ");
+		if (crt != NULL)
+			tls_put_x509_time(w, flags & MBEDTLS_X509_BADCERT_EXPIRED ? &crt->valid_to : &crt->valid_from);
 		tls_put_clock(w);
 		sep = "; it ";
 	}
 	for (i = 0; i < sizeof others / sizeof others[0]; i++) {
-		if (f & others[i].flags) {
+		if (flags & others[i].flags) {
 			wsi_put(w, sep);
 			wsi_put(w, others[i].text);
 			sep = "; it ";
 		}
 	}
-	if (f & MBEDTLS_X509_BADCERT_NOT_TRUSTED) {
-		wsi_put(w, sep);
-		if (crt->issuer_raw.len == crt->subject_raw.len
-		    && memcmp(crt->issuer_raw.p, crt->subject_raw.p, crt->subject_raw.len) == 0) {
-			wsi_put(w, depth == 0 ? "is self-signed and not trusted here"
-			                      : "is the root and not trusted here");
-		} else {
-			wsi_put(w, "has an issuer that is not trusted, \"");
+	if (!(flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED))
+		return;
+	wsi_put(w, sep);
+	if (crt != NULL && crt->issuer_raw.len == crt->subject_raw.len
+	    && memcmp(crt->issuer_raw.p, crt->subject_raw.p, crt->subject_raw.len) == 0) {
+		wsi_put(w, depth == 0 ? "is self-signed and not trusted here" : "is a root that is not trusted here");
+	} else {
+		wsi_put(w, "has an issuer that is not trusted");
+		if (crt != NULL) {
+			wsi_put(w, ", \"");
 			tls_put_name(w, &crt->issuer);
-			wsi_put(w, "\": an unknown CA, or the server did not send its intermediate certificate");
+			wsi_put_c(w, '"');
 		}
-		if (t->c->no_bundle)
-			wsi_put(w, "; this machine has no CA certificates in any of the usual places, such as "
-			           "/etc/ssl/certs/ca-certificates.crt");
+		wsi_put(w, ": an unknown CA, or the server did not send its intermediate certificate");
 	}
+	if (t->c->no_bundle)
+		wsi_put(w, "; this machine has no CA certificates in any of the usual places, such as "
+		           "/etc/ssl/certs/ca-certificates.crt");
+}
+
+/* The library's callback for each certificate from the top of the chain down: the last one's sentence stays */
+static int tls_note(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
+{
+	struct wsi_tls *t = ctx;
+
+	*flags &= ~(uint32_t)MBEDTLS_X509_BADCERT_CN_MISMATCH; /* see tls_check_name */
+	if (*flags != 0)
+		tls_put_problem(t, crt, depth, *flags);
+	t->flags |= *flags;
 	return 0;
 }
 
@@ -1030,10 +751,10 @@ static int tls_check_pin(struct wsi_tls *t, const mbedtls_x509_crt *crt)
 	ret = mbedtls_md(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), crt->pk_raw.p, crt->pk_raw.len, hash);
 	if (ret != 0)
 		return ret;
-	for (i = 0; i < t->c->pins_n; i++) {
-		if (memcmp(hash, t->c->pins[i], 32) == 0)
-			return 0;
-	}
+	for (i = 0; i < t->c->pins_n && !t->pinned; i++)
+		t->pinned = memcmp(hash, t->c->pins[i], 32) == 0;
+	if (t->pinned)
+		return 0;
 	t->flags |= MBEDTLS_X509_BADCERT_OTHER;
 	wsi_text_init(&t->cert_why, t->cert_why_buf, sizeof t->cert_why_buf);
 	wsi_put(&t->cert_why, "the server's public key is not the pinned one but sha256//");
@@ -1061,7 +782,7 @@ static int tls_verify(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *fla
 	uint32_t again;
 	int ret;
 
-	(void)tls_problem(t, crt, depth, flags);
+	(void)tls_note(t, crt, depth, flags);
 	*flags = 0;
 	if (depth > 0)
 		return 0;
@@ -1073,7 +794,7 @@ static int tls_verify(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *fla
 		t->flags = 0;
 		wsi_text_init(&t->cert_why, t->cert_why_buf, sizeof t->cert_why_buf);
 		ret = mbedtls_x509_crt_verify_with_profile(crt, &t->c->cas, NULL, &mbedtls_x509_crt_profile_default,
-		                                           NULL, &again, tls_problem, t);
+		                                           NULL, &again, tls_note, t);
 		if (ret != 0 && ret != MBEDTLS_ERR_X509_CERT_VERIFY_FAILED)
 			return ret;
 		t->flags |= again;
@@ -1364,63 +1085,44 @@ WSI int wsi_tls_new(struct wsi_tls **out, struct wsi_tls_config *c, const struct
 static void tls_put_alert(struct wsi_text *why, int alert)
 {
 	/* RFC 8446 6, RFC 5246 7.2 */
-	static const struct {
-		unsigned char code;
-		const char *name;
-	} alerts[] = {{10, "unexpected_message"},
-	              {20, "bad_record_mac"},
-	              {22, "record_overflow"},
-	              {40, "handshake_failure"},
-	              {42, "bad_certificate"},
-	              {43, "unsupported_certificate"},
-	              {44, "certificate_revoked"},
-	              {45, "certificate_expired"},
-	              {46, "certificate_unknown"},
-	              {47, "illegal_parameter"},
-	              {48, "unknown_ca"},
-	              {49, "access_denied"},
-	              {50, "decode_error"},
-	              {51, "decrypt_error"},
-	              {70, "protocol_version"},
-	              {71, "insufficient_security"},
-	              {80, "internal_error"},
-	              {86, "inappropriate_fallback"},
-	              {90, "user_canceled"},
-	              {109, "missing_extension"},
-	              {110, "unsupported_extension"},
-	              {112, "unrecognized_name"},
-	              {115, "unknown_psk_identity"},
-	              {116, "certificate_required"},
-	              {120, "no_application_protocol"}};
-	const char *hint = "";
+	static const unsigned char codes[] = {10, 20, 22, 40, 42, 43, 44,  45,  46,  47,  48,  49, 50,
+	                                      51, 70, 71, 80, 86, 90, 109, 110, 112, 115, 116, 120};
+	static const char names[] =
+	    "unexpected_message\0bad_record_mac\0record_overflow\0handshake_failure\0"
+	    "bad_certificate\0unsupported_certificate\0certificate_revoked\0certificate_expired\0"
+	    "certificate_unknown\0illegal_parameter\0unknown_ca\0access_denied\0decode_error\0"
+	    "decrypt_error\0protocol_version\0insufficient_security\0internal_error\0"
+	    "inappropriate_fallback\0user_canceled\0missing_extension\0unsupported_extension\0"
+	    "unrecognized_name\0unknown_psk_identity\0certificate_required\0no_application_protocol\0";
+	const char *name = names;
 	size_t i;
 
+	for (i = 0; i < sizeof codes && codes[i] != alert; i++)
+		name += wsi_strlen(name) + 1;
 	wsi_put(why, "the server sent the alert ");
-	for (i = 0; i < sizeof alerts / sizeof alerts[0]; i++) {
-		if (alerts[i].code == alert)
-			wsi_put(why, alerts[i].name);
-	}
+	wsi_put(why, name); /* of an unknown one "" */
 	wsi_put_c(why, '(');
 	wsi_put_u(why, (uint64_t)alert);
 	wsi_put_c(why, ')');
 	if (alert == 40 || alert == 71)
-		hint = ": no cipher suite, curve or version in common, or it wants a client certificate";
-	if (alert == 70)
-		hint = ": no TLS version in common";
-	if (alert == 112)
-		hint = ": it has no site of this name";
-	if (alert == 116 || (alert >= 42 && alert <= 46) || alert == 48)
-		hint = ": it wants a client certificate, or another one";
-	wsi_put(why, hint);
+		wsi_put(why, ": no cipher suite, curve or version in common, or it wants a client certificate");
+	else if (alert == 70)
+		wsi_put(why, ": no TLS version in common");
+	else if (alert == 112)
+		wsi_put(why, ": it has no site of this name");
+	else if (alert == 116 || alert == 48 || (alert >= 42 && alert <= 46))
+		wsi_put(why, ": it wants a client certificate, or another one");
 }
 
 /* Why it ended, as a sentence's end; the error that it is */
 static int tls_explain(const struct wsi_tls *t, int ret, struct wsi_text *why)
 {
+	int eof = t->io_err == WS_IO_EOF;
+
 	if (tls_no_memory(ret))
 		return WS_EMEMORY;
 	if (t->flags != 0 && !t->done) {
-		wsi_put_n(why, t->cert_why.p, t->cert_why.len);
+		wsi_put(why, t->cert_why.p);
 		return WS_ECERT;
 	}
 	if (t->io_err == WS_IO_ERROR) {
@@ -1429,40 +1131,28 @@ static int tls_explain(const struct wsi_tls *t, int ret, struct wsi_text *why)
 	}
 	if (t->plain && !t->done) {
 		wsi_put(why, "the server does not speak TLS here but HTTP: try ws://");
-		return WS_ETLS;
-	}
-	if (ret == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE && t->alert >= 0) {
+	} else if (ret == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE && t->alert >= 0) {
 		tls_put_alert(why, t->alert);
-		return WS_ETLS;
-	}
-	if (ret == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {
-		wsi_put(why, "the server sent a fatal alert");
-		wsi_put(why, t->c->has_own ? ": it may not accept the client certificate"
-		                           : ": it may want a client certificate");
-		return WS_ETLS;
-	}
-	if (t->io_err != 0) {
-		wsi_put(why, t->io_err == WS_IO_EOF ? "the server closed the connection" : "the connection was reset");
+	} else if (ret == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {
+		wsi_put(why, "the server sent a fatal alert: it may ");
+		wsi_put(why, t->c->has_own ? "not accept the client certificate" : "want a client certificate");
+	} else if (t->io_err != 0) {
+		wsi_put(why, eof ? "the server closed the connection" : "the connection was reset");
 		wsi_put(why, t->done ? "" : " in the TLS handshake");
-		return t->io_err == WS_IO_EOF && !t->done ? WS_ETLS : WS_ERESET;
-	}
-	switch (ret) {
-	case MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION:
+		return eof && !t->done ? WS_ETLS : WS_ERESET;
+	} else if (ret == MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION) {
 		wsi_put(why, "the server speaks no TLS version that is allowed here");
-		break;
-	case MBEDTLS_ERR_SSL_INVALID_RECORD:
+	} else if (ret == MBEDTLS_ERR_SSL_INVALID_RECORD) {
 		wsi_put(why, t->done ? "what came is no TLS record" : "the server does not speak TLS here");
-		break;
-	case MBEDTLS_ERR_SSL_INVALID_MAC:
+	} else if (ret == MBEDTLS_ERR_SSL_INVALID_MAC) {
 		wsi_put(why, "a TLS record was damaged on the way");
-		break;
-	default:
+	} else {
 		tls_put_code(why, ret);
 	}
 	return WS_ETLS;
 }
 
-/* With a program's own settings its own verification has run; what it cannot do is left to us */
+/* With a program's own settings the library has verified as they say; what it could not is left to us */
 static int tls_check_foreign(struct wsi_tls *t)
 {
 #if defined(MBEDTLS_SSL_KEEP_PEER_CERTIFICATE)
@@ -1470,17 +1160,41 @@ static int tls_check_foreign(struct wsi_tls *t)
 
 	if (crt != NULL) {
 		tls_remember(t, crt);
-		t->verified = mbedtls_ssl_get_verify_result(&t->ssl) == 0;
-		if (t->verified && t->ip_len > 0) /* the library was not told it: it would have been sent as SNI */
+		if (t->ip_len > 0
+		    && !t->c->opt->insecure_no_hostname) /* it was not told the address: it would be SNI */
 			tls_check_name(t, crt);
-		return t->flags == 0 && t->c->pins_n > 0 ? tls_check_pin(t, crt) : 0;
+		if (t->flags == 0 && t->c->pins_n > 0)
+			return tls_check_pin(t, crt);
 	}
 #endif
-	if (t->c->pins_n > 0 || t->ip_len > 0) {
-		t->flags = MBEDTLS_X509_BADCERT_OTHER;
-		wsi_put(&t->cert_why, "the server's certificate is not to be had for checking");
-	}
 	return 0;
+}
+
+/* The library's answer, made stricter where it is not ours that has been asked */
+static int tls_settle(struct wsi_tls *t, int ret)
+{
+	const struct ws_tls *o = t->c->opt;
+
+	if (ret == 0 && o->config != NULL)
+		ret = tls_check_foreign(t);
+	if (ret == 0 && t->flags == 0
+	    && ((t->c->pins_n > 0 && !t->pinned) || (o->config == NULL && !o->insecure_no_verify && !t->verified))) {
+		t->flags =
+		    MBEDTLS_X509_BADCERT_OTHER; /* a handshake without certificate, or one that is not to be had */
+		wsi_put(&t->cert_why, "the server showed no certificate");
+	}
+	if ((ret == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED || ret == MBEDTLS_ERR_SSL_BAD_CERTIFICATE) && t->flags == 0) {
+		t->flags =
+		    mbedtls_ssl_get_verify_result(&t->ssl); /* of checks that come after the callback: key usage */
+		if (t->flags == 0 || t->flags == (uint32_t)-1)
+			t->flags = MBEDTLS_X509_BADCERT_OTHER;
+		tls_put_problem(t, NULL, 0, t->flags);
+	}
+	if (ret == MBEDTLS_ERR_X509_FATAL_ERROR && t->flags == 0) {
+		t->flags = MBEDTLS_X509_BADCERT_OTHER;
+		wsi_put(&t->cert_why, "the chain of the server's certificate is too long");
+	}
+	return ret == 0 && t->flags != 0 ? MBEDTLS_ERR_X509_CERT_VERIFY_FAILED : ret;
 }
 
 WSI int wsi_tls_handshake(struct wsi_tls *t, struct wsi_text *why)
@@ -1492,20 +1206,11 @@ WSI int wsi_tls_handshake(struct wsi_tls *t, struct wsi_text *why)
 		return WS_IO_READ;
 	if (ret == MBEDTLS_ERR_SSL_WANT_WRITE)
 		return WS_IO_WRITE;
-	if (ret == 0 && t->c->opt->config != NULL)
-		ret = tls_check_foreign(t);
-	if (ret == 0 && t->flags != 0)
-		ret = MBEDTLS_ERR_SSL_BAD_CERTIFICATE;
-	if (ret == MBEDTLS_ERR_SSL_BAD_CERTIFICATE && t->flags == 0) { /* the library's own checks, after ours */
-		t->flags = MBEDTLS_X509_BADCERT_KEY_USAGE;
-		wsi_put(&t->cert_why,
-		        "the server's certificate may not be used for a server (key usage), or cannot be parsed");
-	}
-	if (ret != 0) {
-		t->err = ret;
+	t->err = tls_settle(t, ret);
+	if (t->err != 0) {
 		t->gone = 1;
 		t->verified = 0;
-		return tls_explain(t, ret, why);
+		return tls_explain(t, t->err, why);
 	}
 	t->done = 1;
 	wsi_text_init(&cipher, t->cipher, sizeof t->cipher);
@@ -1522,12 +1227,13 @@ static ptrdiff_t tls_result(struct wsi_tls *t, int ret)
 		return WS_IO_READ;
 	if (ret == MBEDTLS_ERR_SSL_WANT_WRITE)
 		return WS_IO_WRITE;
-	if (ret == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY)
-		return WS_IO_EOF;
-	t->gone = 1;
-	if (t->err == 0)
+	t->end = WS_IO_EOF;
+	if (ret != MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY) {
+		t->end = t->io_err == WS_IO_EOF || t->io_err == WS_IO_RESET ? WS_IO_RESET : WS_IO_ERROR;
 		t->err = ret;
-	return t->io_err == WS_IO_EOF || t->io_err == WS_IO_RESET ? WS_IO_RESET : WS_IO_ERROR;
+		t->gone = 1;
+	}
+	return t->end;
 }
 
 WSI ptrdiff_t wsi_tls_read(void *io, void *buf, size_t len)
@@ -1535,7 +1241,7 @@ WSI ptrdiff_t wsi_tls_read(void *io, void *buf, size_t len)
 	struct wsi_tls *t = io;
 	int i, ret;
 
-	for (i = 0; i < 16; i++) {
+	for (i = 0; i < 16 && t->end == 0; i++) {
 		ret = mbedtls_ssl_read(&t->ssl, buf, len);
 #if defined(MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
 		if (ret == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
@@ -1545,8 +1251,8 @@ WSI ptrdiff_t wsi_tls_read(void *io, void *buf, size_t len)
 			continue;
 		return tls_result(t, ret);
 	}
-	return WS_IO_READ; /* a peer that sends nothing but those must not keep us here: wsi_tls_pending tells of more
-	                    */
+	/* A peer that sends nothing but those must not keep us here: wsi_tls_pending tells of more */
+	return t->end != 0 ? t->end : WS_IO_READ;
 }
 
 WSI ptrdiff_t wsi_tls_write(void *io, const void *buf, size_t len)
@@ -1554,6 +1260,8 @@ WSI ptrdiff_t wsi_tls_write(void *io, const void *buf, size_t len)
 	struct wsi_tls *t = io;
 	int ret, flush;
 
+	if (t->gone)
+		return t->end != 0 && t->end != WS_IO_EOF ? t->end : WS_IO_RESET;
 	do {
 		/* With bytes left in its buffer the library writes those and takes that for the data given. They may be
 		 * of an alert, or the data may have grown since. */
@@ -1611,6 +1319,6 @@ WSI void wsi_tls_free(struct wsi_tls *t)
 
 WSI const char *wsi_tls_version(void)
 {
-	return " mbedTLS/" MBEDTLS_VERSION_STRING;
+	return WS_VERSION " mbedTLS/" MBEDTLS_VERSION_STRING;
 }
 #endif

@@ -55,6 +55,24 @@ WSI void wsi_net_free(struct wsi_net *n);                                  /* cl
 WSI int wsi_net_check(const char *const *resolve, const char *local_interface, const char **option, const char **why,
                       const char **value);
 
+/* trust.c: certificates in files and directories, PEM or DER, without any TLS library */
+struct wsi_trust {
+	int (*take)(void *ctx, const unsigned char *der, size_t len); /* one certificate as it stands; not 0: enough */
+	void *ctx;
+	int seen, stop; /* certificates met; take said enough */
+	int again;      /* what was opened can be read again: it is no pipe */
+};
+WSI int wsi_trust_scan(struct wsi_trust *t, const struct wsi_mem *mem, const char *path, int want_dir,
+                       const char **cause);                         /* 0; WS_EMEMORY; -1: *cause says why */
+WSI int wsi_trust_system(struct wsi_trust *t, const struct wsi_mem *mem); /* the first of the places where distributions
+                                                                             keep them that has one. 0; WS_EMEMORY */
+WSI ptrdiff_t wsi_read_file(const char *path, void *buf, size_t cap,
+                            const char **cause); /* its length, less than cap; -1: *cause says why */
+/* The Name of a certificate's subject, with its header; NULL: there is none */
+WSI const unsigned char *wsi_der_subject(const unsigned char *p, size_t n, size_t *len);
+/* 1: these Names are equal, or might be: their bytes are but for case and the kinds of strings */
+WSI int wsi_der_may_equal(const unsigned char *a, size_t a_len, const unsigned char *b, size_t b_len);
+
 /* tls.c. Two objects: the settings, parsed once per struct ws and found wrong before connecting; a session, one per
  * connection, over any transport. */
 struct wsi_tls_config;

@@ -1,0 +1,1462 @@
+/* SPDX-License-Identifier: ISC
+ * test_tls.c - tls.c against a server of mbedTLS, both in this process, one flight at a time over two buffers.
+ * The certificates are made first, by test/tls/make-certs (openssl), or are in the directory TLS_CERTS.
+ */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "check.h"
+#include "ws_world.h"
+
+#ifndef WS_WITH_MBEDTLS
+int main(void)
+{
+	printf("built without TLS\n0 passed, 0 failed, 1 skipped\n");
+	return 0;
+}
+#else
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <mbedtls/version.h>
+#include <mbedtls/error.h>
+#include <mbedtls/ssl.h>
+#include <mbedtls/ssl_ticket.h>
+#if MBEDTLS_VERSION_NUMBER < 0x04000000
+#include <mbedtls/ctr_drbg.h>
+#endif
+#if defined(MBEDTLS_PSA_CRYPTO_C) && MBEDTLS_VERSION_NUMBER >= 0x03000000
+#include <psa/crypto.h>
+#endif
+#if MBEDTLS_VERSION_NUMBER >= 0x03020000 && defined(MBEDTLS_SSL_PROTO_TLS1_3)
+#define HAS_13 1
+#else
+#define HAS_13 0
+#endif
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000 && MBEDTLS_VERSION_NUMBER < 0x04000000
+#define RNG , test_random, NULL
+#else
+#define RNG
+#endif
+
+/* ---- Two buffers ---- */
+
+struct pipe {
+	unsigned char buf[1 << 17];
+	size_t r, w;
+	size_t total; /* ever written */
+	size_t piece; /* at most so many bytes a call, each other call blocks; 0: as they come */
+	size_t limit; /* no room beyond so many bytes unread; 0: none */
+	size_t cut;   /* the stream ends behind so many bytes in all; 0: never */
+	size_t flip;  /* so many bytes in, one is spoiled; 0: none */
+	int eof, reset, turn;
+};
+
+static ptrdiff_t pipe_write(struct pipe *p, const void *buf, size_t len)
+{
+	const unsigned char *b = buf;
+	size_t i;
+
+	if (p->reset)
+		return WS_IO_RESET;
+	if (p->piece && (p->turn ^= 1))
+		return WS_IO_WRITE;
+	if (p->piece && len > p->piece)
+		len = p->piece;
+	if (p->r == p->w)
+		p->r = p->w = 0;
+	if (p->limit && p->w - p->r + len > p->limit)
+		len = p->limit - (p->w - p->r);
+	if (len > sizeof p->buf - p->w)
+		len = sizeof p->buf - p->w;
+	if (len == 0)
+		return WS_IO_WRITE;
+	for (i = 0; i < len; i++, p->total++) {
+		if (p->cut && p->total >= p->cut) { /* what follows is lost */
+			p->eof = 1;
+			continue;
+		}
+		p->buf[p->w++] = p->flip && p->total == p->flip ? b[i] ^ 1 : b[i];
+	}
+	return (ptrdiff_t)len;
+}
+
+static ptrdiff_t pipe_read(struct pipe *p, void *buf, size_t len)
+{
+	if (p->reset)
+		return WS_IO_RESET;
+	if (p->r == p->w)
+		return p->eof ? WS_IO_EOF : WS_IO_READ;
+	if (p->piece && (p->turn ^= 1))
+		return WS_IO_READ;
+	if (len > p->w - p->r)
+		len = p->w - p->r;
+	if (p->piece && len > p->piece)
+		len = p->piece;
+	memcpy(buf, p->buf + p->r, len);
+	p->r += len;
+	return (ptrdiff_t)len;
+}
+
+/* ---- A pair: client and server ---- */
+
+struct setup {
+	const char *cert, *key; /* of the server: NAME of NAME.pem and NAME.key */
+	const char *client_ca;  /* the server wants a certificate of this */
+	const char *name;       /* the client's idea of whom it talks to */
+	int max_version;        /* of the server */
+	int foreign;            /* same_origin 0 */
+	const char *alpn;       /* the server's one protocol */
+	int renegotiation, tickets;
+	size_t piece, cut, flip;
+	struct ws_tls tls;
+};
+
+struct pair {
+	struct pipe up, down;
+	mbedtls_ssl_context ssl;
+	mbedtls_ssl_config conf;
+	mbedtls_x509_crt crt, ca;
+	mbedtls_pk_context key;
+	mbedtls_ssl_ticket_context ticket;
+	const char *alpn[2];
+	struct wsi_tls_config *c;
+	struct wsi_tls *t;
+	const char *option;
+	struct wsi_text why;
+	char why_buf[600];
+	int server_rc, server_done;
+	char sni[300];
+};
+
+static char certs[200];
+static long allocs_left = -1, blocks;
+
+static void *test_alloc(void *user_data, void *ptr, size_t old_len, size_t new_len)
+{
+	(void)user_data;
+	(void)old_len;
+	if (new_len == 0) {
+		blocks -= ptr != NULL;
+		free(ptr);
+		return NULL;
+	}
+	if (allocs_left == 0)
+		return NULL;
+	if (allocs_left > 0)
+		allocs_left--;
+	blocks += ptr == NULL;
+	return realloc(ptr, new_len);
+}
+
+static const struct wsi_mem mem = {test_alloc, NULL};
+static int entropy_rc;
+
+static int test_entropy(void *ctx, void *buf, size_t len)
+{
+	(void)ctx;
+	return entropy_rc != 0 ? entropy_rc : wsi_entropy(buf, len);
+}
+
+static int test_random(void *ctx, unsigned char *buf, size_t len)
+{
+	(void)ctx;
+	return wsi_entropy(buf, len);
+}
+
+static char *paths[4096]; /* options point to them */
+static size_t paths_n;
+
+static const char *in_certs(const char *name, const char *suffix)
+{
+	char path[400];
+	size_t i;
+
+	snprintf(path, sizeof path, "%s/%s%s", certs, name, suffix);
+	for (i = 0; i < paths_n; i++) {
+		if (strcmp(paths[i], path) == 0)
+			return paths[i];
+	}
+	if (paths_n == sizeof paths / sizeof paths[0] || (paths[paths_n] = strdup(path)) == NULL)
+		abort();
+	return paths[paths_n++];
+}
+
+static ptrdiff_t client_read(void *io, void *buf, size_t len)
+{
+	return pipe_read(&((struct pair *)io)->down, buf, len);
+}
+static ptrdiff_t client_write(void *io, const void *buf, size_t len)
+{
+	return pipe_write(&((struct pair *)io)->up, buf, len);
+}
+static int server_recv(void *ctx, unsigned char *buf, size_t len)
+{
+	ptrdiff_t n = pipe_read(&((struct pair *)ctx)->up, buf, len);
+
+	return n > 0 ? (int)n : n == WS_IO_READ ? MBEDTLS_ERR_SSL_WANT_READ : MBEDTLS_ERR_SSL_CONN_EOF;
+}
+static int server_send(void *ctx, const unsigned char *buf, size_t len)
+{
+	ptrdiff_t n = pipe_write(&((struct pair *)ctx)->down, buf, len);
+
+	return n > 0 ? (int)n : n == WS_IO_WRITE ? MBEDTLS_ERR_SSL_WANT_WRITE : MBEDTLS_ERR_SSL_CONN_EOF;
+}
+static int server_sni(void *ctx, mbedtls_ssl_context *ssl, const unsigned char *name, size_t len)
+{
+	struct pair *p = ctx;
+
+	(void)ssl;
+	memcpy(p->sni, name, len < sizeof p->sni ? len : 0);
+	return 0;
+}
+
+static int load(const char *path, unsigned char *buf, size_t cap)
+{
+	FILE *f = fopen(path, "rb");
+	size_t n;
+
+	if (f == NULL) {
+		perror(path);
+		exit(1);
+	}
+	n = fread(buf, 1, cap - 1, f);
+	buf[n] = 0;
+	fclose(f);
+	return (int)n;
+}
+
+static void load_crt(mbedtls_x509_crt *crt, const char *path)
+{
+	unsigned char buf[20000];
+
+	CHECK(mbedtls_x509_crt_parse(crt, buf, (size_t)load(path, buf, sizeof buf) + 1) == 0);
+}
+
+static void pair_server(struct pair *p, const struct setup *s)
+{
+	unsigned char buf[20000];
+	int n;
+
+	mbedtls_ssl_init(&p->ssl);
+	mbedtls_ssl_config_init(&p->conf);
+	mbedtls_x509_crt_init(&p->crt);
+	mbedtls_x509_crt_init(&p->ca);
+	mbedtls_pk_init(&p->key);
+	mbedtls_ssl_ticket_init(&p->ticket);
+	CHECK(mbedtls_ssl_config_defaults(&p->conf, MBEDTLS_SSL_IS_SERVER, MBEDTLS_SSL_TRANSPORT_STREAM,
+	                                  MBEDTLS_SSL_PRESET_DEFAULT)
+	      == 0);
+#if MBEDTLS_VERSION_NUMBER < 0x04000000
+	mbedtls_ssl_conf_rng(&p->conf, test_random, NULL);
+#endif
+	load_crt(&p->crt, in_certs(s->cert, ".pem"));
+	n = load(in_certs(s->key ? s->key : s->cert, ".key"), buf, sizeof buf);
+	CHECK(mbedtls_pk_parse_key(&p->key, buf, (size_t)n + 1, NULL, 0 RNG) == 0);
+	CHECK(mbedtls_ssl_conf_own_cert(&p->conf, &p->crt, &p->key) == 0);
+	if (s->client_ca) {
+		load_crt(&p->ca, in_certs(s->client_ca, ".pem"));
+		mbedtls_ssl_conf_ca_chain(&p->conf, &p->ca, NULL);
+		mbedtls_ssl_conf_authmode(&p->conf, MBEDTLS_SSL_VERIFY_REQUIRED);
+	}
+	if (s->alpn) {
+		p->alpn[0] = s->alpn;
+		CHECK(mbedtls_ssl_conf_alpn_protocols(&p->conf, p->alpn) == 0);
+	}
+#if MBEDTLS_VERSION_NUMBER >= 0x03020000
+	if (s->max_version == 12)
+		mbedtls_ssl_conf_max_tls_version(&p->conf, MBEDTLS_SSL_VERSION_TLS1_2);
+#endif
+#if defined(MBEDTLS_SSL_RENEGOTIATION)
+	if (s->renegotiation)
+		mbedtls_ssl_conf_renegotiation(&p->conf, MBEDTLS_SSL_RENEGOTIATION_ENABLED);
+#endif
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000 && MBEDTLS_VERSION_NUMBER < 0x04000000
+	if (s->tickets) {
+		CHECK(mbedtls_ssl_ticket_setup(&p->ticket, test_random, NULL, MBEDTLS_CIPHER_AES_256_GCM, 86400) == 0);
+		mbedtls_ssl_conf_session_tickets_cb(&p->conf, mbedtls_ssl_ticket_write, mbedtls_ssl_ticket_parse,
+		                                    &p->ticket);
+		mbedtls_ssl_conf_new_session_tickets(&p->conf, 5);
+	}
+#endif
+	mbedtls_ssl_conf_sni(&p->conf, server_sni, p);
+	CHECK(mbedtls_ssl_setup(&p->ssl, &p->conf) == 0);
+	mbedtls_ssl_set_bio(&p->ssl, p, server_send, server_recv, NULL);
+}
+
+/* 0, or what wsi_tls_config_new or wsi_tls_new said */
+static int pair_client(struct pair *p, const struct setup *s)
+{
+	struct ws_io io = {.io_read = client_read, .io_write = client_write, .io = p};
+	struct wsi_str name = {s->name, strlen(s->name)};
+	unsigned char ip[16];
+	int rc;
+
+	wsi_text_init(&p->why, p->why_buf, sizeof p->why_buf);
+	p->option = NULL;
+	rc = wsi_tls_config_new(&p->c, &mem, &s->tls, &p->option, &p->why);
+	if (rc == 0)
+		rc = wsi_tls_new(&p->t, p->c, &io, name, wsi_ip_parse(ip, name.p, name.len), !s->foreign, test_entropy,
+		                 NULL, &p->why);
+	return rc;
+}
+
+static struct pair *pair_new(const struct setup *s)
+{
+	struct pair *p = calloc(1, sizeof *p);
+	int rc;
+
+	if (p == NULL)
+		abort();
+	p->down.piece = p->up.piece = s->piece;
+	p->down.cut = s->cut;
+	p->down.flip = s->flip;
+	pair_server(p, s);
+	rc = pair_client(p, s);
+	if (!CHECK(rc == 0))
+		fprintf(stderr, "\t%d: %s: %s\n", rc, p->option, p->why_buf);
+	return p;
+}
+
+static void pair_free(struct pair *p)
+{
+	wsi_tls_free(p->t);
+	wsi_tls_config_free(p->c);
+	mbedtls_ssl_free(&p->ssl);
+	mbedtls_ssl_config_free(&p->conf);
+	mbedtls_x509_crt_free(&p->crt);
+	mbedtls_x509_crt_free(&p->ca);
+	mbedtls_pk_free(&p->key);
+	mbedtls_ssl_ticket_free(&p->ticket);
+	free(p);
+	CHECK_EQ_U(blocks, 0);
+}
+
+static void server_step(struct pair *p)
+{
+	if (p->server_done || p->server_rc != 0)
+		return;
+	p->server_rc = mbedtls_ssl_handshake(&p->ssl);
+	if (p->server_rc == 0)
+		p->server_done = 1;
+	if (p->server_rc == MBEDTLS_ERR_SSL_WANT_READ || p->server_rc == MBEDTLS_ERR_SSL_WANT_WRITE)
+		p->server_rc = 0;
+	if (p->server_rc != 0)
+		p->down.eof = 1;
+}
+
+/* Both until the client has an answer. Its flights: each return of the client's call that would block ends one.
+ * flights >= 0: the server falls silent after so many; 1 is then returned. */
+static int shake(struct pair *p, int flights)
+{
+	int rc, still = 0;
+	size_t moved;
+
+	for (;;) {
+		moved = p->up.total + p->down.total + p->up.r + p->down.r;
+		rc = wsi_tls_handshake(p->t, &p->why);
+		if (rc != WS_IO_READ && rc != WS_IO_WRITE)
+			break;
+		if (flights != 0)
+			server_step(p);
+		if (flights > 0)
+			flights--;
+		still = moved == p->up.total + p->down.total + p->up.r + p->down.r ? still + 1 : 0;
+		if (still > 4)
+			return 1;
+	}
+	for (still = 0; still < 10000 && !p->server_done && p->server_rc == 0; still++)
+		server_step(p);
+	return rc;
+}
+
+/* The client reads until so many bytes have come or it must wait: what it got */
+static size_t drink(struct pair *p, unsigned char *buf, size_t len, ptrdiff_t *last)
+{
+	size_t n = 0;
+	int waits = 0;
+
+	while (n < len) {
+		*last = wsi_tls_read(p->t, buf + n, len - n);
+		if (*last > 0)
+			n += (size_t)*last;
+		else if (*last != WS_IO_READ || (p->down.r == p->down.w && ++waits > 2))
+			break;
+	}
+	return n;
+}
+
+static int server_write(struct pair *p, const void *data, size_t len)
+{
+	const unsigned char *b = data;
+	size_t done = 0;
+	int n, tries = 0;
+
+	while (done < len && tries++ < 100000) {
+		n = mbedtls_ssl_write(&p->ssl, b + done, len - done);
+		if (n > 0)
+			done += (size_t)n;
+		else if (n != MBEDTLS_ERR_SSL_WANT_WRITE)
+			return n;
+	}
+	return (int)done;
+}
+
+static int server_read(struct pair *p, void *buf, size_t len)
+{
+	unsigned char *b = buf;
+	size_t done = 0;
+	int n, tries = 0;
+
+	while (done < len && tries++ < 100000) {
+		n = mbedtls_ssl_read(&p->ssl, b + done, len - done);
+		if (n > 0)
+			done += (size_t)n;
+		else if (n != MBEDTLS_ERR_SSL_WANT_READ)
+			return n;
+		else if (p->up.r == p->up.w)
+			break;
+	}
+	return (int)done;
+}
+
+static const struct setup good = {.cert = "good", .name = "localhost"};
+
+static struct setup with_ca(struct setup s)
+{
+	s.tls.ca_file = in_certs("ca", ".pem");
+	return s;
+}
+
+/* ---- Tests ---- */
+
+static void both_ways(struct pair *p)
+{
+	unsigned char out[40000], in[40000];
+	size_t i, n;
+	ptrdiff_t last;
+
+	for (i = 0; i < sizeof out; i++)
+		out[i] = (unsigned char)(i * 7 + i / 251);
+	CHECK_EQ_U(server_write(p, out, sizeof out), sizeof out);
+	memset(in, 0, sizeof in);
+	CHECK_EQ_U(drink(p, in, sizeof in, &last), sizeof in);
+	CHECK(memcmp(in, out, sizeof in) == 0);
+	memset(in, 0, sizeof in);
+	for (i = 0; i < sizeof out;) {
+		n = sizeof out - i;
+		last = wsi_tls_write(p->t, out + i, n);
+		if (last > 0)
+			i += (size_t)last;
+		else if (last != WS_IO_WRITE) {
+			CHECK(!"an error");
+			return;
+		}
+	}
+	CHECK_EQ_U(server_read(p, in, sizeof in), sizeof in);
+	CHECK(memcmp(in, out, sizeof in) == 0);
+	CHECK_EQ_U(wsi_tls_pending(p->t), 0);
+}
+
+static void test_good(void)
+{
+	static const struct {
+		const char *cert, *name, *version;
+		int max, secret_13;
+	} cases[] = {
+		{"good", "localhost", "TLSv1.2", 12, 0},
+		{"good", "127.0.0.1", "TLSv1.2", 12, 0},
+		{"good", "::1", "TLSv1.2", 12, 0},
+		{"rsa", "localhost", "TLSv1.2", 12, 0},
+		{"p384", "127.0.0.1", "TLSv1.2", 12, 0},
+		{"direct", "LocalHost.", "TLSv1.2", 12, 0},
+#if HAS_13
+		{"good", "localhost", "TLSv1.3", 0, 1},
+		{"rsa", "127.0.0.1", "TLSv1.3", 0, 1},
+		{"p384", "localhost", "TLSv1.3", 0, 1}
+#endif
+	};
+	static const size_t pieces[] = {0, 1, 3};
+	struct ws_report r;
+	struct setup s;
+	struct pair *p;
+	size_t i, k;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		for (k = 0; k < (i == 0 || cases[i].secret_13 ? 3 : 1); k++) {
+			s = with_ca(good);
+			s.cert = cases[i].cert;
+			s.name = cases[i].name;
+			s.max_version = cases[i].max;
+			s.piece = pieces[k];
+			p = pair_new(&s);
+			CHECK_EQ_U(shake(p, -1), 0);
+			CHECK_EQ_S(p->why_buf, "");
+			CHECK(p->server_done);
+			memset(&r, 0, sizeof r);
+			wsi_tls_report(p->t, &r);
+			CHECK_EQ_S(r.tls_version, cases[i].version);
+			CHECK(strncmp(r.tls_cipher, "TLS_", 4) == 0 && strchr(r.tls_cipher, '-') == NULL);
+			CHECK_EQ_U(r.tls_verified, 1);
+			CHECK(strstr(r.cert_subject, "CN=") != NULL);
+			CHECK(r.cert_not_after > 1700000000);
+			CHECK_EQ_S(p->sni, strchr("127:", s.name[0])      ? ""
+			                   : strcmp(s.name, "LocalHost.") ? "localhost"
+			                                                  : "LocalHost");
+			both_ways(p);
+			pair_free(p);
+		}
+	}
+}
+
+static void test_certificates(void)
+{
+	enum { VERIFY, NO_NAME, NO_VERIFY };
+	static const struct {
+		const char *cert, *name;
+		int how;         /* of the above */
+		int rc;          /* what the handshake must say */
+		const char *why; /* in its sentence */
+	} cases[] = {
+	    {"expired", "localhost", VERIFY, WS_ECERT, "the server's certificate has expired: it was valid until 2"},
+	    {"expired", "localhost", NO_NAME, WS_ECERT, "has expired"},
+	    {"expired", "localhost", NO_VERIFY, 0, ""},
+	    {"expired", "localhost", VERIFY, WS_ECERT, "(this machine's clock says 2"},
+	    {"future", "localhost", VERIFY, WS_ECERT, "the server's certificate is not yet valid: it will be from 2"},
+	    {"oldchain", "localhost", VERIFY, WS_ECERT,
+	     "in its chain the certificate \"C=XX, O=Test, CN=Old Intermediate\" has expired"},
+	    {"wrong", "localhost", VERIFY, WS_ECERT,
+	     "the server's certificate is not for \"localhost\" but for wrong.example, www.wrong.example, 192.0.2.1"},
+	    {"wrong", "localhost", NO_NAME, 0, ""},
+	    {"wrong", "localhost", NO_VERIFY, 0, ""},
+	    {"wrong", "127.0.0.1", VERIFY, WS_ECERT, "is not for \"127.0.0.1\""},
+	    {"wrong", "192.0.2.1", VERIFY, 0, ""},
+	    {"wrong", "192.0.2.2", VERIFY, WS_ECERT, "is not for"},
+	    {"many", "last.example", VERIFY, 0, ""},
+	    {"many", "localhost", VERIFY, WS_ECERT, "host7.many.example, ..."},
+	    {"ip", "127.0.0.1", VERIFY, 0, ""},
+	    {"ip", "::1", VERIFY, 0, ""},
+	    {"ip", "0:0:0:0:0:0:0:1", VERIFY, 0, ""},
+	    {"ip", "::2", VERIFY, WS_ECERT, "is not for \"::2\" but for 127.0.0.1, ::1"},
+	    {"ip", "localhost", VERIFY, WS_ECERT, "is not for"},
+	    {"name", "127.0.0.1", VERIFY, WS_ECERT, "is not for"},
+	    {"name", "localhost", VERIFY, 0, ""},
+	    {"name", "localhosts", VERIFY, WS_ECERT, "is not for"},
+	    {"name", "ocalhost", VERIFY, WS_ECERT, "is not for"},
+	    {"upper", "localhost", VERIFY, 0, ""},
+	    {"cn", "localhost", VERIFY, 0, ""},
+	    {"cn", "127.0.0.1", VERIFY, WS_ECERT, "is not for \"127.0.0.1\" but for localhost"},
+	    {"cnonly", "localhost", VERIFY, WS_ECERT, "is not for \"localhost\" but for other.example"},
+	    {"wild", "a.example.test", VERIFY, 0, ""},
+	    {"wild", "A.EXAMPLE.TEST", VERIFY, 0, ""},
+	    {"wild", "a.b.example.test", VERIFY, WS_ECERT, "is not for"},
+	    {"wild", "example.test", VERIFY, WS_ECERT, "is not for"},
+	    {"wild", ".example.test", VERIFY, WS_ECERT, "is not for"},
+	    {"wild", "a.localhost", VERIFY, WS_ECERT, "is not for"}, /* a whole top-level domain */
+	    {"wild2", "b.a.example.test", VERIFY, 0, ""},
+	    {"wild2", "a.example.test", VERIFY, WS_ECERT, "is not for"},
+	    {"wild2", "c.b.a.example.test", VERIFY, WS_ECERT, "is not for"},
+	    {"fake", "localhost", VERIFY, WS_ECERT, "is not trusted"},
+	    {"weak", "localhost", VERIFY, WS_ECERT, "has a key that is too weak"},
+	    {"weak", "localhost", NO_VERIFY, 0, ""},
+	    {"nochain", "localhost", VERIFY, WS_ECERT, "or the server did not send its intermediate certificate"},
+	    {"nochain", "localhost", VERIFY, WS_ECERT, "\"C=XX, O=Test, CN=Test Intermediate\""},
+	    {"nochain", "localhost", NO_VERIFY, 0, ""},
+	    {"self", "localhost", VERIFY, WS_ECERT, "is self-signed and not trusted here"},
+	    {"self", "other.example", VERIFY, WS_ECERT,
+	     "is self-signed and not trusted here; the server's certificate is not for"},
+	    {"self", "localhost", NO_VERIFY, 0, ""},
+	    {"strange", "localhost", VERIFY, WS_ECERT,
+	     "certificate \"C=XX, O=Test, CN=Another Root\" is a root that is not trusted here"},
+	};
+	struct ws_report r;
+	struct setup s;
+	struct pair *p;
+	size_t i;
+	int rc, max;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		for (max = 12; max <= (HAS_13 ? 13 : 12); max++) {
+			if (max == 13 && strcmp(cases[i].cert, "weak") == 0) /* the server would not */
+				continue;
+			s = with_ca(good);
+			s.cert = cases[i].cert;
+			s.name = cases[i].name;
+			s.max_version = max;
+			s.tls.insecure_no_hostname = cases[i].how == NO_NAME;
+			s.tls.insecure_no_verify = cases[i].how == NO_VERIFY;
+			p = pair_new(&s);
+			rc = shake(p, -1);
+			memset(&r, 0, sizeof r);
+			wsi_tls_report(p->t, &r);
+			if (!CHECK(rc == cases[i].rc) || !CHECK(strstr(p->why_buf, cases[i].why))
+			    || !CHECK(r.tls_verified == (rc == 0 && cases[i].how != NO_VERIFY))
+			    || !CHECK(r.cert_not_after != 0) || !CHECK((rc == 0) == (p->why.len == 0)))
+				fprintf(stderr, "\t%s for %s: %d %s\n", s.cert, s.name, rc, p->why_buf);
+			CHECK(p->why.cut == 0);
+			/* once failed, it stays so, with the same words, and never says a word of data */
+			if (rc != 0) {
+				char first[600];
+
+				memcpy(first, p->why_buf, sizeof first);
+				wsi_text_init(&p->why, p->why_buf, sizeof p->why_buf);
+				CHECK(wsi_tls_handshake(p->t, &p->why) == rc);
+				CHECK_EQ_S(p->why_buf, first);
+				CHECK(!p->server_done || max == 13);
+			}
+			pair_free(p);
+		}
+	}
+}
+
+static void test_trust(void)
+{
+	static const struct {
+		const char *file, *dir, *cert;
+		int rc;
+	} cases[] = {{"ca.der", NULL, "good", 0},
+	             {"other.pem", NULL, "good", WS_ECERT},
+	             {"bundle.pem", NULL, "good", 0},
+	             {"bundle.pem", NULL, "direct", 0},
+	             {"bundle.pem", NULL, "nochain", WS_ECERT},
+	             {"bundle.pem", NULL, "expired", WS_ECERT},
+	             {"bundle-without.pem", NULL, "good", WS_ECERT},
+	             {"bundle.pem", NULL, "self", WS_ECERT},
+	             {NULL, "capath", "good", 0},
+	             {NULL, "capath", "self", WS_ECERT},
+	             {"other.pem", "capath", "good", 0},
+	             {"int.crt", NULL, "nochain", 0}, /* who trusts an intermediate trusts what it signed */
+	             {"self.pem", NULL, "self", 0},
+	             {"good.crt", NULL, "fake", WS_ECERT}, /* no authority though trusted itself */
+	             {NULL, NULL, "good", WS_ECERT}};
+	struct setup s;
+	struct pair *p;
+	size_t i;
+	int rc;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		s = good;
+		s.cert = cases[i].cert;
+		s.tls.ca_file = cases[i].file ? in_certs(cases[i].file, "") : NULL;
+		s.tls.ca_dir = cases[i].dir ? in_certs(cases[i].dir, "") : NULL;
+		p = pair_new(&s);
+		rc = shake(p, -1);
+		if (!CHECK(rc == cases[i].rc))
+			fprintf(stderr, "\t%s %s %s: %d %s\n", cases[i].cert, cases[i].file, cases[i].dir, rc,
+			        p->why_buf);
+		pair_free(p);
+	}
+}
+
+static void test_pins(void)
+{
+	char pin[80], list[200], seen[100];
+	struct setup s = with_ca(good);
+	struct pair *p;
+	int i;
+
+	load(in_certs("good", ".pin"), (unsigned char *)pin, sizeof pin);
+	snprintf(list, sizeof list, "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=;%s", pin);
+	snprintf(seen, sizeof seen, "but %s", pin);
+	for (i = 0; i < 8; i++) {
+		s.tls.insecure_no_verify = i & 1;
+		s.tls.pin_sha256 =
+		    i < 4 ? (i & 2 ? list : pin) : "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+		s.max_version = i & 4 ? 12 : 0;
+		p = pair_new(&s);
+		CHECK(shake(p, -1) == (i < 4 ? 0 : WS_ECERT));
+		CHECK(i < 4 ? p->why.len == 0 : strstr(p->why_buf, seen) != NULL);
+		CHECK(i < 4 || !p->server_done || s.max_version == 0);
+		pair_free(p);
+	}
+	s = with_ca(good); /* a pin is no pardon */
+	s.tls.pin_sha256 = pin;
+	s.name = "elsewhere.example";
+	p = pair_new(&s);
+	CHECK(shake(p, -1) == WS_ECERT);
+	CHECK(strstr(p->why_buf, "is not for"));
+	pair_free(p);
+}
+
+static void test_client_certificates(void)
+{
+	static const struct {
+		const char *cert, *key, *pass;
+		int foreign, ok;
+	} cases[] = {
+		{"client.pem", "client.key", NULL, 0, 1},
+		{"client-both.pem", NULL, NULL, 0, 1},
+		{"client-both.pem", NULL, "not needed", 0, 1},
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000 /* 2.28 knows no AES there */
+		{"client.pem", "client-enc.key", "secret", 0, 1},
+#endif
+		{"client.pem", "client-des.key", "secret", 0, 1},
+		{"client.pem", "client-old.key", "secret", 0, 1},
+		{"client.pem", "client-key.der", NULL, 0, 1},
+		{"clientrsa.pem", "clientrsa.key", NULL, 0, 1},
+		{NULL, NULL, NULL, 0, 0},
+		{"client.pem", "client.key", NULL, 1, 0},
+		{"stranger.pem", "stranger.key", NULL, 0, 0},
+		{"client.der", "client.key", NULL, 0, 0}
+	}; /* without its chain */
+	unsigned char byte;
+	struct setup s;
+	struct pair *p;
+	ptrdiff_t last;
+	size_t i;
+	int rc, max;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		for (max = 12; max <= (HAS_13 ? 13 : 12); max++) {
+			s = with_ca(good);
+			s.client_ca = "ca";
+			s.max_version = max;
+			s.foreign = cases[i].foreign;
+			s.tls.cert_file = cases[i].cert ? in_certs(cases[i].cert, "") : NULL;
+			s.tls.key_file = cases[i].key ? in_certs(cases[i].key, "") : NULL;
+			s.tls.key_password = cases[i].pass;
+			p = pair_new(&s);
+			rc = shake(p, -1);
+			if (max == 13 && !cases[i].ok && CHECK(rc == 0)) { /* 1.3 tells the client only later */
+				drink(p, &byte, 1, &last);
+				CHECK(last == WS_IO_ERROR);
+				wsi_tls_why(p->t, &p->why);
+				rc = WS_ETLS;
+			}
+			if (!CHECK(rc == (cases[i].ok ? 0 : WS_ETLS)) || !CHECK((rc == 0) == (p->why.len == 0))
+			    || !CHECK(p->server_done == cases[i].ok))
+				fprintf(stderr, "\tcase %lu, TLS %d: %d %s\n", (unsigned long)i, max, rc, p->why_buf);
+			pair_free(p);
+		}
+	}
+}
+
+static void test_options(void)
+{
+	static const struct {
+		size_t field; /* offset in struct ws_tls */
+		const char *value;
+		int in_certs; /* value is the name of a file there */
+		const char *option, *why;
+	} cases[] = {
+#define O(field) offsetof(struct ws_tls, field)
+	    {O(ca_file), "missing.pem", 1, "tls.ca_file", "missing.pem\": No such file"},
+	    {O(ca_file), "garbage.pem", 1, "tls.ca_file", "garbage.pem\": no certificate in it"},
+	    {O(ca_file), "empty.pem", 1, "tls.ca_file", "no certificate in it"},
+	    {O(ca_file), "good.key", 1, "tls.ca_file", "no certificate in it"},
+	    {O(ca_file), "broken.pem", 1, "tls.ca_file", "broken.pem\": its certificate cannot be parsed"},
+	    {O(ca_file), "client-key.der", 1, "tls.ca_file", "cannot be parsed"},
+	    {O(ca_file), "capath", 1, "tls.ca_file", "is a directory"},
+	    {O(ca_dir), "ca.pem", 1, "tls.ca_dir", "ca.pem\": is no directory"},
+	    {O(ca_dir), "missing", 1, "tls.ca_dir", "No such file"},
+	    {O(ca_dir), "emptydir", 1, "tls.ca_dir", "no certificate in it"},
+	    {O(cert_file), "missing.pem", 1, "tls.cert_file", "No such file"},
+	    {O(cert_file), "garbage.pem", 1, "tls.cert_file", "no certificate that can be parsed"},
+	    {O(cert_file), "empty.pem", 1, "tls.cert_file", "no certificate that can be parsed"},
+	    {O(cert_file), "broken.pem", 1, "tls.cert_file", "no certificate that can be parsed"},
+	    {O(cert_file), "client.pem", 1, "tls.key_file", "client.pem\": no private key"},
+	    {O(cert_file), "capath", 1, "tls.cert_file", "directory"},
+	    {O(key_file), "client.key", 1, "tls.key_file", "without a certificate"},
+	    {O(ciphers), "TLS_NO_SUCH_SUITE", 0, "tls.ciphers", "\"TLS_NO_SUCH_SUITE\": no cipher suite"},
+	    {O(ciphers), "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256:nonsense", 0, "tls.ciphers", "\"nonsense\""},
+	    {O(ciphers), "", 0, "tls.ciphers", "no cipher suite in it"},
+	    {O(ciphers), ",:", 0, "tls.ciphers", "no cipher suite in it"},
+	    {O(pin_sha256), "", 0, "tls.pin_sha256", "no pin"},
+	    {O(pin_sha256), "sha256//AAAA", 0, "tls.pin_sha256", "\"sha256//AAAA\""},
+	    {O(pin_sha256), "sha1//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", 0, "tls.pin_sha256",
+	     "sha256//BASE64"},
+	    {O(pin_sha256), "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB=", 0, "tls.pin_sha256",
+	     "sha256//BASE64"},
+	    {O(pin_sha256), "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=;sha256//", 0, "tls.pin_sha256",
+	     "BASE64"},
+	    {O(server_name), "", 0, "tls.server_name", "empty"},
+	    {O(keylog_file), "missing/keylog", 1, "tls.keylog_file", "No such file"}};
+	static const struct {
+		int min, max;
+		const char *ciphers, *option;
+	} versions[] = {
+		{11, 0, NULL, "tls.min_version"},
+		{0, 14, NULL, "tls.max_version"},
+		{13, 12, NULL, "tls.min_version"},
+		{0, 0, NULL, NULL},
+		{12, 13, NULL, NULL},
+		{12, 12, NULL, NULL},
+#if HAS_13
+		{13, 13, NULL, NULL},
+		{13, 0, "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "tls.ciphers"},
+		{0, 12, "TLS_AES_128_GCM_SHA256", "tls.ciphers"},
+		{13, 13, "TLS_AES_128_GCM_SHA256", NULL},
+#else
+		{13, 0, NULL, "tls.min_version"},
+		{0, 0, "TLS_AES_128_GCM_SHA256", "tls.ciphers"},
+#endif
+		{-1, 0, NULL, "tls.min_version"}
+	};
+	static const struct {
+		const char *cert, *key, *pass, *option, *why;
+	} keys[] = {
+	    {"client.pem", "missing.key", NULL, "tls.key_file", "missing.key\": No such file"},
+	    {"client.pem", "garbage.pem", NULL, "tls.key_file", "garbage.pem\": no private key"},
+	    {"client.pem", "clientrsa.key", NULL, "tls.key_file", "does not belong to the certificate"},
+	    {"client.pem", "good.key", NULL, "tls.key_file", "does not belong to the certificate"},
+	    {"client.pem", "client-enc.key", NULL, "tls.key_password", "no passphrase was given"},
+	    {"client.pem", "client-old.key", NULL, "tls.key_password", "no passphrase was given"},
+	    {"client.pem", "client-enc.key", "wrong", "tls.key_password", "client-enc.key\": wrong passphrase"},
+	    {"client.pem", "client-des.key", "wrong", "tls.key_password", "client-des.key\": wrong passphrase"},
+	    {"client.pem", "client-old.key", "wrong", "tls.key_password", "client-old.key\": wrong passphrase"}};
+	struct ws_tls tls;
+	struct wsi_tls_config *c;
+	struct wsi_text why;
+	char buf[600];
+	const char *option, *value;
+	size_t i;
+	int rc;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		memset(&tls, 0, sizeof tls);
+		value = cases[i].in_certs ? in_certs(cases[i].value, "") : cases[i].value;
+		memcpy((char *)&tls + cases[i].field, &value, sizeof value);
+		option = NULL;
+		wsi_text_init(&why, buf, sizeof buf);
+		rc = wsi_tls_config_new(&c, &mem, &tls, &option, &why);
+		if (!CHECK(rc == WS_EUSAGE) || !CHECK(option && strcmp(option, cases[i].option) == 0)
+		    || !CHECK(strstr(buf, cases[i].why)))
+			fprintf(stderr, "\t%s: %d %s %s\n", value, rc, option, buf);
+		CHECK(c == NULL);
+		CHECK_EQ_U(blocks, 0);
+	}
+	for (i = 0; i < sizeof versions / sizeof versions[0]; i++) {
+		memset(&tls, 0, sizeof tls);
+		tls.min_version = versions[i].min;
+		tls.max_version = versions[i].max;
+		tls.ciphers = versions[i].ciphers;
+		option = NULL;
+		wsi_text_init(&why, buf, sizeof buf);
+		rc = wsi_tls_config_new(&c, &mem, &tls, &option, &why);
+		if (!CHECK(rc == (versions[i].option ? WS_EUSAGE : 0))
+		    || !CHECK(option == versions[i].option || (option && strcmp(option, versions[i].option) == 0)))
+			fprintf(stderr, "\t%d to %d: %d %s %s\n", tls.min_version, tls.max_version, rc, option, buf);
+		wsi_tls_config_free(c);
+		CHECK_EQ_U(blocks, 0);
+	}
+	for (i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+		memset(&tls, 0, sizeof tls);
+		tls.cert_file = in_certs(keys[i].cert, "");
+		tls.key_file = in_certs(keys[i].key, "");
+		tls.key_password = keys[i].pass;
+		wsi_text_init(&why, buf, sizeof buf);
+		rc = wsi_tls_config_new(&c, &mem, &tls, &option, &why);
+		if (!CHECK(rc == WS_EUSAGE) || !CHECK(strcmp(option, keys[i].option) == 0)
+		    || !CHECK(strstr(buf, keys[i].why)))
+			fprintf(stderr, "\t%s: %d %s %s\n", keys[i].key, rc, option, buf);
+		CHECK(strstr(buf, "wrong\"") == NULL); /* a passphrase is shown to nobody */
+		CHECK_EQ_U(blocks, 0);
+	}
+}
+
+static void test_ciphers_versions(void)
+{
+	static const struct {
+		const char *ciphers, *expect, *cert;
+		int server_max, client_min, client_max, rc;
+		const char *why;
+	} cases[] = {
+		{"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "good", 0, 0, 0,
+		 0, ""},
+		{"TLS-ECDHE-ECDSA-WITH-AES-256-GCM-SHA384", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "good", 0, 0, 0,
+		 0, ""},
+		{"tls_ecdhe_rsa_with_aes_128_gcm_sha256, TLS-ECDHE-ECDSA-WITH-AES-128-GCM-SHA256",
+		 "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "rsa", 0, 0, 0, 0, ""},
+		{"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", NULL, "good", 0, 0, 0, WS_ETLS,
+		 "alert handshake_failure(40)"},
+#if HAS_13
+		{"TLS_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256", "good", 0, 0, 0, 0, ""},
+		{"TLS1-3-AES-256-GCM-SHA384", "TLS_AES_256_GCM_SHA384", "good", 0, 0, 0, 0, ""},
+		{"TLS_AES_128_GCM_SHA256", NULL, "good", 12, 0, 0, WS_ETLS, "alert "},
+		{NULL, NULL, "good", 12, 13, 0, WS_ETLS, "alert "},
+		{NULL, NULL, "good", 0, 0, 12, 0, ""},
+		{NULL, NULL, "good", 0, 13, 13, 0, ""},
+#endif
+		{NULL, NULL, "good", 12, 12, 12, 0, ""}
+	};
+	struct ws_report r;
+	struct setup s;
+	struct pair *p;
+	size_t i;
+	int rc;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		s = with_ca(good);
+		s.cert = cases[i].cert;
+		s.max_version = cases[i].server_max;
+		s.tls.ciphers = cases[i].ciphers;
+		s.tls.min_version = cases[i].client_min;
+		s.tls.max_version = cases[i].client_max;
+		p = pair_new(&s);
+		rc = shake(p, -1);
+		memset(&r, 0, sizeof r);
+		wsi_tls_report(p->t, &r);
+		if (!CHECK(rc == cases[i].rc) || !CHECK(strstr(p->why_buf, cases[i].why)))
+			fprintf(stderr, "\tcase %lu: %d %s\n", (unsigned long)i, rc, p->why_buf);
+		if (cases[i].expect)
+			CHECK_EQ_S(r.tls_cipher, cases[i].expect);
+		if (rc == 0 && (cases[i].client_max == 12 || cases[i].client_min == 13))
+			CHECK_EQ_S(r.tls_version, cases[i].client_max == 12 ? "TLSv1.2" : "TLSv1.3");
+		pair_free(p);
+	}
+}
+
+static void test_alpn(void)
+{
+	struct setup s = with_ca(good);
+	struct pair *p;
+
+	s.alpn = "http/1.1";
+	p = pair_new(&s);
+	CHECK_EQ_U(shake(p, -1), 0);
+	CHECK_EQ_S(mbedtls_ssl_get_alpn_protocol(&p->ssl), "http/1.1");
+	pair_free(p);
+	s.alpn = "h2";
+	p = pair_new(&s);
+	CHECK(shake(p, -1) == WS_ETLS);
+	CHECK(strstr(p->why_buf, "no_application_protocol(120)"));
+	pair_free(p);
+}
+
+/* A server that stalls, closes or resets after each flight, and one cut off after so many bytes of the handshake */
+static void test_stalls(void)
+{
+	struct setup s = with_ca(good);
+	struct pair *p;
+	size_t total, cut;
+	int flights, max, rc;
+
+	for (max = 12; max <= (HAS_13 ? 13 : 12); max++) {
+		s.max_version = max;
+		s.cut = 0;
+		p = pair_new(&s);
+		CHECK_EQ_U(shake(p, -1), 0);
+		total = p->down.total;
+		pair_free(p);
+		for (flights = 0; flights < (max == 12 ? 2 : 1); flights++) {
+			p = pair_new(&s);
+			CHECK_EQ_U(shake(p, flights), 1);
+			CHECK(wsi_tls_handshake(p->t, &p->why) == WS_IO_READ);
+			CHECK(p->why.len == 0);
+			wsi_tls_goodbye(p->t); /* before the end of the handshake: nothing */
+			CHECK(wsi_tls_pending(p->t) == 0);
+			p->down.eof = 1;
+			CHECK(wsi_tls_handshake(p->t, &p->why) == WS_ETLS);
+			CHECK_EQ_S(p->why_buf, "the server closed the connection in the TLS handshake");
+			pair_free(p);
+
+			p = pair_new(&s);
+			CHECK_EQ_U(shake(p, flights), 1);
+			p->down.reset = p->up.reset = 1;
+			CHECK(wsi_tls_handshake(p->t, &p->why) == WS_ERESET);
+			CHECK_EQ_S(p->why_buf, "the connection was reset in the TLS handshake");
+			pair_free(p);
+		}
+		for (cut = 1; cut < total; cut += cut < 12 ? 1 : 61) {
+			s.cut = cut;
+			p = pair_new(&s);
+			rc = shake(p, -1);
+			/* the tail of what a 1.3 server sends is not part of the handshake */
+			if (!CHECK(rc == WS_ETLS) || !CHECK(strstr(p->why_buf, "closed the connection")))
+				fprintf(stderr, "\tcut at %lu of %lu: %d %s\n", (unsigned long)cut,
+				        (unsigned long)total, rc, p->why_buf);
+			pair_free(p);
+		}
+	}
+}
+
+static void test_flips(void)
+{
+	struct setup s = with_ca(good);
+	struct pair *p;
+	size_t total, flip;
+	int max, rc;
+
+	for (max = 12; max <= (HAS_13 ? 13 : 12); max++) {
+		s.max_version = max;
+		s.flip = 0;
+		p = pair_new(&s);
+		CHECK_EQ_U(shake(p, -1), 0);
+		total = p->down.total;
+		pair_free(p);
+		for (flip = 5; flip < total; flip += 37) { /* not the very first bytes: see test_not_tls */
+			s.flip = flip;
+			p = pair_new(&s);
+			rc = shake(p, -1);
+			/* a wrong length makes it wait for more */
+			if (!CHECK(rc == WS_ETLS || rc == WS_ECERT || rc == 1) || !CHECK(rc == 1 || p->why.len > 0))
+				fprintf(stderr, "\tflip at %lu of %lu: %d %s\n", (unsigned long)flip,
+				        (unsigned long)total, rc, p->why_buf);
+			pair_free(p);
+		}
+	}
+}
+
+static void test_not_tls(void)
+{
+	static const struct {
+		const char *bytes, *why;
+	} cases[] = {{"HTTP/1.1 400 Bad Request\r\n\r\n", "the server does not speak TLS here but HTTP: try ws://"},
+	             {"HTTP/", "but HTTP"},
+	             {"SSH-2.0-OpenSSH_9.2p1\r\n", "the server does not speak TLS here"},
+	             {"220 mail.example ESMTP\r\n", "the server does not speak TLS here"},
+	             {"\x15\x03\x03\x00\x02\x02\x28", "the server sent the alert handshake_failure(40): no cipher"},
+	             {"\x15\x03\x01\x00\x02\x02\x46", "the server sent the alert protocol_version(70)"},
+	             {"\x15\x03\x01\x00\x02\x02\x70",
+	              "the server sent the alert unrecognized_name(112): it has no site of this name"},
+	             {"\x15\x03\x03\x00\x02\x02\xc8", "the server sent the alert (200)"}};
+	struct setup s = with_ca(good);
+	struct pair *p;
+	size_t i, len, piece;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		for (piece = 0; piece < 2; piece++) {
+			p = pair_new(&s);
+			CHECK(wsi_tls_handshake(p->t, &p->why) == WS_IO_READ);
+			len = strlen(cases[i].bytes);
+			if (cases[i].bytes[0] == 0x15)
+				len = 7;
+			CHECK(pipe_write(&p->down, cases[i].bytes, len) == (ptrdiff_t)len);
+			p->down.piece = piece;
+			if (!CHECK(shake(p, 0) == WS_ETLS) || !CHECK(strstr(p->why_buf, cases[i].why)))
+				fprintf(stderr, "\tcase %lu: %s\n", (unsigned long)i, p->why_buf);
+			pair_free(p);
+		}
+	}
+}
+
+static void test_ends(void)
+{
+	unsigned char buf[100];
+	struct setup s = with_ca(good);
+	struct pair *p;
+	ptrdiff_t last;
+	size_t before;
+	int max, i;
+
+	for (max = 12; max <= (HAS_13 ? 13 : 12); max++) {
+		for (i = 0; i < 6; i++) {
+			s.max_version = max;
+			p = pair_new(&s);
+			CHECK_EQ_U(shake(p, -1), 0);
+			CHECK_EQ_U(server_write(p, "hello", 5), 5);
+			before = p->down.w;
+			switch (i) {
+			case 0: /* said goodbye */
+				CHECK(mbedtls_ssl_close_notify(&p->ssl) == 0);
+				p->down.eof = 1;
+				break;
+			case 1: /* did not */
+				p->down.eof = 1;
+				break;
+			case 2: /* cut off in mid record */
+				CHECK(server_write(p, "world", 5) == 5);
+				p->down.w = before + 9;
+				p->down.eof = 1;
+				break;
+			case 3: /* tampered with */
+				CHECK(server_write(p, "world", 5) == 5);
+				p->down.buf[p->down.w - 3] ^= 1;
+				break;
+			case 4: /* not even a record */
+				CHECK(pipe_write(&p->down, "HTTP/1.1 200 OK\r\n", 17) == 17);
+				break;
+			default: /* a fatal alert, encrypted */
+				CHECK(mbedtls_ssl_send_alert_message(&p->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL, 80) == 0);
+				break;
+			}
+			CHECK_EQ_U(drink(p, buf, sizeof buf, &last), 5);
+			CHECK(memcmp(buf, "hello", 5) == 0);
+			CHECK(last == (i == 0 ? WS_IO_EOF : i < 3 ? WS_IO_RESET : WS_IO_ERROR));
+			drink(p, buf, sizeof buf, &last);
+			CHECK(last == (i == 0 ? WS_IO_EOF : i < 3 ? WS_IO_RESET : WS_IO_ERROR));
+			if (i >= 3) {
+				wsi_tls_why(p->t, &p->why);
+				if (!CHECK(strstr(p->why_buf, i == 3   ? "damaged on the way"
+				                              : i == 4 ? "no TLS record"
+				                                       : "fatal alert")))
+					fprintf(stderr, "\t%s\n", p->why_buf);
+			}
+			before = p->up.total;
+			wsi_tls_goodbye(p->t);
+			CHECK((p->up.total > before) == (i == 0));
+			before = p->up.total;
+			wsi_tls_goodbye(p->t); /* once */
+			CHECK(p->up.total == before);
+			if (i == 0)
+				CHECK(mbedtls_ssl_read(&p->ssl, buf, sizeof buf) == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY);
+			pair_free(p);
+		}
+	}
+}
+
+/* What poll cannot see: the rest of a record, several records in one read of the transport are still in it */
+static void test_pending(void)
+{
+	unsigned char buf[100];
+	struct setup s = with_ca(good);
+	struct pair *p = pair_new(&s);
+	ptrdiff_t last;
+
+	CHECK_EQ_U(shake(p, -1), 0);
+	drink(p, buf, sizeof buf, &last);
+	CHECK(last == WS_IO_READ);
+	CHECK_EQ_U(wsi_tls_pending(p->t), 0);
+	CHECK_EQ_U(server_write(p, "0123456789", 10), 10);
+	CHECK_EQ_U(wsi_tls_read(p->t, buf, 4), 4);
+	CHECK_EQ_U(wsi_tls_pending(p->t), 6);
+	CHECK_EQ_U(wsi_tls_read(p->t, buf, 4), 4);
+	CHECK_EQ_U(wsi_tls_pending(p->t), 2);
+	CHECK_EQ_U(wsi_tls_read(p->t, buf, 4), 2);
+	CHECK_EQ_U(wsi_tls_pending(p->t), 0);
+	CHECK(wsi_tls_read(p->t, buf, 4) == WS_IO_READ);
+	pair_free(p);
+}
+
+/* A transport that fills up: what was offered again, also grown, arrives once and in order */
+static void test_full(void)
+{
+	static const size_t rooms[] = {1, 20, 28, 29, 30, 31, 40, 100, 129, 150};
+	unsigned char in[400];
+	char out[] =
+	    "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+	    "abcdefghijklmnopqrstuvwxyz";
+	struct setup s = with_ca(good);
+	struct pair *p;
+	ptrdiff_t n;
+	size_t i, done, offered, got, tries;
+
+	for (i = 0; i < sizeof rooms / sizeof rooms[0]; i++) {
+		s.max_version = i & 1 ? 12 : 0;
+		p = pair_new(&s);
+		CHECK_EQ_U(shake(p, -1), 0);
+		p->up.limit = rooms[i];
+		for (done = got = tries = 0, offered = 60; got < sizeof out && tries < 2000; tries++) {
+			n = done < sizeof out
+			        ? wsi_tls_write(p->t, out + done, (offered < sizeof out ? offered : sizeof out) - done)
+			        : 0;
+			if (n > 0)
+				done += (size_t)n;
+			else if (!CHECK(n == WS_IO_WRITE || done == sizeof out))
+				break;
+			offered += 17; /* more has been asked for meanwhile */
+			n = mbedtls_ssl_read(&p->ssl, in + got, sizeof in - got);
+			if (n > 0)
+				got += (size_t)n;
+			else if (!CHECK(n == MBEDTLS_ERR_SSL_WANT_READ))
+				break;
+		}
+		CHECK_EQ_MEM(in, got, out, sizeof out);
+		pair_free(p);
+	}
+}
+
+#if defined(MBEDTLS_SSL_RENEGOTIATION)
+/* Refused: by an alert that has no room at first. Neither it nor the data behind it may be lost. */
+static void test_renegotiation(void)
+{
+	unsigned char buf[100];
+	struct setup s = with_ca(good);
+	struct pair *p;
+	ptrdiff_t last;
+	int full, rc;
+
+	for (full = 0; full < 2; full++) {
+		s.renegotiation = 1;
+		s.max_version = 12;
+		p = pair_new(&s);
+		CHECK_EQ_U(shake(p, -1), 0);
+		CHECK(mbedtls_ssl_renegotiate(&p->ssl) == 0); /* HelloRequest */
+		p->up.limit = full ? 10 : 0;
+		drink(p, buf, sizeof buf, &last);
+		CHECK(last == (full ? WS_IO_WRITE : WS_IO_READ));
+		CHECK(full || p->up.w > p->up.r);
+		last = wsi_tls_write(p->t, "data", 4);
+		CHECK(last == (full ? WS_IO_WRITE : 4));
+		p->up.limit = 0;
+		if (full)
+			CHECK(wsi_tls_write(p->t, "data and more", 13) == 13);
+		memset(buf, 0, sizeof buf);
+		rc = mbedtls_ssl_read(&p->ssl, buf, sizeof buf);
+		if (full)
+			CHECK(rc == MBEDTLS_ERR_SSL_WANT_READ || rc == 13);
+		if (rc == MBEDTLS_ERR_SSL_WANT_READ || rc == 0)
+			rc = mbedtls_ssl_read(&p->ssl, buf, sizeof buf);
+		CHECK_EQ_S((char *)buf, full ? "data and more" : "data");
+		CHECK_EQ_U(server_write(p, "still here", 10), 10);
+		CHECK_EQ_U(drink(p, buf, sizeof buf, &last), 10);
+		pair_free(p);
+	}
+}
+#endif
+
+static void test_tickets(void)
+{
+	unsigned char buf[100];
+	struct setup s = with_ca(good);
+	struct pair *p;
+	ptrdiff_t last;
+
+	s.tickets = 1;
+	p = pair_new(&s);
+	CHECK_EQ_U(shake(p, -1), 0);
+	drink(p, buf, sizeof buf, &last);
+	CHECK(last == WS_IO_READ);
+	CHECK_EQ_U(wsi_tls_pending(p->t), 0);
+	both_ways(p);
+	pair_free(p);
+}
+
+static void test_entropy_states(void)
+{
+	struct setup s = with_ca(good);
+	struct pair *p = calloc(1, sizeof *p);
+
+	if (p == NULL)
+		abort();
+	pair_server(p, &s);
+	entropy_rc = 1;
+	CHECK(pair_client(p, &s) == WS_AGAIN);
+	CHECK(p->t == NULL && p->why.len == 0);
+	wsi_tls_config_free(p->c);
+	entropy_rc = -1;
+	CHECK(pair_client(p, &s) == WS_EENTROPY);
+	CHECK(p->t == NULL && p->why.len > 0);
+	wsi_tls_config_free(p->c);
+	p->c = NULL;
+	entropy_rc = 0;
+	pair_free(p);
+}
+
+static void test_keylog(void)
+{
+	static const char *const labels[] = {"CLIENT_RANDOM ", "CLIENT_HANDSHAKE_TRAFFIC_SECRET ",
+	                                     "SERVER_HANDSHAKE_TRAFFIC_SECRET ", "CLIENT_TRAFFIC_SECRET_0 ",
+	                                     "SERVER_TRAFFIC_SECRET_0 "};
+	char path[300], text[4000], *line;
+	struct setup s = with_ca(good);
+	struct pair *p;
+	struct stat st;
+	size_t i, hex;
+	int max, seen;
+
+	snprintf(path, sizeof path, "%s/keylog", certs);
+	for (max = 12; max <= (HAS_13 ? 13 : 12); max++) {
+		unlink(path);
+		s.max_version = max;
+		s.tls.keylog_file = path;
+		p = pair_new(&s);
+		CHECK_EQ_U(shake(p, -1), 0);
+		pair_free(p);
+		load(path, (unsigned char *)text, sizeof text);
+		seen = 0;
+		for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+			for (i = 0; i < 5; i++) {
+				if (strncmp(line, labels[i], strlen(labels[i])) == 0)
+					seen |= 1 << i;
+			}
+			line = strchr(line, ' ') + 1;
+			hex = strspn(line, "0123456789abcdef");
+			CHECK_EQ_U(hex, 64);
+			CHECK(line[hex] == ' ');
+			hex = strspn(line + hex + 1, "0123456789abcdef");
+			CHECK(hex == 64 || hex == 96);
+			CHECK(line[65 + hex] == 0);
+		}
+		CHECK_EQ_U(seen, max == 12 ? 1 : 30);
+		CHECK(stat(path, &st) == 0 && (st.st_mode & 077) == 0);
+	}
+	unlink(path);
+}
+
+/* A program's own mbedtls_ssl_config */
+static void test_own_config(void)
+{
+	static const struct {
+		const char *cert, *name, *pin;
+		int none, rc;
+		const char *why;
+	} cases[] = {{"good", "localhost", NULL, 0, 0, ""},
+	             {"good", "127.0.0.1", NULL, 0, 0, ""},
+	             {"good", "127.0.0.2", NULL, 0, WS_ECERT, "is not for \"127.0.0.2\""},
+	             {"good", "other.example", NULL, 0, WS_ECERT, ""},
+	             {"self", "localhost", NULL, 0, WS_ECERT, ""},
+	             {"good", "localhost", "good", 0, 0, ""},
+	             {"direct", "localhost", "good", 0, WS_ECERT, "not the pinned one"},
+	             {"self", "localhost", NULL, 1, 0, ""},
+	             {"self", "localhost", "good", 1, WS_ECERT, "not the pinned one"}};
+	mbedtls_ssl_config conf;
+	mbedtls_x509_crt ca;
+	struct ws_report r;
+	struct setup s;
+	struct pair *p;
+	char pin[80];
+	size_t i;
+	int rc;
+
+	load(in_certs("good", ".pin"), (unsigned char *)pin, sizeof pin);
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		mbedtls_ssl_config_init(&conf);
+		mbedtls_x509_crt_init(&ca);
+		load_crt(&ca, in_certs("ca", ".pem"));
+		CHECK(mbedtls_ssl_config_defaults(&conf, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
+		                                  MBEDTLS_SSL_PRESET_DEFAULT)
+		      == 0);
+#if MBEDTLS_VERSION_NUMBER < 0x04000000
+		mbedtls_ssl_conf_rng(&conf, test_random, NULL);
+#endif
+		mbedtls_ssl_conf_ca_chain(&conf, &ca, NULL);
+		if (cases[i].none)
+			mbedtls_ssl_conf_authmode(&conf, MBEDTLS_SSL_VERIFY_NONE);
+		s = good;
+		s.cert = cases[i].cert;
+		s.name = cases[i].name;
+		s.tls.config = &conf;
+		s.tls.pin_sha256 = cases[i].pin ? pin : NULL;
+		p = pair_new(&s);
+		rc = shake(p, -1);
+		memset(&r, 0, sizeof r);
+		wsi_tls_report(p->t, &r);
+		if (!CHECK(rc == cases[i].rc) || !CHECK(strstr(p->why_buf, cases[i].why))
+		    || !CHECK((rc == 0) == (p->why.len == 0)) || !CHECK(r.tls_verified == 0))
+			fprintf(stderr, "\tcase %lu: %d %s\n", (unsigned long)i, rc, p->why_buf);
+		if (rc == 0)
+			CHECK(strncmp(r.cert_subject, "CN=", 3) == 0);
+		pair_free(p);
+		mbedtls_ssl_config_free(&conf);
+		mbedtls_x509_crt_free(&ca);
+	}
+}
+
+static void test_server_name(void)
+{
+	struct setup s = with_ca(good);
+	struct pair *p;
+
+	s.name = "elsewhere.example";
+	s.tls.server_name = "good.example";
+	p = pair_new(&s);
+	CHECK_EQ_U(shake(p, -1), 0);
+	CHECK_EQ_S(p->sni, "good.example");
+	pair_free(p);
+	s.foreign = 1; /* after a redirect to another origin it does not count */
+	p = pair_new(&s);
+	CHECK(shake(p, -1) == WS_ECERT);
+	CHECK(strstr(p->why_buf, "is not for \"elsewhere.example\""));
+	CHECK_EQ_S(p->sni, "elsewhere.example");
+	pair_free(p);
+	s.foreign = 0;
+	s.name = "localhost";
+	s.tls.server_name = "127.0.0.1";
+	p = pair_new(&s);
+	CHECK_EQ_U(shake(p, -1), 0);
+	CHECK_EQ_S(p->sni, "");
+	pair_free(p);
+}
+
+static void test_dates(void)
+{
+	struct setup s = with_ca(good);
+	struct ws_report r;
+	struct pair *p;
+
+	s.cert = "long";
+	p = pair_new(&s);
+	CHECK_EQ_U(shake(p, -1), 0);
+	memset(&r, 0, sizeof r);
+	wsi_tls_report(p->t, &r);
+	CHECK(r.cert_not_after == INT64_C(3786911999)); /* date -u -d "2089-12-31 23:59:59" +%s */
+	pair_free(p);
+}
+
+/* No memory at the n-th of our own allocations */
+static void test_memory(void)
+{
+	struct setup s = good;
+	struct pair *p;
+	long n;
+	int rc = WS_EMEMORY;
+
+	s.tls.ca_file = in_certs("bundle", ".pem");
+	s.tls.ca_dir = in_certs("capath", "");
+	s.tls.cert_file = in_certs("client", ".pem");
+	s.tls.key_file = in_certs("client", ".key");
+	for (n = 0; n < 20 && rc != 0; n++) {
+		p = calloc(1, sizeof *p);
+		if (p == NULL)
+			abort();
+		pair_server(p, &s);
+		allocs_left = n;
+		rc = pair_client(p, &s);
+		if (rc == 0)
+			rc = shake(p, -1);
+		allocs_left = -1;
+		if (!CHECK(rc == WS_EMEMORY || (n > 0 && rc == 0)))
+			fprintf(stderr, "\tallocation %ld: %d %s\n", n, rc, p->why_buf);
+		pair_free(p);
+	}
+	CHECK(rc == 0 && n > 5);
+}
+
+int main(void)
+{
+	const char *given = getenv("TLS_CERTS");
+	char cmd[300];
+
+	if (given) {
+		snprintf(certs, sizeof certs, "%s", given);
+	} else {
+		const char *tmp = getenv("TMPDIR");
+
+		snprintf(certs, sizeof certs, "%s/test_tls.XXXXXX", tmp && *tmp ? tmp : "/tmp");
+		if (mkdtemp(certs) == NULL) {
+			perror(certs);
+			return 1;
+		}
+		snprintf(cmd, sizeof cmd, "sh test/tls/make-certs '%s'", certs);
+		if (system(cmd) != 0) {
+			fprintf(stderr, "test/tls/make-certs failed; it wants the openssl command\n");
+			return 1;
+		}
+	}
+#if defined(MBEDTLS_PSA_CRYPTO_C) && MBEDTLS_VERSION_NUMBER >= 0x03000000
+	CHECK(psa_crypto_init() == PSA_SUCCESS);
+#endif
+	test_good();
+	test_certificates();
+	test_trust();
+	test_pins();
+	test_client_certificates();
+	test_options();
+	test_ciphers_versions();
+	test_alpn();
+	test_stalls();
+	test_flips();
+	test_not_tls();
+	test_ends();
+	test_pending();
+	test_full();
+#if defined(MBEDTLS_SSL_RENEGOTIATION)
+	test_renegotiation();
+#endif
+	test_tickets();
+	test_entropy_states();
+	test_keylog();
+	test_own_config();
+	test_server_name();
+	test_dates();
+	test_memory();
+	if (!given) {
+		snprintf(cmd, sizeof cmd, "rm -rf '%s'", certs);
+		CHECK(system(cmd) == 0);
+	}
+	while (paths_n > 0)
+		free(paths[--paths_n]);
+	return check_done();
+}
+#endif

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: ISC
+ * trust.c - layer 2: certificates in files and directories, PEM or DER, in pieces of a small buffer; knows no TLS
+ */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "ws_world.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TRUST_DER_MAX 8192 /* one certificate */
+
+enum trust_mode { TRUST_TEXT, TRUST_BASE64, TRUST_DER };
+
+struct trust_scan {
+	struct wsi_trust *t;
+	enum trust_mode mode;
+	uint32_t bits;
+	int bits_n;
+	size_t line_len, der_len;
+	char line[32];
+	unsigned char der[TRUST_DER_MAX + 1]; /* one more than allowed: too long */
+	unsigned char buf[4096];
+};
+
+/* open(2) that never blocks, also where the path is a FIFO */
+static int trust_open(int dir, const char *path)
+{
+	return openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
+/* read(2); a pipe gets a second to be written to */
+static ptrdiff_t trust_read(int fd, void *buf, size_t len)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	ssize_t n;
+
+	do {
+		n = read(fd, buf, len);
+	} while (n < 0 && (errno == EINTR || ((errno == EAGAIN || errno == EWOULDBLOCK) && poll(&p, 1, 1000) > 0)));
+	return n;
+}
+
+static void trust_take(struct trust_scan *s)
+{
+	s->t->seen++;
+	if (s->der_len <= TRUST_DER_MAX)
+		s->t->stop |= s->t->take(s->t->ctx, s->der, s->der_len);
+	s->der_len = 0;
+}
+
+static int trust_base64(int c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+static void trust_der(struct trust_scan *s, uint32_t c)
+{
+	if (s->der_len <= TRUST_DER_MAX)
+		s->der[s->der_len++] = (unsigned char)c;
+}
+
+/* RFC 7468, leniently: what is no base64 is skipped, what is no certificate the taker will not parse */
+static void trust_pem(struct trust_scan *s, int c)
+{
+	static const char begin[] = "-----BEGIN CERTIFICATE-----";
+	int v;
+
+	if (s->mode == TRUST_BASE64) {
+		v = trust_base64(c);
+		if (v >= 0) {
+			s->bits = s->bits << 6 | (uint32_t)v;
+			s->bits_n += 6;
+		}
+		if (s->bits_n >= 8) {
+			s->bits_n -= 8;
+			trust_der(s, s->bits >> s->bits_n);
+		}
+		if (c == '-') {
+			trust_take(s);
+			s->mode = TRUST_TEXT;
+		}
+	} else if (c != '\n') {
+		if (s->line_len < sizeof s->line)
+			s->line[s->line_len++] = (char)c;
+	} else {
+		if (s->line_len >= sizeof begin - 1 && memcmp(s->line, begin, sizeof begin - 1) == 0) {
+			s->mode = TRUST_BASE64;
+			s->bits_n = 0;
+		}
+		s->line_len = 0;
+	}
+}
+
+static void trust_fd(struct trust_scan *s, int fd)
+{
+	ptrdiff_t i, n;
+	int first = 1;
+
+	s->mode = TRUST_TEXT;
+	s->line_len = s->der_len = 0;
+	while (!s->t->stop && (n = trust_read(fd, s->buf, sizeof s->buf)) > 0) {
+		if (first && n >= 2 && s->buf[0] == 0x30 && (s->buf[1] & 0x80)) /* a SEQUENCE of 128 bytes or more */
+			s->mode = TRUST_DER;
+		first = 0;
+		for (i = 0; i < n && !s->t->stop; i++) {
+			if (s->mode == TRUST_DER)
+				trust_der(s, s->buf[i]);
+			else
+				trust_pem(s, s->buf[i]);
+		}
+	}
+	if (s->mode == TRUST_DER)
+		trust_take(s);
+}
+
+static void trust_dir(struct trust_scan *s, DIR *dir)
+{
+	struct dirent *e;
+	struct stat st;
+	int fd;
+
+	while (!s->t->stop && (e = readdir(dir)) != NULL) {
+		fd = e->d_name[0] == '.' ? -1 : trust_open(dirfd(dir), e->d_name);
+		if (fd < 0)
+			continue;
+		if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+			trust_fd(s, fd);
+		close(fd);
+	}
+}
+
+WSI int wsi_trust_scan(struct wsi_trust *t, const struct wsi_mem *mem, const char *path, int want_dir,
+                       const char **cause)
+{
+	struct trust_scan *s;
+	struct stat st;
+	DIR *dir;
+	int fd = trust_open(AT_FDCWD, path), r = -1;
+
+	*cause = NULL;
+	if (fd < 0 || fstat(fd, &st) != 0)
+		*cause = strerror(errno);
+	else if (want_dir && !S_ISDIR(st.st_mode))
+		*cause = "is no directory";
+	else if (!want_dir && S_ISDIR(st.st_mode))
+		*cause = "is a directory";
+	if (*cause == NULL) {
+		t->again = S_ISDIR(st.st_mode) || S_ISREG(st.st_mode);
+		s = wsi_alloc(mem, NULL, 0, sizeof *s);
+		r = s != NULL ? 0 : WS_EMEMORY;
+		if (s != NULL) {
+			memset(s, 0, sizeof *s);
+			s->t = t;
+			dir = want_dir ? fdopendir(fd) : NULL;
+			if (dir != NULL)
+				trust_dir(s, dir);
+			else
+				trust_fd(s, fd);
+			if (dir != NULL && closedir(dir) == 0)
+				fd = -1; /* it was the directory's */
+			wsi_alloc(mem, s, sizeof *s, 0);
+		}
+	}
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+WSI int wsi_trust_system(struct wsi_trust *t, const struct wsi_mem *mem)
+{
+	static const struct {
+		const char *path;
+		int is_dir;
+	} places[] = {
+	    {"/etc/ssl/certs/ca-certificates.crt", 0},                /* Debian, Alpine, OpenWrt */
+	    {"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", 0}, /* Fedora, RHEL */
+	    {"/etc/pki/tls/certs/ca-bundle.crt", 0},                  /* older ones */
+	    {"/etc/ssl/ca-bundle.pem", 0},                            /* SUSE */
+	    {"/etc/ssl/cert.pem", 0},                                 /* BSDs, macOS */
+	    {"/usr/local/share/certs/ca-root-nss.crt", 0},            /* FreeBSD */
+	    {"/etc/ssl/certs", 1},
+	    {"/etc/pki/tls/certs", 1},
+	    {"/etc/openssl/certs", 1},           /* NetBSD */
+	    {"/system/etc/security/cacerts", 1}, /* Android */
+	};
+	const char *cause;
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < sizeof places / sizeof places[0] && t->seen == 0 && r != WS_EMEMORY; i++)
+		r = wsi_trust_scan(t, mem, places[i].path, places[i].is_dir, &cause);
+	return r == WS_EMEMORY ? r : 0;
+}
+
+WSI ptrdiff_t wsi_read_file(const char *path, void *buf, size_t cap, const char **cause)
+{
+	unsigned char *b = buf;
+	size_t len = 0;
+	ptrdiff_t n = -1;
+	int fd = trust_open(AT_FDCWD, path);
+
+	while (fd >= 0 && len < cap && (n = trust_read(fd, b + len, cap - len)) > 0)
+		len += (size_t)n;
+	*cause = n < 0 ? strerror(errno) : "too large";
+	if (fd >= 0)
+		close(fd);
+	return n == 0 ? (ptrdiff_t)len : -1;
+}
+
+/* The header of a DER element with that tag. Bytes of the header, *len those of the content; 0: it is none, or ends
+ * beyond p[0..n) */
+static size_t trust_tag(const unsigned char *p, size_t n, int tag, size_t *len)
+{
+	size_t head = 2, i;
+
+	if (n < 2 || p[0] != tag)
+		return 0;
+	*len = p[1];
+	if (p[1] & 0x80) {
+		head += p[1] & 0x7f;
+		if (head > 5 || head > n)
+			return 0;
+		for (*len = 0, i = 2; i < head; i++)
+			*len = *len << 8 | p[i];
+	}
+	return *len <= n && head + *len <= n ? head : 0;
+}
+
+WSI const unsigned char *wsi_der_subject(const unsigned char *p, size_t n, size_t *len)
+{
+	/* RFC 5280 4.1: Certificate, TBSCertificate; version (optional), serial, algorithm, issuer, validity */
+	static const unsigned char tags[] = {0x30, 0x30, 0xa0, 0x02, 0x30, 0x30, 0x30};
+	size_t i, head, skip;
+
+	for (i = 0; i < sizeof tags; i++) {
+		head = trust_tag(p, n, tags[i], &skip);
+		if (head == 0 && tags[i] == 0xa0)
+			continue;
+		if (head == 0)
+			return NULL;
+		skip = i < 2 ? head : head + skip; /* into the first two, over the rest */
+		p += skip;
+		n -= skip;
+	}
+	head = trust_tag(p, n, 0x30, len);
+	*len += head;
+	return head > 0 ? p : NULL;
+}
+
+WSI int wsi_der_may_equal(const unsigned char *a, size_t a_len, const unsigned char *b, size_t b_len)
+{
+	size_t i;
+
+	if (a_len != b_len)
+		return 0;
+	for (i = 0; i < a_len; i++) {
+		if (wsi_lower(a[i]) != wsi_lower(b[i]) && (a[i] ^ b[i]) != (0x0c ^ 0x13))
+			return 0;
+	}
+	return 1;
+}
