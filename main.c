@@ -47,6 +47,7 @@ static int print_help(const struct wq_options *o)
 static int wrong_usage(const struct wq_options *o, const char *why)
 {
 	struct wq_out out;
+	int status = WQ_USAGE;
 
 	wq_out_init(&out, 2, 0);
 	wq_out(&out, "wsquery: ");
@@ -56,14 +57,14 @@ static int wrong_usage(const struct wq_options *o, const char *why)
 #ifndef WSQUERY_NO_FORMATS
 	if (o->format == WQ_NAGIOS) {
 		wq_out_init(&out, 1, 0);
-		wq_nagios_usage(&out, why);
-		wq_out_end(&out);
-		return 3;
+		status = wq_nagios_usage(&out, why);
+		if (!o->quiet)
+			wq_out_end(&out);
 	}
 #else
 	(void)o;
 #endif
-	return WQ_USAGE;
+	return status;
 }
 
 static void put_raw(struct wq_out *out, const struct wq_query *q)

@@ -51,7 +51,8 @@ static void trace_head(struct wq_out *o, const char *mark, const char *s, size_t
 		next = end + 1;
 		if (end > i && s[end - 1] == '\r')
 			end--;
-		trace_line(o, mark, s + i, end - i);
+		if (end > i) /* not the empty line at its end */
+			trace_line(o, mark, s + i, end - i);
 		i = next;
 	}
 }
@@ -102,7 +103,5 @@ void wq_trace(void *user_data, int sent, int type, const void *data, size_t len)
 		trace_head(&o, mark, data, len);
 	else if (type == WS_TRACE_FRAME && len > 0)
 		trace_frame(&o, mark, data, len);
-	else if (type == WS_TRACE_NOTE)
-		trace_line(&o, "* ", data, len);
 	wq_out_end(&o);
 }

@@ -192,7 +192,7 @@ void wq_date(char out[21], int64_t t); /* RFC 3339 */
 
 /* format.c, unless WSQUERY_NO_FORMATS */
 void wq_nagios_answer(struct wq_out *o, const struct wq_query *q);
-void wq_nagios_usage(struct wq_out *o, const char *why);
+int wq_nagios_usage(struct wq_out *o, const char *why); /* the exit status, as wq_nagios_status */
 void wq_prometheus_answer(struct wq_out *o, const struct wq_query *q);
 int wq_nagios_status(const struct wq_query *q);
 
