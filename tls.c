@@ -80,6 +80,8 @@
 struct wsi_tls_config {
 	struct wsi_mem mem;
 	const struct ws_tls *opt;
+	const char **option; /* these two only while it is made */
+	struct wsi_text *why;
 	const char *lazy_file, *lazy_dir; /* trusted, and not parsed yet */
 	mbedtls_x509_crt cas;             /* trusted, parsed */
 	mbedtls_x509_crt own;
@@ -134,13 +136,6 @@ static int tls_no_memory(int ret)
 	       || ret == MBEDTLS_ERR_ASN1_ALLOC_FAILED;
 }
 
-static void tls_put_2(struct wsi_text *t, int v, char before)
-{
-	wsi_put_c(t, before);
-	wsi_put_c(t, (char)('0' + v / 10 % 10));
-	wsi_put_c(t, (char)('0' + v % 10));
-}
-
 static void tls_put_hex(struct wsi_text *t, const unsigned char *p, size_t len)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -162,18 +157,14 @@ static void tls_put_quoted(struct wsi_text *t, const void *p, size_t len)
 /* RFC 3339 */
 static void tls_put_date(struct wsi_text *t, int year, int mon, int day, int hour, int min, int sec)
 {
-	wsi_put_u(t, (uint64_t)year);
-	tls_put_2(t, mon, '-');
-	tls_put_2(t, day, '-');
-	tls_put_2(t, hour, 'T');
-	tls_put_2(t, min, ':');
-	tls_put_2(t, sec, ':');
-	wsi_put_c(t, 'Z');
-}
+	const int v[] = {year / 100, year, mon, day, hour, min, sec};
+	int i;
 
-static void tls_put_x509_time(struct wsi_text *t, const mbedtls_x509_time *x)
-{
-	tls_put_date(t, x->year, x->mon, x->day, x->hour, x->min, x->sec);
+	for (i = 0; i < 7; i++) {
+		wsi_put_c(t, (char)('0' + v[i] / 10 % 10));
+		wsi_put_c(t, (char)('0' + v[i] % 10));
+		wsi_put_n(t, &".--T::Z"[i], i > 0);
+	}
 }
 
 /* Seconds since 1970 in 64 bits, whatever the libc's time_t */
@@ -299,24 +290,23 @@ static int tls_find_issuers(struct wsi_tls_config *c, const mbedtls_x509_crt *ch
 
 /* ---- Settings ---- */
 
-static int tls_bad(const char **option, struct wsi_text *why, const char *name, const char *value, const char *cause)
+static int tls_bad(struct wsi_tls_config *c, const char *option, const char *value, const char *cause)
 {
-	*option = name;
+	*c->option = option;
 	if (value != NULL) {
-		tls_put_quoted(why, value, wsi_strlen(value));
-		wsi_put(why, ": ");
+		tls_put_quoted(c->why, value, wsi_strlen(value));
+		wsi_put(c->why, ": ");
 	}
-	wsi_put(why, cause);
+	wsi_put(c->why, cause);
 	return WS_EUSAGE;
 }
 
-static int tls_bad_code(const char **option, struct wsi_text *why, const char *name, const char *value,
-                        const char *cause, int ret)
+static int tls_bad_code(struct wsi_tls_config *c, const char *option, const char *value, const char *cause, int ret)
 {
 	if (tls_no_memory(ret))
 		return WS_EMEMORY;
-	(void)tls_bad(option, why, name, value, cause);
-	tls_put_code(why, ret);
+	(void)tls_bad(c, option, value, cause);
+	tls_put_code(c->why, ret);
 	return WS_EUSAGE;
 }
 
@@ -330,8 +320,7 @@ static int tls_blind(void *ctx, unsigned char *buf, size_t len)
 #endif
 
 /* A file or directory: parsed if it is small, else looked at, so that one without a certificate is found out */
-static int tls_load_trusted(struct wsi_tls_config *c, const char *path, int is_dir, const char **lazy,
-                            const char **option, struct wsi_text *why)
+static int tls_load_trusted(struct wsi_tls_config *c, const char *path, int is_dir, const char **lazy)
 {
 	struct tls_taker k = {.trust = {.take = tls_take}, .into = &c->cas};
 	const char *cause, *name = is_dir ? "tls.ca_dir" : "tls.ca_file";
@@ -344,18 +333,17 @@ static int tls_load_trusted(struct wsi_tls_config *c, const char *path, int is_d
 	if (r == WS_EMEMORY || tls_no_memory(k.err))
 		return WS_EMEMORY;
 	if (r != 0)
-		return tls_bad(option, why, name, path, cause);
+		return tls_bad(c, name, path, cause);
 	if (k.taken == 0 && k.err != 0)
-		return tls_bad_code(option, why, name, path, "its certificate cannot be parsed: ", k.err);
+		return tls_bad_code(c, name, path, "its certificate cannot be parsed: ", k.err);
 	if (k.trust.seen == 0)
-		return tls_bad(option, why, name, path, "no certificate in it (PEM or DER)");
+		return tls_bad(c, name, path, "no certificate in it (PEM or DER)");
 	if (k.trust.stop)
 		*lazy = path;
 	return 0;
 }
 
-static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size_t len, const char *path,
-                        const char **option, struct wsi_text *why)
+static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size_t len, const char *path)
 {
 	const char *pass = c->opt->key_password;
 	int ret;
@@ -363,59 +351,58 @@ static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size
 	ret =
 	    mbedtls_pk_parse_key(&c->key, buf, len, (const unsigned char *)pass, pass ? wsi_strlen(pass) : 0 TLS_BLIND);
 	if (ret == MBEDTLS_ERR_PK_PASSWORD_REQUIRED)
-		return tls_bad(option, why, "tls.key_password", path,
-		               "the key is encrypted and no passphrase was given");
+		return tls_bad(c, "tls.key_password", path, "the key is encrypted and no passphrase was given");
 	if (ret == MBEDTLS_ERR_PK_PASSWORD_MISMATCH)
-		return tls_bad(option, why, "tls.key_password", path, "wrong passphrase for the key");
+		return tls_bad(c, "tls.key_password", path, "wrong passphrase for the key");
 	if (ret != 0 && pass != NULL && strstr((const char *)buf, "ENCRYPTED")) /* padding may be right by chance */
-		return tls_bad_code(option, why, "tls.key_password", path,
+		return tls_bad_code(c, "tls.key_password", path,
 		                    "wrong passphrase for the key, or a cipher that this TLS library lacks: ", ret);
 	if (ret != 0)
-		return tls_bad_code(option, why, "tls.key_file", path, "no private key that can be parsed: ", ret);
+		return tls_bad_code(c, "tls.key_file", path, "no private key that can be parsed: ", ret);
 	if (mbedtls_pk_check_pair(&c->own.pk, &c->key TLS_BLIND) != 0)
-		return tls_bad(option, why, "tls.key_file", path, "the key does not belong to the certificate");
+		return tls_bad(c, "tls.key_file", path, "the key does not belong to the certificate");
 	c->has_own = 1;
 	return 0;
 }
 
 /* buf has room for TLS_FILE_MAX bytes. PEM counts its NUL, DER does not */
-static int tls_load_own_in(struct wsi_tls_config *c, unsigned char *buf, const char **option, struct wsi_text *why)
+static int tls_load_own_in(struct wsi_tls_config *c, unsigned char *buf)
 {
 	const char *path = c->opt->cert_file, *cause;
 	ptrdiff_t len = wsi_read_file(path, buf, TLS_FILE_MAX - 1, &cause);
 	int ret;
 
 	if (len < 0)
-		return tls_bad(option, why, "tls.cert_file", path, cause);
+		return tls_bad(c, "tls.cert_file", path, cause);
 	buf[len] = 0;
 	ret = mbedtls_x509_crt_parse(&c->own, buf, (size_t)len + (buf[0] != 0x30));
 	if (ret > 0)
-		return tls_bad(option, why, "tls.cert_file", path, "a certificate in it cannot be parsed");
+		return tls_bad(c, "tls.cert_file", path, "a certificate in it cannot be parsed");
 	if (ret != 0)
-		return tls_bad_code(option, why, "tls.cert_file", path, "no certificate that can be parsed: ", ret);
+		return tls_bad_code(c, "tls.cert_file", path, "no certificate that can be parsed: ", ret);
 	if (c->opt->key_file != NULL) {
 		path = c->opt->key_file;
 		len = wsi_read_file(path, buf, TLS_FILE_MAX - 1, &cause);
 		if (len < 0)
-			return tls_bad(option, why, "tls.key_file", path, cause);
+			return tls_bad(c, "tls.key_file", path, cause);
 		buf[len] = 0;
 	}
-	return tls_load_key(c, buf, (size_t)len + (buf[0] != 0x30), path, option, why);
+	return tls_load_key(c, buf, (size_t)len + (buf[0] != 0x30), path);
 }
 
-static int tls_load_own(struct wsi_tls_config *c, const char **option, struct wsi_text *why)
+static int tls_load_own(struct wsi_tls_config *c)
 {
 	unsigned char *buf;
 	int ret;
 
 	if (c->opt->cert_file == NULL)
-		return c->opt->key_file == NULL ? 0
-		                                : tls_bad(option, why, "tls.key_file", c->opt->key_file,
-		                                          "a key without a certificate (cert_file)");
+		return c->opt->key_file == NULL
+		           ? 0
+		           : tls_bad(c, "tls.key_file", c->opt->key_file, "a key without a certificate (cert_file)");
 	buf = wsi_alloc(&c->mem, NULL, 0, TLS_FILE_MAX);
 	if (buf == NULL)
 		return WS_EMEMORY;
-	ret = tls_load_own_in(c, buf, option, why);
+	ret = tls_load_own_in(c, buf);
 	mbedtls_platform_zeroize(buf, TLS_FILE_MAX); /* it may hold a key */
 	wsi_alloc(&c->mem, buf, TLS_FILE_MAX, 0);
 	return ret;
@@ -462,7 +449,7 @@ static int tls_next(const char **list, char sep, char sep2, const char **p, size
 	return *len > 0;
 }
 
-static int tls_load_limits(struct wsi_tls_config *c, const char **option, struct wsi_text *why)
+static int tls_load_limits(struct wsi_tls_config *c)
 {
 	const struct ws_tls *o = c->opt;
 	const char *list, *p;
@@ -471,26 +458,25 @@ static int tls_load_limits(struct wsi_tls_config *c, const char **option, struct
 	int n = 0, any12 = 0, any13 = 0;
 
 	if (o->min_version != 0 && o->min_version != 12 && o->min_version != 13)
-		return tls_bad(option, why, "tls.min_version", NULL, "must be 12 or 13 (TLS 1.2, TLS 1.3)");
+		return tls_bad(c, "tls.min_version", NULL, "must be 12 or 13 (TLS 1.2, TLS 1.3)");
 	if (o->max_version != 0 && o->max_version != 12 && o->max_version != 13)
-		return tls_bad(option, why, "tls.max_version", NULL, "must be 12 or 13 (TLS 1.2, TLS 1.3)");
+		return tls_bad(c, "tls.max_version", NULL, "must be 12 or 13 (TLS 1.2, TLS 1.3)");
 	c->min = o->min_version > TLS_MIN ? o->min_version : TLS_MIN;
 	c->max = o->max_version != 0 && o->max_version < TLS_MAX ? o->max_version : TLS_MAX;
 	if (o->max_version != 0 && o->min_version > o->max_version)
-		return tls_bad(option, why, "tls.min_version", NULL, "above the highest version allowed (max_version)");
+		return tls_bad(c, "tls.min_version", NULL, "above the highest version allowed (max_version)");
 	if (c->min > TLS_MAX)
-		return tls_bad(option, why, "tls.min_version", NULL, "this build's TLS library has no TLS 1.3");
+		return tls_bad(c, "tls.min_version", NULL, "this build's TLS library has no TLS 1.3");
 	if (c->max < TLS_MIN)
-		return tls_bad(option, why, "tls.max_version", NULL, "this build's TLS library has no TLS 1.2");
+		return tls_bad(c, "tls.max_version", NULL, "this build's TLS library has no TLS 1.2");
 
 	for (list = o->ciphers ? o->ciphers : ""; tls_next(&list, ':', ',', &p, &len); n++) {
 		if (n == TLS_CIPHERS_MAX)
-			return tls_bad(option, why, "tls.ciphers", NULL, "more than 64 cipher suites");
+			return tls_bad(c, "tls.ciphers", NULL, "more than 64 cipher suites");
 		c->ciphers[n] = tls_cipher(p, len);
 		if (c->ciphers[n] == 0) {
-			tls_put_quoted(why, p, len);
-			return tls_bad(option, why, "tls.ciphers", NULL,
-			               ": no cipher suite of this build's TLS library");
+			tls_put_quoted(c->why, p, len);
+			return tls_bad(c, "tls.ciphers", NULL, ": no cipher suite of this build's TLS library");
 		}
 		if (memcmp(mbedtls_ssl_get_ciphersuite_name(c->ciphers[n]), "TLS1-3-", 7) == 0)
 			any13 = 1;
@@ -498,34 +484,34 @@ static int tls_load_limits(struct wsi_tls_config *c, const char **option, struct
 			any12 = 1;
 	}
 	if (o->ciphers != NULL && n == 0)
-		return tls_bad(option, why, "tls.ciphers", o->ciphers, "no cipher suite in it");
+		return tls_bad(c, "tls.ciphers", o->ciphers, "no cipher suite in it");
 	/* A version without a suite is not offered: the server might choose it */
 	if (n > 0 && !any13 && c->max == 13)
 		c->max = 12;
 	if (n > 0 && !any12 && c->min == 12)
 		c->min = 13;
 	if (c->min > c->max)
-		return tls_bad(option, why, "tls.ciphers", o->ciphers, "none for the TLS versions that are allowed");
+		return tls_bad(c, "tls.ciphers", o->ciphers, "none for the TLS versions that are allowed");
 
 	for (list = o->pin_sha256 ? o->pin_sha256 : ""; tls_next(&list, ';', ';', &p, &len); c->pins_n++) {
 		if (c->pins_n == TLS_PINS_MAX)
-			return tls_bad(option, why, "tls.pin_sha256", NULL, "more than 8 pins");
+			return tls_bad(c, "tls.pin_sha256", NULL, "more than 8 pins");
 		if (len != 8 + 44 || memcmp(p, "sha256//", 8) != 0 || wsi_base64_decode(pin, p + 8, 44) != 32)
-			return tls_bad(option, why, "tls.pin_sha256", o->pin_sha256,
+			return tls_bad(c, "tls.pin_sha256", o->pin_sha256,
 			               "not sha256//BASE64 of 32 bytes, several separated by ';'");
 		memcpy(c->pins[c->pins_n], pin, 32);
 	}
 	if (o->pin_sha256 != NULL && c->pins_n == 0)
-		return tls_bad(option, why, "tls.pin_sha256", o->pin_sha256, "no pin in it");
+		return tls_bad(c, "tls.pin_sha256", o->pin_sha256, "no pin in it");
 	if (o->server_name != NULL && (*o->server_name == 0 || wsi_strlen(o->server_name) > TLS_NAME_MAX))
-		return tls_bad(option, why, "tls.server_name", o->server_name, "empty, or longer than 255 bytes");
+		return tls_bad(c, "tls.server_name", o->server_name, "empty, or longer than 255 bytes");
 	return 0;
 }
 
-static int tls_load(struct wsi_tls_config *c, const char **option, struct wsi_text *why)
+static int tls_load(struct wsi_tls_config *c)
 {
 	const char *path = c->opt->keylog_file;
-	int ret = tls_load_limits(c, option, why);
+	int ret = tls_load_limits(c);
 
 	if (ret != 0 || c->opt->config != NULL)
 		return ret;
@@ -533,18 +519,18 @@ static int tls_load(struct wsi_tls_config *c, const char **option, struct wsi_te
 	if (!TLS_PSA_INIT())
 		return WS_EENTROPY;
 #endif
-	ret = tls_load_trusted(c, c->opt->ca_file, 0, &c->lazy_file, option, why);
+	ret = tls_load_trusted(c, c->opt->ca_file, 0, &c->lazy_file);
 	if (ret == 0)
-		ret = tls_load_trusted(c, c->opt->ca_dir, 1, &c->lazy_dir, option, why);
+		ret = tls_load_trusted(c, c->opt->ca_dir, 1, &c->lazy_dir);
 	if (ret == 0)
-		ret = tls_load_own(c, option, why);
+		ret = tls_load_own(c);
 	if (ret != 0 || path == NULL)
 		return ret;
 #if MBEDTLS_VERSION_NUMBER < 0x03000000 && !defined(MBEDTLS_SSL_EXPORT_KEYS)
-	return tls_bad(option, why, "tls.keylog_file", path, "this build's TLS library cannot export secrets");
+	return tls_bad(c, "tls.keylog_file", path, "this build's TLS library cannot export secrets");
 #else
 	c->keylog_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
-	return c->keylog_fd < 0 ? tls_bad(option, why, "tls.keylog_file", path, strerror(errno)) : 0;
+	return c->keylog_fd < 0 ? tls_bad(c, "tls.keylog_file", path, strerror(errno)) : 0;
 #endif
 }
 
@@ -560,11 +546,13 @@ WSI int wsi_tls_config_new(struct wsi_tls_config **out, const struct wsi_mem *me
 	memset(c, 0, sizeof *c);
 	c->mem = *mem;
 	c->opt = tls;
+	c->option = option;
+	c->why = why;
 	c->keylog_fd = -1;
 	mbedtls_x509_crt_init(&c->cas);
 	mbedtls_x509_crt_init(&c->own);
 	mbedtls_pk_init(&c->key);
-	ret = tls_load(c, option, why);
+	ret = tls_load(c);
 	if (ret == 0)
 		*out = c;
 	else
@@ -685,6 +673,9 @@ static void tls_put_problem(struct wsi_tls *t, const mbedtls_x509_crt *crt, int 
 	     "may not be used for a TLS server (key usage)"},
 	    {MBEDTLS_X509_BADCERT_CN_MISMATCH, "is not for this name"},
 	    {MBEDTLS_X509_BADCERT_OTHER, "was not accepted"}};
+	const mbedtls_x509_time *x = crt == NULL                            ? NULL
+	                             : flags & MBEDTLS_X509_BADCERT_EXPIRED ? &crt->valid_to
+	                                                                    : &crt->valid_from;
 	struct wsi_text *w = &t->cert_why;
 	const char *sep = " ";
 	size_t i;
@@ -698,8 +689,8 @@ static void tls_put_problem(struct wsi_tls *t, const mbedtls_x509_crt *crt, int 
 	if (flags & (MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE)) {
 		wsi_put(w, flags & MBEDTLS_X509_BADCERT_EXPIRED ? " has expired: it was valid until "
 		                                                : " is not yet valid: it will be from ");
-		if (crt != NULL)
-			tls_put_x509_time(w, flags & MBEDTLS_X509_BADCERT_EXPIRED ? &crt->valid_to : &crt->valid_from);
+		if (x != NULL)
+			tls_put_date(w, x->year, x->mon, x->day, x->hour, x->min, x->sec);
 		tls_put_clock(w);
 		sep = "; it ";
 	}

@@ -6,6 +6,7 @@
 #endif
 #include "ws_world.h"
 
+#ifdef WS_WITH_MBEDTLS /* else nobody asks */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -272,3 +273,4 @@ WSI int wsi_der_may_equal(const unsigned char *a, size_t a_len, const unsigned c
 	}
 	return 1;
 }
+#endif
