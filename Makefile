@@ -19,7 +19,9 @@ PYTHON = python3
 HDR != ls *.h
 LIB_SRC != ls sha1.c base64.c utf8.c text.c ip.c url.c frame.c handshake.c proxy.c net.c ws.c 2>/dev/null || :
 PROG_SRC != ls match.c 2>/dev/null; grep -l 'include "wsquery.h"' *.c 2>/dev/null || :
+TEST_HDR != ls test/*.h
 TESTS != ls test/test_*.c 2>/dev/null | sed 's/\.c$$//'
+SCRIPTS != ls test/test-*.sh 2>/dev/null || :
 VERSION != sed -n 's/.*define WS_VERSION "\(.*\)".*/\1/p' ws.h
 # Before 1.0.0 the second number may break the ABI, so it is part of the name
 SONAME != sed -n 's/.*define WS_VERSION "\([0-9]*\.[0-9]*\).*/libws.so.\1/p' ws.h
@@ -70,18 +72,46 @@ ws.pc: ws.pc.in ws.h .flags
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 		-e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(ALL_LIBS)|' ws.pc.in > $@
 
+# One static program for a container that has nothing else; musl-gcc (or MUSL_CC) is all it takes
+STATIC = -std=c11 -I. -Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-pie -no-pie -static -s \
+	-Wl,--gc-sections,-z,noseparate-code,-z,norelro,--build-id=none $(CPPFLAGS)
+static: build/static/wsquery
+build/static/wsquery: $(LIB_SRC) $(PROG_SRC) $(HDR) .flags
+	mkdir -p build/static
+	$(MUSL_CC) $(STATIC) -o $@ $(LIB_SRC) $(PROG_SRC)
+
+# All that is promised of speed, memory and size, beside its limit.
+B = build/bench
+bench: build/static/wsquery
+	mkdir -p $(B)
+	cp build/static/wsquery $(B)
+	$(MUSL_CC) $(STATIC) -o $(B)/floor bench/floor.c
+	$(MUSL_CC) $(STATIC) -o $(B)/minimal bench/minimal.c $(LIB_SRC)
+	$(MUSL_CC) $(STATIC) -DWS_NO_RESOLVER -o $(B)/minimal_numeric bench/minimal.c $(LIB_SRC)
+	for f in $(LIB_SRC); do \
+		$(CC) -std=c11 -Os -I. -DWS_NO_RESOLVER $(CPPFLAGS) -c -o $(B)/o.o $$f && size -A $(B)/o.o || exit; done > $(B)/libws.size
+	$(CC) -std=gnu11 -Os -o $(B)/spawn bench/spawn.c
+	$(CC) -std=gnu11 -Os -I. -pthread -o $(B)/recv bench/recv.c $(LIB_SRC)
+	$(CC) -std=gnu11 -Os -I. -pthread -o $(B)/idle bench/idle.c $(LIB_SRC)
+	$(CC) -std=c11 -Os -I. -o $(B)/echo_server test/echo_server.c sha1.c base64.c
+	python3 bench/bench.py $(B)
+
+autobahn: test/autobahn_testee
+	sh test/autobahn.sh test/autobahn_testee
+
 # The program without its main, for unit tests
 test/libprog.a: $(PROG_OBJ)
 	rm -f $@
 	$(AR) rcs $@ $(PROG_OBJ:main.o=)
 
-$(TESTS) test/echo_server test/autobahn_testee: test/libprog.a libws.a test/check.h
+$(TESTS) test/echo_server test/autobahn_testee: test/libprog.a libws.a
+$(TESTS): $(TEST_HDR)
 
 demo: wsquery test/echo_server
 	@sh test/demo.sh
 
 test: all $(TESTS) test/echo_server
-	@PYTHON='$(PYTHON)' sh test/run.sh $(TESTS)
+	@CC='$(CC)' CFLAGS='$(CFLAGS)' PYTHON='$(PYTHON)' sh test/run.sh $(TESTS) $(SCRIPTS)
 
 unit: $(TESTS)
 	@PYTHON= sh test/run.sh $(TESTS)
@@ -91,4 +121,4 @@ clean:
 	rm -f *.o *.lo wsquery libws.a libws.so ws.pc .flags .probe.* test/libprog.a test/echo_server test/autobahn_testee \
 		$(TESTS)
 
-.PHONY: all demo test unit clean
+.PHONY: all static demo test unit autobahn bench clean

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# usage: test/run.sh UNIT_TEST...
-# Runs the unit tests, then pytest with the first of $PYTHON, python3, /usr/bin/python3 that can import what it needs
+# usage: test/run.sh TEST...
+# Runs the tests, programs and scripts (*.sh), each of which ends with "N passed, N failed"; then pytest with the first of $PYTHON, python3, /usr/bin/python3 that can import what it needs
 # (PYTHON empty: no pytest), and ends with one line that adds up all that ran.
 cd "$(dirname "$0")/.." || exit 1
 out=$(mktemp) || exit 1
@@ -9,19 +9,25 @@ trap 'rm -f "$out"' EXIT
 passed=0 failed=0 skipped=0
 
 for t; do
-	"$t" >"$out" 2>&1
+	case $t in
+	*.sh) sh "$t" ;;
+	*) "$t" ;;
+	esac >"$out" 2>&1
 	status=$?
-	line=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$out" | tail -n 1)
-	p=${line%% passed*} f=${line#*, } f=${f%% failed*}
+	line=$(grep -E '^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$out" | tail -n 1)
+	# shellcheck disable=SC2046
+	set -- $(echo "${line:-0 passed, 0 failed}" | tr -cd '0-9 ') 0
+	p=$1 f=$2 s=$3
 	if [ -z "$line" ] || { [ $status -ne 0 ] && [ "$f" -eq 0 ]; }; then
-		p=${p:-0} f=$((${f:-0} + 1)) # it did not come to its end
+		f=$((f + 1)) # it did not come to its end
 	fi
+	grep -i skipped "$out" | grep -v "^$line\$"
 	if [ "$f" -gt 0 ]; then
 		cat "$out"
 		echo "$t: exit status $status"
 	fi
 	echo "$t: $p passed, $f failed"
-	passed=$((passed + p)) failed=$((failed + f))
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 done
 
 if [ -n "$PYTHON" ]; then

@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: ISC
+"""make bench: what the project promises of speed, memory and size, measured in one run, each beside its limit.
+
+usage: bench.py DIR; DIR has what the Makefile built for it: wsquery (static), floor, minimal, minimal_numeric, spawn, recv,
+idle, echo_server, and libws.size, the output of size -A for the library without TLS and resolver.
+"""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+DIR = os.path.abspath(sys.argv[1])
+RUNS = int(os.environ.get("BENCH_RUNS", "2000"))
+good = bad = skipped = 0
+
+
+def tool(name):
+    return os.path.join(DIR, name)
+
+
+def line(what, value, unit="", limit=None, least=False):
+    """One figure; with a limit it counts."""
+    global good, bad
+    text = "%-62s %10s %-5s" % (what, ("%.3f" % value if isinstance(value, float) else str(value)), unit)
+    if limit is not None:
+        ok = value >= limit if least else value <= limit
+        good += ok
+        bad += not ok
+        text += " %s %-7s %s" % (">=" if least else "<=", limit, "ok" if ok else "FAILED")
+    print(text.rstrip(), flush=True)
+
+
+def skip(what, why):
+    global skipped
+    skipped += 1
+    print("%-62s skipped: %s" % (what, why), flush=True)
+
+
+def run(*args, **kw):
+    return subprocess.run([str(a) for a in args], capture_output=True, text=True, **kw)
+
+
+class Echo:
+    def __init__(self, *args):
+        self.p = subprocess.Popen([tool("echo_server"), *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.url = self.p.stdout.readline().strip()
+        self.port = int(re.search(r":(\d+)/$", self.url).group(1))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.p.stdin.close()
+        self.p.wait()
+        self.p.stdout.close()
+
+
+def times(runs, *programs):
+    """(least, median) in microseconds for each program, run by turns."""
+    args = []
+    for p in programs:
+        args += (["--"] if args else []) + [str(a) for a in p]
+    r = run(tool("spawn"), "time", runs, *args)
+    out = [x.split() for x in r.stderr.splitlines() if re.fullmatch(r"[\d.]+ [\d.]+ \d+", x)]
+    assert len(out) == len(programs) and all(x[2] == "0" for x in out), r.stderr
+    return [(float(x[0]), float(x[1])) for x in out]
+
+
+def memory(*program):
+    """(anonymous, resident, most resident) in KiB at its exit."""
+    r = run(tool("spawn"), "memory", *program)
+    return tuple(int(x) for x in re.findall(r"^(\d+) (\d+) (\d+)$", r.stderr, re.M)[-1])
+
+
+def syscalls(*program):
+    out = os.path.join(DIR, "strace.out")
+    run("strace", "-f", "-o", out, *program)
+    with open(out) as f:
+        return sum(1 for x in f if re.match(r"\d+ +\w+\(", x))
+
+
+def bench_query():
+    with Echo() as e:
+        query = [tool("wsquery"), "-d", "Hello", e.url]
+        floor, ours = times(RUNS, [tool("floor"), e.port], query)
+        line("query, least wall time of %d runs by turns: floor" % RUNS, floor[0], "us")
+        line("query, least wall time: wsquery", ours[0], "us")
+        line("query, wsquery / floor (least)", ours[0] / floor[0], "", 1.3)
+        line("query, wsquery / floor (median)", ours[1] / floor[1])
+        size = (os.path.getsize(tool("wsquery")) + 1023) // 1024
+        anonymous, resident, _ = memory(*query)
+        line("query, anonymous memory at exit", anonymous, "KiB", 48)
+        line("query, resident memory at exit (the file and 32)", resident, "KiB", size + 32)
+        if shutil.which("strace"):
+            line("query, system calls, by address", syscalls(*query), "", 32)
+        else:
+            skip("query, system calls", "no strace here")
+    name, six = name_of_loopback()
+    if not name:
+        skip("query, system calls, by name", "/etc/hosts has no name for the loopback but localhost")
+    elif shutil.which("strace"):
+        with Echo(*(["-6"] if six else [])) as e:
+            url = "ws://%s:%d/" % (name, e.port)
+            line("query, system calls, by name (%s)" % name, syscalls(tool("wsquery"), "-d", "Hello", url), "", 64)
+
+
+def name_of_loopback():
+    """A name that takes the resolver (localhost does not)."""
+    try:
+        with open("/etc/hosts") as f:
+            for x in f:
+                words = x.split("#")[0].split()
+                if words and words[0] in ("127.0.0.1", "127.0.1.1", "::1"):
+                    for w in words[1:]:
+                        if not w.endswith("localhost"):
+                            return w, words[0] == "::1"
+    except OSError:
+        pass
+    return None, False
+
+
+def bench_flood():
+    with Echo() as e:
+        peak = []
+        for n in (300, 30000):
+            url = "%sflood/%d/20000" % (e.url, n)
+            a = memory(tool("wsquery"), "-t", "100", "-e", "never", "--max-message", "64k", url)
+            peak.append(a)
+        line("flood of 6 MB, most resident memory", peak[0][2], "KiB")
+        line("flood of 600 MB, most resident memory", peak[1][2], "KiB", peak[0][2] + 8)
+
+
+def bench_recv():
+    r = run(tool("recv"), os.environ.get("BENCH_ROUNDS", "7"), timeout=600)
+    assert r.returncode == 0, r.stderr
+    v = {x.split()[0]: x.split()[1] for x in r.stdout.splitlines()}
+    for name, text in (("64k", "64 KiB"), ("125", "125 B")):
+        line("receiving messages of %s: a bare loop" % text, int(v["recv_%s_bare" % name]), "MB/s")
+        line("receiving messages of %s: ws_recv" % text, int(v["recv_%s_ours" % name]), "MB/s")
+        line("receiving messages of %s: ratio" % text, float(v["recv_%s_ratio" % name]), "", 0.95, True)
+        line("receiving messages of %s: ratio, .stream" % text, float(v["recv_%s_stream_ratio" % name]))
+    line("masking", float(v["mask"]), "GB/s", 15, True)
+    line("UTF-8, ASCII", float(v["utf8_ascii"]), "GB/s", 15, True)
+    line("UTF-8, mixed", float(v["utf8_mixed"]), "GB/s")
+
+
+def bench_size():
+    for name, what, limit in (
+        ("wsquery", "static wsquery without TLS", 128),
+        ("minimal", "static minimal program", 80),
+        ("minimal_numeric", "static minimal program without the resolver", 48),
+        ("floor", "the floor", None),
+    ):
+        line("size, " + what, os.path.getsize(tool(name)) / 1024, "KiB", limit)
+    text = rodata = 0
+    with open(tool("libws.size")) as f:
+        for x in f:
+            m = re.match(r"(\.\S+)\s+(\d+)\s", x)
+            if m and m.group(1).startswith(".text"):
+                text += int(m.group(2))
+            elif m and m.group(1).startswith(".rodata"):
+                rodata += int(m.group(2))
+    line("size, library text without TLS and resolver", text / 1024, "KiB", 24)
+    line("size, library constants", rodata / 1024, "KiB")
+
+
+def bench_idle():
+    r = run(tool("idle"), os.environ.get("BENCH_IDLE", "10000"), timeout=600)
+    assert r.returncode == 0, r.stderr
+    v = {x.split()[0]: x.split()[1] for x in r.stdout.splitlines()}
+    n = v["idle_connections"]
+    line("%s idle connections, least buffers: each" % n, int(v["idle_small"]), "B", 2048)
+    line("%s idle connections, default: each" % n, int(v["idle_default"]), "B", 24576)
+    line("idle connection, blocks allocated", float(v["idle_default_blocks"]))
+    line("idle connections, opening one of them", float(v["idle_default_open"]), "us")
+
+
+def overrun(what, seconds, *args):
+    """How long past its deadline a query was still there, at best of three."""
+    least = 1e9
+    for _ in range(3):
+        begin = time.monotonic()
+        run(tool("wsquery"), "-t", seconds, *args, stdin=subprocess.DEVNULL)
+        least = min(least, time.monotonic() - begin - seconds)
+    line("deadline overrun: " + what, least * 1e3, "ms", 100)
+
+
+def bench_deadlines():
+    with socket.socket() as s, socket.socket() as full:
+        s.bind(("127.0.0.1", 0))
+        s.listen(8)  # connects, and says nothing
+        overrun("a server silent in the upgrade", 0.3, "ws://127.0.0.1:%d/" % s.getsockname()[1])
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        fill = [socket.socket() for _ in range(8)]
+        for f in fill:
+            f.setblocking(False)
+            f.connect_ex(full.getsockname())
+        overrun("a SYN that vanishes", 0.3, "ws://127.0.0.1:%d/" % full.getsockname()[1])
+        for f in fill:
+            f.close()
+    with Echo() as e:
+        overrun("a server silent after it", 0.3, e.url)
+        overrun("a flood and a costly pattern", 0.3, "-e", "(a|x|ax)*x{0,100}z", e.url + "flood/0/60000")
+    stop = threading.Event()
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen(8)
+
+        def dribble():
+            while not stop.is_set():
+                try:
+                    c, _ = s.accept()
+                    for b in b"HTTP/1.1 101 Switching Protocols\r\n" * 10:
+                        c.send(bytes([b]))
+                        if stop.wait(0.01):
+                            break
+                    c.close()
+                except OSError:
+                    pass
+
+        t = threading.Thread(target=dribble, daemon=True)
+        t.start()
+        overrun("a head of a byte each 10 ms", 0.3, "ws://127.0.0.1:%d/" % s.getsockname()[1])
+        stop.set()
+        try:
+            s.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        t.join(5)
+    r, w = os.pipe()
+    begin = time.monotonic()
+    subprocess.run([tool("wsquery"), "-t", "0.3", "-d", "@-", "ws://127.0.0.1:1/"], stdin=r, capture_output=True)
+    line("deadline overrun: standard input that never ends", (time.monotonic() - begin - 0.3) * 1e3, "ms", 100)
+    os.close(r)
+    os.close(w)
+
+
+for f in (bench_size, bench_query, bench_flood, bench_recv, bench_idle, bench_deadlines):
+    f()
+print("%d passed, %d failed" % (good, bad) + (", %d skipped" % skipped if skipped else ""))
+sys.exit(bad != 0)
