@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: ISC
+# What the shell tests share: . "$(dirname "$0")/shell.sh" changes to the top of the project, makes a directory $tmp that is
+# removed at the end, and gives check, skip, start_echo and finish.
+# CC, CXX and CFLAGS are the user's.
+cd "$(dirname "$0")/.." || exit 1
+top=$(pwd)
+tmp=$(mktemp -d) || exit 1
+trap 'stop_servers; rm -rf "$tmp"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+CC=${CC:-cc} CXX=${CXX:-c++} CFLAGS=${CFLAGS:--Os}
+strict="-std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual
+	-Wwrite-strings -Wvla -Wundef -Werror"
+passed=0 failed=0 skipped=0 servers=
+
+# check WHAT COMMAND...: counts; what it said is shown if it failed
+check() {
+	check_what=$1
+	shift
+	if "$@" >"$tmp/check.out" 2>&1; then
+		passed=$((passed + 1))
+	else
+		echo "failed ($?): $check_what: $*"
+		sed 's/^/	/' "$tmp/check.out" | head -n 40
+		failed=$((failed + 1))
+	fi
+}
+
+# skip WHY [N]: N checks are not made here
+skip() {
+	echo "skipped: $1"
+	skipped=$((skipped + ${2:-1}))
+}
+
+# gives TEXT COMMAND...: the command succeeds, and its stdout is TEXT
+gives() {
+	gives_text=$1
+	shift
+	gives_out=$("$@") || return
+	[ "$gives_out" = "$gives_text" ] || {
+		printf 'got:  %s\nwant: %s\n' "$gives_out" "$gives_text"
+		return 1
+	}
+}
+
+# says STATUS TEXT COMMAND...: its exit status, and a line on stdout or stderr with TEXT in it
+says() {
+	says_status=$1 says_text=$2
+	shift 2
+	says_out=$("$@" 2>&1)
+	says_got=$?
+	echo "$says_out"
+	[ $says_got -eq "$says_status" ] || {
+		echo "status $says_got, not $says_status"
+		return 1
+	}
+	case $says_out in
+	*"$says_text"*) ;;
+	*) echo "it does not say: $says_text" && return 1 ;;
+	esac
+}
+
+# Starts test/echo_server, built anew in $tmp: url is "ws://127.0.0.1:PORT/", port its PORT
+start_echo() {
+	[ -x "$tmp/echo_server" ] \
+		|| $CC -std=c11 -O1 -I. -o "$tmp/echo_server" test/echo_server.c sha1.c base64.c || exit 1
+	mkfifo "$tmp/echo.in" "$tmp/echo.url" || exit 1
+	"$tmp/echo_server" <"$tmp/echo.in" >"$tmp/echo.url" &
+	exec 9>"$tmp/echo.in" # it serves until this is closed
+	read -r url <"$tmp/echo.url" || exit 1
+	port=${url#ws://*:} port=${port%/}
+}
+
+# background COMMAND...: ended when the script ends. line has the first line of its stdout
+background() {
+	[ -p "$tmp/line" ] || mkfifo "$tmp/line" || exit 1
+	"$@" 9>&- >"$tmp/line" 2>/dev/null &
+	servers="$servers $!"
+	read -r line <"$tmp/line" || line=
+}
+
+stop_servers() {
+	exec 9>&-
+	for server in $servers; do
+		kill "$server" 2>/dev/null
+	done
+	wait
+}
+
+finish() {
+	tail=
+	[ $skipped -gt 0 ] && tail=", $skipped skipped"
+	echo "$passed passed, $failed failed$tail"
+	[ $failed -eq 0 ] && [ $passed -gt 0 ]
+	exit
+}

@@ -1,0 +1,102 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# Builds each example as a program of its own and runs it against our echo server. Last line: N passed, N failed
+. "$(dirname "$0")/shell.sh"
+
+lib=
+for name in $(sh make-dist.sh -l); do
+	# shellcheck disable=SC2086
+	$CC $CFLAGS -std=c11 -c -o "$tmp/$name.o" "$name.c" || exit 1
+	lib="$lib $tmp/$name.o"
+done
+
+# build NAME [LIBRARIES...]
+build() {
+	example=$1
+	shift
+	# shellcheck disable=SC2086
+	$CC $CFLAGS $strict -D_POSIX_C_SOURCE=200809L -I. -pthread -o "$tmp/$example" "examples/$example.c" $lib "$@"
+}
+
+start_echo
+for name in query poll threads stream memory; do
+	check "examples/$name.c" build $name
+done
+
+check 'query: an answer' gives 'good morning' "$tmp/query" "$url" 'good morning'
+check 'query: a refusal' says 1 'connect to 127.0.0.1:9: Connection refused' "$tmp/query" ws://127.0.0.1:9/
+
+many() { # many PROGRAM: 120 targets in one thread, some of them by name
+	out=$("$1" question $(yes "$url ws://localhost:$port/" | head -n 60)) || return
+	[ "$(echo "$out" | grep -c ': question$')" -eq 120 ]
+}
+check 'poll: many targets' many "$tmp/poll"
+check 'poll: two of three fail' says 2 "localhost: [::1]:9: Connection refused; 127.0.0.1:9: Connection refused" \
+	"$tmp/poll" question "$url" ws://localhost:9/ ws://127.0.0.1:9/
+
+if printf '#include <ev.h>\n' | $CC -E - >"$tmp/ev.i" 2>&1; then
+	check examples/ev.c build ev -lev
+	check 'ev: many targets' many "$tmp/ev"
+	check 'ev: one fails' says 1 'Connection refused' "$tmp/ev" question ws://localhost:9/ "$url"
+	line=
+	python3 -c '' 2>/dev/null && background python3 test/deaf_port.py "$port"
+	if [ "$line" = ready ]; then # the race: the first address is silent, the second is tried beside it
+		check 'ev: addresses race' says 0 "ws://localhost:$port/: question" "$tmp/ev" question "ws://localhost:$port/" "$url"
+		check 'poll: addresses race' says 0 "ws://localhost:$port/: question" "$tmp/poll" question "ws://localhost:$port/"
+	else
+		skip 'addresses race: needs python3 and IPv6 on the loopback' 2
+	fi
+else
+	skip 'ev: no libev here (Debian: libev-dev)' 5
+fi
+
+check 'threads: 8 at once' gives '8 threads, 800 answers' "$tmp/threads" 8 "$url"
+
+memory() {
+	out=$("$tmp/memory") || return
+	echo "$out"
+	echo "$out" | grep -qx 'ok: from memory' || return
+	echo "$out" | grep -qx 'timeout: receive from device.example:80: nothing came after 5 s' || return
+	echo "$out" | grep -qE '^[0-9]+ bytes of the arena used at most, 0 left used, 5 s by its own clock$'
+}
+check 'memory: no operating system beneath' memory
+
+# stream_in BYTES: one message of that many, and what the connection held in memory
+stream_in() {
+	got=$( (ulimit -v 100000; "$tmp/stream" "${url}flood/1/$1" </dev/null 2>"$tmp/stream.err") | wc -c)
+	cat "$tmp/stream.err"
+	held=$(sed -n 's/.*received, \([0-9]*\) bytes of memory.*/\1/p' "$tmp/stream.err")
+	[ "$got" -eq "$1" ] && [ "$held" -le 16384 ]
+}
+check 'stream: 1 GiB in 16 KiB of memory' stream_in 1073741824
+stream_through() {
+	head -c 20000000 /dev/urandom >"$tmp/bytes"
+	"$tmp/stream" "$url" <"$tmp/bytes" 2>"$tmp/stream.err" | cmp - "$tmp/bytes" && cat "$tmp/stream.err"
+}
+check 'stream: fragments of unknown number, out and back' stream_through
+
+wss() {
+	if ! printf '#include <openssl/ssl.h>\n' | $CC -E - >/dev/null 2>&1; then
+		skip 'openssl: no OpenSSL here (Debian: libssl-dev)' 5
+		return
+	fi
+	check examples/openssl.c build openssl -lssl -lcrypto
+	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout "$tmp/key.pem" -out "$tmp/cert.pem" -subj /CN=test \
+		-addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' 2>/dev/null && python3 -c 'import ssl' 2>/dev/null || {
+		skip 'openssl: needs the openssl command and python3 for a server' 4
+		return
+	}
+	background python3 test/tls_front.py "$tmp/cert.pem" "$tmp/key.pem" "$port"
+	tls_port=$line
+	check 'openssl: an answer, by name' says 0 ': over TLS' "$tmp/openssl" -a "$tmp/cert.pem" \
+		"wss://localhost:$tls_port/" 'over TLS'
+	check 'openssl: an answer, by address' says 0 ': over TLS' "$tmp/openssl" -a "$tmp/cert.pem" \
+		"wss://127.0.0.1:$tls_port/" 'over TLS'
+	check 'openssl: not trusted' says 1 'certificate verify failed: self-signed certificate' "$tmp/openssl" \
+		"wss://localhost:$tls_port/"
+	check 'openssl: another name' says 1 'certificate verify failed: IP address mismatch' "$tmp/openssl" \
+		-a "$tmp/cert.pem" "wss://127.0.0.2:$tls_port/"
+}
+wss
+
+finish
