@@ -951,6 +951,8 @@ WSI int wsi_net_step(struct wsi_net *n, int64_t now_us, int *fd, enum ws_phase *
 		net_interleave(n);
 		n->state = n->o.resolve_only ? NET_DONE : NET_RACING;
 		n->next_us = now_us;
+		*phase = WS_CONNECT;
+		return n->o.resolve_only ? 0 : 1;
 	}
 	if (n->state == NET_DONE)
 		return 0;

@@ -387,23 +387,19 @@ static int wrong_option(struct ws *ws, const char *option, const char *why)
 	return fail(ws, WS_EUSAGE, "%s: %s", option, why);
 }
 
-/* Shows the wrong value, but of a header that may hold a secret only its name */
+/* Shows the wrong value too, unless it may hold a secret; of a header its name */
 static int wrong_value(struct ws *ws, const char *option, const char *value, const char *why)
 {
 	char buf[160];
 	struct wsi_text t;
-	size_t n = value ? wsi_strlen(value) : 0, i;
+	size_t n = value ? wsi_strlen(value) : 0, i = 0;
 
 	if (wsi_same("headers", 7, option)) {
-		for (i = 0; i < n && value[i] != ':'; i++)
-			;
+		while (i < n && value[i] != ':')
+			i++;
 		n = i;
-	} else if (!wsi_same("resolve", 7, option) && !wsi_same("local_interface", 15, option)
-	           && !wsi_same("subprotocols", 12, option) && !wsi_same("origin", 6, option)
-	           && !wsi_same("host", 4, option) && !wsi_same("no_proxy", 8, option)) {
-		n = 0;
 	}
-	if (n == 0)
+	if (n == 0 || option[0] == 'c' || option[0] == 'u' || option[0] == 'b') /* cookie, user, bearer */
 		return wrong_option(ws, option, why);
 	ws->info.option = option;
 	wsi_text_init(&t, buf, sizeof buf);
@@ -869,10 +865,10 @@ static int step_net(struct ws *ws)
 	wsi_text_init(&why, buf, sizeof buf);
 	phase = ws->info.phase;
 	r = wsi_net_step(op->net, now_us(ws), &fd, &phase, &why);
-	if (ws->info.phase == WS_RESOLVE)
+	if (r >= 0)
 		enter(ws, phase);
-	if (r == WS_AGAIN)
-		return r;
+	if (r == WS_AGAIN || r > 0)
+		return r < 0 ? r : 0;
 #ifndef WS_NO_PROXY
 	if (r && op->proxy_str && op->step == OPEN_NET)
 		return fail(ws, r, "proxy: %s", buf);

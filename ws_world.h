@@ -40,7 +40,8 @@ struct wsi_net_options { /* borrowed until wsi_net_free */
 	int resolve_only; /* 1: stop at the first address (for SOCKS4, SOCKS5): see wsi_net_addr */
 };
 WSI struct wsi_net *wsi_net_new(const struct wsi_net_options *o); /* NULL: no memory */
-/* 0: connected (or resolved), *fd is the caller's to close; WS_AGAIN; or an error, with its sentence's end in why
+/* 1: resolved, step again; 0: connected (or resolved), *fd is the caller's to close; WS_AGAIN; or an error, with its
+ * sentence's end in why
  * ("connect to 127.0.0.1:9: Connection refused"). *phase: WS_RESOLVE or WS_CONNECT. */
 WSI int wsi_net_step(struct wsi_net *n, int64_t now_us, int *fd, enum ws_phase *phase, struct wsi_text *why);
 WSI void wsi_net_wants(const struct wsi_net *n, int64_t now_us,
@@ -63,7 +64,7 @@ struct wsi_trust {
 	int again;      /* what was opened can be read again: it is no pipe */
 };
 WSI int wsi_trust_scan(struct wsi_trust *t, const struct wsi_mem *mem, const char *path, int want_dir,
-                       const char **cause);                         /* 0; WS_EMEMORY; -1: *cause says why */
+                       const char **cause);                               /* 0; WS_EMEMORY; -1: *cause says why */
 WSI int wsi_trust_system(struct wsi_trust *t, const struct wsi_mem *mem); /* the first of the places where distributions
                                                                              keep them that has one. 0; WS_EMEMORY */
 WSI ptrdiff_t wsi_read_file(const char *path, void *buf, size_t cap,
@@ -89,8 +90,9 @@ WSI void wsi_tls_config_free(struct wsi_tls_config *c);
 WSI int wsi_tls_new(struct wsi_tls **out, struct wsi_tls_config *c, const struct ws_io *io, struct wsi_str name, int ip,
                     int same_origin, int (*entropy)(void *ctx, void *buf, size_t len), void *entropy_ctx,
                     struct wsi_text *why);
-WSI int wsi_tls_handshake(struct wsi_tls *t, struct wsi_text *why); /* 0; WS_IO_READ, WS_IO_WRITE; WS_ETLS, WS_ECERT,
-                                                                       WS_ERESET, WS_EIO, WS_EMEMORY, why a sentence's end */
+WSI int wsi_tls_handshake(struct wsi_tls *t,
+                          struct wsi_text *why); /* 0; WS_IO_READ, WS_IO_WRITE; WS_ETLS, WS_ECERT,
+                                                    WS_ERESET, WS_EIO, WS_EMEMORY, why a sentence's end */
 /* As a transport: io is the struct wsi_tls. WS_IO_EOF: the peer said close_notify; WS_IO_RESET: it ended without, which
  * in mid message is an error (it may be cut off by anyone) and after the close frame is not; WS_IO_ERROR: see
  * wsi_tls_why. A write that came to WS_IO_WRITE must be tried again with the same bytes, more may follow them. */
