@@ -56,6 +56,7 @@ WSI void wsi_net_free(struct wsi_net *n);                                  /* cl
 WSI int wsi_net_check(const char *const *resolve, const char *local_interface, const char **option, const char **why,
                       const char **value);
 
+#ifdef WS_WITH_MBEDTLS
 /* trust.c: certificates in files and directories, PEM or DER, without any TLS library */
 struct wsi_trust {
 	int (*take)(void *ctx, const unsigned char *der, size_t len); /* one certificate as it stands; not 0: enough */
@@ -104,5 +105,6 @@ WSI void wsi_tls_goodbye(struct wsi_tls *t);                           /* close_
 WSI void wsi_tls_report(const struct wsi_tls *t, struct ws_report *r); /* the fields of TLS; strings live with t */
 WSI void wsi_tls_free(struct wsi_tls *t);
 WSI const char *wsi_tls_version(void); /* WS_VERSION " mbedTLS/2.28.3" */
+#endif
 
 #endif
