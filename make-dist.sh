@@ -1,0 +1,74 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# make dist: the whole library as two files, dist/ws.c and dist/ws.h. The small files stay the truth.
+#
+# usage: make-dist.sh [DIRECTORY]	default dist
+#        make-dist.sh -l		the names of the library's files, without those of TLS
+lib='text sha1 base64 utf8 ip url frame handshake proxy net ws'
+tls='trust tls'
+set -eu
+cd "$(dirname "$0")"
+if [ "${1-}" = -l ]; then
+	echo "$lib"
+	exit
+fi
+dist=${1-dist}
+version=$(sed -n 's/^#define WS_VERSION "\(.*\)"$/\1/p' ws.h)
+number=$(sed -n 's/^#define WS_VERSION_NUMBER \(0x[0-9a-f]*\).*/\1/p' ws.h)
+[ -n "$version" ] && [ -n "$number" ] || exit 1
+
+# part FILE: without its license line, the headers that stand before it here, and the feature macros, which would come
+# too late
+part() {
+	echo
+	echo "/* ======== $1 ======== */"
+	awk '
+	NR == 1 && /SPDX-License-Identifier/ { print "/*"; next }
+	/^#include "ws/ { next }
+	/^#ifndef _[A-Z]*_SOURCE$/ { macro = 1 }
+	!macro { print }
+	/^#endif/ { macro = 0 }
+	' "$1"
+}
+
+mkdir -p "$dist"
+cp ws.h "$dist/ws.h"
+{
+	cat <<E
+/* SPDX-License-Identifier: ISC
+ *
+$(sed 's/^/ * /; s/ *$//' LICENSE)
+ *
+ * ws.c $version - a WebSocket client in two files; the manual is ws.h. Made by make-dist.sh out of smaller ones.
+ *
+ *	cc -std=c11 -pthread -c ws.c				ws:// alone
+ *	cc -std=c11 -pthread -DWS_WITH_MBEDTLS -c ws.c		wss:// too; link with -lmbedtls -lmbedx509 -lmbedcrypto
+ *
+ * Leave out what is not wanted: -DWS_NO_THREADS -DWS_NO_RESOLVER -DWS_NO_PROXY -DWS_NO_REDIRECTS -DWS_NO_NET.
+ */
+#ifndef _DEFAULT_SOURCE
+#define _DEFAULT_SOURCE
+#endif
+#ifndef _DARWIN_C_SOURCE
+#define _DARWIN_C_SOURCE
+#endif
+#include "ws.h"
+#if WS_VERSION_NUMBER != $number
+#error "this ws.c is of version $version, and ws.h of another"
+#endif
+
+/* All but the functions of ws.h stays in this file */
+#if defined(__GNUC__)
+#define WSI static __attribute__((unused))
+#else
+#define WSI static
+#endif
+E
+	for header in ws_pure.h ws_bytes.h ws_world.h; do
+		part $header
+	done
+	for file in ${lib% ws} $tls ws; do
+		part "$file.c"
+	done
+} >"$dist/ws.c.new"
+mv "$dist/ws.c.new" "$dist/ws.c"
