@@ -56,72 +56,82 @@ static void trust_take(struct trust_scan *s)
 	s->der_len = 0;
 }
 
-static int trust_base64(int c)
+/* Base64 up to its '-' or the end of p[0..n): how much of it that was. What is no base64 is skipped (ends of lines,
+ * padding): whoever takes the certificate will see if it is one. */
+static size_t trust_base64(struct trust_scan *s, const unsigned char *p, size_t n)
 {
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
+	static const unsigned char values[] = {
+	    /* from '+' to 'z'; 64: none */
+	    62, 64, 64, 64, 63, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 64, 64, 64, 64, 64, 64, 64, 0,  1,  2,  3,  4,
+	    5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 64, 64, 64, 64, 64, 64,
+	    26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51};
+	uint32_t bits = s->bits;
+	int bits_n = s->bits_n;
+	size_t i, len = s->der_len;
+
+	for (i = 0; i < n && p[i] != '-'; i++) {
+		if (p[i] < '+' || p[i] > 'z' || values[p[i] - '+'] == 64)
+			continue;
+		bits = bits << 6 | values[p[i] - '+'];
+		bits_n += 6;
+		if (bits_n >= 8) {
+			bits_n -= 8;
+			if (len <= TRUST_DER_MAX)
+				s->der[len++] = (unsigned char)(bits >> bits_n);
+		}
+	}
+	s->bits = bits;
+	s->bits_n = bits_n;
+	s->der_len = len;
+	return i;
 }
 
-static void trust_der(struct trust_scan *s, uint32_t c)
-{
-	if (s->der_len <= TRUST_DER_MAX)
-		s->der[s->der_len++] = (unsigned char)c;
-}
-
-/* RFC 7468, leniently: what is no base64 is skipped, what is no certificate the taker will not parse */
-static void trust_pem(struct trust_scan *s, int c)
+/* RFC 7468 */
+static void trust_pem(struct trust_scan *s, size_t n)
 {
 	static const char begin[] = "-----BEGIN CERTIFICATE-----";
-	int v;
+	size_t i;
 
-	if (s->mode == TRUST_BASE64) {
-		v = trust_base64(c);
-		if (v >= 0) {
-			s->bits = s->bits << 6 | (uint32_t)v;
-			s->bits_n += 6;
+	for (i = 0; i < n && !s->t->stop; i++) {
+		if (s->mode == TRUST_BASE64) {
+			i += trust_base64(s, s->buf + i, n - i);
+			if (i < n) {
+				trust_take(s);
+				s->mode = TRUST_TEXT;
+			}
+		} else if (s->buf[i] != '\n') {
+			if (s->line_len < sizeof s->line)
+				s->line[s->line_len++] = (char)s->buf[i];
+		} else {
+			if (s->line_len >= sizeof begin - 1 && memcmp(s->line, begin, sizeof begin - 1) == 0) {
+				s->mode = TRUST_BASE64;
+				s->bits_n = 0;
+			}
+			s->line_len = 0;
 		}
-		if (s->bits_n >= 8) {
-			s->bits_n -= 8;
-			trust_der(s, s->bits >> s->bits_n);
-		}
-		if (c == '-') {
-			trust_take(s);
-			s->mode = TRUST_TEXT;
-		}
-	} else if (c != '\n') {
-		if (s->line_len < sizeof s->line)
-			s->line[s->line_len++] = (char)c;
-	} else {
-		if (s->line_len >= sizeof begin - 1 && memcmp(s->line, begin, sizeof begin - 1) == 0) {
-			s->mode = TRUST_BASE64;
-			s->bits_n = 0;
-		}
-		s->line_len = 0;
 	}
 }
 
 static void trust_fd(struct trust_scan *s, int fd)
 {
-	ptrdiff_t i, n;
-	int first = 1;
+	ptrdiff_t n;
+	size_t room;
 
 	s->mode = TRUST_TEXT;
 	s->line_len = s->der_len = 0;
-	while (!s->t->stop && (n = trust_read(fd, s->buf, sizeof s->buf)) > 0) {
-		if (first && n >= 2 && s->buf[0] == 0x30 && (s->buf[1] & 0x80)) /* a SEQUENCE of 128 bytes or more */
-			s->mode = TRUST_DER;
-		first = 0;
-		for (i = 0; i < n && !s->t->stop; i++) {
-			if (s->mode == TRUST_DER)
-				trust_der(s, s->buf[i]);
-			else
-				trust_pem(s, s->buf[i]);
+	n = trust_read(fd, s->buf, sizeof s->buf);
+	if (n >= 2 && s->buf[0] == 0x30 && (s->buf[1] & 0x80)) /* a SEQUENCE of 128 bytes or more */
+		s->mode = TRUST_DER;
+	while (n > 0 && !s->t->stop) {
+		if (s->mode == TRUST_DER) {
+			room = sizeof s->der - s->der_len;
+			room = (size_t)n < room ? (size_t)n : room;
+			memcpy(s->der + s->der_len, s->buf, room);
+			s->der_len += room;
+		} else {
+			trust_pem(s, (size_t)n);
 		}
+		n = trust_read(fd, s->buf, sizeof s->buf);
 	}
 	if (s->mode == TRUST_DER)
 		trust_take(s);
