@@ -5,8 +5,6 @@
 #include "ws.h"
 #include "ws_bytes.h"
 
-static const char url_schemes[4][6] = {"ws", "wss", "http", "https"}; /* odd: secure */
-
 static int url_in(const char *set, int c)
 {
 	while (*set != '\0' && *set != c)
@@ -14,15 +12,18 @@ static int url_in(const char *set, int c)
 	return *set != '\0';
 }
 
-static int url_is_digit(int c)
+/* Where in p[from..len) the first of set is, or len */
+static size_t url_find(const char *p, size_t from, size_t len, const char *set)
 {
-	return c >= '0' && c <= '9';
+	while (from < len && !url_in(set, p[from]))
+		from++;
+	return from;
 }
 
-static int url_is_alpha(int c)
+static int url_is_alnum(int c)
 {
 	c = wsi_lower(c);
-	return c >= 'a' && c <= 'z';
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
 static struct wsi_str url_slice(const char *p, size_t from, size_t to)
@@ -34,9 +35,30 @@ static struct wsi_str url_slice(const char *p, size_t from, size_t to)
 	return s;
 }
 
+WSI size_t wsi_find(const char *p, size_t len, char c)
+{
+	size_t i = 0;
+
+	while (i < len && p[i] != c)
+		i++;
+	return i;
+}
+
+WSI int wsi_among(const char *p, size_t len, const char *names)
+{
+	int k;
+
+	for (k = 0; *names != '\0'; k++) {
+		if (wsi_same(p, len, names))
+			return k;
+		names += wsi_strlen(names) + 1;
+	}
+	return -1;
+}
+
 WSI int wsi_hex(int c)
 {
-	if (url_is_digit(c))
+	if (c >= '0' && c <= '9')
 		return c - '0';
 	c = wsi_lower(c);
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
@@ -48,7 +70,7 @@ WSI int wsi_number(const char *p, size_t len, int max)
 	int v = 0;
 
 	for (i = 0; i < len; i++) {
-		if (!url_is_digit(p[i]))
+		if (p[i] < '0' || p[i] > '9')
 			return -1;
 		v = v * 10 + (p[i] - '0');
 		if (v > max)
@@ -59,45 +81,29 @@ WSI int wsi_number(const char *p, size_t len, int max)
 
 WSI int wsi_url_next(const char **p, const char *end)
 {
-	int hi, lo, c = (unsigned char)*(*p)++;
+	int v, c = (unsigned char)*(*p)++;
 
 	if (c != '%')
 		return c;
 	if (end - *p < 2)
 		return -1;
-	hi = wsi_hex(*(*p)++);
-	lo = wsi_hex(*(*p)++);
-	return hi < 0 || lo < 0 ? -1 : hi * 16 + lo;
-}
-
-WSI ptrdiff_t wsi_url_unescape(char *out, const char *in, size_t len)
-{
-	const char *end = in + len;
-	ptrdiff_t n = 0;
-
-	while (in < end) {
-		int c = wsi_url_next(&in, end);
-
-		if (c < 0)
-			return -1;
-		out[n++] = (char)c;
-	}
-	return n;
+	v = wsi_hex(*(*p)++) * 16;
+	c = wsi_hex(*(*p)++);
+	return v < 0 || c < 0 ? -1 : v + c;
 }
 
 WSI size_t wsi_url_span(const char *p, size_t len, const char *extra)
 {
-	size_t i = 0;
+	const char *end = p + len, *s = p;
 
-	while (i < len && (url_is_alpha(p[i]) || url_is_digit(p[i]) || url_in("-._~", p[i]) || url_in(extra, p[i]))) {
-		if (p[i] == '%') {
-			if (i + 3 > len || wsi_hex(p[i + 1]) < 0 || wsi_hex(p[i + 2]) < 0)
-				break;
-			i += 2;
-		}
-		i++;
+	while (s < end && (url_is_alnum(*s) || url_in("-._~", *s) || url_in(extra, *s))) {
+		const char *next = s;
+
+		if (wsi_url_next(&next, end) < 0)
+			break;
+		s = next;
 	}
-	return i;
+	return (size_t)(s - p);
 }
 
 /* What inet_aton takes for a number: "127", "0x7f" */
@@ -106,7 +112,7 @@ static int url_is_number(const char *p, size_t len)
 	int hex = len >= 2 && wsi_same(p, 2, "0x");
 	size_t i = hex ? 2 : 0;
 
-	while (i < len && (hex ? wsi_hex(p[i]) >= 0 : url_is_digit(p[i])))
+	while (i < len && (hex ? wsi_hex(p[i]) >= 0 : p[i] >= '0' && p[i] <= '9'))
 		i++;
 	return i == len;
 }
@@ -117,132 +123,97 @@ WSI const char *wsi_host_check(const char *p, size_t len, int *ip, size_t *where
 	size_t i, from = 0;
 	int numeric = 1;
 
+	*where = wsi_url_span(p, len, "");
+	if (*where < len)
+		return "its host has a character that no name has (a name beyond ASCII is written in its xn-- form)";
 	*where = 0;
-	*ip = wsi_ip_parse(addr, p, len) == 4 ? 4 : 0;
-	if (*ip == 4)
-		return NULL;
 	if (len == 0)
 		return "it has no host";
+	*ip = wsi_ip_parse(addr, p, len);
+	if (*ip != 0)
+		return NULL;
 	for (i = 0; i <= len; i++) {
-		*where = i;
-		if (i < len && p[i] != '.') {
-			if (p[i] == '~' || wsi_url_span(p + i, 1, "") == 0)
-				return (unsigned char)p[i] < 0x80
-				           ? "its host has a character that no name of a host has"
-				           : "its host has a letter beyond ASCII: write the name in its xn-- form";
+		if (i < len && p[i] != '.')
 			continue;
-		}
 		/* RFC 1035 2.3.4; a final dot is the root's */
-		if (i - from > 63 || (i == from && (i < len || i == 0)))
-			return "its host has an empty part, or one over 63 characters";
-		if (i > from && !url_is_number(p + from, i - from))
+		if (i > from ? i - from > 63 || i > 253 : i < len || i == 0)
+			return "its host has an empty part, or one over 63 characters, or is over 253 long";
+		if (!url_is_number(p + from, i - from))
 			numeric = 0;
 		from = i + 1;
 	}
-	*where = 0;
-	if (len > 253 && (len > 254 || p[253] != '.'))
-		return "its host is over 253 characters";
-	if (numeric) /* inet_aton would make 127.0.0.1 of 127.1, 0x7f000001, 2130706433 and 0177.0.0.1 */
-		return "its host is no IPv4 address: that is four numbers from 0 to 255 without leading zeros";
-	return NULL;
+	/* inet_aton would make 127.0.0.1 of 127.1, 0x7f000001, 2130706433 and 0177.0.0.1 */
+	return numeric ? "its host is no IPv4 address: that is four numbers from 0 to 255 without leading zeros" : NULL;
 }
 
-/* Userinfo, path and query hold what RFC 3986 3 lets them, or 1 and why */
-static int url_is_bad(const char *url, struct wsi_str part, const char *extra, const char **why, size_t *where)
+/* RFC 3986 3: userinfo, path and query hold what they may, or what is wrong */
+static const char *url_check(const char *url, struct wsi_str part, const char *extra, size_t *where)
 {
 	size_t n = wsi_url_span(part.p, part.len, extra);
 
-	if (n == part.len)
-		return 0;
 	*where = (size_t)(part.p - url) + n;
-	*why = part.p[n] == '#' ? "it has a fragment, which no WebSocket URL has (RFC 6455 3): write a # as %23"
-	       : part.p[n] == '%'
-	           ? "it has a % without two hexadecimal digits: write the character itself as %25"
-	           : "it has a character that must be percent-encoded there (a space is %20, a letter beyond ASCII its "
-	             "UTF-8 bytes)";
-	return 1;
+	if (n == part.len)
+		return NULL;
+	if (part.p[n] == '#')
+		return "it has a fragment, which no WebSocket URL has (RFC 6455 3): a # itself is written %23";
+	if (part.p[n] == '%')
+		return "it has a % without two hexadecimal digits: a % itself is written %25";
+	return "it has a character that must be percent-encoded there (a space is %20, one beyond ASCII its UTF-8 "
+	       "bytes)";
 }
 
-WSI int wsi_url_rest(struct wsi_url *u, const char *url, size_t len, size_t at, const char **why, size_t *where)
+WSI const char *wsi_url_rest(struct wsi_url *u, const char *url, size_t len, size_t at, size_t *where)
 {
 	unsigned char addr[16];
-	size_t end = at, host, i;
+	size_t end = url_find(url, at, len, "/?#"), host = end, i;
+	const char *why;
 
 	*where = WS_MAX_URL;
-	*why = "it is over 8192 bytes long";
 	if (len > WS_MAX_URL)
-		return -1;
-	while (end < len && !url_in("/?#", url[end]))
-		end++;
-	host = end;
+		return "it is over 8192 bytes long";
 	while (host > at && url[host - 1] != '@')
 		host--;
 	u->has_user = host > at;
 	u->userinfo = url_slice(url, at, host - (host > at));
-	if (url_is_bad(url, u->userinfo, "!$&'()*+,;=:%", why, where))
-		return -1;
-	i = host;
-	if (i < end && url[i] == '[') {
-		size_t zone;
+	why = url_check(url, u->userinfo, "!$&'()*+,;=:%", where);
+	if (why != NULL)
+		return why;
+	*where = host;
+	if (host < end && url[host] == '[') {
+		size_t z;
 
-		*where = host;
-		*why = "it has no IPv6 address between its brackets";
-		while (i < end && url[i] != ']')
-			i++;
-		for (zone = host + 1; zone < i && url[zone] != '%'; zone++)
-			;
-		u->host = url_slice(url, host + 1, zone);
+		i = url_find(url, ++host, end, "]");
+		z = url_find(url, host, i, "%");
+		u->host = url_slice(url, host, z);
 		u->ip = wsi_ip_parse(addr, u->host.p, u->host.len);
 		if (i == end || u->ip != 16)
-			return -1;
-		if (zone < i) { /* RFC 6874 */
-			*where = zone;
-			*why = "its zone is not in the form [fe80::1%25eth0]";
-			if (zone + 4 > i || memcmp(url + zone, "%25", 3) != 0)
-				return -1;
-			u->zone = url_slice(url, zone + 3, i);
-			if (wsi_url_span(u->zone.p, u->zone.len, "") != u->zone.len)
-				return -1;
+			return "it has no IPv6 address in its brackets";
+		if (z < i) { /* RFC 6874 */
+			*where = z;
+			z += z + 3 < i && memcmp(url + z, "%25", 3) == 0 ? 3 : 0;
+			u->zone = url_slice(url, z, i);
+			if (wsi_url_span(u->zone.p, u->zone.len, "") != u->zone.len) /* its '%' is still there */
+				return "its zone is not written as in [fe80::1%25eth0]";
 		}
 		i++;
 	} else {
-		while (i < end && url[i] != ':')
-			i++;
+		i = url_find(url, host, end, ":");
 		u->host = url_slice(url, host, i);
-		*why = wsi_host_check(u->host.p, u->host.len, &u->ip, where);
+		why = wsi_host_check(u->host.p, u->host.len, &u->ip, where);
 		*where += host;
-		if (*why != NULL)
-			return -1;
+		if (why != NULL)
+			return why;
 	}
 	if (i + 1 < end || (i < end && url[i] != ':')) {
 		int port = url[i] == ':' ? wsi_number(url + i + 1, end - i - 1, 65535) : 0;
 
 		*where = i;
-		*why = "its port is no number from 1 to 65535 (and an IPv6 address has brackets)";
 		if (port <= 0)
-			return -1;
+			return "its port is no number from 1 to 65535 (and an IPv6 address has brackets)";
 		u->port = (uint16_t)port;
 	}
 	u->path = url_slice(url, end, len);
-	return url_is_bad(url, u->path, "!$&'()*+,;=:@/?%", why, where) ? -1 : 0;
-}
-
-WSI int wsi_url_parse(struct wsi_url *u, const char *url, size_t len, const char **why, size_t *where)
-{
-	size_t k, n;
-
-	memset(u, 0, sizeof *u);
-	for (k = 0; k < 4; k++) {
-		n = wsi_strlen(url_schemes[k]);
-		if (len >= n + 3 && wsi_same(url, n, url_schemes[k]) && memcmp(url + n, "://", 3) == 0) {
-			u->secure = k % 2 == 1;
-			u->port = u->secure ? 443 : 80;
-			return wsi_url_rest(u, url, len, n + 3, why, where);
-		}
-	}
-	*where = 0;
-	*why = "it does not begin with ws:// or wss://";
-	return -1;
+	return url_check(url, u->path, "!$&'()*+,;=:@/?%", where);
 }
 
 /* The scheme's length, without its ':'; 0: there is none */
@@ -250,21 +221,50 @@ static size_t url_scheme_len(const char *p, size_t len)
 {
 	size_t i = 0;
 
-	while (i < len && (url_is_alpha(p[i]) || (i > 0 && (url_is_digit(p[i]) || url_in("+-.", p[i])))))
+	while (i < len && (url_is_alnum(p[i]) || url_in("+-.", p[i])))
 		i++;
-	return i < len && p[i] == ':' ? i : 0;
+	return i < len && p[i] == ':' && (p[0] < '0' || p[0] > '9') ? i : 0;
+}
+
+WSI int wsi_url_scheme(const char *url, size_t len, const char *names, size_t *at)
+{
+	size_t n = url_scheme_len(url, len);
+
+	*at = 0;
+	if (n == 0 || n + 3 > len || url[n + 1] != '/' || url[n + 2] != '/')
+		return -1;
+	*at = n + 3;
+	return wsi_among(url, n, names);
+}
+
+static const char *url_parse(struct wsi_url *u, const char *url, size_t len, size_t *where)
+{
+	size_t at;
+	int k = wsi_url_scheme(url, len, "ws\0wss\0http\0https\0", &at);
+
+	memset(u, 0, sizeof *u);
+	*where = 0;
+	if (k < 0)
+		return "it does not begin with ws:// or wss://";
+	u->secure = k % 2;
+	u->port = u->secure ? 443 : 80;
+	return wsi_url_rest(u, url, len, at, where);
+}
+
+WSI int wsi_url_parse(struct wsi_url *u, const char *url, size_t len, const char **why, size_t *where)
+{
+	*why = url_parse(u, url, len, where);
+	return *why == NULL ? 0 : -1;
 }
 
 WSI void wsi_put_url(struct wsi_text *t, const char *url, size_t len)
 {
 	struct wsi_url u;
-	const char *why;
-	size_t where, from = url_scheme_len(url, len), to;
+	size_t where, from, to = len;
 
-	from = from > 0 && from + 3 <= len && memcmp(url + from, "://", 3) == 0 ? from + 3 : 0;
-	to = len;
-	if (wsi_url_parse(&u, url, len, &why, &where) == 0)
-		to = (size_t)(u.userinfo.p - url) + u.userinfo.len + (size_t)u.has_user;
+	wsi_url_scheme(url, len, "", &from);
+	if (url_parse(&u, url, len, &where) == NULL)
+		to = from + u.userinfo.len + (size_t)u.has_user;
 	else /* where userinfo ends cannot be known: behind the last '@' there is none of it */
 		while (to > from && url[to - 1] != '@')
 			to--;
@@ -283,47 +283,32 @@ WSI void wsi_put_hostport(struct wsi_text *t, const struct wsi_url *u, int alway
 	}
 }
 
-/* RFC 3986 appendix B, each part with its delimiter so that together they are the whole again */
-enum { URL_SCHEME, URL_AUTHORITY, URL_PATH, URL_QUERY, URL_FRAGMENT, URL_PARTS };
+/* RFC 3986 appendix B: where each part ends, its delimiters in it so that it is empty only where it is not there */
+enum { URL_SCHEME, URL_AUTHORITY, URL_PATH, URL_QUERY, URL_FRAGMENT };
 
-static void url_split(struct wsi_str part[URL_PARTS], const char *p, size_t len)
+static void url_split(size_t end[URL_FRAGMENT], const char *p, size_t len)
 {
-	size_t i = url_scheme_len(p, len), from = 0;
+	size_t i = url_scheme_len(p, len);
 
 	i += i > 0;
-	part[URL_SCHEME] = url_slice(p, 0, i);
-	from = i;
-	if (i + 2 <= len && p[i] == '/' && p[i + 1] == '/') {
-		i += 2;
-		while (i < len && !url_in("/?#", p[i]))
-			i++;
-	}
-	part[URL_AUTHORITY] = url_slice(p, from, i);
-	from = i;
-	while (i < len && !url_in("?#", p[i]))
-		i++;
-	part[URL_PATH] = url_slice(p, from, i);
-	from = i;
-	while (i < len && p[i] != '#')
-		i++;
-	part[URL_QUERY] = url_slice(p, from, i);
-	part[URL_FRAGMENT] = url_slice(p, i, len);
+	end[URL_SCHEME] = i;
+	if (i + 2 <= len && p[i] == '/' && p[i + 1] == '/')
+		i = url_find(p, i + 2, len, "/?#");
+	end[URL_AUTHORITY] = i;
+	end[URL_PATH] = url_find(p, i, len, "?#");
+	end[URL_QUERY] = url_find(p, end[URL_PATH], len, "#");
 }
 
-/* RFC 3986 5.2.4, segment by segment: appends path to what t has from start on. A path in two pieces is cut behind a
- * '/' */
-static void url_put_path(struct wsi_text *t, size_t start, struct wsi_str path)
+/* RFC 3986 5.2.4, segment by segment: appends p[i..len) to the path that t has from start on. A path in two pieces is
+ * cut behind a '/' */
+static void url_put_path(struct wsi_text *t, size_t start, const char *p, size_t i, size_t len)
 {
-	const char *p = path.p;
-	size_t i = 0;
-
-	while (i < path.len) {
+	while (i < len) {
 		size_t from = i, n;
 
-		while (i < path.len && p[i] != '/')
-			i++;
+		i = url_find(p, i, len, "/");
 		n = i - from;
-		i += i < path.len;
+		i += i < len;
 		if (n == 1 && p[from] == '.')
 			continue;
 		if (n != 2 || p[from] != '.' || p[from + 1] != '.') {
@@ -341,38 +326,31 @@ static void url_put_path(struct wsi_text *t, size_t start, struct wsi_str path)
 WSI size_t wsi_url_resolve(char *out, size_t cap, const char *base, size_t base_len, const char *ref, size_t ref_len,
                            int drop_fragment)
 {
-	struct wsi_str b[URL_PARTS], r[URL_PARTS];
+	size_t b[URL_FRAGMENT], r[URL_FRAGMENT], k = 0, start;
 	struct wsi_text t;
-	size_t k, start;
 
 	url_split(b, base, base_len);
 	url_split(r, ref, ref_len);
-	if (b[URL_SCHEME].len == 0)
+	if (b[URL_SCHEME] == 0)
 		return 0;
 	/* RFC 3986 5.2.2: of the base is what comes before the first part that the reference has */
-	for (k = 0; k < URL_FRAGMENT && r[k].len == 0; k++)
-		r[k] = b[k];
+	while (k < URL_FRAGMENT && r[k] == 0)
+		k++;
 	wsi_text_init(&t, out, cap);
-	wsi_put_n(&t, r[URL_SCHEME].p, r[URL_SCHEME].len);
-	wsi_put_n(&t, r[URL_AUTHORITY].p, r[URL_AUTHORITY].len);
+	wsi_put_n(&t, base, k > 0 ? b[k - 1] : 0);
+	wsi_put_n(&t, ref, r[URL_AUTHORITY]);
 	start = t.len;
-	if (k > URL_PATH) { /* the base's own, as it is */
-		wsi_put_n(&t, r[URL_PATH].p, r[URL_PATH].len);
-	} else {
-		if (k == URL_PATH && r[URL_PATH].p[0] != '/') { /* 5.2.3 */
-			struct wsi_str dir = b[URL_PATH];
+	if (k == URL_PATH && ref[0] != '/') { /* 5.2.3 */
+		size_t dir = b[URL_PATH];
 
-			while (dir.len > 0 && dir.p[dir.len - 1] != '/')
-				dir.len--;
-			if (b[URL_PATH].len == 0 && b[URL_AUTHORITY].len > 0)
-				wsi_put_c(&t, '/');
-			url_put_path(&t, start, dir);
-		}
-		url_put_path(&t, start, r[URL_PATH]);
+		while (dir > b[URL_AUTHORITY] && base[dir - 1] != '/')
+			dir--;
+		if (b[URL_PATH] == b[URL_AUTHORITY] && b[URL_AUTHORITY] > b[URL_SCHEME])
+			wsi_put_c(&t, '/');
+		url_put_path(&t, start, base, b[URL_AUTHORITY], dir);
 	}
-	wsi_put_n(&t, r[URL_QUERY].p, r[URL_QUERY].len);
-	if (!drop_fragment)
-		wsi_put_n(&t, r[URL_FRAGMENT].p, r[URL_FRAGMENT].len);
+	url_put_path(&t, start, ref, r[URL_AUTHORITY], r[URL_PATH]);
+	wsi_put_n(&t, ref + r[URL_PATH], (drop_fragment ? r[URL_QUERY] : ref_len) - r[URL_PATH]);
 	if (t.cut)
 		return 0;
 	out[t.len] = '\0';
@@ -382,18 +360,9 @@ WSI size_t wsi_url_resolve(char *out, size_t cap, const char *base, size_t base_
 WSI int wsi_is_localhost(struct wsi_str host)
 {
 	static const char name[] = ".localhost";
-	size_t n = sizeof name - 1, len = host.len;
+	size_t n = sizeof name - 1;
 
-	if (len > 0 && host.p[len - 1] == '.')
-		len--;
-	return wsi_same(host.p, len, name + 1) || (len >= n && wsi_same(host.p + len - n, n, name));
-}
-
-WSI int wsi_is_loopback(const unsigned char *addr, int len)
-{
-	static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff}, one[16] = {[15] = 1};
-
-	if (len == 16 && memcmp(addr, mapped, 12) == 0)
-		return addr[12] == 127;
-	return len == 4 ? addr[0] == 127 : len == 16 && memcmp(addr, one, 16) == 0;
+	if (host.len > 0 && host.p[host.len - 1] == '.')
+		host.len--;
+	return wsi_same(host.p, host.len, name + 1) || (host.len > n && wsi_same(host.p + host.len - n, n, name));
 }

@@ -34,18 +34,19 @@ WSI size_t wsi_url_resolve(char *out, size_t cap, const char *base, size_t base_
                            int drop_fragment);
 /* The next byte behind *p, which is < end, percent-decoded; -1: a bad escape */
 WSI int wsi_url_next(const char **p, const char *end);
-/* What is behind "scheme://", from at on; of u port (the default one) is set before */
-WSI int wsi_url_rest(struct wsi_url *u, const char *url, size_t len, size_t at, const char **why, size_t *where);
-/* Percent-decodes: bytes written, at most len; -1: a bad escape */
-WSI ptrdiff_t wsi_url_unescape(char *out, const char *in, size_t len);
-WSI int wsi_hex(int c); /* 0-15, or -1 */
+/* What is behind "scheme://", from at on; u is zeroed but for its default port. NULL, or a static sentence */
+WSI const char *wsi_url_rest(struct wsi_url *u, const char *url, size_t len, size_t at, size_t *where);
+/* The scheme among names, see wsi_among. *at: behind "scheme://", 0 where there is none */
+WSI int wsi_url_scheme(const char *url, size_t len, const char *names, size_t *at);
+WSI int wsi_hex(int c);                                          /* 0-15, or -1 */
+WSI size_t wsi_find(const char *p, size_t len, char c);          /* where the first c is, or len */
+WSI int wsi_among(const char *p, size_t len, const char *names); /* 0, 1 ... of "ws\0wss\0", case ignored; or -1 */
 WSI int wsi_number(const char *p, size_t len, int max); /* decimal digits alone; -1: none, others, or over max */
 /* How many bytes from p on are unreserved (RFC 3986 2.3) or in extra, where '%' stands for an escape */
 WSI size_t wsi_url_span(const char *p, size_t len, const char *extra);
 /* A host's name or IPv4 address: NULL, *ip 4 or 0, or a static sentence, *where in p */
 WSI const char *wsi_host_check(const char *p, size_t len, int *ip, size_t *where);
 WSI int wsi_is_localhost(struct wsi_str host); /* RFC 6761 6.3: localhost, *.localhost, a final dot ignored */
-WSI int wsi_is_loopback(const unsigned char *addr, int len); /* 127.0.0.0/8, ::1, and mapped */
 
 /* frame.c: RFC 6455 section 5.2 and 5.3 */
 enum { WSI_CONT = 0, WSI_TEXT = 1, WSI_BINARY = 2, WSI_CLOSE = 8, WSI_PING = 9, WSI_PONG = 10 };

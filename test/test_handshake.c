@@ -184,16 +184,16 @@ static void test_request_check(void)
 		if (!CHECK(wsi_request_check(&r, &option, &why, &value) == 0))
 			fprintf(stderr, "\t%s: %s\n", good_headers[i], why);
 	}
-	HEADER("", "colon");
-	HEADER("A", "colon");
-	HEADER("A b: c", "space before its colon");
-	HEADER("A : c", "space before its colon");
-	HEADER(" A: c", "begins with a space");
-	HEADER("\tA: c", "begins with a space");
-	HEADER(": c", "token");
-	HEADER("A(: c", "token");
-	HEADER("\xc3\xa9: c", "token");
-	HEADER("A\r\n: c", "token");
+	HEADER("", "form");
+	HEADER("A", "form");
+	HEADER("A b: c", "form");
+	HEADER("A : c", "form");
+	HEADER(" A: c", "form");
+	HEADER("\tA: c", "form");
+	HEADER(": c", "form");
+	HEADER("A(: c", "form");
+	HEADER("\xc3\xa9: c", "form");
+	HEADER("A\r\n: c", "form");
 	HEADER("A: b\r\nC: d", "line break");
 	HEADER("A: b\r", "line break");
 	HEADER("A: b\n", "line break");
@@ -208,9 +208,8 @@ static void test_request_check(void)
 	HEADER("Connection: close", "token Upgrade");
 	HEADER("Connection:", "token Upgrade");
 	HEADER("Connection: Upgraded", "token Upgrade");
-	HEADER("Host:", "Host");
-	HEADER("hOST: \t", "Host");
-	REFUSED("headers", "Host", "Host: b", .headers = LIST("Host: a", "Host: b"));
+	HEADER("Host:", "must be there");
+	HEADER("hOST: \t", "must be there");
 
 	PROTOCOL("", "token");
 	PROTOCOL("a b", "token");
@@ -241,20 +240,18 @@ static void test_request_check(void)
 		CHECK((wsi_request_check(&r, &option, &why, &value) == 0)
 		      == (alnum || strchr("-._~!$&'()*+,;=:[]", c) != NULL));
 		r = (struct wsi_request){.bearer = n};
-		CHECK((wsi_request_check(&r, &option, &why, &value) == 0) == (alnum || strchr("-._~+/", c) != NULL));
+		CHECK((wsi_request_check(&r, &option, &why, &value) == 0) == (alnum || strchr("-._~+/=", c) != NULL));
 	}
-	REFUSED("host", "no host has", "", .host = "");
-	REFUSED("host", "no host has", "a/b", .host = "a/b");
-	REFUSED("host", "no host has", "u@h", .host = "u@h");
+	REFUSED("host", "character", "", .host = "");
+	REFUSED("host", "character", "a/b", .host = "a/b");
+	REFUSED("host", "character", "u@h", .host = "u@h");
 	REFUSED("user", "':'", "u", .user = "u");
 	REFUSED("user", "':'", "", .user = "");
-	REFUSED("user", "line break", "u:p\n", .user = "u:p\n");
+	REFUSED("user", "character", "u:p\n", .user = "u:p\n");
 	REFUSED("bearer", "does not go together", "b", .user = "u:p", .bearer = "b");
-	REFUSED("bearer", "letters", "", .bearer = "");
-	REFUSED("bearer", "letters", "=", .bearer = "=");
-	REFUSED("bearer", "letters", "a=b", .bearer = "a=b");
-	REFUSED("bearer", "letters", "a b", .bearer = "a b");
-	REFUSED("bearer", "line break", "a\n", .bearer = "a\n");
+	REFUSED("bearer", "character", "", .bearer = "");
+	REFUSED("bearer", "character", "a b", .bearer = "a b");
+	REFUSED("bearer", "character", "a\n", .bearer = "a\n");
 	{
 		struct wsi_request r = {
 		    .bearer = "a.b-c_d~e+f/g==", .host = "[::1]:80", .origin = "null", .subprotocols = LIST("a", "A")};
@@ -436,17 +433,17 @@ static const struct {
     {"A: \tb c\t \t", NULL, "A", "b c"},
     {"A: :b:", NULL, "A", ":b:"},
     {"!#$%&'*+-.^_`|~0: \xff", NULL, "!#$%&'*+-.^_`|~0", "\xff"},
-    {"A : b", "space before", NULL, NULL},
-    {"A\t: b", "space before", NULL, NULL},
+    {"A : b", "form", NULL, NULL},
+    {"A\t: b", "form", NULL, NULL},
     {" A: b", "folded", NULL, NULL},
     {"\tA: b", "folded", NULL, NULL},
     {" ", "folded", NULL, NULL},
-    {"A", "no colon", NULL, NULL},
-    {": b", "token", NULL, NULL},
-    {":", "token", NULL, NULL},
-    {"A(b): c", "token", NULL, NULL},
-    {"A\"b: c", "token", NULL, NULL},
-    {"\xc3\xa9: c", "token", NULL, NULL},
+    {"A", "form", NULL, NULL},
+    {": b", "form", NULL, NULL},
+    {":", "form", NULL, NULL},
+    {"A(b): c", "form", NULL, NULL},
+    {"A\"b: c", "form", NULL, NULL},
+    {"\xc3\xa9: c", "form", NULL, NULL},
     {"A\r: b", "control", NULL, NULL},
     {"A: b\x01", "control", NULL, NULL},
     {"A: b\n C", "control", NULL, NULL},
@@ -559,16 +556,20 @@ static const struct {
     {"HTTP/1.1 101 x", UP "Connection: close\r\n" AC, {NULL}, NULL, "Connection: Upgrade"},
     {"HTTP/1.1 101 x", UP "Connection: keep-alive;Upgrade\r\n" AC, {NULL}, NULL, "Connection: Upgrade"},
     {"HTTP/1.1 101 x", UP CO, {NULL}, NULL, "no Sec-WebSocket-Accept"},
-    {"HTTP/1.1 101 x", UP CO AC AC, {NULL}, NULL, "more than one"},
-    {"HTTP/1.1 101 x", UP CO AC "Sec-WebSocket-Accept:\r\n", {NULL}, NULL, "more than one"},
-    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept:\r\n", {NULL}, NULL, "not the answer"},
-    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept: S3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n", {NULL}, NULL, "not the answer"},
-    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo\r\n", {NULL}, NULL, "not the answer"},
-    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo==\r\n", {NULL}, NULL, "not the answer"},
-    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOp=\r\n", {NULL}, NULL, "not the answer"},
-    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept: \"" ACCEPT "\"\r\n", {NULL}, NULL, "not the answer"},
-    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept: " ACCEPT ", " ACCEPT CRLF, {NULL}, NULL, "not the answer"},
-    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept: " KEY CRLF, {NULL}, NULL, "not the answer"},
+    {"HTTP/1.1 101 x", UP CO AC AC, {NULL}, NULL, "several"},
+    {"HTTP/1.1 101 x", UP CO AC "Sec-WebSocket-Accept:\r\n", {NULL}, NULL, "several"},
+    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept:\r\n", {NULL}, NULL, "answers our key"},
+    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept: S3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n", {NULL}, NULL, "answers our key"},
+    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo\r\n", {NULL}, NULL, "answers our key"},
+    {"HTTP/1.1 101 x",
+     UP CO "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo==\r\n",
+     {NULL},
+     NULL,
+     "answers our key"},
+    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOp=\r\n", {NULL}, NULL, "answers our key"},
+    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept: \"" ACCEPT "\"\r\n", {NULL}, NULL, "answers our key"},
+    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept: " ACCEPT ", " ACCEPT CRLF, {NULL}, NULL, "answers our key"},
+    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept: " KEY CRLF, {NULL}, NULL, "answers our key"},
     {"HTTP/1.1 101 x", UP CO AC "Sec-WebSocket-Extensions:\r\n", {NULL}, NULL, NULL},
     {"HTTP/1.1 101 x", UP CO AC "Sec-WebSocket-Extensions: permessage-deflate\r\n", {NULL}, NULL, "extension"},
     {"HTTP/1.1 101 x",
@@ -593,12 +594,12 @@ static const struct {
      UP CO AC "Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b\r\n",
      {"a", "b"},
      NULL,
-     "more than one"},
+     "several"},
     {"HTTP/1.1 101 x",
      UP CO AC "Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: a\r\n",
      {"a", "b"},
      NULL,
-     "more than one"},
+     "several"},
     {"HTTP/1.1 101 x", UP CO AC "Server: x\r\nDate: y\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n", {NULL}, NULL, NULL},
 };
 
@@ -664,15 +665,15 @@ static const struct {
     {204, "", "hello", "", 1, 0},
     {304, "Content-Length: 5\r\n", "hello", "", 1, 0},
     {199, "", "hello", "", 1, 0},
-    {403, CHUNKED, "5\r\nhello\r\n0\r\n\r\n", "hello", 1, 15},
-    {403, "transfer-encoding: gzip, CHUNKED\r\nContent-Length: 3\r\n", "5\r\nhello\r\n0\r\n\r\n", "hello", 1, 15},
-    {403, CHUNKED, "0\r\n\r\nmore", "", 1, 5},
-    {403, CHUNKED, "00000000\r\n\r\n", "", 1, 12},
-    {403, CHUNKED, "1\r\na\r\n2\r\nbc\r\n003\r\ndef\r\n0\r\n\r\n", "abcdef", 1, 28},
-    {403, CHUNKED, "A\r\n0123456789\r\n0b\r\n01234\r\n6789\r\n0\r\n\r\n", "012345678901234\r\n6789", 1, 37},
-    {403, CHUNKED, "5;a=b;c=\"d\"\r\nhello\r\n0;x\r\n\r\n", "hello", 1, 27},
-    {403, CHUNKED, "5 \t\r\nhello\r\n0\r\n\r\n", "hello", 1, 17},
-    {403, CHUNKED, "5\r\nhello\r\n0\r\nA: b\r\nC: d\r\n\r\nmore", "hello", 1, 27},
+    {403, CHUNKED, "5\r\nhello\r\n0\r\n\r\n", "hello", 1, 13},
+    {403, "transfer-encoding: gzip, CHUNKED\r\nContent-Length: 3\r\n", "5\r\nhello\r\n0\r\n\r\n", "hello", 1, 13},
+    {403, CHUNKED, "0\r\n\r\nmore", "", 1, 3},
+    {403, CHUNKED, "00000000\r\n\r\n", "", 1, 10},
+    {403, CHUNKED, "1\r\na\r\n2\r\nbc\r\n003\r\ndef\r\n0\r\n\r\n", "abcdef", 1, 26},
+    {403, CHUNKED, "A\r\n0123456789\r\n0b\r\n01234\r\n6789\r\n0\r\n\r\n", "012345678901234\r\n6789", 1, 35},
+    {403, CHUNKED, "5;a=b;c=\"d\"\r\nhello\r\n0;x\r\n\r\n", "hello", 1, 25},
+    {403, CHUNKED, "5 \t\r\nhello\r\n0\r\n\r\n", "hello", 1, 15},
+    {403, CHUNKED, "5\r\nhello\r\n0\r\nA: b\r\nC: d\r\n\r\nmore", "hello", 1, 13},
     {403, CHUNKED, "5\r\nhello\r\n", "hello", 0, 0},
     {403, CHUNKED, "5\r\nhel", "hel", 0, 0},
     {403, CHUNKED, "5", "", 0, 0},
