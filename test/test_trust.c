@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: ISC
+ * test_trust.c - certificates in files and directories
+ */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "check.h"
+#include "ws_world.h"
+
+#ifndef WS_WITH_MBEDTLS
+int main(void)
+{
+	printf("built without TLS\n0 passed, 0 failed, 1 skipped\n");
+	return 0;
+}
+#else
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static long allocs_left = -1;
+
+static void *test_alloc(void *user_data, void *ptr, size_t old_len, size_t new_len)
+{
+	(void)user_data;
+	(void)old_len;
+	if (new_len == 0) {
+		free(ptr);
+		return NULL;
+	}
+	return allocs_left == 0 ? NULL : realloc(ptr, new_len);
+}
+
+static const struct wsi_mem mem = {test_alloc, NULL};
+static char dir[200];
+
+static const char *path_of(const char *name)
+{
+	static char path[300];
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	return path;
+}
+
+static void put_file(const char *name, const void *data, size_t len)
+{
+	FILE *f = fopen(path_of(name), "wb");
+
+	CHECK(f != NULL && fwrite(data, 1, len, f) == len && fclose(f) == 0);
+}
+
+/* What the taker got, one after the other */
+struct got {
+	struct wsi_trust trust;
+	unsigned char bytes[40000];
+	size_t len;
+	int n, limit;
+};
+
+static int take(void *ctx, const unsigned char *der, size_t len)
+{
+	struct got *g = ctx;
+
+	if (g->len + len <= sizeof g->bytes)
+		memcpy(g->bytes + g->len, der, len);
+	g->len += len;
+	g->n++;
+	return g->limit > 0 && g->n >= g->limit;
+}
+
+static int scan(struct got *g, const char *name, int want_dir, int limit, const char **cause)
+{
+	memset(g, 0, sizeof *g);
+	g->trust.take = take;
+	g->trust.ctx = g;
+	g->limit = limit;
+	return wsi_trust_scan(&g->trust, &mem, path_of(name), want_dir, cause);
+}
+
+#define BEGIN "-----BEGIN CERTIFICATE-----"
+#define END "-----END CERTIFICATE-----"
+
+static void test_pem(void)
+{
+	static const struct {
+		const char *text, *bytes;
+		int n;
+	} cases[] = {
+	    {"", "", 0},
+	    {"no certificate\n", "", 0},
+	    {BEGIN "\nQUJD\n" END "\n", "ABC", 1},
+	    {BEGIN "\r\nQUJD\r\n" END "\r\n", "ABC", 1},
+	    {BEGIN "  \nQUJD\n" END, "ABC", 1},
+	    {BEGIN "\nQUJDRA==\n" END "\n", "ABCD", 1},
+	    {BEGIN "\nQUJDREU=\n" END "\n", "ABCDE", 1},
+	    {BEGIN "\nQ\nU\n J\tD\n" END "\n", "ABC", 1},
+	    {"# before\n" BEGIN "\nQUJD\n" END "\nbetween -----\n" BEGIN "\nREVG\n" END "\nafter\n", "ABCDEF", 2},
+	    {BEGIN "\nQUJD\n", "", 0},                                       /* without its end */
+	    {"x" BEGIN "\nQUJD\n" END "\n", "", 0},                          /* not at the start of a line */
+	    {"-----BEGIN TRUSTED CERTIFICATE-----\nQUJD\n" END "\n", "", 0}, /* OpenSSL's own form */
+	    {"-----BEGIN RSA PRIVATE KEY-----\nQUJD\n-----END RSA PRIVATE KEY-----\n" BEGIN "\nREVG\n" END "\n", "DEF",
+	     1},
+	    {BEGIN "\n" END "\n", "", 1},
+	    {BEGIN "\nQUJD\n" BEGIN "\nREVG\n" END "\n", "ABC", 1},
+	};
+	struct got g;
+	const char *cause;
+	size_t i, pad;
+	char *text;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		put_file("f.pem", cases[i].text, strlen(cases[i].text));
+		CHECK(scan(&g, "f.pem", 0, 0, &cause) == 0);
+		if (!CHECK(g.n == cases[i].n) || !CHECK(g.trust.seen == cases[i].n))
+			fprintf(stderr, "\tcase %lu\n", (unsigned long)i);
+		CHECK_EQ_MEM(g.bytes, g.len, cases[i].bytes, strlen(cases[i].bytes));
+		CHECK(g.trust.again == 1);
+	}
+	/* across the end of the buffer at every place */
+	text = malloc(4200 + 200);
+	if (text == NULL)
+		abort();
+	for (pad = 4000; pad < 4110; pad++) {
+		memset(text, '\n', pad);
+		strcpy(text + pad, BEGIN "\nQUJD\n" END "\n");
+		put_file("f.pem", text, strlen(text));
+		CHECK(scan(&g, "f.pem", 0, 0, &cause) == 0);
+		CHECK_EQ_MEM(g.bytes, g.len, "ABC", 3);
+	}
+	free(text);
+	put_file("f.pem", BEGIN "\nQUJD\n" END "\n" BEGIN "\nREVG\n" END "\n", 2 * (strlen(BEGIN END) + 7));
+	CHECK(scan(&g, "f.pem", 0, 1, &cause) == 0);
+	CHECK(g.n == 1 && g.trust.stop == 1);
+	CHECK(scan(&g, "f.pem", 0, 2, &cause) == 0);
+	CHECK(g.n == 2 && g.trust.stop == 1);
+}
+
+static void test_sizes(void)
+{
+	static unsigned char big[20000];
+	static char pem[40000];
+	const char *cause;
+	struct got g;
+	size_t len, n, at;
+
+	for (len = 8190; len <= 8194; len++) { /* 8192 is the limit: more is seen, not taken */
+		memset(big, 0, sizeof big);
+		big[0] = 0x30;
+		big[1] = 0x82;
+		put_file("f.der", big, len);
+		CHECK(scan(&g, "f.der", 0, 0, &cause) == 0);
+		CHECK_EQ_U(g.trust.seen, 1);
+		CHECK_EQ_U(g.n, len <= 8192);
+		CHECK_EQ_U(g.len, len <= 8192 ? len : 0);
+
+		strcpy(pem, BEGIN "\n");
+		at = strlen(pem);
+		n = wsi_base64_encode(pem + at, big, len);
+		strcpy(pem + at + n, "\n" END "\n" BEGIN "\nQUJD\n" END "\n");
+		put_file("f.pem", pem, strlen(pem));
+		CHECK(scan(&g, "f.pem", 0, 0, &cause) == 0);
+		CHECK_EQ_U(g.trust.seen, 2);
+		CHECK_EQ_U(g.len, len <= 8192 ? len + 3 : 3);
+	}
+}
+
+static void test_paths(void)
+{
+	const char *cause;
+	struct got g;
+	char buf[10];
+
+	CHECK(scan(&g, "missing", 0, 0, &cause) == -1);
+	CHECK(strstr(cause, "No such file") != NULL);
+	CHECK(scan(&g, "", 0, 0, &cause) == -1);
+	CHECK_EQ_S(cause, "is a directory");
+	put_file("f.pem", BEGIN "\nQUJD\n" END "\n", strlen(BEGIN END) + 7);
+	CHECK(scan(&g, "f.pem", 1, 0, &cause) == -1);
+	CHECK_EQ_S(cause, "is no directory");
+
+	CHECK(mkdir(path_of("d"), 0700) == 0);
+	CHECK(scan(&g, "d", 1, 0, &cause) == 0);
+	CHECK(g.n == 0 && g.trust.seen == 0);
+	put_file("d/a.pem", BEGIN "\nQUJD\n" END "\n", strlen(BEGIN END) + 7);
+	put_file("d/.hidden", BEGIN "\nREVG\n" END "\n", strlen(BEGIN END) + 7);
+	CHECK(mkdir(path_of("d/deeper"), 0700) == 0);
+	CHECK(symlink("a.pem", path_of("d/01234567.0")) == 0);
+	CHECK(symlink("nowhere", path_of("d/dangling.0")) == 0);
+	CHECK(mkfifo(path_of("d/fifo"), 0600) == 0);
+	CHECK(scan(&g, "d", 1, 0, &cause) == 0);
+	CHECK_EQ_MEM(g.bytes, g.len, "ABCABC", 6);
+	CHECK(g.trust.again == 1);
+
+	/* a pipe, of which nobody may wait for ever, and which cannot be read again */
+	CHECK(scan(&g, "d/fifo", 0, 0, &cause) == 0);
+	CHECK(g.n == 0 && g.trust.again == 0);
+
+	allocs_left = 0;
+	CHECK(scan(&g, "f.pem", 0, 0, &cause) == WS_EMEMORY);
+	CHECK(scan(&g, "d", 1, 0, &cause) == WS_EMEMORY);
+	allocs_left = -1;
+
+	put_file("f.txt", "0123456789", 10);
+	CHECK_EQ_U(wsi_read_file(path_of("f.txt"), buf, 10, &cause), (unsigned long long)-1);
+	CHECK_EQ_S(cause, "too large");
+	put_file("f.txt", "012345678", 9);
+	CHECK_EQ_U(wsi_read_file(path_of("f.txt"), buf, 10, &cause), 9);
+	CHECK(memcmp(buf, "012345678", 9) == 0);
+	put_file("f.txt", "", 0);
+	CHECK_EQ_U(wsi_read_file(path_of("f.txt"), buf, 10, &cause), 0);
+	CHECK_EQ_U(wsi_read_file(path_of("none"), buf, 10, &cause), (unsigned long long)-1);
+	CHECK(strstr(cause, "No such file") != NULL);
+	CHECK_EQ_U(wsi_read_file(path_of("d"), buf, 10, &cause), (unsigned long long)-1);
+	CHECK(strstr(cause, "directory") != NULL);
+
+	unlink(path_of("d/a.pem"));
+	unlink(path_of("d/.hidden"));
+	rmdir(path_of("d/deeper"));
+	unlink(path_of("d/01234567.0"));
+	unlink(path_of("d/dangling.0"));
+	unlink(path_of("d/fifo"));
+	rmdir(path_of("d"));
+	unlink(path_of("f.pem"));
+	unlink(path_of("f.der"));
+	unlink(path_of("f.txt"));
+}
+
+static void test_subject(void)
+{
+	/* Certificate { TBS { [0] version, serial, algorithm, issuer, validity, subject, ... } } */
+	static const unsigned char cert[] = {0x30, 0x81, 0x1f, 0x30, 0x1d, 0xa0, 0x03, 0x02, 0x01, 0x02, 0x02, 0x01,
+	                                     0x07, 0x30, 0x00, 0x30, 0x02, 0x31, 0x00, 0x30, 0x00, 0x30, 0x06, 0x31,
+	                                     0x04, 0x30, 0x02, 0x06, 0x00, 0x30, 0x03, 0x02, 0x01, 0x00};
+	unsigned char other[sizeof cert], *exact;
+	const unsigned char *p;
+	size_t i, n, len;
+	int bit;
+
+	p = wsi_der_subject(cert, sizeof cert, &len);
+	CHECK(p == cert + 21);
+	CHECK_EQ_U(len, 8);
+	for (n = 0; n <= sizeof cert; n++) { /* every truncation, in memory that ends there */
+		exact = malloc(n ? n : 1);
+		if (exact == NULL)
+			abort();
+		memcpy(exact, cert, n);
+		p = wsi_der_subject(exact, n, &len);
+		CHECK((p != NULL) == (n == sizeof cert)); /* the outermost length says so */
+		free(exact);
+	}
+	/* any bit wrong: nothing, or something that lies inside */
+	for (i = 0; i < sizeof cert; i++) {
+		for (bit = 0; bit < 8; bit++) {
+			memcpy(other, cert, sizeof cert);
+			other[i] ^= (unsigned char)(1 << bit);
+			p = wsi_der_subject(other, sizeof other, &len);
+			CHECK(p == NULL || (p >= other && len <= sizeof other && p + len <= other + sizeof other));
+		}
+	}
+	memcpy(other, cert, sizeof cert); /* version 1: without the version */
+	other[2] -= 5;
+	other[4] -= 5;
+	memmove(other + 5, cert + 10, sizeof cert - 10);
+	p = wsi_der_subject(other, sizeof cert - 5, &len);
+	CHECK(p == other + 16 && len == 8);
+}
+
+static void test_equal(void)
+{
+	CHECK(wsi_der_may_equal((const unsigned char *)"abc", 3, (const unsigned char *)"abc", 3));
+	CHECK(wsi_der_may_equal((const unsigned char *)"aBc", 3, (const unsigned char *)"AbC", 3));
+	CHECK(wsi_der_may_equal((const unsigned char *)"\x0c\x01x", 3, (const unsigned char *)"\x13\x01X", 3));
+	CHECK(!wsi_der_may_equal((const unsigned char *)"abc", 3, (const unsigned char *)"abd", 3));
+	CHECK(!wsi_der_may_equal((const unsigned char *)"abc", 3, (const unsigned char *)"abc", 2));
+	CHECK(wsi_der_may_equal((const unsigned char *)"", 0, (const unsigned char *)"", 0));
+}
+
+int main(void)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	snprintf(dir, sizeof dir, "%s/test_trust.XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	if (mkdtemp(dir) == NULL) {
+		perror(dir);
+		return 1;
+	}
+	test_pem();
+	test_sizes();
+	test_paths();
+	test_subject();
+	test_equal();
+	CHECK(rmdir(dir) == 0);
+	return check_done();
+}
+#endif
