@@ -192,7 +192,7 @@ int memory_run(struct device *d, struct program *p, char error[256])
 	struct ws_options opt = {0};
 	struct ws_io io = {0};
 	struct ws *ws;
-	size_t len;
+	size_t i;
 	int r;
 
 	io.io_read = io_read;
@@ -219,9 +219,9 @@ int memory_run(struct device *d, struct program *p, char error[256])
 		if (d->down.len == 0 && set.timeout_ms > 0)
 			d->now_us += (int64_t)set.timeout_ms * 1000; /* a device sleeps here, until then or its radio */
 	}
-	len = strlen(ws_error(ws));
-	memcpy(error, ws_error(ws), len < 255 ? len : 255);
-	error[len < 255 ? len : 255] = '\0';
+	for (i = 0; i < 255 && ws_error(ws)[i]; i++)
+		error[i] = ws_error(ws)[i];
+	error[i] = '\0';
 	ws_free(ws);
 	return r;
 }

@@ -1,9 +1,9 @@
+#!/bin/sh
 # SPDX-License-Identifier: ISC
-# What the shell tests share: . "$(dirname "$0")/shell.sh" changes to the top of the project, makes a directory $tmp that is
-# removed at the end, and gives check, skip, start_echo and finish.
+# What the shell tests share. It changes to the top of the project, makes a directory $tmp that is
+# removed at the end, and gives the functions below.
 # CC, CXX and CFLAGS are the user's.
 cd "$(dirname "$0")/.." || exit 1
-top=$(pwd)
 tmp=$(mktemp -d) || exit 1
 trap 'stop_servers; rm -rf "$tmp"' EXIT
 trap 'exit 130' INT
@@ -69,6 +69,14 @@ start_echo() {
 	exec 9>"$tmp/echo.in" # it serves until this is closed
 	read -r url <"$tmp/echo.url" || exit 1
 	port=${url#ws://*:} port=${port%/}
+}
+
+# copy_tree DIRECTORY: the project as a stranger has it, nothing built
+copy_tree() {
+	mkdir -p "$1/test" "$1/bench" || exit 1
+	cp -R Makefile LICENSE *.c *.h *.sh *.in *.md *.json *.[0-9] examples "$1" 2>/dev/null
+	cp -R test/*.[chp]* test/*.sh test/consumer "$1/test" 2>/dev/null
+	cp bench/*.[cp]* "$1/bench" 2>/dev/null
 }
 
 # background COMMAND...: ended when the script ends. line has the first line of its stdout

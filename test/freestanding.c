@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: ISC
+ * freestanding.c - examples/memory.c as a program without any libc: all there is beneath it are these four functions
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+void *memcpy(void *restrict to, const void *restrict from, size_t n);
+void *memmove(void *to, const void *from, size_t n);
+void *memset(void *to, int c, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+void start(void);
+
+void *memcpy(void *restrict to, const void *restrict from, size_t n)
+{
+	return memmove(to, from, n);
+}
+
+void *memmove(void *to, const void *from, size_t n)
+{
+	unsigned char *t = to;
+	const unsigned char *f = from;
+	size_t i;
+
+	if ((uintptr_t)t < (uintptr_t)f)
+		for (i = 0; i < n; i++)
+			t[i] = f[i];
+	else
+		for (i = n; i > 0; i--)
+			t[i - 1] = f[i - 1];
+	return to;
+}
+
+void *memset(void *to, int c, size_t n)
+{
+	unsigned char *t = to;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		t[i] = (unsigned char)c;
+	return to;
+}
+
+int memcmp(const void *a, const void *b, size_t n)
+{
+	const unsigned char *p = a, *q = b;
+	size_t i;
+
+	for (i = 0; i < n && p[i] == q[i]; i++)
+		;
+	return i == n ? 0 : p[i] - q[i];
+}
+
+#ifdef PURE_ALONE
+void start(void)
+{
+}
+#else
+#define MEMORY_NO_MAIN
+#include "examples/memory.c"
+
+static void leave(int status)
+{
+#if defined(__x86_64__) && defined(__linux__)
+	__asm__ volatile("syscall" : : "a"(231), "D"(status) : "rcx", "r11", "memory"); /* exit_group */
+#else
+	(void)status;
+#endif
+	for (;;)
+		;
+}
+
+/* Exit status 0: the server's answer came, and from a silent one WS_ETIMEOUT did */
+void start(void)
+{
+	static struct device d[2];
+	struct program p[2];
+	char error[256];
+
+	memset(p, 0, sizeof p);
+	d[1].silent = 1;
+	leave(memory_run(&d[0], &p[0], error) == 0 && memcmp(p[0].answer, "from memory", 12) == 0
+	              && memory_run(&d[1], &p[1], error) == WS_ETIMEOUT && d[1].now_us == 5000000
+	          ? 0
+	          : 1);
+}
+
+#if defined(__x86_64__)
+__asm__(".globl _start\n_start:\n\txorl %ebp, %ebp\n\tandq $-16, %rsp\n\tcall start\n");
+#endif
+#endif

@@ -1,0 +1,75 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# The layers of bytes need no operating system and no libc but memcpy, memmove, memset and memcmp; nor does ws.c over a
+# transport of the program's. No file has writable data. What the library exports is what ws.h declares, and all other
+# names begin with wsi_. Last line: N passed, N failed
+. "$(dirname "$0")/shell.sh"
+
+pure='sha1 base64 utf8 text ip url frame handshake proxy'
+flags="-std=c11 -ffreestanding -fno-stack-protector -fno-pie -DWS_NO_NET -I."
+names() { # names NM-ARGUMENTS...: symbols, one a line
+	nm "$@" | awk 'NF > 1 { print $NF }' | sort -u
+}
+
+# alone NAME FILE...: what its objects want is at most the four
+alone() {
+	name=$1
+	shift
+	objects=
+	for file; do
+		# shellcheck disable=SC2086
+		$CC $CFLAGS $flags -c -o "$tmp/$name-$file.o" "$file.c" || return
+		objects="$objects $tmp/$name-$file.o"
+	done
+	# shellcheck disable=SC2086
+	ld -r -o "$tmp/$name.o" $objects || return
+	wanted=$(names -u "$tmp/$name.o" | grep -vxE '_GLOBAL_OFFSET_TABLE_|__[a-z]*di[34]')
+	echo "$name wants:" $wanted
+	[ -z "$(echo "$wanted" | grep -vxE 'mem(cpy|move|set|cmp)|')" ]
+}
+for file in $pure; do
+	check "$file.c alone" $CC $CFLAGS $flags -c -o "$tmp/$file.o" "$file.c"
+done
+check 'the layers of bytes want no more than four functions' alone pure $pure
+check 'ws.c wants no more over its own transport' alone all $pure net ws
+
+nostdlib() { # nostdlib NAME FLAGS...
+	name=$1
+	shift
+	# shellcheck disable=SC2086
+	$CC $CFLAGS $flags $strict "$@" -c -o "$tmp/$name-start.o" test/freestanding.c \
+		&& $CC -nostdlib -static -no-pie -Wl,-e,$entry -o "$tmp/$name-program" "$tmp/$name-start.o" "$tmp/$name.o" -lgcc
+}
+entry=start
+check 'the layers of bytes link with -nostdlib' nostdlib pure -DPURE_ALONE
+case $(uname -sm) in
+'Linux x86_64')
+	entry=_start
+	check 'examples/memory.c links with -nostdlib' nostdlib all
+	check 'examples/memory.c runs without a libc' "$tmp/all-program"
+	;;
+*)
+	check 'examples/memory.c links with -nostdlib' nostdlib all
+	skip 'examples/memory.c runs without a libc: needs Linux on x86-64'
+	;;
+esac
+
+writable() {
+	[ -z "$(nm "$tmp/all.o" | grep ' [BbCcDdGgSs] ')" ]
+}
+check 'no writable data' writable
+
+copy_tree "$tmp/copy"
+check 'make libws.a libws.so' make -C "$tmp/copy" CC="$CC" CFLAGS="$CFLAGS" libws.a libws.so
+declared() {
+	sed -n 's/^WS_API .*[ *]\(ws_[a-z_]*\)(.*/\1/p' ws.h | sort >"$tmp/declared"
+	names -g --defined-only -D "$tmp/copy/libws.so" >"$tmp/exported"
+	diff "$tmp/declared" "$tmp/exported"
+}
+check 'libws.so exports what ws.h declares, and nothing else' declared
+prefixed() {
+	[ -z "$(names -g --defined-only "$tmp/copy/libws.a" | grep -v '^wsi\?_' | tee /dev/stderr)" ]
+}
+check 'every name in libws.a begins with ws_ or wsi_' prefixed
+
+finish
