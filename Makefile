@@ -99,6 +99,34 @@ bench: build/static/wsquery
 autobahn: test/autobahn_testee
 	sh test/autobahn.sh test/autobahn_testee
 
+install: all libws.so ws.pc
+	mkdir -p $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(MANDIR)/man1 \
+		$(DESTDIR)$(MANDIR)/man3
+	cp wsquery $(DESTDIR)$(BINDIR)/wsquery
+	cp libws.a $(DESTDIR)$(LIBDIR)/libws.a
+	cp libws.so $(DESTDIR)$(LIBDIR)/libws.so.$(VERSION)
+	ln -sf libws.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libws.so
+	cp ws.pc $(DESTDIR)$(LIBDIR)/pkgconfig/ws.pc
+	cp ws.h $(DESTDIR)$(INCLUDEDIR)/ws.h
+	cp wsquery.1 $(DESTDIR)$(MANDIR)/man1/wsquery.1
+	cp ws.3 $(DESTDIR)$(MANDIR)/man3/ws.3
+
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/wsquery $(DESTDIR)$(LIBDIR)/libws.a $(DESTDIR)$(LIBDIR)/libws.so $(DESTDIR)$(LIBDIR)/$(SONAME) \
+		$(DESTDIR)$(LIBDIR)/libws.so.$(VERSION) $(DESTDIR)$(LIBDIR)/pkgconfig/ws.pc $(DESTDIR)$(INCLUDEDIR)/ws.h \
+		$(DESTDIR)$(MANDIR)/man1/wsquery.1 $(DESTDIR)$(MANDIR)/man3/ws.3
+
+# The library as one ws.c and one ws.h, in dist
+dist:
+	sh make-dist.sh
+
+# The whole of make test under AddressSanitizer, UndefinedBehaviorSanitizer and LeakSanitizer
+SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+check-sanitizers:
+	sh test/variant.sh sanitize-gcc CC=gcc CFLAGS='$(SANITIZE)' TLS='$(TLS)' PYTHON='$(PYTHON)' test
+	sh test/variant.sh sanitize-clang CC=clang CFLAGS='$(SANITIZE)' TLS='$(TLS)' PYTHON='$(PYTHON)' test
+
 # The program without its main, for unit tests
 test/libprog.a: $(PROG_OBJ)
 	rm -f $@
@@ -121,4 +149,4 @@ clean:
 	rm -f *.o *.lo wsquery libws.a libws.so ws.pc .flags .probe.* test/libprog.a test/echo_server test/autobahn_testee \
 		$(TESTS)
 
-.PHONY: all static demo test unit autobahn bench clean
+.PHONY: all static install uninstall dist demo test unit check-sanitizers autobahn bench clean

@@ -169,8 +169,17 @@ class Running:
         self.p.communicate()
 
 
-@pytest.fixture(scope="session")
-def features():
-    """What was built in, as --version says it."""
-    p = subprocess.run([WSQUERY, "--version"], capture_output=True, env=environment(), timeout=60)
+def built_in():
+    """What --version says is built in: "tls", "resolver", "threads", "proxies", "redirects", "formats" ..."""
+    try:
+        p = subprocess.run([WSQUERY, "--version"], capture_output=True, env=environment(), timeout=60)
+    except OSError:
+        return ""
     return p.stdout.decode().lower()
+
+
+BUILT_IN = built_in()
+
+
+def needs(part):
+    return pytest.mark.skipif(part not in BUILT_IN, reason="%s: not in this build" % part)

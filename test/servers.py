@@ -12,7 +12,6 @@ import os
 import socket
 import struct
 import threading
-import time
 from collections import namedtuple
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -67,6 +66,7 @@ class Conn:
         self.frames = []  # all frames received
         self.keys = set()
         self.peer = sock.getpeername()
+        self.done = threading.Event()  # the script has ended
         sock.settimeout(LONG)
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -320,13 +320,12 @@ class Server:
                 c.sock.close()
             except OSError:
                 pass
+            c.done.set()
 
     def wait(self, seconds=LONG):
         """Until every script that has begun is done, so that the test sees all that it saw."""
-        end = time.monotonic() + seconds
-        for t in self.threads[1:]:
-            t.join(max(0, end - time.monotonic()))
-            assert not t.is_alive(), "a script is still waiting for the client"
+        for c in list(self.conns):
+            assert c.done.wait(seconds), "a script is still waiting for the client"
         return self
 
     def __exit__(self, kind, value, trace):

@@ -5,7 +5,7 @@ import re
 import subprocess
 
 import pytest
-from conftest import WSQUERY, environment, run
+from conftest import BUILT_IN, WSQUERY, environment, run
 from servers import TEXT, Server, close_frame, echo, frame, says, unused_port
 
 URL = "ws://127.0.0.1:1/"
@@ -118,6 +118,8 @@ LONG = {
 
 @pytest.mark.parametrize("args, named", WRONG, ids=lambda v: repr(v)[:60])
 def test_wrong(args, named):
+    if "proxies" not in BUILT_IN and ("-x" in args or "--noproxy" in args):
+        pytest.skip("proxies: not in this build")
     r = run(*args, status=64)
     assert named in r.err
     options = [a if isinstance(a, str) else a.decode("latin-1") for a in args]
@@ -306,7 +308,7 @@ def test_formats(args, status, word):
     assert word in r.out
 
 
-def test_nagios(features):
+def test_nagios():
     with Server(says("a")) as s:
         r = run("-f", "nagios", "-w", 50, "-c", 60, s.url, json=False)
         if r.status == 64:

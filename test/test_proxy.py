@@ -6,9 +6,10 @@ import socket
 import struct
 
 import pytest
-from conftest import run
+from conftest import needs, run
 from servers import TEXT, Server, echo, frame, pump, says, unused_port
 
+pytestmark = needs("proxies")
 SECRET = "pr0xy-s3cret"
 
 

@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from conftest import Running, run
+from conftest import BUILT_IN, Running, run
 from servers import (
     BINARY,
     CLOSE,
@@ -922,8 +922,7 @@ def test_http_is_ws():
         assert run("-d", "x", s.url.replace("ws://", "WS://"), status=0).data == "x"
 
 
-def test_wss_without_tls(features):
-    if "mbedtls" in features:
-        pytest.skip("this build has TLS")
+@pytest.mark.skipif("mbedtls" in BUILT_IN, reason="this build has TLS")
+def test_wss_without_tls():
     r = run("-D", "wss://127.0.0.1:1/", status=1)
     assert r.details["reason"] == "unsupported"

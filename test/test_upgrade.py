@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The opening handshake: the request as the server sees it, what is taken for an answer, refusals, redirects."""
+"""The opening handshake: the request as the server sees it, what is taken for an answer, refusals."""
 
 import base64
 import re
@@ -7,7 +7,7 @@ import time
 
 import pytest
 from conftest import run
-from servers import TEXT, Server, close_frame, echo, frame, says, unused_port
+from servers import TEXT, Server, close_frame, echo, frame, says
 
 SECRET = "s3cret-Pa55"
 
@@ -431,139 +431,3 @@ def test_hostile_reason_phrase():
 
     with Server(script) as s:
         assert run("-D", s.url, status=1).details["status"] == 404
-
-
-# redirects
-
-
-def redirect(to, status="302 Found", **kw):
-    def script(c):
-        c.refuse(status, extra=["Location: " + (to() if callable(to) else to)])
-        c.eof()
-
-    return script
-
-
-@pytest.mark.parametrize("status", ["301 Moved Permanently", "302 Found", "303 See Other", "307 Temporary Redirect", "308 Permanent Redirect"])
-def test_redirected(status):
-    with Server(redirect("/there?x", status), says("a")) as s:
-        r = run("-D", s.url + "here", status=0)
-        assert s.conns[1].request_line == "GET /there?x HTTP/1.1"
-    assert r.details["url"] == s.url + "there?x" and r.data == "a"
-
-
-@pytest.mark.parametrize("ref, path", [("b", "/a/b"), ("./b", "/a/b"), ("../b", "/b"), ("?y", "/a/x?y"), ("/c/./d", "/c/d"), ("b?c=../d", "/a/b?c=../d")])
-def test_relative_reference(ref, path):
-    with Server(redirect(ref), says("a")) as s:
-        run(s.url + "a/x", status=0)
-        assert s.conns[1].request_line == "GET %s HTTP/1.1" % path
-
-
-@pytest.mark.parametrize("scheme", ["ws", "http"])
-def test_redirected_to_another_origin(scheme):
-    with Server(says("a")) as other, Server(redirect(lambda: "%s://%s/o" % (scheme, other.hostport))) as s:
-        run(
-            "-u", "joe:" + SECRET, "-b", "id=" + SECRET, "--host", "h.example", "-H", "X-Keep: 1", "-H", "Cookie: c=" + SECRET,
-            "-v", "-D", s.url, status=0, secrets=[SECRET],
-        )  # fmt: skip
-        first, second = s.conn, other.conn
-        assert second.header("host") == other.hostport
-    assert first.header("authorization") == basic("joe:" + SECRET) and first.header("host") == "h.example"
-    for name in ("authorization", "cookie"):
-        assert second.header(name) is None
-    assert second.header("x-keep") == "1"
-
-
-def test_another_origin_gets_no_headers_of_the_first():
-    with Server(says("a")) as other, Server(redirect(lambda: other.url)) as s:
-        run("-H", "Authorization: " + SECRET, "-H", "Host: h.example", "ws://u:p@" + s.hostport, status=0, secrets=[SECRET])
-        assert s.conn.header("authorization") == SECRET and s.conn.header("host") == "h.example"
-        assert other.conn.header("authorization") is None and other.conn.header("host") == other.hostport
-
-
-def test_the_same_origin_keeps_credentials():
-    with Server(redirect("/x"), says("a")) as s:
-        run("--bearer", SECRET, "-b", "id=1", s.url, status=0, secrets=[SECRET])
-        assert s.conns[1].header("authorization") == "Bearer " + SECRET and s.conns[1].header("cookie") == "id=1"
-
-
-def test_back_at_the_first_origin():
-    # whether credentials come back with it is not promised; that they do not reach the other is
-    with Server(redirect(lambda: "ws://%s/back" % s.hostport)) as other:
-        with Server(redirect(lambda: other.url), says("a")) as s:
-            run("--bearer", SECRET, s.url, status=0)
-        assert other.conn.header("authorization") is None
-
-
-def test_three_redirects_are_followed():
-    with Server(redirect("/1"), redirect("/2"), redirect("/3"), says("a")) as s:
-        assert run(s.url, status=0).data == "a"
-
-
-def test_a_fourth_is_not():
-    with Server(redirect("/x")) as s:
-        r = run("-D", s.url, status=1)
-        assert len(s.conns) == 4
-    assert (r.details["phase"], r.details["reason"]) == ("upgrade", "redirect")
-
-
-def test_max_redirs():
-    with Server(redirect("/1"), redirect("/2"), says("a")) as s:
-        assert run("-D", "--max-redirs", 1, s.url, status=1).details["reason"] == "redirect"
-    with Server(*[redirect("/%d" % i) for i in range(6)], says("a")) as s:
-        run("--max-redirs=6", s.url, status=0)
-
-
-def test_no_redirects():
-    with Server(redirect("/x")) as s:
-        r = run("-D", "--max-redirs", 0, s.url, status=1)
-        assert len(s.conns) == 1
-    assert r.details["reason"] == "http" and r.details["status"] == 302 and "/x" in r.error
-    assert r.details["headers"]["location"] == "/x"
-
-
-@pytest.mark.parametrize("to", ["ftp://127.0.0.1/", "ws://u:%s@127.0.0.1:1/" % SECRET, "ws://[::1/", "http://", "ws://127.0.0.1:1/\x01", "//u:%s@127.0.0.1:1/" % SECRET])
-def test_an_unusable_location(to):
-    with Server(redirect(to)) as s:
-        r = run("-D", s.url, status=1)
-    assert r.details["reason"] in (("redirect",) if "\x01" not in to else ("redirect", "handshake"))
-
-
-def test_no_location():
-    with Server(lambda c: c.refuse("302 Found").eof()) as s:
-        assert run("-D", s.url, status=1).details["reason"] == "redirect"
-
-
-def test_other_30x_are_no_redirects():
-    with Server(lambda c: c.refuse("304 Not Modified", extra=["Location: /x"]).eof()) as s:
-        assert run("-D", s.url, status=1).details["reason"] == "http"
-
-
-def test_a_redirect_to_nobody():
-    sock, port = unused_port()
-    with sock, Server(redirect("ws://127.0.0.1:%d/" % port)) as s:
-        r = run("-D", s.url, status=1)
-    assert r.details["phase"] == "connect" and "127.0.0.1:%d" % port in r.error
-    assert r.details["url"] == "ws://127.0.0.1:%d/" % port
-
-
-def test_redirects_share_one_deadline():
-    def slow(c):
-        c.read_request()
-        c.server.stop.wait(0.4)
-        c.refuse("302 Found", extra=["Location: /x"])
-        c.eof()
-
-    with Server(slow) as s:
-        r = run("-D", "-t", 1, "--max-redirs", 100, s.url, status=1, at_least=1, within=1)
-    assert r.details["reason"] == "timeout"
-
-
-def test_a_redirect_through_a_unix_socket(tmp_path):
-    path = str(tmp_path / "s")
-    with Server(redirect("/two"), says("a"), unix=path) as s:
-        assert run("--unix-socket", path, "ws://example.com/one", status=0).data == "a"
-        assert s.conns[1].request_line == "GET /two HTTP/1.1"
-    with Server(says("a")) as other, Server(redirect(lambda: other.url), unix=path) as s:
-        assert run("-D", "--unix-socket", path, "ws://example.com/one", status=1).details["reason"] == "redirect"
-        assert not other.conns
