@@ -516,7 +516,7 @@ static int tls_load(struct wsi_tls_config *c)
 	if (ret != 0 || c->opt->config != NULL)
 		return ret;
 #if defined(MBEDTLS_USE_PSA_CRYPTO) || MBEDTLS_VERSION_NUMBER >= 0x04000000 /* wanted already to parse certificates */
-	if (!TLS_PSA_INIT())
+	if ((c->opt->ca_file != NULL || c->opt->ca_dir != NULL || c->opt->cert_file != NULL) && !TLS_PSA_INIT())
 		return WS_EENTROPY;
 #endif
 	ret = tls_load_trusted(c, c->opt->ca_file, 0, &c->lazy_file);
@@ -919,15 +919,27 @@ static int tls_export(void *ctx, const unsigned char *secret, const unsigned cha
 }
 #endif
 
-#if MBEDTLS_VERSION_NUMBER < 0x04000000
 static int tls_entropy(void *ctx, unsigned char *buf, size_t len)
 {
 	struct wsi_tls *t = ctx;
 
 	t->entropy_rc = t->entropy(t->entropy_ctx, buf, len);
-	return t->entropy_rc == 0 ? 0 : MBEDTLS_ERR_CTR_DRBG_ENTROPY_SOURCE_FAILED;
+	return t->entropy_rc == 0 ? 0 : MBEDTLS_ERR_SSL_INTERNAL_ERROR;
 }
+
+/* Before 4.0 all that is random for us comes from the program's entropy, but for what TLS 1.3 takes from PSA; that, and
+ * all of 4.0, seeds itself and might wait for the system: so ask first whether there is any. */
+static int tls_seed(struct wsi_tls *t)
+{
+#if MBEDTLS_VERSION_NUMBER < 0x04000000
+	mbedtls_ssl_conf_rng(&t->conf, mbedtls_ctr_drbg_random, &t->drbg);
+	return mbedtls_ctr_drbg_seed(&t->drbg, tls_entropy, t, NULL, 0);
+#else
+	unsigned char byte;
+
+	return tls_entropy(t, &byte, 1);
 #endif
+}
 
 static void tls_configure_versions(mbedtls_ssl_config *conf, int min, int max)
 {
@@ -971,11 +983,8 @@ static int tls_configure(struct wsi_tls *t, int same_origin)
 #endif
 	if (ret == 0 && c->has_own && same_origin)
 		ret = mbedtls_ssl_conf_own_cert(conf, &c->own, &c->key);
-#if MBEDTLS_VERSION_NUMBER < 0x04000000
-	mbedtls_ssl_conf_rng(conf, mbedtls_ctr_drbg_random, &t->drbg);
 	if (ret == 0)
-		ret = mbedtls_ctr_drbg_seed(&t->drbg, tls_entropy, t, NULL, 0);
-#endif
+		ret = tls_seed(t);
 #if MBEDTLS_VERSION_NUMBER < 0x03000000 && defined(MBEDTLS_SSL_EXPORT_KEYS)
 	if (c->keylog_fd >= 0)
 		mbedtls_ssl_conf_export_keys_ext_cb(conf, tls_export, t);
