@@ -110,13 +110,14 @@ static int env_spare_loopback(struct wq_options *o)
 {
 	const char *list = o->lib.no_proxy ? o->lib.no_proxy : "";
 	size_t len = strlen(list);
-	char *p = malloc(len + sizeof env_loopback);
+	char *p = wq_alloc(NULL, NULL, 0, len + sizeof env_loopback);
 
 	if (!p)
 		return WS_EMEMORY;
 	memcpy(p, list, len);
 	memcpy(p + len, env_loopback, sizeof env_loopback);
 	o->lib.no_proxy = o->env_no_proxy = p;
+	o->env_no_proxy_len = len + sizeof env_loopback;
 	return 0;
 }
 

@@ -7,7 +7,6 @@
 #include "wsquery.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,7 +43,7 @@ static int input_failed(struct wq_input *in, struct wsi_text *why, int err, cons
 /* Room for one byte more than has come, and for a NUL */
 static int input_room(struct wq_input *in, size_t cap)
 {
-	char *p = realloc(in->p, cap);
+	char *p = wq_alloc(NULL, in->p, in->cap, cap);
 
 	if (!p)
 		return WS_EMEMORY;

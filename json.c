@@ -37,13 +37,12 @@ static size_t bad_len(const unsigned char *s, size_t len)
 	return n;
 }
 
-void wq_json_string(struct wq_out *o, const void *p, size_t len)
+static void put_escaped(struct wq_out *o, const void *p, size_t len)
 {
 	static const char plain[] = "\"\"\\\\\bb\ff\nn\rr\tt"; /* what stands behind a backslash for what */
 	const unsigned char *s = p;
 	size_t i = 0, from = 0; /* s[from..i) goes out as it is */
 
-	wq_out(o, "\"");
 	while (i < len) {
 		uint32_t cp = s[i];
 		size_t n = 1, k;
@@ -78,6 +77,12 @@ void wq_json_string(struct wq_out *o, const void *p, size_t len)
 		}
 	}
 	wq_out_n(o, s + from, i - from);
+}
+
+void wq_json_string(struct wq_out *o, const void *p, size_t len)
+{
+	wq_out(o, "\"");
+	put_escaped(o, p, len);
 	wq_out(o, "\"");
 }
 
@@ -240,51 +245,52 @@ static int same_name(struct wsi_str a, struct wsi_str b)
 	return i == a.len && i == b.len;
 }
 
-/* The value of one header, without a userinfo where it is a URL */
-static void add_value(struct wsi_text *t, struct wsi_str name, struct wsi_str v)
+/* The value of one header, without userinfo where it is a URL */
+static void put_value(struct wq_out *o, struct wsi_str name, struct wsi_str v)
 {
-	if (t->len)
-		wsi_put(t, ", ");
-	if (wsi_same(name.p, name.len, "location"))
-		wsi_put_url(t, v.p, v.len);
-	else
-		wsi_put_n(t, v.p, v.len);
+	char url[WQ_MAX_URL + 1];
+	struct wsi_text t;
+
+	if (!wsi_same(name.p, name.len, "location")) {
+		put_escaped(o, v.p, v.len);
+		return;
+	}
+	wsi_text_init(&t, url, sizeof url);
+	wsi_put_url(&t, v.p, v.len);
+	put_escaped(o, url, t.len);
 }
 
 static void put_headers(struct wq_out *o, const struct wq_query *q)
 {
-	char joined[WS_MAX_HEAD];
 	struct wsi_response r;
 	struct wsi_str name, v, other, w;
 	size_t at = 0, k;
-	const char *why;
-	int first = 1;
+	const char *why, *before = "{";
 
 	if (!q->head_len || wsi_response_parse(&r, q->head, q->head_len, &why) < 0) {
 		wq_out(o, "null");
 		return;
 	}
-	wq_out(o, "{");
 	while (wsi_header_next(&r, &at, &name, &v)) {
-		struct wsi_text t;
-
 		k = 0;
 		while (wsi_header_next(&r, &k, &other, &w) && !same_name(name, other))
 			;
 		if (other.p != name.p)
 			continue; /* it went with the first of that name */
-		wsi_text_init(&t, joined, sizeof joined);
-		add_value(&t, name, v);
-		k = at;
-		while (wsi_header_next(&r, &k, &other, &w))
-			if (same_name(name, other))
-				add_value(&t, name, w);
-		wq_out(o, first ? "" : ", ");
-		first = 0;
+		wq_out(o, before);
+		before = ", ";
 		put_name(o, name);
-		wq_json_string(o, joined, t.len);
+		wq_out(o, "\"");
+		put_value(o, name, v);
+		while (wsi_header_next(&r, &k, &other, &w)) {
+			if (!same_name(name, other))
+				continue;
+			wq_out(o, ", ");
+			put_value(o, name, w);
+		}
+		wq_out(o, "\"");
 	}
-	wq_out(o, "}");
+	wq_out(o, *before == '{' ? "{}" : "}");
 }
 
 static void put_tls(struct wq_out *o, const struct ws_report *r)

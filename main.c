@@ -7,6 +7,18 @@
 #include "wsquery.h"
 #include <string.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define WATCHED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
+#define WATCHED 1
+#endif
+#endif
+#ifdef WATCHED
+#define ARENA 0 /* a sanitizer sees more with blocks of malloc */
+#else
+#define ARENA 24576
+#endif
 #define LEAST_US 10000 /* that a try after a shortened pause is worth */
 
 static int print_help(const struct wq_options *o)
@@ -162,6 +174,7 @@ static int64_t pause_us(const struct wq_query *q, int64_t end_us)
 
 int main(int argc, char **argv)
 {
+	max_align_t arena[ARENA / sizeof(max_align_t) + 1];
 	struct wq_options o;
 	struct wq_query q;
 	struct pollfd p[1];
@@ -169,6 +182,7 @@ int main(int argc, char **argv)
 	int status, attempts = 0;
 
 	wq_process_init();
+	wq_memory_init(arena, ARENA / sizeof arena[0]);
 	status = wq_options_parse(&o, argc, argv);
 	if (o.help)
 		status = print_help(&o);

@@ -5,7 +5,6 @@
 #define _POSIX_C_SOURCE 200809L
 #endif
 #include "wsquery.h"
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -287,23 +286,30 @@ static int say(struct wq_options *o, const char *why)
 	return -1;
 }
 
+static void *zeroed(size_t len)
+{
+	void *p = wq_alloc(NULL, NULL, 0, len);
+
+	return p ? memset(p, 0, len) : NULL;
+}
+
 /* All lists have room for as many elements as there are arguments */
-static void *room(struct wq_options *o, void *list, size_t n, size_t size)
+static void *room(struct wq_options *o, void *list, size_t size)
 {
 	if (!list)
-		list = calloc(n, size);
+		list = zeroed(o->room * size);
 	if (!list)
 		o->no_memory = 1;
 	return list;
 }
 
-static int add_element(struct wq_options *o, const struct option *row, const char *value, size_t n)
+static int add_element(struct wq_options *o, const struct option *row, const char *value)
 {
 	const char **list;
 	size_t i;
 
 	memcpy(&list, (char *)o + row->at, sizeof list);
-	list = room(o, list, n, sizeof *list);
+	list = room(o, list, sizeof *list);
 	if (!list)
 		return -1;
 	set(o, row, &list, sizeof list);
@@ -313,11 +319,11 @@ static int add_element(struct wq_options *o, const struct option *row, const cha
 	return 0;
 }
 
-static struct wq_input *add_input(struct wq_options *o, const char *option, const char *path, size_t n)
+static struct wq_input *add_input(struct wq_options *o, const char *option, const char *path)
 {
 	struct wq_input *in;
 
-	o->inputs = room(o, o->inputs, n, sizeof *o->inputs);
+	o->inputs = room(o, o->inputs, sizeof *o->inputs);
 	if (!o->inputs)
 		return NULL;
 	in = &o->inputs[o->n_inputs++];
@@ -327,11 +333,11 @@ static struct wq_input *add_input(struct wq_options *o, const char *option, cons
 	return in;
 }
 
-static int add_step(struct wq_options *o, const char *value, int kind, size_t n)
+static int add_step(struct wq_options *o, const char *value, int kind)
 {
 	struct wq_step *s;
 
-	o->steps = room(o, o->steps, n, sizeof *o->steps);
+	o->steps = room(o, o->steps, sizeof *o->steps);
 	if (!o->steps)
 		return -1;
 	s = &o->steps[o->n_steps++];
@@ -351,13 +357,15 @@ static int add_step(struct wq_options *o, const char *value, int kind, size_t n)
 			wsi_put(&o->why, ")");
 			return -1;
 		}
-		mem = malloc(size);
-		if (mem)
-			s->match = wsi_match_init(mem, size, value, s->len);
-		else
+		mem = wq_alloc(NULL, NULL, 0, size);
+		if (!mem) {
 			o->no_memory = 1;
+			return -1;
+		}
+		s->match = wsi_match_init(mem, size, value, s->len);
+		s->match_len = size;
 	} else if (kind == K_DATA && value[0] == '@') {
-		struct wq_input *in = add_input(o, "data", value + 1, n);
+		struct wq_input *in = add_input(o, "data", value + 1);
 
 		s->p = NULL; /* for now */
 		if (in)
@@ -385,7 +393,7 @@ static int set_format(struct wq_options *o, const char *value)
 	return wrong(o, "format", value, "is no format (json, raw, nagios, prometheus)");
 }
 
-static int apply(struct wq_options *o, const struct option *row, const char *value, size_t n)
+static int apply(struct wq_options *o, const struct option *row, const char *value)
 {
 	size_t size;
 	int i = 1, secret = row->kind == K_SECRET || row->kind == K_HEADER;
@@ -406,7 +414,7 @@ static int apply(struct wq_options *o, const struct option *row, const char *val
 		return 0;
 	case K_LIST:
 	case K_HEADER:
-		return add_element(o, row, value, n);
+		return add_element(o, row, value);
 	case K_NUMBER:
 		if (wq_parse_number(value, &i) < 0)
 			break;
@@ -436,7 +444,7 @@ static int apply(struct wq_options *o, const struct option *row, const char *val
 	case K_DATA:
 	case K_DATA_RAW:
 	case K_EXPECT:
-		return add_step(o, value, row->kind, n);
+		return add_step(o, value, row->kind);
 	case K_HELP:
 		if (!o->help)
 			o->help = row->letter;
@@ -460,7 +468,7 @@ static void unknown(struct wq_options *o, const char *arg, size_t len)
 }
 
 /* --name, --name VALUE, --name=VALUE; how many arguments it took from argv on */
-static int parse_long(struct wq_options *o, char **argv, size_t n)
+static int parse_long(struct wq_options *o, char **argv)
 {
 	const char *name = argv[0] + 2, *value = strchr(name, '=');
 	size_t len = value ? (size_t)(value - name) : strlen(name), i;
@@ -476,22 +484,22 @@ static int parse_long(struct wq_options *o, char **argv, size_t n)
 		if (value)
 			wrong(o, option_table[i].name, NULL, "takes no value");
 		else
-			apply(o, &option_table[i], NULL, n);
+			apply(o, &option_table[i], NULL);
 		return 1;
 	}
 	if (value) {
-		apply(o, &option_table[i], value + 1, n);
+		apply(o, &option_table[i], value + 1);
 		return 1;
 	}
 	if (argv[1])
-		apply(o, &option_table[i], argv[1], n);
+		apply(o, &option_table[i], argv[1]);
 	else
 		wrong(o, option_table[i].name, NULL, "needs a value");
 	return 2;
 }
 
 /* -a, -abc, -dVALUE, -d VALUE */
-static int parse_short(struct wq_options *o, char **argv, size_t n)
+static int parse_short(struct wq_options *o, char **argv)
 {
 	const char *s = argv[0] + 1;
 	size_t i;
@@ -506,13 +514,13 @@ static int parse_short(struct wq_options *o, char **argv, size_t n)
 			return 1;
 		}
 		if (!takes_value(&option_table[i])) {
-			apply(o, &option_table[i], NULL, n);
+			apply(o, &option_table[i], NULL);
 			continue;
 		}
 		if (s[1])
-			apply(o, &option_table[i], s + 1, n);
+			apply(o, &option_table[i], s + 1);
 		else if (argv[1])
-			apply(o, &option_table[i], argv[1], n);
+			apply(o, &option_table[i], argv[1]);
 		else
 			wrong(o, option_table[i].name, NULL, "needs a value");
 		return s[1] ? 1 : 2;
@@ -521,14 +529,14 @@ static int parse_short(struct wq_options *o, char **argv, size_t n)
 }
 
 /* What else can be "@FILE" */
-static void find_inputs(struct wq_options *o, size_t n)
+static void find_inputs(struct wq_options *o)
 {
 	const char **h;
 	size_t i, stdins = 0;
 
 	for (h = o->headers; h && *h; h++)
 		if (**h == '@')
-			add_input(o, "header", *h + 1, n);
+			add_input(o, "header", *h + 1);
 	for (i = 0; i < OPTIONS; i++) {
 		const char *value;
 		struct wq_input *in;
@@ -538,7 +546,7 @@ static void find_inputs(struct wq_options *o, size_t n)
 		memcpy(&value, (char *)o + option_table[i].at, sizeof value);
 		if (!value || *value != '@')
 			continue;
-		in = add_input(o, option_table[i].name, value + 1, n);
+		in = add_input(o, option_table[i].name, value + 1);
 		if (!in)
 			return;
 		in->at = option_table[i].at;
@@ -578,10 +586,10 @@ static void check_steps(struct wq_options *o)
 
 int wq_options_parse(struct wq_options *o, int argc, char **argv)
 {
-	size_t n = argc > 0 ? (size_t)argc + 1 : 1;
 	int i = 1, operands = 0;
 
 	memset(o, 0, sizeof *o);
+	o->room = argc > 0 ? (size_t)argc + 1 : 1;
 	wsi_text_init(&o->why, o->why_buf, sizeof o->why_buf);
 	o->count = o->wait_ms = o->retry = o->cert_expiry_days = o->warning_ms = o->critical_ms = -1;
 	o->timeout_ms = 10000;
@@ -603,7 +611,7 @@ int wq_options_parse(struct wq_options *o, int argc, char **argv)
 			operands = 1;
 			i++;
 		} else {
-			i += arg[1] == '-' ? parse_long(o, argv + i, n) : parse_short(o, argv + i, n);
+			i += arg[1] == '-' ? parse_long(o, argv + i) : parse_short(o, argv + i);
 		}
 	}
 	if (o->help)
@@ -619,7 +627,7 @@ int wq_options_parse(struct wq_options *o, int argc, char **argv)
 	if (o->lib.tls.min_version && o->lib.tls.max_version && o->lib.tls.min_version > o->lib.tls.max_version)
 		say(o, "--tls-min is above --tls-max");
 	check_steps(o);
-	find_inputs(o, n);
+	find_inputs(o);
 	o->lib.subprotocols = o->subprotocols;
 	o->lib.resolve = o->resolve;
 	return o->why.len ? WQ_USAGE : 0;
@@ -694,7 +702,7 @@ int wq_options_use_inputs(struct wq_options *o)
 		return 0;
 	for (i = 0; o->headers[i]; i++)
 		n++;
-	list = calloc(n + 1, sizeof *list);
+	list = zeroed((n + 1) * sizeof *list);
 	if (!list)
 		return WS_EMEMORY;
 	for (i = k = n = 0; o->headers[i]; i++) {
@@ -706,23 +714,30 @@ int wq_options_use_inputs(struct wq_options *o)
 			k++;
 		n += take_lines(o->inputs[k++].p, list + n);
 	}
-	free(o->headers);
-	o->lib.headers = o->headers = list;
+	o->lib.headers = o->header_lines = list;
+	o->header_room = n + 1;
 	return 0;
+}
+
+static void release(void *p, size_t len)
+{
+	if (p)
+		wq_alloc(NULL, p, len, 0);
 }
 
 void wq_options_free(struct wq_options *o)
 {
 	size_t i;
 
+	release(o->env_no_proxy, o->env_no_proxy_len);
+	release(o->header_lines, o->header_room * sizeof *o->header_lines);
 	for (i = 0; i < o->n_inputs; i++)
-		free(o->inputs[i].p);
+		release(o->inputs[i].p, o->inputs[i].cap);
 	for (i = 0; i < o->n_steps; i++)
-		free(o->steps[i].match);
-	free(o->inputs);
-	free(o->steps);
-	free(o->headers);
-	free(o->subprotocols);
-	free(o->resolve);
-	free(o->env_no_proxy);
+		release(o->steps[i].match, o->steps[i].match_len);
+	release(o->inputs, o->room * sizeof *o->inputs);
+	release(o->steps, o->room * sizeof *o->steps);
+	release(o->headers, o->room * sizeof *o->headers);
+	release(o->subprotocols, o->room * sizeof *o->subprotocols);
+	release(o->resolve, o->room * sizeof *o->resolve);
 }

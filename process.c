@@ -15,6 +15,7 @@
 /* How long a reader may take nothing, where the time is over or a signal came. Never less for any: the contract's "not
  * before 100 ms" */
 #define PATIENCE_US 100000
+#define OUT_BUFFER 4096
 
 static volatile sig_atomic_t process_signal;
 static int process_mute;               /* errno: nobody reads stderr, and that is found out only once */
@@ -34,21 +35,16 @@ static void on_signal(int sig)
 
 void wq_process_init(void)
 {
-	struct pollfd std[3];
 	struct sigaction sa;
-	int i;
 
-	for (i = 0; i < 3; i++) {
-		std[i].fd = i;
-		std[i].events = 0;
+	/* Where descriptors 0 to 2 are not all open, a pipe gets one: a socket must not become standard output. "/" is
+	 * there in any container, and neither read nor written */
+	while (pipe(process_pipe) == 0 && process_pipe[0] < 3) {
+		close(process_pipe[1]);
+		close(process_pipe[0]);
+		if (open("/", O_RDONLY) < 0)
+			break;
 	}
-	/* A socket must not become standard output. "/" is there in any container, and neither read nor written */
-	if (poll(std, 3, 0) > 0)
-		for (i = 0; i < 3; i++)
-			if ((std[i].revents & POLLNVAL) && open("/", O_RDONLY) < 0)
-				break;
-	if (pipe(process_pipe) < 0)
-		process_pipe[0] = process_pipe[1] = -1; /* poll is still interrupted */
 	memset(&sa, 0, sizeof sa);
 	sa.sa_handler = on_signal;
 	sigaction(SIGINT, &sa, NULL);
@@ -99,6 +95,8 @@ void wq_out_init(struct wq_out *o, int fd, int64_t until_us)
 	o->fd = fd;
 	o->err = fd == 2 ? process_mute : 0;
 	o->len = 0;
+	o->cap = sizeof o->small;
+	o->buf = o->small;
 	out_until(o, until_us);
 }
 
@@ -139,21 +137,37 @@ static void out_flush(struct wq_out *o)
 		process_mute = o->err;
 }
 
+/* The buffer is full: a larger one in its place, or empties it */
+static void out_room(struct wq_out *o)
+{
+	char *p = o->buf == o->small ? wq_alloc(NULL, NULL, 0, OUT_BUFFER) : NULL;
+
+	if (!p) {
+		out_flush(o);
+		return;
+	}
+	memcpy(p, o->small, o->len);
+	o->buf = p;
+	o->cap = OUT_BUFFER;
+}
+
 void wq_out_n(struct wq_out *o, const void *p, size_t len)
 {
 	const char *s = p;
 
 	while (len > 0 && !o->err) {
-		size_t n = sizeof o->buf - o->len;
+		size_t n = o->cap - o->len;
 
+		if (n == 0) {
+			out_room(o);
+			continue;
+		}
 		if (n > len)
 			n = len;
 		memcpy(o->buf + o->len, s, n);
 		o->len += n;
 		s += n;
 		len -= n;
-		if (o->len == sizeof o->buf)
-			out_flush(o);
 	}
 }
 
@@ -175,6 +189,10 @@ void wq_out_u(struct wq_out *o, uint64_t v)
 int wq_out_end(struct wq_out *o)
 {
 	out_flush(o);
+	if (o->buf != o->small)
+		wq_alloc(NULL, o->buf, o->cap, 0);
+	o->buf = o->small;
+	o->cap = sizeof o->small;
 	return o->err;
 }
 

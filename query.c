@@ -14,7 +14,6 @@
 #endif
 #include "wsquery.h"
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -70,7 +69,7 @@ static int store_put(struct wq_store *s, const struct ws_msg *msg, size_t max)
 	}
 	if (need > s->cap) {
 		cap = need > 2 * s->cap ? need : 2 * s->cap;
-		p = realloc(s->p, cap);
+		p = wq_alloc(NULL, s->p, s->cap, cap);
 		if (!p)
 			return WS_EMEMORY;
 		s->p = p;
@@ -467,6 +466,9 @@ static int make_ws(struct wq_query *q)
 		q->lib = q->o->lib;
 		q->lib.timeout_ms = ms_left(q->deadline_us);
 		q->lib.connect_timeout_ms = q->o->connect_timeout_ms;
+		q->lib.alloc = wq_alloc;
+		if (!q->lib.proxy && !q->lib.proxy_wss) /* few pages are touched so, and what is large goes past it */
+			q->lib.recv_buffer = q->lib.send_buffer = 2048;
 		if (q->o->verbose)
 			q->lib.trace = wq_trace;
 		q->ws = ws_new(q->o->url, &q->lib);
@@ -508,7 +510,7 @@ static int open_ws(struct wq_query *q)
 		return fail_with(q, r, ws_error(q->ws));
 	q->connected = 1;
 	if (q->o->details && q->head_len) { /* the library drops it at the first ws_recv */
-		q->head_copy = malloc(q->head_len);
+		q->head_copy = wq_alloc(NULL, NULL, 0, q->head_len);
 		if (!q->head_copy)
 			return no_memory(q);
 		memcpy(q->head_copy, q->head, q->head_len);
@@ -888,8 +890,10 @@ void wq_query_close(struct wq_query *q)
 void wq_query_end(struct wq_query *q)
 {
 	ws_free(q->ws);
-	free(q->store.p);
-	free(q->head_copy);
+	if (q->store.p)
+		wq_alloc(NULL, q->store.p, q->store.cap, 0);
+	if (q->head_copy)
+		wq_alloc(NULL, q->head_copy, q->head_len, 0);
 }
 
 int wq_query_status(const struct wq_query *q)

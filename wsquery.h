@@ -8,6 +8,7 @@
  *	input.c      files and standard input
  *	json.c       a finished query as one JSON object
  *	format.c     the same for nagios and prometheus
+ *	memory.c     the allocator of all
  *	process.c    descriptors, signals, clock, waiting, writing
  */
 #ifndef WSQUERY_H
@@ -53,6 +54,7 @@ struct wq_step {
 	const char *p;    /* data or pattern */
 	size_t len;
 	struct wsi_match *match;
+	size_t match_len;
 };
 
 struct wq_options {
@@ -61,6 +63,9 @@ struct wq_options {
 	struct wq_step *steps;
 	size_t n_steps;
 	const char **headers, **subprotocols, **resolve; /* NULL ends them; headers: "@FILE" still stands in it */
+	size_t room;                                     /* elements that each of these lists can have */
+	const char **header_lines;                       /* headers with the lines of files; NULL: there are none */
+	size_t header_room;
 	struct wq_input *inputs;
 	size_t n_inputs;
 	int count; /* messages to receive after the steps */
@@ -76,6 +81,7 @@ struct wq_options {
 	const char *from_proxy, *from_proxy_wss, *from_no_proxy; /* variables that these values came from, or NULL */
 	const char *from_ca_file, *from_ca_dir, *from_keylog;
 	char *env_no_proxy;
+	size_t env_no_proxy_len;
 	struct wsi_text why; /* what is wrong with the command line */
 	char why_buf[WQ_WHY];
 };
@@ -162,6 +168,10 @@ const char *wq_reason(int err);
 int64_t wq_cert_left(const struct ws_report *r); /* seconds */
 void wq_put_url(struct wsi_text *t, const struct wq_query *q);
 
+/* memory.c */
+void wq_memory_init(max_align_t *arena, size_t n);
+void *wq_alloc(void *user_data, void *ptr, size_t old_len, size_t new_len); /* as ws_options.alloc */
+
 /* process.c */
 void wq_process_init(void);
 int wq_signal(void); /* SIGINT, SIGTERM, or 0: none came */
@@ -173,8 +183,9 @@ struct wq_out { /* buffered, to a descriptor whose reader may be slow */
 	int fd;
 	int err; /* errno of the first failure, what follows is dropped; ETIMEDOUT: nobody reads */
 	int64_t until_us;
-	size_t len;
-	char buf[4096];
+	size_t len, cap;
+	char *buf;
+	char small[256]; /* .buf, until that is full */
 };
 void wq_out_init(struct wq_out *o, int fd, int64_t until_us);
 void wq_out_n(struct wq_out *o, const void *p, size_t len);
