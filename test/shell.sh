@@ -2,13 +2,21 @@
 # SPDX-License-Identifier: ISC
 # What the shell tests share. It changes to the top of the project, makes a directory $tmp that is
 # removed at the end, and gives the functions below.
-# CC, CXX and CFLAGS are the user's.
+# CC, CXX and CFLAGS are the user's, sanitizers' flags too.
 cd "$(dirname "$0")/.." || exit 1
 tmp=$(mktemp -d) || exit 1
 trap 'stop_servers; rm -rf "$tmp"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-CC=${CC:-cc} CXX=${CXX:-c++} CFLAGS=${CFLAGS:--Os}
+CC=${CC:-cc} CFLAGS=${CFLAGS:--Os}
+case $CC in
+*clang*) CXX=${CXX:-clang++} ;;
+*) CXX=${CXX:-c++} ;;
+esac
+case $CFLAGS in
+*-fsanitize*) sanitized=1 ;;
+*) sanitized= ;;
+esac
 strict="-std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual
 	-Wwrite-strings -Wvla -Wundef -Werror"
 passed=0 failed=0 skipped=0 servers=

@@ -5,6 +5,7 @@
 # names begin with wsi_. Last line: N passed, N failed
 . "$(dirname "$0")/shell.sh"
 
+[ -z "$sanitized" ] || CFLAGS=-Os # they need a libc
 pure='sha1 base64 utf8 text ip url frame handshake proxy'
 flags="-std=c11 -ffreestanding -fno-stack-protector -fno-pie -DWS_NO_NET -I."
 names() { # names NM-ARGUMENTS...: symbols, one a line
