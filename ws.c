@@ -108,7 +108,9 @@ struct ws { /* what is used most comes first: small offsets make small code */
 	unsigned char pinged;   /* 1: pongs are asked for */
 	unsigned char rx_type;  /* of the message under way; 0: none */
 	unsigned char tx_type;  /* likewise, over all its fragments */
-	unsigned char tx_active, tx_more, pong_len, pong_waits, pool_left;
+	unsigned char tx_active, tx_more, pool_left;
+	unsigned char control, control_len; /* a pong or close frame that waits for room; 0: none does */
+	unsigned char reads;                /* of this call */
 	size_t mlen;
 	int64_t deadline;
 
@@ -143,7 +145,7 @@ struct ws { /* what is used most comes first: small offsets make small code */
 	struct ws_report info;
 	char address[120];
 	char close_reason[WSI_CONTROL_MAX - 1];
-	unsigned char pong[WSI_CONTROL_MAX];
+	unsigned char control_data[WSI_CONTROL_MAX];
 	unsigned char pool[64]; /* random bytes, used from the end */
 };
 
@@ -229,14 +231,25 @@ static void put_format(const struct ws *ws, struct wsi_text *t, const char *fmt,
 	}
 }
 
+static void end_net(struct ws *ws)
+{
+	struct ws_pollset set;
+
+	if (!ws->op->net)
+		return;
+	wsi_net_wants(ws->op->net, 0, &set);
+	ws->change += set.change + 1; /* beyond all that ws_wants has said of it */
+	wsi_net_free(ws->op->net);
+	ws->op->net = NULL;
+}
+
 static void free_opening(struct ws *ws)
 {
 	struct opening *op = ws->op;
 
 	if (!op)
 		return;
-	wsi_net_free(op->net);
-	ws->change += op->net != NULL;
+	end_net(ws);
 	if (op->first_url != op->url)
 		release(ws, &op->first_url, &op->first_len);
 	release(ws, &op->url, &op->url_len);
@@ -324,7 +337,8 @@ static int take_random(struct ws *ws, void *out, unsigned len)
 
 /* Waiting */
 
-void ws_wants(const struct ws *ws, struct ws_pollset *set)
+/* inside: 0 bytes that wait inside do not count */
+static void list_wants(const struct ws *ws, struct ws_pollset *set, int inside)
 {
 	int64_t now = now_us(ws), until = ws->deadline, left;
 
@@ -340,7 +354,7 @@ void ws_wants(const struct ws *ws, struct ws_pollset *set)
 		set->fd[0].events = ws->op ? ws->want : ws->rd;
 		if (!ws->op && (ws->send > ws->spos || ws->tx_active))
 			set->fd[0].events |= ws->wr;
-		if (!ws->op && !ws->hungry)
+		if (inside && !ws->hungry)
 			set->timeout_ms = 0;
 	}
 	if (ws->op) {
@@ -360,13 +374,18 @@ void ws_wants(const struct ws *ws, struct ws_pollset *set)
 		set->timeout_ms = (int)left;
 }
 
+void ws_wants(const struct ws *ws, struct ws_pollset *set)
+{
+	list_wants(ws, set, 1);
+}
+
 /* Blocks until something may have changed: 0 or WS_EIO */
 static int await_io(struct ws *ws)
 {
 	struct ws_pollset set;
 	int r;
 
-	ws_wants(ws, &set);
+	list_wants(ws, &set, 0);
 	if (ws->own_io)
 		r = ws->io.io_wait(ws->io.io, set.n ? set.fd[0].events : 0, set.timeout_ms);
 	else
@@ -533,6 +552,16 @@ static int parse_url(struct ws *ws)
 	return fail(ws, WS_EURL, "URL \"%s\": %s (byte %u)", len > 200 ? "..." : shown, why, (unsigned)where + 1);
 }
 
+/* As much of *opt as its program knew of, and its allocator */
+static void copy_options(struct ws_options *o, const struct ws_options *opt, struct wsi_mem *mem)
+{
+	memset(o, 0, sizeof *o);
+	if (opt)
+		memcpy(o, opt, opt->size && opt->size < sizeof *o ? opt->size : sizeof *o);
+	mem->alloc = o->alloc;
+	mem->user_data = o->user_data;
+}
+
 struct ws *ws_new(const char *url, const struct ws_options *opt)
 {
 	struct ws_options o;
@@ -540,11 +569,7 @@ struct ws *ws_new(const char *url, const struct ws_options *opt)
 	struct ws *ws;
 	size_t rcap, scap, i, url_len = url ? wsi_strlen(url) : 0;
 
-	memset(&o, 0, sizeof o);
-	if (opt)
-		memcpy(&o, opt, opt->size && opt->size < sizeof o ? opt->size : sizeof o);
-	mem.alloc = o.alloc;
-	mem.user_data = o.user_data;
+	copy_options(&o, opt, &mem);
 	rcap = o.recv_buffer < BUFFER_MIN || o.recv_buffer > PTRDIFF_MAX / 4 ? RECV_BUFFER : o.recv_buffer;
 	scap = o.send_buffer < BUFFER_MIN || o.send_buffer > PTRDIFF_MAX / 4 ? SEND_BUFFER : o.send_buffer;
 	ws = wsi_alloc(&mem, NULL, 0, sizeof *ws + rcap + scap);
@@ -653,6 +678,13 @@ void ws_free(struct ws *ws)
 
 /* Opening */
 
+/* With .nonblock a flood must leave the caller's other work some time: 1 once this call has read enough */
+static int read_enough(struct ws *ws)
+{
+	ws->hungry = 0;
+	return ws->nonblock && ++ws->reads > READS_PER_CALL;
+}
+
 /* Notes what reading or writing waits for: WS_AGAIN, or 0 if n is no such word */
 static int blocked(struct ws *ws, ptrdiff_t n, unsigned char *side)
 {
@@ -660,6 +692,7 @@ static int blocked(struct ws *ws, ptrdiff_t n, unsigned char *side)
 		return 0;
 	*side = n == WS_IO_READ ? WS_POLL_READ : WS_POLL_WRITE;
 	ws->want = *side;
+	ws->hungry = 1;
 	return WS_AGAIN;
 }
 
@@ -712,7 +745,7 @@ static int open_read(struct ws *ws, ptrdiff_t *eof)
 	*eof = 0;
 	if (ws->rpos == ws->rend)
 		ws->rpos = ws->rend = 0;
-	if (now_us(ws) >= open_deadline(ws))
+	if (read_enough(ws) || now_us(ws) >= open_deadline(ws))
 		return WS_AGAIN; /* a peer that always has one more byte must not keep us */
 	n = ws->io.io_read(ws->io.io, ws->rbuf + ws->rend, ws->rcap - ws->rend);
 	if (n > 0)
@@ -896,9 +929,7 @@ static int step_net(struct ws *ws)
 		}
 #endif
 	}
-	wsi_net_free(op->net);
-	op->net = NULL;
-	ws->change += 2; /* away from all that the race has shown: see ws_wants */
+	end_net(ws);
 	return 0;
 }
 
@@ -1376,6 +1407,7 @@ static int open_step(struct ws *ws)
 			memset(&ws->op->scan, 0, sizeof ws->op->scan);
 			ws->op->step = OPEN_HEAD;
 			ws->want = WS_POLL_READ;
+			ws->hungry = 1;
 			r = ws->rpos == ws->rend ? WS_AGAIN
 			                         : 0; /* the answer takes a while: poll before the first read */
 		}
@@ -1392,6 +1424,7 @@ int ws_open(struct ws *ws)
 {
 	int r;
 
+	ws->reads = 0;
 	while (ws->state == OPENING) {
 		r = open_step(ws);
 		if (ws->state != OPENING || r == 0)
@@ -1430,25 +1463,32 @@ static void trace_frame(struct ws *ws, int sent, unsigned char b0, uint64_t fram
 	ws->trace(ws->user_data, sent, WS_TRACE_FRAME, buf, n + have);
 }
 
-/* Writes what is in sbuf: 0 when all of it is gone, WS_AGAIN, or WS_ERESET once writing has failed; what the peer sent
- * before that, a close frame with its reason above all, is still to be read, so that is not yet the end */
+/* Writes what is in sbuf, then a control frame that waits: 0 when all of it is gone, WS_AGAIN, or WS_ERESET once
+ * writing has failed; what the peer sent before that, a close frame with its reason above all, is still to be read, so
+ * that is not yet the end */
 static int flush_out(struct ws *ws)
 {
-	if (ws->pong_waits && !ws->tx_active && !ws->close_sent
-	    && queue_control(ws, WSI_PONG, ws->pong, ws->pong_len) == 0)
-		ws->pong_waits = 0;
-	while (ws->spos < ws->send && !ws->write_dead) {
-		ptrdiff_t n = ws->io.io_write(ws->io.io, ws->sbuf + ws->spos, ws->send - ws->spos);
+	for (;;) {
+		while (ws->spos < ws->send && !ws->write_dead) {
+			ptrdiff_t n = ws->io.io_write(ws->io.io, ws->sbuf + ws->spos, ws->send - ws->spos);
 
-		if (n > 0)
-			ws->spos += (size_t)n;
-		else if (blocked(ws, n, &ws->wr))
+			if (n > 0)
+				ws->spos += (size_t)n;
+			else if (blocked(ws, n, &ws->wr))
+				return WS_AGAIN;
+			else
+				ws->write_dead = 1;
+		}
+		ws->spos = ws->send = 0;
+		if (ws->write_dead)
+			return WS_ERESET;
+		if (!ws->control || ws->tx_active)
+			return 0;
+		if (queue_control(ws, ws->control, ws->control_data, ws->control_len))
 			return WS_AGAIN;
-		else
-			ws->write_dead = 1;
+		ws->close_sent = ws->control == WSI_CLOSE;
+		ws->control = 0;
 	}
-	ws->spos = ws->send = 0;
-	return ws->write_dead ? WS_ERESET : 0;
 }
 
 /* Room for len bytes at sbuf[send]: 0 or WS_AGAIN */
@@ -1496,21 +1536,18 @@ static int queue_control(struct ws *ws, unsigned char op, const void *p, size_t 
 	return 0;
 }
 
-static int queue_close(struct ws *ws, unsigned code, const void *reason, size_t len)
+/* The one close frame goes out when it can; it takes the place of a pong that waits */
+static void send_close(struct ws *ws, unsigned code, const void *reason, size_t len)
 {
-	unsigned char payload[WSI_CONTROL_MAX];
-	int r;
-
-	if (ws->close_sent)
-		return 0;
-	payload[0] = (unsigned char)(code >> 8);
-	payload[1] = (unsigned char)code;
-	if (len)
-		memcpy(payload + 2, reason, len);
-	r = queue_control(ws, WSI_CLOSE, payload, code ? 2 + len : 0);
-	if (r == 0)
-		ws->close_sent = 1;
-	return r;
+	if (!ws->close_sent && ws->control != WSI_CLOSE) {
+		ws->control = WSI_CLOSE;
+		ws->control_len = (unsigned char)(code ? 2 + len : 0);
+		ws->control_data[0] = (unsigned char)(code >> 8);
+		ws->control_data[1] = (unsigned char)code;
+		if (len)
+			memcpy(ws->control_data + 2, reason, len);
+	}
+	flush_out(ws);
 }
 
 /* A call's argument was wrong, or it came at the wrong time: the connection goes on */
@@ -1529,16 +1566,20 @@ static int not_open(struct ws *ws)
 static int await_write(struct ws *ws)
 {
 	size_t waiting = ws->send - ws->spos;
-	int r;
+	int r, waited = 0;
 
-	if (now_us(ws) >= ws->deadline)
-		return timed_out(ws, "send to ", peer(ws), "not taken");
-	if (ws->nonblock || ws->write_dead)
-		return WS_AGAIN;
-	r = await_io(ws);
-	if (r)
-		return r;
-	return flush_out(ws) == 0 || ws->send - ws->spos < waiting ? 0 : WS_AGAIN;
+	for (;;) {
+		if (now_us(ws) >= ws->deadline)
+			return timed_out(ws, "send to ", peer(ws), "not taken");
+		if (ws->nonblock || ws->write_dead || waited)
+			return WS_AGAIN;
+		r = await_io(ws);
+		if (r)
+			return r;
+		if (flush_out(ws) == 0 || ws->send - ws->spos < waiting)
+			return 0;
+		waited = 1;
+	}
 }
 
 ptrdiff_t ws_send(struct ws *ws, int type, const void *data, size_t len)
@@ -1564,7 +1605,7 @@ ptrdiff_t ws_send(struct ws *ws, int type, const void *data, size_t len)
 	for (;;) {
 		if (!begun) {
 			flush_out(ws); /* also puts a pong that waits before this frame */
-			r = ws->pong_waits || reserve(ws, WSI_FRAME_HEAD_MAX + 1)
+			r = ws->control || reserve(ws, WSI_FRAME_HEAD_MAX + 1)
 			        ? WS_AGAIN
 			        : begin_frame(ws, (unsigned char)((ws->tx_type ? WSI_CONT : op) | (more ? 0 : WSI_FIN)),
 			                      len, p, len);
@@ -1635,10 +1676,8 @@ int ws_ping(struct ws *ws, const void *data, size_t len)
 /* Our word that the peer broke the rules; the close frame goes out now or, what of it is not taken, in ws_close */
 static int violate(struct ws *ws, int err, unsigned code, const char *what)
 {
-	flush_out(ws);
-	queue_close(ws, code, what, wsi_strlen(what) < 100 ? wsi_strlen(what) : 0);
-	flush_out(ws);
-	ws->linger = 1;
+	send_close(ws, code, what, wsi_strlen(what) < 100 ? wsi_strlen(what) : 0);
+	ws->linger = ws->state == OPEN;
 	return fail(ws, err, "%s %P: %s (closed with %u)",
 	            err == WS_ETOOBIG ? "message from"
 	            : err == WS_EUTF8 ? "text from"
@@ -1655,20 +1694,20 @@ static int receive_failed(struct ws *ws, ptrdiff_t n)
 }
 
 /* > 0: bytes read into buf; 0: look again, something was waited for; else what the call returns */
-static ptrdiff_t read_some(struct ws *ws, void *buf, size_t len, unsigned *reads)
+static ptrdiff_t read_some(struct ws *ws, void *buf, size_t len)
 {
 	ptrdiff_t n = 0;
 
-	ws->hungry = 0;
-	if (ws->nonblock && ++*reads > READS_PER_CALL)
+	if (read_enough(ws))
 		return WS_AGAIN;
 	if (now_us(ws) < ws->deadline) {
+		if (ws->send > ws->spos || ws->control)
+			flush_out(ws); /* also while bytes keep coming */
 		n = ws->io.io_read(ws->io.io, buf, len);
 		if (n > 0)
 			return n;
 		if (!blocked(ws, n, &ws->rd))
 			return receive_failed(ws, n);
-		ws->hungry = 1;
 		if (ws->write_dead)
 			return receive_failed(ws, WS_IO_RESET);
 		if (flush_out(ws) == WS_ERESET)
@@ -1682,7 +1721,7 @@ static ptrdiff_t read_some(struct ws *ws, void *buf, size_t len, unsigned *reads
 }
 
 /* More into rbuf, so that need bytes at rpos can lie in it: 0, or what the call returns */
-static int fill(struct ws *ws, size_t need, unsigned *reads)
+static int fill(struct ws *ws, size_t need)
 {
 	ptrdiff_t n;
 	size_t room;
@@ -1697,7 +1736,7 @@ static int fill(struct ws *ws, size_t need, unsigned *reads)
 	room = ws->rcap - ws->rend;
 	if (ws->large && !ws->in_frame && room > AHEAD_OF_LARGE)
 		room = AHEAD_OF_LARGE; /* the rest then goes into mbuf without a copy */
-	n = read_some(ws, ws->rbuf + ws->rend, room, reads);
+	n = read_some(ws, ws->rbuf + ws->rend, room);
 	if (n < 0)
 		return (int)n;
 	ws->rend += (size_t)n;
@@ -1779,9 +1818,7 @@ static int on_close(struct ws *ws, const unsigned char *p, size_t len)
 	}
 	ws->close_reason[ws->info.close_reason_len] = '\0';
 	ws->info.close_code = (int)code;
-	flush_out(ws);
-	queue_close(ws, len ? code : 0, NULL, 0); /* 5.5.1: the code is echoed */
-	flush_out(ws);
+	send_close(ws, len ? code : 0, NULL, 0); /* 5.5.1: the code is echoed */
 	wsi_text_init(&t, shown, sizeof shown);
 	name = wsi_close_name(code);
 	if (*name) {
@@ -1803,9 +1840,11 @@ static int on_control(struct ws *ws, const unsigned char *p, size_t len, struct 
 	case WSI_CLOSE:
 		return on_close(ws, p, len);
 	case WSI_PING: /* 5.5.3: of several that could not be answered yet, the last will do */
-		memcpy(ws->pong, p, len);
-		ws->pong_len = (unsigned char)len;
-		ws->pong_waits = !ws->close_sent;
+		if (ws->close_sent || ws->control == WSI_CLOSE)
+			return 0;
+		memcpy(ws->control_data, p, len);
+		ws->control_len = (unsigned char)len;
+		ws->control = WSI_PONG;
 		flush_out(ws);
 		return 0;
 	default:
@@ -1844,7 +1883,7 @@ static int grow_message(struct ws *ws, size_t len)
 }
 
 /* Payload of a data frame: 0: *msg is a message or, streaming, a piece; 1: go on; or what the call returns */
-static int on_data(struct ws *ws, struct ws_msg *msg, unsigned *reads)
+static int on_data(struct ws *ws, struct ws_msg *msg)
 {
 	unsigned char *p = ws->rbuf + ws->rpos;
 	size_t n = ws->rend - ws->rpos;
@@ -1853,7 +1892,7 @@ static int on_data(struct ws *ws, struct ws_msg *msg, unsigned *reads)
 	if (n > ws->rx_left)
 		n = (size_t)ws->rx_left;
 	if (n == 0 && ws->rx_left && (streaming || ws->in_place || ws->rx_left < ws->rcap / 2)) {
-		r = fill(ws, ws->in_place ? (size_t)ws->rx_left : 1, reads);
+		r = fill(ws, ws->in_place ? (size_t)ws->rx_left : 1);
 		return r ? r : 1;
 	}
 	if (!streaming && ws->in_place) {
@@ -1862,7 +1901,7 @@ static int on_data(struct ws *ws, struct ws_msg *msg, unsigned *reads)
 			return r;
 		ws->rx_checked = n;
 		if (n < ws->rx_left) {
-			r = fill(ws, (size_t)ws->rx_left, reads);
+			r = fill(ws, (size_t)ws->rx_left);
 			return r ? r : 1;
 		}
 	} else if (!streaming) {
@@ -1879,7 +1918,7 @@ static int on_data(struct ws *ws, struct ws_msg *msg, unsigned *reads)
 			direct = ws->mcap - ws->mlen;
 			if (direct > ws->rx_left)
 				direct = (size_t)ws->rx_left;
-			got = read_some(ws, ws->mbuf + ws->mlen, direct, reads);
+			got = read_some(ws, ws->mbuf + ws->mlen, direct);
 			if (got <= 0)
 				return got < 0 ? (int)got : 1;
 			direct = (size_t)got;
@@ -1914,11 +1953,11 @@ static int on_data(struct ws *ws, struct ws_msg *msg, unsigned *reads)
 /* The next message, or with msg NULL what is before the peer's close frame goes to waste */
 static int receive(struct ws *ws, struct ws_msg *msg)
 {
-	unsigned reads = 0;
 	const char *why = "";
 	int n, r;
 
 	ws->idle = 0;
+	ws->reads = 0;
 	for (;;) {
 		const unsigned char *p = ws->rbuf + ws->rpos;
 		size_t have = ws->rend - ws->rpos;
@@ -1927,7 +1966,7 @@ static int receive(struct ws *ws, struct ws_msg *msg)
 			n = wsi_frame_decode(&ws->rx, p, have, &why);
 			if (n < 0)
 				return violate(ws, WS_EPROTOCOL, 1002, why);
-			r = n ? begin_receiving(ws, (size_t)n) : fill(ws, WSI_FRAME_HEAD_MAX, &reads);
+			r = n ? begin_receiving(ws, (size_t)n) : fill(ws, WSI_FRAME_HEAD_MAX);
 			if (r)
 				return r;
 			if (n)
@@ -1935,7 +1974,7 @@ static int receive(struct ws *ws, struct ws_msg *msg)
 			ws->rpos += (size_t)n;
 		} else if (ws->rx.b0 & 8) {
 			if (have < ws->rx_left) {
-				r = fill(ws, (size_t)ws->rx_left, &reads);
+				r = fill(ws, (size_t)ws->rx_left);
 				if (r)
 					return r;
 				continue;
@@ -1946,7 +1985,7 @@ static int receive(struct ws *ws, struct ws_msg *msg)
 			if (r)
 				return r < 0 ? r : 0;
 		} else {
-			r = on_data(ws, msg, &reads);
+			r = on_data(ws, msg);
 			if (r <= 0)
 				return r;
 		}
@@ -1990,18 +2029,20 @@ int ws_recv(struct ws *ws, struct ws_msg *msg)
 
 /* Closing */
 
-/* Over by our own close frame: reads on, to no end but that the peer sees it. 0: the peer has ended too */
+/* Over: what waits goes out, and after our own close frame it reads on, to no end but that the peer sees that frame. 0:
+ * done */
 static int drain(struct ws *ws)
 {
 	ptrdiff_t n;
 
+	ws->reads = 0;
 	for (;;) {
-		int r = flush_out(ws);
-
-		if (!ws->linger && r != WS_AGAIN)
+		if (flush_out(ws) != WS_AGAIN && !ws->linger)
 			return 0;
 		if (now_us(ws) >= ws->deadline)
 			return WS_ETIMEOUT;
+		if (read_enough(ws))
+			return WS_AGAIN;
 		n = ws->io.io_read(ws->io.io, ws->rbuf, ws->rcap);
 		if (n > 0)
 			continue;
@@ -2010,7 +2051,6 @@ static int drain(struct ws *ws)
 			ws->spos = ws->send = 0;
 			return 0;
 		}
-		ws->hungry = 1;
 		if (ws->nonblock)
 			return WS_AGAIN;
 		if (await_io(ws) < 0)
@@ -2022,7 +2062,6 @@ static int begin_close(struct ws *ws, int code, const char *reason)
 {
 	size_t len = reason ? wsi_strlen(reason) : 0;
 	uint32_t utf8 = 0;
-	int r;
 
 	if (code ? code < 0 || !wsi_close_code_ok((unsigned)code) || len > WSI_CONTROL_MAX - 2 : len != 0)
 		return misuse(ws, "ws_close: a code that must not be sent, or a reason over 123 bytes");
@@ -2030,34 +2069,27 @@ static int begin_close(struct ws *ws, int code, const char *reason)
 		return misuse(ws, "ws_close: the reason is not UTF-8");
 	if (ws->tx_active) /* no frame can begin within another: all that is left is to hang up */
 		return fail(ws, WS_ECLOSED, "closed in the middle of a frame of ours");
-	flush_out(ws);
-	while ((r = queue_close(ws, (unsigned)code, reason, len)) == WS_AGAIN) {
-		r = await_write(ws);
-		if (r == WS_AGAIN && !ws->nonblock && !ws->write_dead)
-			return WS_AGAIN;
-		if (r)
-			return r;
-	}
-	if (r == 0) {
-		flush_out(ws);
-		ws->state = CLOSING;
-		ws->idle = 0;
-	}
-	return r;
+	enter(ws, WS_CLOSING);
+	ws->state = CLOSING;
+	ws->idle = 0;
+	send_close(ws, (unsigned)code, reason, len);
+	return 0;
 }
 
 int ws_close(struct ws *ws, int code, const char *reason)
 {
-	int r;
+	int r = 0;
 
 	if (!ws->opened)
 		return ws->err ? ws->err : WS_EUSAGE;
-	if (ws->state == OPEN) {
+	if (ws->state == OPEN)
 		r = begin_close(ws, code, reason);
-		if (r < 0 && ws->state == OPEN)
-			return r;
-	}
-	r = ws->state == CLOSING ? receive(ws, NULL) : drain(ws);
+	if (ws->state == OPEN)
+		return r;
+	if (ws->state == CLOSING)
+		r = receive(ws, NULL);
+	if (ws->state == OVER)
+		r = drain(ws);
 	if (r == WS_AGAIN || r == WS_ETIMEOUT)
 		return r;
 #ifdef WS_WITH_MBEDTLS
@@ -2065,7 +2097,10 @@ int ws_close(struct ws *ws, int code, const char *reason)
 		wsi_tls_goodbye(ws->tls);
 #endif
 	ws->linger = 0;
-	return ws->err == WS_ECLOSED && ws->info.close_code && ws->info.close_code != 1006 ? 0 : ws->err;
+	if (ws->err != WS_ECLOSED || ws->info.close_code == 0 || ws->info.close_code == 1006)
+		return ws->err;
+	enter(ws, WS_DONE);
+	return 0;
 }
 
 /* Names */
@@ -2217,13 +2252,12 @@ int ws_query(const char *url, const struct ws_options *opt, int type, const void
              struct ws_answer *answer)
 {
 	struct ws_options o;
+	struct wsi_mem mem;
 	struct wsi_text t;
 	struct ws *ws;
 
 	memset(answer, 0, sizeof *answer);
-	memset(&o, 0, sizeof o);
-	if (opt)
-		memcpy(&o, opt, opt->size && opt->size < sizeof o ? opt->size : sizeof o);
+	copy_options(&o, opt, &mem);
 	o.nonblock = o.stream = 0;
 	wsi_text_init(&t, answer->error, sizeof answer->error);
 	ws = ws_new(url, &o);
@@ -2247,12 +2281,10 @@ int ws_query(const char *url, const struct ws_options *opt, int type, const void
 
 void ws_answer_free(struct ws_answer *answer, const struct ws_options *opt)
 {
-	struct wsi_mem mem = {NULL, NULL};
+	struct ws_options o;
+	struct wsi_mem mem;
 
-	if (opt) {
-		mem.alloc = opt->alloc;
-		mem.user_data = opt->user_data;
-	}
+	copy_options(&o, opt, &mem);
 	if (answer->data)
 		wsi_alloc(&mem, answer->data, answer->len + 1, 0);
 	answer->data = NULL;

@@ -49,7 +49,7 @@ enum ws_type { WS_TEXT = 1, WS_BINARY = 2, WS_PONG = 10 };
 /* Grouped by whose doing it was. ws_error has the sentence, ws_errname the word for programs */
 enum ws_err {
 	WS_OK = 0,
-	WS_AGAIN = -1,    /* only with .nonblock, or an unfinished ws_send: call again */
+	WS_AGAIN = -1,    /* only with .nonblock, or where the peer must be read first (ws_send, ws_ping): call again */
 	WS_ETIMEOUT = -2, /* the deadline, or the connect timeout, has passed */
 	/* yours, or this machine's */
 	WS_EUSAGE = -10,       /* an option or argument is wrong: ws_info()->option names it */
@@ -220,7 +220,7 @@ WS_API ptrdiff_t ws_send(struct ws *ws, int type, const void *data, size_t len);
  * the peer would take more of ours: WS_AGAIN. */
 WS_API int ws_recv(struct ws *ws, struct ws_msg *msg);
 
-/* 0: taken. len <= 125 (RFC 6455 5.5). */
+/* 0: taken. len <= 125 (RFC 6455 5.5). WS_AGAIN: within a frame of ws_send, or the peer will not read before we do. */
 WS_API int ws_ping(struct ws *ws, const void *data, size_t len);
 
 /* Sends a close frame if none was, discards what comes, awaits the peer's. 0: both closed. code 0: a frame without one
