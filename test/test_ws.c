@@ -257,374 +257,175 @@ struct vector {
 #define PROTO "protocol"
 #define SIXTY "012345678901234567890123456789012345678901234567890123456789"
 
+/* clang-format off */
 static const struct vector vectors[] = {
-    /* RFC 6455 5.7 */
-    V("5.7 hello", "\x81\x05Hello", "T\"Hello\"", CUT, ""),
-    V("5.7 fragmented hello", "\x01\x03Hel\x80\x02lo", "T\"Hello\"", CUT, ""),
-    V("5.7 ping", "\x89\x05Hello", "", CUT, "P\"Hello\""),
-    V("5.7 masked pong is for servers", "\x8a\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", "", PROTO, "C1002"),
-    /* messages */
-    V("nothing", "", "", CUT, ""),
-    V("empty text", "\x81\x00", "T\"\"", CUT, ""),
-    V("empty binary", "\x82\x00", "B\"\"", CUT, ""),
-    V("empty binary twice", "\x82\x00\x82\x00", "B\"\" B\"\"", CUT, ""),
-    V("binary", "\x82\x03\x00\xff\x80", "B\"\\x00\\xff\\x80\"", CUT, ""),
-    V("U+0000 in text",
-      "\x81\x03"
-      "a\x00"
-      "b",
-      "T\"a\\x00b\"", CUT, ""),
-    V("three binaries",
-      "\x82\x01"
-      "a"
-      "\x82\x02"
-      "bc"
-      "\x82\x03"
-      "def",
-      "B\"a\" B\"bc\" B\"def\"", CUT, ""),
-    V("binary and text by turns",
-      "\x82\x01"
-      "a"
-      "\x81\x01"
-      "b"
-      "\x82\x01"
-      "c"
-      "\x81\x01"
-      "d",
-      "B\"a\" T\"b\" B\"c\" T\"d\"", CUT, ""),
-    V("empty fragments alone", "\x01\x00\x00\x00\x80\x00", "T\"\"", CUT, ""),
-    V("empty fragments alone, binary", "\x02\x00\x80\x00\x82\x01z", "B\"\" B\"z\"", CUT, ""),
-    V("empty fragments among others",
-      "\x01\x00\x00\x01"
-      "a"
-      "\x00\x00\x00\x01"
-      "b"
-      "\x80\x00",
-      "T\"ab\"", CUT, ""),
-    V("fragments, then a whole one",
-      "\x02\x01"
-      "a"
-      "\x80\x01"
-      "b"
-      "\x82\x02"
-      "cd"
-      "\x02\x01"
-      "e"
-      "\x80\x00",
-      "B\"ab\" B\"cd\" B\"e\"", CUT, ""),
-    V("text, first of it invalid alone", "\x02\x01\xff\x80\x01\xfe", "B\"\\xff\\xfe\"", CUT, ""),
-    V("126 bytes in 126 form", "\x82\x7e\x00\x7e" SIXTY SIXTY "abcdef", "B[126#b4b82a9a]", CUT, ""),
-    /* control frames among fragments */
-    V("ping between fragments",
-      "\x01\x01"
-      "a"
-      "\x89\x01p\x80\x01"
-      "b",
-      "T\"ab\"", CUT, "P\"p\""),
-    V("pings everywhere",
-      "\x89\x00\x02\x01"
-      "a"
-      "\x89\x01p\x89\x01q\x00\x00\x89\x01r\x80\x01"
-      "b"
-      "\x89\x01s",
-      "B\"ab\"", CUT, NULL), /* how many are answered is not fixed: 5.5.3 */
-    V("pong between fragments",
-      "\x01\x01"
-      "a"
-      "\x8a\x01p\x80\x01"
-      "b",
-      "T\"ab\"", CUT, ""),
-    V("close between fragments",
-      "\x01\x01"
-      "a"
-      "\x88\x02\x03\xe8",
-      "", "closed 1000", "C1000"),
-    V("unsolicited pongs",
-      "\x8a\x00\x8a\x01x\x82\x01"
-      "a"
-      "\x8a\x01y",
-      "B\"a\"", CUT, ""),
-    FL("pongs asked for",
-       "\x8a\x02me\x81\x01"
-       "a"
-       "\x8a\x00",
-       0, "O\"me\" T\"a\" O\"\"", CUT, "I\"me\"", PINGED, 0),
-    FL("pong within a message",
-       "\x01\x01"
-       "a"
-       "\x8a\x02me\x80\x01"
-       "b",
-       0, "O\"me\" T\"ab\"", CUT, "I\"me\"", PINGED, 0),
-    FL("pong among binaries",
-       "\x82\x01"
-       "a"
-       "\x8a\x02me\x82\x01"
-       "b",
-       0, "B\"a\" O\"me\" B\"b\"", CUT, "I\"me\"", PINGED, 0),
-    /* RSV: 5.2 */
-    BAD("RSV1 text",
-        "\xc1\x01"
-        "a",
-        2, "", PROTO, "C1002"),
-    BAD("RSV2 text",
-        "\xa1\x01"
-        "a",
-        2, "", PROTO, "C1002"),
-    BAD("RSV3 text",
-        "\x91\x01"
-        "a",
-        2, "", PROTO, "C1002"),
-    BAD("RSV1 binary behind a binary",
-        "\x82\x01"
-        "a"
-        "\xc2\x01"
-        "b",
-        5, "B\"a\"", PROTO, "C1002"),
-    BAD("RSV2 binary behind a binary",
-        "\x82\x01"
-        "a"
-        "\xa2\x01"
-        "b",
-        5, "B\"a\"", PROTO, "C1002"),
-    BAD("RSV3 binary behind a binary",
-        "\x82\x01"
-        "a"
-        "\x92\x01"
-        "b",
-        5, "B\"a\"", PROTO, "C1002"),
-    BAD("RSV1 ping", "\xc9\x00", 2, "", PROTO, "C1002"),
-    BAD("RSV1 pong", "\xca\x00", 2, "", PROTO, "C1002"),
-    BAD("RSV1 close", "\xc8\x00", 2, "", PROTO, "C1002"),
-    BAD("RSV1 continuation", "\x01\x00\xc0\x00", 4, "", PROTO, "C1002"),
-    /* opcodes: 5.2 */
-    BAD("opcode 3", "\x83\x00", 1, "", PROTO, "C1002"),
-    BAD("opcode 4", "\x84\x00", 1, "", PROTO, "C1002"),
-    BAD("opcode 5", "\x85\x00", 1, "", PROTO, "C1002"),
-    BAD("opcode 6", "\x86\x00", 1, "", PROTO, "C1002"),
-    BAD("opcode 7", "\x87\x00", 1, "", PROTO, "C1002"),
-    BAD("opcode 11", "\x8b\x00", 1, "", PROTO, "C1002"),
-    BAD("opcode 12", "\x8c\x00", 1, "", PROTO, "C1002"),
-    BAD("opcode 13", "\x8d\x00", 1, "", PROTO, "C1002"),
-    BAD("opcode 14", "\x8e\x00", 1, "", PROTO, "C1002"),
-    BAD("opcode 15", "\x8f\x00", 1, "", PROTO, "C1002"),
-    BAD("opcode 3 behind a message",
-        "\x82\x01"
-        "a"
-        "\x83\x01"
-        "b",
-        4, "B\"a\"", PROTO, "C1002"),
-    /* masks: 5.1 */
-    BAD("masked text",
-        "\x81\x81\x00\x00\x00\x00"
-        "a",
-        6, "", PROTO, "C1002"),
-    BAD("masked empty binary behind a binary",
-        "\x82\x01"
-        "a"
-        "\x82\x80\x00\x00\x00\x00",
-        9, "B\"a\"", PROTO, "C1002"),
-    BAD("masked binary behind a binary",
-        "\x82\x01"
-        "a"
-        "\x82\x81\x00\x00\x00\x00"
-        "b",
-        9, "B\"a\"", PROTO, "C1002"),
-    BAD("masked ping",
-        "\x89\x81\x01\x02\x03\x04"
-        "a",
-        6, "", PROTO, "C1002"),
-    BAD("masked close", "\x88\x82\x00\x00\x00\x00\x03\xe8", 6, "", PROTO, "C1002"),
-    BAD("masked continuation",
-        "\x01\x00\x80\x81\x00\x00\x00\x00"
-        "a",
-        8, "", PROTO, "C1002"),
-    /* control frames: 5.5 */
-    BAD("fragmented ping", "\x09\x00\x80\x00", 1, "", PROTO, "C1002"),
-    BAD("fragmented pong", "\x0a\x00", 1, "", PROTO, "C1002"),
-    BAD("fragmented close", "\x08\x02\x03\xe8", 1, "", PROTO, "C1002"),
-    BAD("ping of 126 bytes", "\x89\x7e\x00\x7e" SIXTY SIXTY "abcdef", 2, "", PROTO, "C1002"),
-    BAD("close of 126 bytes", "\x88\x7e\x00\x7e\x03\xe8" SIXTY SIXTY "abcd", 2, "", PROTO, "C1002"),
-    BAD("ping with a 64-bit length", "\x89\x7f\x00\x00\x00\x00\x00\x00\x00\x05Hello", 2, "", PROTO, "C1002"),
-    /* lengths: 5.2 */
-    BAD("0 in 126 form", "\x82\x7e\x00\x00", 4, "", PROTO, "C1002"),
-    BAD("125 in 126 form", "\x81\x7e\x00\x7d" SIXTY SIXTY "abcde", 4, "", PROTO, "C1002"),
-    BAD("5 in 126 form behind a binary",
-        "\x82\x01"
-        "a"
-        "\x82\x7e\x00\x05Hello",
-        7, "B\"a\"", PROTO, "C1002"),
-    BAD("0 in 127 form", "\x82\x7f\x00\x00\x00\x00\x00\x00\x00\x00", 8, "", PROTO, "C1002"),
-    BAD("5 in 127 form behind a binary", "\x82\x00\x82\x7f\x00\x00\x00\x00\x00\x00\x00\x05Hello", 10, "B\"\"", PROTO,
-        "C1002"),
-    BAD("65535 in 127 form", "\x82\x7f\x00\x00\x00\x00\x00\x00\xff\xff", 8, "", PROTO, "C1002"),
-    BAD("length with its top bit", "\x82\x7f\x80\x00\x00\x00\x00\x00\x00\x00", 3, "", PROTO, "C1002"),
-    BAD("length of all ones", "\x81\x7f\xff\xff\xff\xff\xff\xff\xff\xff", 3, "", PROTO, "C1002"),
-    /* order: 5.4 */
-    BAD("continuation of nothing", "\x80\x00", 2, "", PROTO, "C1002"),
-    BAD("first continuation of nothing",
-        "\x00\x01"
-        "a",
-        2, "", PROTO, "C1002"),
-    BAD("continuation behind a whole message",
-        "\x82\x01"
-        "a"
-        "\x80\x01"
-        "b",
-        5, "B\"a\"", PROTO, "C1002"),
-    BAD("continuation behind fragments",
-        "\x01\x01"
-        "a"
-        "\x80\x01"
-        "b"
-        "\x80\x01"
-        "c",
-        8, "T\"ab\"", PROTO, "C1002"),
-    BAD("text within a text",
-        "\x01\x01"
-        "a"
-        "\x81\x01"
-        "b",
-        5, "", PROTO, "C1002"),
-    BAD("binary within a binary",
-        "\x02\x01"
-        "a"
-        "\x82\x01"
-        "b",
-        5, "", PROTO, "C1002"),
-    BAD("fragment within a binary", "\x02\x00\x02\x00", 4, "", PROTO, "C1002"),
-    BAD("text within a binary, ping between", "\x02\x00\x89\x00\x01\x00", 6, "", PROTO, "P\"\" C1002"),
-    /* UTF-8: 8.1, at the first wrong byte */
-    V("UTF-8", "\x81\x0b\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5",
-      "T\"\\xce\\xba\\xe1\\xbd\\xb9\\xcf\\x83\\xce\\xbc\\xce\\xb5\"", CUT, ""),
-    V("the last character", "\x81\x04\xf4\x8f\xbf\xbf", "T\"\\xf4\\x8f\\xbf\\xbf\"", CUT, ""),
-    V("a character over two fragments", "\x01\x01\xc3\x80\x01\xa9", "T\"\\xc3\\xa9\"", CUT, ""),
-    V("a character over four fragments, and pings", "\x01\x01\xf0\x89\x00\x00\x01\x9f\x00\x00\x00\x01\x98\x80\x01\x80",
-      "T\"\\xf0\\x9f\\x98\\x80\"", CUT, "P\"\""),
-    BAD("0xff",
-        "\x81\x03"
-        "a\xff"
-        "b",
-        4, "", "utf8", "C1007"),
-    BAD("0xff, a long way before the end",
-        "\x81\x7f\x00\x00\x00\x00\x00\x01\x00\x00"
-        "abc\xff",
-        14, "", "utf8", "C1007"),
-    BAD("0xff, 256 bytes announced",
-        "\x81\x7e\x01\x00"
-        "ab\xff",
-        7, "", "utf8", "C1007"),
-    BAD("0xff, 240 bytes announced",
-        "\x81\x7e\x00\xf0"
-        "ab\xff",
-        7, "", "utf8", "C1007"),
-    BAD("overlong",
-        "\x81\x03\xc0\xaf"
-        "a",
-        3, "", "utf8", "C1007"),
-    BAD("overlong of three", "\x81\x03\xe0\x80\xaf", 4, "", "utf8", "C1007"),
-    BAD("a surrogate", "\x81\x03\xed\xa0\x80", 4, "", "utf8", "C1007"),
-    BAD("over U+10FFFF", "\x81\x04\xf4\x90\x80\x80", 4, "", "utf8", "C1007"),
-    BAD("a lone continuation byte",
-        "\x81\x02"
-        "a\x80",
-        4, "", "utf8", "C1007"),
-    BAD("no continuation byte", "\x81\x02\xc3(", 4, "", "utf8", "C1007"),
-    BAD("ends within a character", "\x81\x01\xc3", 3, "", "utf8", "C1007"),
-    BAD("ends within a character, fragments", "\x01\x01\xe1\x80\x01\xbd", 6, "", "utf8", "C1007"),
-    BAD("ends within a character, then an empty fragment", "\x01\x01\xe1\x00\x01\xbd\x80\x00", 8, "", "utf8", "C1007"),
-    BAD("wrong in a later fragment", "\x01\x02\xce\xba\x00\x01\xe1\x00\x01\xff\x80\x01\x80", 10, "", "utf8", "C1007"),
-    BAD("wrong behind good messages", "\x81\x02\xc3\xa9\x82\x01\xff\x81\x01\xff", 10, "T\"\\xc3\\xa9\" B\"\\xff\"",
-        "utf8", "C1007"),
-    BAD("state does not outlive a message",
-        "\x81\x01"
-        "a"
-        "\x81\x01\xa9",
-        6, "T\"a\"", "utf8", "C1007"),
-    FL("unchecked", "\x81\x01\xff\x01\x01\xc3\x80\x00", 0, "T\"\\xff\" T\"\\xc3\"", CUT, "", NO_UTF8, 0),
-    /* close frames: 5.5.1, 7.4 */
-    V("close 1000", "\x88\x02\x03\xe8", "", "closed 1000", "C1000"),
-    V("close with a reason",
-      "\x88\x05\x03\xe9"
-      "bye",
-      "", "closed 1001 \"bye\"", "C1001"),
-    V("close without a code", "\x88\x00", "", "closed 1005", "C"),
-    V("nothing counts behind a close",
-      "\x88\x02\x0f\xa0\x81\x01"
-      "a"
-      "\x83\x00",
-      "", "closed 4000", "C4000"),
-    V("messages before a close",
-      "\x81\x01"
-      "a"
-      "\x82\x01"
-      "b"
-      "\x88\x02\x0b\xb8",
-      "T\"a\" B\"b\"", "closed 3000", "C3000"),
-    V("a reason with U+0000",
-      "\x88\x05\x03\xe8"
-      "a\x00"
-      "b",
-      "", "closed 1000 \"a\\x00b\"", "C1000"),
-    V("a reason of 123 bytes", "\x88\x7d\x03\xe8" SIXTY SIXTY "abc", "", "closed 1000 [123#6774015b]", "C1000"),
-    V("a reason in UTF-8", "\x88\x04\x03\xe8\xc3\xa9", "", "closed 1000 \"\\xc3\\xa9\"", "C1000"),
-    BAD("close of one byte", "\x88\x01\x03", 3, "", PROTO, "C1002"),
-    BAD("close 0", "\x88\x02\x00\x00", 4, "", PROTO, "C1002"),
-    BAD("close 999", "\x88\x02\x03\xe7", 4, "", PROTO, "C1002"),
-    BAD("close 1004", "\x88\x02\x03\xec", 4, "", PROTO, "C1002"),
-    BAD("close 1005", "\x88\x02\x03\xed", 4, "", PROTO, "C1002"),
-    BAD("close 1006", "\x88\x02\x03\xee", 4, "", PROTO, "C1002"),
-    BAD("close 1015", "\x88\x02\x03\xf7", 4, "", PROTO, "C1002"),
-    BAD("close 2999", "\x88\x02\x0b\xb7", 4, "", PROTO, "C1002"),
-    BAD("close 5000", "\x88\x02\x13\x88", 4, "", PROTO, "C1002"),
-    BAD("a wrong code, a reason",
-        "\x88\x05\x03\xee"
-        "bye",
-        7, "", PROTO, "C1002"),
-    BAD("a reason that is not UTF-8",
-        "\x88\x04\x03\xe8"
-        "a\xff",
-        6, "", "utf8", "C1007"),
-    BAD("a reason that ends within a character", "\x88\x03\x03\xe8\xc3", 5, "", "utf8", "C1007"),
-    /* max_message: over all fragments, from the header on */
-    FL("at the limit", "\x81\x05Hello", 0, "T\"Hello\"", CUT, "", NO_STREAM, 5),
-    FL("over the limit", "\x81\x05Hello", 2, "", "too_big", "C1009", NO_STREAM, 4),
-    FL("binaries at the limit", "\x82\x05Hello\x82\x05hello", 0, "B\"Hello\" B\"hello\"", CUT, "", NO_STREAM, 5),
-    FL("second binary over the limit",
-       "\x82\x01"
-       "a"
-       "\x82\x05Hello",
-       5, "B\"a\"", "too_big", "C1009", NO_STREAM, 4),
-    FL("fragments at the limit", "\x01\x03Hel\x80\x02lo", 0, "T\"Hello\"", CUT, "", NO_STREAM, 5),
-    FL("fragments over the limit", "\x01\x03Hel\x80\x02lo", 7, "", "too_big", "C1009", NO_STREAM, 4),
-    FL("a limit is for each message",
-       "\x01\x03Hel\x80\x02lo\x81\x05hello\x02\x01"
-       "a"
-       "\x80\x04"
-       "bcde",
-       0, "T\"Hello\" T\"hello\" B\"abcde\"", CUT, "", NO_STREAM, 5),
-    FL("an empty fragment at the limit", "\x01\x05Hello\x00\x00\x80\x00", 0, "T\"Hello\"", CUT, "", NO_STREAM, 5),
-    FL("an empty message at the least limit",
-       "\x81\x00\x82\x01"
-       "a",
-       0, "T\"\" B\"a\"", CUT, "", NO_STREAM, 1),
-    FL("2^63-1 bytes announced",
-       "\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff"
-       "abc",
-       10, "", "too_big", "C1009", NO_STREAM, 0),
-    FL("2^63-1 bytes in a continuation",
-       "\x02\x01"
-       "a"
-       "\x80\x7f\x7f\xff\xff\xff\xff\xff\xff\xff",
-       13, "", "too_big", "C1009", NO_STREAM, 0),
-    FL("16 MiB and a byte announced",
-       "\x82\x7f\x00\x00\x00\x00\x01\x00\x00\x01"
-       "abc",
-       10, "", "too_big", "C1009", NO_STREAM, 0),
-    FL("16 MiB announced",
-       "\x82\x7f\x00\x00\x00\x00\x01\x00\x00\x00"
-       "abc",
-       0, "", CUT, "", NO_STREAM, 0),
+	/* RFC 6455 5.7 */
+	V("5.7 hello", "\x81\x05Hello", "T\"Hello\"", CUT, ""),
+	V("5.7 fragmented hello", "\x01\x03Hel\x80\x02lo", "T\"Hello\"", CUT, ""),
+	V("5.7 ping", "\x89\x05Hello", "", CUT, "P\"Hello\""),
+	V("5.7 masked pong is for servers", "\x8a\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", "", PROTO, "C1002"),
+	/* messages */
+	V("nothing", "", "", CUT, ""),
+	V("empty text", "\x81\x00", "T\"\"", CUT, ""),
+	V("empty binary", "\x82\x00", "B\"\"", CUT, ""),
+	V("empty binary twice", "\x82\x00\x82\x00", "B\"\" B\"\"", CUT, ""),
+	V("binary", "\x82\x03\x00\xff\x80", "B\"\\x00\\xff\\x80\"", CUT, ""),
+	V("U+0000 in text", "\x81\x03" "a\x00" "b", "T\"a\\x00b\"", CUT, ""),
+	V("three binaries", "\x82\x01" "a" "\x82\x02" "bc" "\x82\x03" "def", "B\"a\" B\"bc\" B\"def\"", CUT, ""),
+	V("binary and text by turns", "\x82\x01" "a" "\x81\x01" "b" "\x82\x01" "c" "\x81\x01" "d",
+	  "B\"a\" T\"b\" B\"c\" T\"d\"", CUT, ""),
+	V("empty fragments alone", "\x01\x00\x00\x00\x80\x00", "T\"\"", CUT, ""),
+	V("empty fragments alone, binary", "\x02\x00\x80\x00\x82\x01z", "B\"\" B\"z\"", CUT, ""),
+	V("empty fragments among others", "\x01\x00\x00\x01" "a" "\x00\x00\x00\x01" "b" "\x80\x00", "T\"ab\"", CUT,
+	  ""),
+	V("fragments, then a whole one", "\x02\x01" "a" "\x80\x01" "b" "\x82\x02" "cd" "\x02\x01" "e" "\x80\x00",
+	  "B\"ab\" B\"cd\" B\"e\"", CUT, ""),
+	V("text, first of it invalid alone", "\x02\x01\xff\x80\x01\xfe", "B\"\\xff\\xfe\"", CUT, ""),
+	V("126 bytes in 126 form", "\x82\x7e\x00\x7e" SIXTY SIXTY "abcdef", "B[126#b4b82a9a]", CUT, ""),
+	/* control frames among fragments */
+	V("ping between fragments", "\x01\x01" "a" "\x89\x01p\x80\x01" "b", "T\"ab\"", CUT, "P\"p\""),
+	V("pings everywhere", "\x89\x00\x02\x01" "a" "\x89\x01p\x89\x01q\x00\x00\x89\x01r\x80\x01" "b" "\x89\x01s",
+	  "B\"ab\"", CUT, NULL), /* how many are answered is not fixed: 5.5.3 */
+	V("pong between fragments", "\x01\x01" "a" "\x8a\x01p\x80\x01" "b", "T\"ab\"", CUT, ""),
+	V("close between fragments", "\x01\x01" "a" "\x88\x02\x03\xe8", "", "closed 1000", "C1000"),
+	V("unsolicited pongs", "\x8a\x00\x8a\x01x\x82\x01" "a" "\x8a\x01y", "B\"a\"", CUT, ""),
+	FL("pongs asked for", "\x8a\x02me\x81\x01" "a" "\x8a\x00", 0, "O\"me\" T\"a\" O\"\"", CUT, "I\"me\"", PINGED,
+	   0),
+	FL("pong within a message", "\x01\x01" "a" "\x8a\x02me\x80\x01" "b", 0, "O\"me\" T\"ab\"", CUT, "I\"me\"",
+	   PINGED, 0),
+	FL("pong among binaries", "\x82\x01" "a" "\x8a\x02me\x82\x01" "b", 0, "B\"a\" O\"me\" B\"b\"", CUT, "I\"me\"",
+	   PINGED, 0),
+	/* RSV: 5.2 */
+	BAD("RSV1 text", "\xc1\x01" "a", 2, "", PROTO, "C1002"),
+	BAD("RSV2 text", "\xa1\x01" "a", 2, "", PROTO, "C1002"),
+	BAD("RSV3 text", "\x91\x01" "a", 2, "", PROTO, "C1002"),
+	BAD("RSV1 binary behind a binary", "\x82\x01" "a" "\xc2\x01" "b", 5, "B\"a\"", PROTO, "C1002"),
+	BAD("RSV2 binary behind a binary", "\x82\x01" "a" "\xa2\x01" "b", 5, "B\"a\"", PROTO, "C1002"),
+	BAD("RSV3 binary behind a binary", "\x82\x01" "a" "\x92\x01" "b", 5, "B\"a\"", PROTO, "C1002"),
+	BAD("RSV1 ping", "\xc9\x00", 2, "", PROTO, "C1002"),
+	BAD("RSV1 pong", "\xca\x00", 2, "", PROTO, "C1002"),
+	BAD("RSV1 close", "\xc8\x00", 2, "", PROTO, "C1002"),
+	BAD("RSV1 continuation", "\x01\x00\xc0\x00", 4, "", PROTO, "C1002"),
+	/* opcodes: 5.2 */
+	BAD("opcode 3", "\x83\x00", 1, "", PROTO, "C1002"),
+	BAD("opcode 4", "\x84\x00", 1, "", PROTO, "C1002"),
+	BAD("opcode 5", "\x85\x00", 1, "", PROTO, "C1002"),
+	BAD("opcode 6", "\x86\x00", 1, "", PROTO, "C1002"),
+	BAD("opcode 7", "\x87\x00", 1, "", PROTO, "C1002"),
+	BAD("opcode 11", "\x8b\x00", 1, "", PROTO, "C1002"),
+	BAD("opcode 12", "\x8c\x00", 1, "", PROTO, "C1002"),
+	BAD("opcode 13", "\x8d\x00", 1, "", PROTO, "C1002"),
+	BAD("opcode 14", "\x8e\x00", 1, "", PROTO, "C1002"),
+	BAD("opcode 15", "\x8f\x00", 1, "", PROTO, "C1002"),
+	BAD("opcode 3 behind a message", "\x82\x01" "a" "\x83\x01" "b", 4, "B\"a\"", PROTO, "C1002"),
+	/* masks: 5.1 */
+	BAD("masked text", "\x81\x81\x00\x00\x00\x00" "a", 6, "", PROTO, "C1002"),
+	BAD("masked empty binary behind a binary", "\x82\x01" "a" "\x82\x80\x00\x00\x00\x00", 9, "B\"a\"", PROTO,
+	    "C1002"),
+	BAD("masked binary behind a binary", "\x82\x01" "a" "\x82\x81\x00\x00\x00\x00" "b", 9, "B\"a\"", PROTO,
+	    "C1002"),
+	BAD("masked ping", "\x89\x81\x01\x02\x03\x04" "a", 6, "", PROTO, "C1002"),
+	BAD("masked close", "\x88\x82\x00\x00\x00\x00\x03\xe8", 6, "", PROTO, "C1002"),
+	BAD("masked continuation", "\x01\x00\x80\x81\x00\x00\x00\x00" "a", 8, "", PROTO, "C1002"),
+	/* control frames: 5.5 */
+	BAD("fragmented ping", "\x09\x00\x80\x00", 1, "", PROTO, "C1002"),
+	BAD("fragmented pong", "\x0a\x00", 1, "", PROTO, "C1002"),
+	BAD("fragmented close", "\x08\x02\x03\xe8", 1, "", PROTO, "C1002"),
+	BAD("ping of 126 bytes", "\x89\x7e\x00\x7e" SIXTY SIXTY "abcdef", 2, "", PROTO, "C1002"),
+	BAD("close of 126 bytes", "\x88\x7e\x00\x7e\x03\xe8" SIXTY SIXTY "abcd", 2, "", PROTO, "C1002"),
+	BAD("ping with a 64-bit length", "\x89\x7f\x00\x00\x00\x00\x00\x00\x00\x05Hello", 2, "", PROTO, "C1002"),
+	/* lengths: 5.2 */
+	BAD("0 in 126 form", "\x82\x7e\x00\x00", 4, "", PROTO, "C1002"),
+	BAD("125 in 126 form", "\x81\x7e\x00\x7d" SIXTY SIXTY "abcde", 4, "", PROTO, "C1002"),
+	BAD("5 in 126 form behind a binary", "\x82\x01" "a" "\x82\x7e\x00\x05Hello", 7, "B\"a\"", PROTO, "C1002"),
+	BAD("0 in 127 form", "\x82\x7f\x00\x00\x00\x00\x00\x00\x00\x00", 8, "", PROTO, "C1002"),
+	BAD("5 in 127 form behind a binary", "\x82\x00\x82\x7f\x00\x00\x00\x00\x00\x00\x00\x05Hello", 10, "B\"\"",
+	    PROTO, "C1002"),
+	BAD("65535 in 127 form", "\x82\x7f\x00\x00\x00\x00\x00\x00\xff\xff", 8, "", PROTO, "C1002"),
+	BAD("length with its top bit", "\x82\x7f\x80\x00\x00\x00\x00\x00\x00\x00", 3, "", PROTO, "C1002"),
+	BAD("length of all ones", "\x81\x7f\xff\xff\xff\xff\xff\xff\xff\xff", 3, "", PROTO, "C1002"),
+	/* order: 5.4 */
+	BAD("continuation of nothing", "\x80\x00", 2, "", PROTO, "C1002"),
+	BAD("first continuation of nothing", "\x00\x01" "a", 2, "", PROTO, "C1002"),
+	BAD("continuation behind a whole message", "\x82\x01" "a" "\x80\x01" "b", 5, "B\"a\"", PROTO, "C1002"),
+	BAD("continuation behind fragments", "\x01\x01" "a" "\x80\x01" "b" "\x80\x01" "c", 8, "T\"ab\"", PROTO,
+	    "C1002"),
+	BAD("text within a text", "\x01\x01" "a" "\x81\x01" "b", 5, "", PROTO, "C1002"),
+	BAD("binary within a binary", "\x02\x01" "a" "\x82\x01" "b", 5, "", PROTO, "C1002"),
+	BAD("fragment within a binary", "\x02\x00\x02\x00", 4, "", PROTO, "C1002"),
+	BAD("text within a binary, ping between", "\x02\x00\x89\x00\x01\x00", 6, "", PROTO, "P\"\" C1002"),
+	/* UTF-8: 8.1, at the first wrong byte */
+	V("UTF-8", "\x81\x0b\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5",
+	  "T\"\\xce\\xba\\xe1\\xbd\\xb9\\xcf\\x83\\xce\\xbc\\xce\\xb5\"", CUT, ""),
+	V("the last character", "\x81\x04\xf4\x8f\xbf\xbf", "T\"\\xf4\\x8f\\xbf\\xbf\"", CUT, ""),
+	V("a character over two fragments", "\x01\x01\xc3\x80\x01\xa9", "T\"\\xc3\\xa9\"", CUT, ""),
+	V("a character over four fragments, and pings",
+	  "\x01\x01\xf0\x89\x00\x00\x01\x9f\x00\x00\x00\x01\x98\x80\x01\x80", "T\"\\xf0\\x9f\\x98\\x80\"", CUT,
+	  "P\"\""),
+	BAD("0xff", "\x81\x03" "a\xff" "b", 4, "", "utf8", "C1007"),
+	BAD("0xff, a long way before the end", "\x81\x7f\x00\x00\x00\x00\x00\x01\x00\x00" "abc\xff", 14, "", "utf8",
+	    "C1007"),
+	BAD("0xff, 256 bytes announced", "\x81\x7e\x01\x00" "ab\xff", 7, "", "utf8", "C1007"),
+	BAD("0xff, 240 bytes announced", "\x81\x7e\x00\xf0" "ab\xff", 7, "", "utf8", "C1007"),
+	BAD("overlong", "\x81\x03\xc0\xaf" "a", 3, "", "utf8", "C1007"),
+	BAD("overlong of three", "\x81\x03\xe0\x80\xaf", 4, "", "utf8", "C1007"),
+	BAD("a surrogate", "\x81\x03\xed\xa0\x80", 4, "", "utf8", "C1007"),
+	BAD("over U+10FFFF", "\x81\x04\xf4\x90\x80\x80", 4, "", "utf8", "C1007"),
+	BAD("a lone continuation byte", "\x81\x02" "a\x80", 4, "", "utf8", "C1007"),
+	BAD("no continuation byte", "\x81\x02\xc3(", 4, "", "utf8", "C1007"),
+	BAD("ends within a character", "\x81\x01\xc3", 3, "", "utf8", "C1007"),
+	BAD("ends within a character, fragments", "\x01\x01\xe1\x80\x01\xbd", 6, "", "utf8", "C1007"),
+	BAD("ends within a character, then an empty fragment", "\x01\x01\xe1\x00\x01\xbd\x80\x00", 8, "", "utf8",
+	    "C1007"),
+	BAD("wrong in a later fragment", "\x01\x02\xce\xba\x00\x01\xe1\x00\x01\xff\x80\x01\x80", 10, "", "utf8",
+	    "C1007"),
+	BAD("wrong behind good messages", "\x81\x02\xc3\xa9\x82\x01\xff\x81\x01\xff", 10,
+	    "T\"\\xc3\\xa9\" B\"\\xff\"", "utf8", "C1007"),
+	BAD("state does not outlive a message", "\x81\x01" "a" "\x81\x01\xa9", 6, "T\"a\"", "utf8", "C1007"),
+	FL("unchecked", "\x81\x01\xff\x01\x01\xc3\x80\x00", 0, "T\"\\xff\" T\"\\xc3\"", CUT, "", NO_UTF8, 0),
+	/* close frames: 5.5.1, 7.4 */
+	V("close 1000", "\x88\x02\x03\xe8", "", "closed 1000", "C1000"),
+	V("close with a reason", "\x88\x05\x03\xe9" "bye", "", "closed 1001 \"bye\"", "C1001"),
+	V("close without a code", "\x88\x00", "", "closed 1005", "C"),
+	V("nothing counts behind a close", "\x88\x02\x0f\xa0\x81\x01" "a" "\x83\x00", "", "closed 4000", "C4000"),
+	V("messages before a close", "\x81\x01" "a" "\x82\x01" "b" "\x88\x02\x0b\xb8", "T\"a\" B\"b\"", "closed 3000",
+	  "C3000"),
+	V("a reason with U+0000", "\x88\x05\x03\xe8" "a\x00" "b", "", "closed 1000 \"a\\x00b\"", "C1000"),
+	V("a reason of 123 bytes", "\x88\x7d\x03\xe8" SIXTY SIXTY "abc", "", "closed 1000 [123#6774015b]", "C1000"),
+	V("a reason in UTF-8", "\x88\x04\x03\xe8\xc3\xa9", "", "closed 1000 \"\\xc3\\xa9\"", "C1000"),
+	BAD("close of one byte", "\x88\x01\x03", 3, "", PROTO, "C1002"),
+	BAD("close 0", "\x88\x02\x00\x00", 4, "", PROTO, "C1002"),
+	BAD("close 999", "\x88\x02\x03\xe7", 4, "", PROTO, "C1002"),
+	BAD("close 1004", "\x88\x02\x03\xec", 4, "", PROTO, "C1002"),
+	BAD("close 1005", "\x88\x02\x03\xed", 4, "", PROTO, "C1002"),
+	BAD("close 1006", "\x88\x02\x03\xee", 4, "", PROTO, "C1002"),
+	BAD("close 1015", "\x88\x02\x03\xf7", 4, "", PROTO, "C1002"),
+	BAD("close 2999", "\x88\x02\x0b\xb7", 4, "", PROTO, "C1002"),
+	BAD("close 5000", "\x88\x02\x13\x88", 4, "", PROTO, "C1002"),
+	BAD("a wrong code, a reason", "\x88\x05\x03\xee" "bye", 7, "", PROTO, "C1002"),
+	BAD("a reason that is not UTF-8", "\x88\x04\x03\xe8" "a\xff", 6, "", "utf8", "C1007"),
+	BAD("a reason that ends within a character", "\x88\x03\x03\xe8\xc3", 5, "", "utf8", "C1007"),
+	/* max_message: over all fragments, from the header on */
+	FL("at the limit", "\x81\x05Hello", 0, "T\"Hello\"", CUT, "", NO_STREAM, 5),
+	FL("over the limit", "\x81\x05Hello", 2, "", "too_big", "C1009", NO_STREAM, 4),
+	FL("binaries at the limit", "\x82\x05Hello\x82\x05hello", 0, "B\"Hello\" B\"hello\"", CUT, "", NO_STREAM, 5),
+	FL("second binary over the limit", "\x82\x01" "a" "\x82\x05Hello", 5, "B\"a\"", "too_big", "C1009", NO_STREAM,
+	   4),
+	FL("fragments at the limit", "\x01\x03Hel\x80\x02lo", 0, "T\"Hello\"", CUT, "", NO_STREAM, 5),
+	FL("fragments over the limit", "\x01\x03Hel\x80\x02lo", 7, "", "too_big", "C1009", NO_STREAM, 4),
+	FL("a limit is for each message", "\x01\x03Hel\x80\x02lo\x81\x05hello\x02\x01" "a" "\x80\x04" "bcde", 0,
+	   "T\"Hello\" T\"hello\" B\"abcde\"", CUT, "", NO_STREAM, 5),
+	FL("an empty fragment at the limit", "\x01\x05Hello\x00\x00\x80\x00", 0, "T\"Hello\"", CUT, "", NO_STREAM, 5),
+	FL("an empty message at the least limit", "\x81\x00\x82\x01" "a", 0, "T\"\" B\"a\"", CUT, "", NO_STREAM, 1),
+	FL("2^63-1 bytes announced", "\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff" "abc", 10, "", "too_big", "C1009",
+	   NO_STREAM, 0),
+	FL("2^63-1 bytes in a continuation", "\x02\x01" "a" "\x80\x7f\x7f\xff\xff\xff\xff\xff\xff\xff", 13, "",
+	   "too_big", "C1009", NO_STREAM, 0),
+	FL("16 MiB and a byte announced", "\x82\x7f\x00\x00\x00\x00\x01\x00\x00\x01" "abc", 10, "", "too_big",
+	   "C1009", NO_STREAM, 0),
+	FL("16 MiB announced", "\x82\x7f\x00\x00\x00\x00\x01\x00\x00\x00" "abc", 0, "", CUT, "", NO_STREAM, 0),
 };
+/* clang-format on */
 
 static int vector_fits(const struct vector *v, const struct outcome *o, const char *how, size_t k)
 {
@@ -951,82 +752,90 @@ struct answer {
 #define ACC "Sec-WebSocket-Accept: " FAKE_ACCEPT "\r\n"
 #define E WS_EHANDSHAKE
 
+/* clang-format off */
 static const struct answer answers[] = {
-    {"plain", OK101 UP CONN ACC "\r\n", 0, 101, ""},
-    {"no reason phrase", "HTTP/1.1 101\r\n" UP CONN ACC "\r\n", 0, 101, ""},
-    {"an empty reason phrase", "HTTP/1.1 101 \r\n" UP CONN ACC "\r\n", 0, 101, ""},
-    {"any case of names and tokens",
-     OK101 "UPGRADE: WebSocket\r\nconnection: uPGRADE\r\nsec-websocket-accept: " FAKE_ACCEPT "\r\n\r\n", 0, 101, ""},
-    {"lists of tokens", OK101 "Upgrade: h2c, websocket\r\nConnection: keep-alive, Upgrade\r\n" ACC "\r\n", 0, 101, ""},
-    {"lists over lines", OK101 "Connection: keep-alive\r\n" UP CONN ACC "\r\n", 0, 101, ""},
-    {"spaces around values",
-     OK101 "Upgrade:websocket\r\nConnection: \t Upgrade \t\r\nSec-WebSocket-Accept:   " FAKE_ACCEPT "  \r\n\r\n", 0,
-     101, ""},
-    {"others", OK101 "Server: x\r\nDate: \r\n" UP CONN ACC "Set-Cookie: a=b\r\nSet-Cookie: c=d\r\n\r\n", 0, 101, ""},
-    {"the subprotocol offered", OK101 UP CONN ACC "Sec-WebSocket-Protocol: chat\r\n\r\n", 0, 101, ""},
-    {"no extension", OK101 UP CONN ACC "Sec-WebSocket-Extensions: \r\n\r\n", 0, 101, ""},
-    {"an interim 100", "HTTP/1.1 100 Continue\r\n\r\n" OK101 UP CONN ACC "\r\n", 0, 101, ""},
-    {"interim 102 and 103",
-     "HTTP/1.1 102 Processing\r\nA: b\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" OK101 UP CONN ACC "\r\n",
-     0, 101, ""},
-    {"eight interim ones",
-     "HTTP/1.1 100 a\r\n\r\nHTTP/1.1 100 b\r\n\r\nHTTP/1.1 100 c\r\n\r\nHTTP/1.1 100 d\r\n\r\nHTTP/1.1 100 e\r\n\r\n"
-     "HTTP/1.1 100 f\r\n\r\nHTTP/1.1 100 g\r\n\r\nHTTP/1.1 100 h\r\n\r\n" OK101 UP CONN ACC "\r\n",
-     0, 101, ""},
-    {"nine interim ones",
-     "HTTP/1.1 100 a\r\n\r\nHTTP/1.1 100 b\r\n\r\nHTTP/1.1 100 c\r\n\r\nHTTP/1.1 100 d\r\n\r\nHTTP/1.1 100 e\r\n\r\n"
-     "HTTP/1.1 100 f\r\n\r\nHTTP/1.1 100 g\r\n\r\nHTTP/1.1 100 h\r\n\r\nHTTP/1.1 100 i\r\n\r\n" OK101 UP CONN ACC
-     "\r\n",
-     E, 100, "interim"},
-    {"no Upgrade", OK101 CONN ACC "\r\n", E, 101, "Upgrade"},
-    {"another Upgrade", OK101 "Upgrade: h2c\r\n" CONN ACC "\r\n", E, 101, "Upgrade"},
-    {"an Upgrade that only contains it", OK101 "Upgrade: websockets\r\n" CONN ACC "\r\n", E, 101, "Upgrade"},
-    {"no Connection", OK101 UP ACC "\r\n", E, 101, "Connection"},
-    {"another Connection", OK101 UP "Connection: close\r\n" ACC "\r\n", E, 101, "Connection"},
-    {"no Accept", OK101 UP CONN "\r\n", E, 101, "Sec-WebSocket-Accept"},
-    {"an empty Accept", OK101 UP CONN "Sec-WebSocket-Accept: \r\n\r\n", E, 101, "Sec-WebSocket-Accept"},
-    {"a wrong Accept", OK101 UP CONN "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOp=\r\n\r\n", E, 101,
-     "Sec-WebSocket-Accept"},
-    {"an Accept of another case", OK101 UP CONN "Sec-WebSocket-Accept: S3PPLMBITXAQ9KYGZZHZRBK+XOO=\r\n\r\n", E, 101,
-     "Sec-WebSocket-Accept"},
-    {"a longer Accept", OK101 UP CONN "Sec-WebSocket-Accept: " FAKE_ACCEPT "=\r\n\r\n", E, 101, "Sec-WebSocket-Accept"},
-    {"a shorter Accept", OK101 UP CONN "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo\r\n\r\n", E, 101,
-     "Sec-WebSocket-Accept"},
-    {"our key as Accept", OK101 UP CONN "Sec-WebSocket-Accept: " FAKE_KEY "\r\n\r\n", E, 101, "Sec-WebSocket-Accept"},
-    {"Accept twice", OK101 UP CONN ACC ACC "\r\n", E, 101, "Sec-WebSocket-Accept"},
-    {"an extension", OK101 UP CONN ACC "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n", E, 101, "extension"},
-    {"a subprotocol not offered", OK101 UP CONN ACC "Sec-WebSocket-Protocol: mqtt\r\n\r\n", E, 101, "subprotocol"},
-    {"a subprotocol in another case", OK101 UP CONN ACC "Sec-WebSocket-Protocol: CHAT\r\n\r\n", E, 101, "subprotocol"},
-    {"two subprotocols", OK101 UP CONN ACC "Sec-WebSocket-Protocol: chat, superchat\r\n\r\n", E, 101, "subprotocol"},
-    {"two subprotocol lines", OK101 UP CONN ACC "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: chat\r\n\r\n",
-     E, 101, "subprotocol"},
-    {"HTTP/1.0", "HTTP/1.0 101 Switching Protocols\r\n" UP CONN ACC "\r\n", E, 101, "HTTP/1.0"},
-    {"HTTP/2", "HTTP/2 101 Switching Protocols\r\n" UP CONN ACC "\r\n", E, 0, ""},
-    {"a body announced", OK101 UP CONN ACC "Content-Length: 4\r\n\r\n", E, 101, "body"},
-    {"no HTTP", "SSH-2.0-OpenSSH_9.2\r\n\r\n", E, 0, "not HTTP"},
-    {"TLS", "\x15\x03\x01\x00\x02\x02\x28", E, 0, "TLS"},
-    {"bare LF", "HTTP/1.1 101 Switching Protocols\n" UP CONN ACC "\r\n", E, 0, ""},
-    {"obs-fold", OK101 UP "Connection:\r\n Upgrade\r\n" ACC "\r\n", E, 0, "header"},
-    {"a space before the colon", OK101 "Upgrade : websocket\r\n" CONN ACC "\r\n", E, 0, "header"},
-    {"no colon", OK101 UP CONN ACC "hello\r\n\r\n", E, 0, "header"},
-    {"a control character", OK101 UP CONN ACC "A: \x01\r\n\r\n", E, 0, "control"},
-    {"a bare CR", OK101 UP CONN ACC "A: b\rc\r\n\r\n", E, 0, "control"},
-    {"status 99", "HTTP/1.1 099 x\r\n\r\n", E, 0, ""},
-    {"status of two digits", "HTTP/1.1 10 x\r\n\r\n", E, 0, ""},
-    {"status of four digits", "HTTP/1.1 1010 x\r\n\r\n", E, 0, ""},
-    {"no space behind the version", "HTTP/1.1101\r\n\r\n", E, 0, ""},
-    {"200", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", WS_EHTTP, 200, "HTTP 200 OK"},
-    {"302, and nobody follows it", "HTTP/1.1 302 Found\r\nLocation: ws://u:p@other/\r\nContent-Length: 0\r\n\r\n",
-     WS_EHTTP, 302, "Location: ws://other/"},
-    {"401", "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n", WS_EHTTP,
-     401, "Basic realm"},
-    {"426", "HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Version: 8\r\nContent-Length: 0\r\n\r\n", WS_EHTTP, 426,
-     "version 8"},
-    {"503", "HTTP/1.1 503 Busy\r\nRetry-After: 120\r\nContent-Length: 0\r\n\r\n", WS_EHTTP, 503, "Retry-After: 120"},
-    {"404", "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", WS_EHTTP, 404, "404 Not Found"},
-    {"403", "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", WS_EHTTP, 403, "403 Forbidden"},
-    {"999", "HTTP/1.1 999 \x1b[31mred\xff\r\nContent-Length: 0\r\n\r\n", E, 0, "control"},
+	{"plain", OK101 UP CONN ACC "\r\n", 0, 101, ""},
+	{"no reason phrase", "HTTP/1.1 101\r\n" UP CONN ACC "\r\n", 0, 101, ""},
+	{"an empty reason phrase", "HTTP/1.1 101 \r\n" UP CONN ACC "\r\n", 0, 101, ""},
+	{"any case of names and tokens", OK101 "UPGRADE: WebSocket\r\nconnection: uPGRADE\r\nsec-websocket-accept: "
+	 FAKE_ACCEPT "\r\n\r\n", 0, 101, ""},
+	{"lists of tokens", OK101 "Upgrade: h2c, websocket\r\nConnection: keep-alive, Upgrade\r\n" ACC "\r\n", 0, 101,
+	 ""},
+	{"lists over lines", OK101 "Connection: keep-alive\r\n" UP CONN ACC "\r\n", 0, 101, ""},
+	{"spaces around values", OK101 "Upgrade:websocket\r\nConnection: \t Upgrade \t\r\nSec-WebSocket-Accept:   "
+	 FAKE_ACCEPT "  \r\n\r\n", 0, 101, ""},
+	{"others", OK101 "Server: x\r\nDate: \r\n" UP CONN ACC "Set-Cookie: a=b\r\nSet-Cookie: c=d\r\n\r\n", 0, 101,
+	 ""},
+	{"the subprotocol offered", OK101 UP CONN ACC "Sec-WebSocket-Protocol: chat\r\n\r\n", 0, 101, ""},
+	{"no extension", OK101 UP CONN ACC "Sec-WebSocket-Extensions: \r\n\r\n", 0, 101, ""},
+	{"an interim 100", "HTTP/1.1 100 Continue\r\n\r\n" OK101 UP CONN ACC "\r\n", 0, 101, ""},
+	{"interim 102 and 103",
+	 "HTTP/1.1 102 Processing\r\nA: b\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" OK101 UP CONN ACC
+	 "\r\n", 0, 101, ""},
+	{"eight interim ones",
+	 "HTTP/1.1 100 a\r\n\r\nHTTP/1.1 100 b\r\n\r\nHTTP/1.1 100 c\r\n\r\nHTTP/1.1 100 d\r\n\r\nHTTP/1.1 100 e\r\n\r\n"
+	 "HTTP/1.1 100 f\r\n\r\nHTTP/1.1 100 g\r\n\r\nHTTP/1.1 100 h\r\n\r\n" OK101 UP CONN ACC "\r\n", 0, 101, ""},
+	{"nine interim ones",
+	 "HTTP/1.1 100 a\r\n\r\nHTTP/1.1 100 b\r\n\r\nHTTP/1.1 100 c\r\n\r\nHTTP/1.1 100 d\r\n\r\nHTTP/1.1 100 e\r\n\r\n"
+	 "HTTP/1.1 100 f\r\n\r\nHTTP/1.1 100 g\r\n\r\nHTTP/1.1 100 h\r\n\r\nHTTP/1.1 100 i\r\n\r\n" OK101 UP CONN ACC
+	 "\r\n", E, 100, "interim"},
+	{"no Upgrade", OK101 CONN ACC "\r\n", E, 101, "Upgrade"},
+	{"another Upgrade", OK101 "Upgrade: h2c\r\n" CONN ACC "\r\n", E, 101, "Upgrade"},
+	{"an Upgrade that only contains it", OK101 "Upgrade: websockets\r\n" CONN ACC "\r\n", E, 101, "Upgrade"},
+	{"no Connection", OK101 UP ACC "\r\n", E, 101, "Connection"},
+	{"another Connection", OK101 UP "Connection: close\r\n" ACC "\r\n", E, 101, "Connection"},
+	{"no Accept", OK101 UP CONN "\r\n", E, 101, "Sec-WebSocket-Accept"},
+	{"an empty Accept", OK101 UP CONN "Sec-WebSocket-Accept: \r\n\r\n", E, 101, "Sec-WebSocket-Accept"},
+	{"a wrong Accept", OK101 UP CONN "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOp=\r\n\r\n", E, 101,
+	 "Sec-WebSocket-Accept"},
+	{"an Accept of another case", OK101 UP CONN "Sec-WebSocket-Accept: S3PPLMBITXAQ9KYGZZHZRBK+XOO=\r\n\r\n", E,
+	 101, "Sec-WebSocket-Accept"},
+	{"a longer Accept", OK101 UP CONN "Sec-WebSocket-Accept: " FAKE_ACCEPT "=\r\n\r\n", E, 101,
+	 "Sec-WebSocket-Accept"},
+	{"a shorter Accept", OK101 UP CONN "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo\r\n\r\n", E, 101,
+	 "Sec-WebSocket-Accept"},
+	{"our key as Accept", OK101 UP CONN "Sec-WebSocket-Accept: " FAKE_KEY "\r\n\r\n", E, 101,
+	 "Sec-WebSocket-Accept"},
+	{"Accept twice", OK101 UP CONN ACC ACC "\r\n", E, 101, "Sec-WebSocket-Accept"},
+	{"an extension", OK101 UP CONN ACC "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n", E, 101,
+	 "extension"},
+	{"a subprotocol not offered", OK101 UP CONN ACC "Sec-WebSocket-Protocol: mqtt\r\n\r\n", E, 101,
+	 "subprotocol"},
+	{"a subprotocol in another case", OK101 UP CONN ACC "Sec-WebSocket-Protocol: CHAT\r\n\r\n", E, 101,
+	 "subprotocol"},
+	{"two subprotocols", OK101 UP CONN ACC "Sec-WebSocket-Protocol: chat, superchat\r\n\r\n", E, 101,
+	 "subprotocol"},
+	{"two subprotocol lines", OK101 UP CONN ACC
+	 "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: chat\r\n\r\n", E, 101, "subprotocol"},
+	{"HTTP/1.0", "HTTP/1.0 101 Switching Protocols\r\n" UP CONN ACC "\r\n", E, 101, "HTTP/1.0"},
+	{"HTTP/2", "HTTP/2 101 Switching Protocols\r\n" UP CONN ACC "\r\n", E, 0, ""},
+	{"a body announced", OK101 UP CONN ACC "Content-Length: 4\r\n\r\n", E, 101, "body"},
+	{"no HTTP", "SSH-2.0-OpenSSH_9.2\r\n\r\n", E, 0, "not HTTP"},
+	{"TLS", "\x15\x03\x01\x00\x02\x02\x28", E, 0, "TLS"},
+	{"bare LF", "HTTP/1.1 101 Switching Protocols\n" UP CONN ACC "\r\n", E, 0, ""},
+	{"obs-fold", OK101 UP "Connection:\r\n Upgrade\r\n" ACC "\r\n", E, 0, "header"},
+	{"a space before the colon", OK101 "Upgrade : websocket\r\n" CONN ACC "\r\n", E, 0, "header"},
+	{"no colon", OK101 UP CONN ACC "hello\r\n\r\n", E, 0, "header"},
+	{"a control character", OK101 UP CONN ACC "A: \x01\r\n\r\n", E, 0, "control"},
+	{"a bare CR", OK101 UP CONN ACC "A: b\rc\r\n\r\n", E, 0, "control"},
+	{"status 99", "HTTP/1.1 099 x\r\n\r\n", E, 0, ""},
+	{"status of two digits", "HTTP/1.1 10 x\r\n\r\n", E, 0, ""},
+	{"status of four digits", "HTTP/1.1 1010 x\r\n\r\n", E, 0, ""},
+	{"no space behind the version", "HTTP/1.1101\r\n\r\n", E, 0, ""},
+	{"200", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", WS_EHTTP, 200, "HTTP 200 OK"},
+	{"302, and nobody follows it", "HTTP/1.1 302 Found\r\nLocation: ws://u:p@other/\r\nContent-Length: 0\r\n\r\n",
+	 WS_EHTTP, 302, "Location: ws://other/"},
+	{"401", "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n",
+	 WS_EHTTP, 401, "Basic realm"},
+	{"426", "HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Version: 8\r\nContent-Length: 0\r\n\r\n", WS_EHTTP,
+	 426, "version 8"},
+	{"503", "HTTP/1.1 503 Busy\r\nRetry-After: 120\r\nContent-Length: 0\r\n\r\n", WS_EHTTP, 503,
+	 "Retry-After: 120"},
+	{"404", "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", WS_EHTTP, 404, "404 Not Found"},
+	{"403", "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", WS_EHTTP, 403, "403 Forbidden"},
+	{"999", "HTTP/1.1 999 \x1b[31mred\xff\r\nContent-Length: 0\r\n\r\n", E, 0, "control"},
 };
+/* clang-format on */
 #undef E
 
 /* 0: fits */
@@ -1215,22 +1024,26 @@ struct refusal {
 	int needs_end; /* the body is whole only at the end of file */
 };
 
+/* clang-format off */
 static const struct refusal refusals[] = {
-    {"Content-Length", "HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nnope!rest", "nope!", 0},
-    {"Content-Length 0", "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\nrest", "", 0},
-    {"until the end", "HTTP/1.1 500 Oops\r\nConnection: close\r\n\r\nsome words", "some words", 1},
-    {"until the end, none", "HTTP/1.1 500 Oops\r\n\r\n", "", 1},
-    {"less than promised", "HTTP/1.1 403 No\r\nContent-Length: 50\r\n\r\nshort", "short", 1},
-    {"chunked", "HTTP/1.1 502 Bad\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\n\r\n",
-     "abc0123456789", 0},
-    {"chunked, a trailer", "HTTP/1.1 502 Bad\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX: y\r\n\r\nrest",
-     "abc", 0},
-    {"chunked, cut", "HTTP/1.1 502 Bad\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n8\r\nde", "abcde", 1},
-    {"no chunk", "HTTP/1.1 502 Bad\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc", "", 0},
-    {"204", "HTTP/1.1 204 None\r\n\r\n", "", 0},
-    {"304", "HTTP/1.1 304 Same\r\nContent-Length: 9\r\n\r\n", "", 0},
-    {"behind an interim answer", "HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 400 Bad\r\nContent-Length: 2\r\n\r\nno", "no", 0},
+	{"Content-Length", "HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nnope!rest", "nope!", 0},
+	{"Content-Length 0", "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\nrest", "", 0},
+	{"until the end", "HTTP/1.1 500 Oops\r\nConnection: close\r\n\r\nsome words", "some words", 1},
+	{"until the end, none", "HTTP/1.1 500 Oops\r\n\r\n", "", 1},
+	{"less than promised", "HTTP/1.1 403 No\r\nContent-Length: 50\r\n\r\nshort", "short", 1},
+	{"chunked",
+	 "HTTP/1.1 502 Bad\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\n\r\n",
+	 "abc0123456789", 0},
+	{"chunked, a trailer",
+	 "HTTP/1.1 502 Bad\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX: y\r\n\r\nrest", "abc", 0},
+	{"chunked, cut", "HTTP/1.1 502 Bad\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n8\r\nde", "abcde", 1},
+	{"no chunk", "HTTP/1.1 502 Bad\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc", "", 0},
+	{"204", "HTTP/1.1 204 None\r\n\r\n", "", 0},
+	{"304", "HTTP/1.1 304 Same\r\nContent-Length: 9\r\n\r\n", "", 0},
+	{"behind an interim answer", "HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 400 Bad\r\nContent-Length: 2\r\n\r\nno", "no",
+	 0},
 };
+/* clang-format on */
 
 static void run_refusal(const struct refusal *a, const void *in, size_t in_len, const struct how *h, int cut)
 {
