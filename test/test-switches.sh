@@ -1,0 +1,104 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# Each build switch, and all of them: the program is built with it, asks a query, and says what it lacks. A table of what
+# each saves, in bytes of code and data at -Os: in a program with the library (examples/query.c) and in wsquery.
+# Last line: N passed, N failed
+# usage: test-switches.sh [-t]	-t: the table alone, as README has it
+. "$(dirname "$0")/shell.sh"
+
+CFLAGS='-Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables'
+LDFLAGS=-Wl,--gc-sections
+lib=$(for name in $(sh make-dist.sh -l); do echo "$name.c"; done)
+copy_tree "$tmp/tree"
+cp examples/query.c "$tmp/example.c"
+[ "${1-}" = -t ] && {
+	exec 8>&1 >/dev/null
+	table=1
+}
+
+bytes() { # bytes FILE: code and data
+	size "$1" | awk 'NR == 2 { print $1 + $2 }'
+}
+
+# build TLS FLAGS: wsquery in $tmp/tree, and the example
+build() {
+	make -C "$tmp/tree" CC="$CC" CFLAGS="$CFLAGS" LDFLAGS="$LDFLAGS" CPPFLAGS="$2" TLS="$1" wsquery || return
+	tls=
+	[ "$1" = mbedtls ] && tls='-DWS_WITH_MBEDTLS trust.c tls.c -lmbedtls -lmbedx509 -lmbedcrypto'
+	$CC -std=c11 $CFLAGS $2 -I. -pthread -o "$tmp/example" "$tmp/example.c" $lib $tls $LDFLAGS
+}
+
+row() { # row NAME TLS FLAGS: built; its line of the table
+	check "$1: built" build "$2" "$3"
+	example=$(bytes "$tmp/example") program=$(bytes "$tmp/tree/wsquery")
+	[ "$1" = 'neither' ] && base_example=$example base_program=$program
+	printf '| %s | %d | %+d | %d | %+d |\n' "$1" "$example" "$((example - base_example))" "$program" \
+		"$((program - base_program))" >>"$tmp/table"
+}
+printf '| %s | %s | | %s | |\n| --- | ---: | ---: | ---: | ---: |\n' switch 'a program with the library' wsquery >"$tmp/table"
+
+query() {
+	echo "$url"
+	gives "{\"connection\": true, \"data\": \"$1\"}" "$tmp/tree/wsquery" -d "$1" "$url"
+}
+lacks() { # lacks WORD: --version does not list it
+	! "$tmp/tree/wsquery" --version | sed -n 's/^built in://p' | grep -qw "$1"
+}
+resolves() { # what needs no resolver is resolved
+	gives '{"connection": true, "data": "by name"}' "$tmp/tree/wsquery" -d 'by name' "ws://localhost:$port/"
+}
+
+start_echo
+row neither none ''
+check 'neither: a query' query neither
+
+row WS_NO_THREADS none -DWS_NO_THREADS
+check 'WS_NO_THREADS: a query' query threads
+check 'WS_NO_THREADS: localhost' resolves
+check 'WS_NO_THREADS: says so' lacks threads
+no_thread() {
+	! nm -u "$tmp/tree/wsquery" | grep -q pthread_create
+}
+check 'WS_NO_THREADS: makes none' no_thread
+
+row WS_NO_RESOLVER none -DWS_NO_RESOLVER
+check 'WS_NO_RESOLVER: a query' query resolver
+check 'WS_NO_RESOLVER: localhost' resolves
+check 'WS_NO_RESOLVER: a name' says 1 'no resolver' "$tmp/tree/wsquery" ws://name.example/
+check 'WS_NO_RESOLVER: says so' lacks resolver
+no_resolver() {
+	! nm -u "$tmp/tree/wsquery" | grep -q getaddrinfo
+}
+check 'WS_NO_RESOLVER: asks none' no_resolver
+
+row WS_NO_PROXY none -DWS_NO_PROXY
+check 'WS_NO_PROXY: a query' query proxy
+check 'WS_NO_PROXY: -x' says 64 'not built in' "$tmp/tree/wsquery" -x http://127.0.0.1:9 "$url"
+check 'WS_NO_PROXY: says so' lacks proxy
+
+row WS_NO_REDIRECTS none -DWS_NO_REDIRECTS
+check 'WS_NO_REDIRECTS: a query' query redirects
+check 'WS_NO_REDIRECTS: --max-redirs' says 64 'not built in' "$tmp/tree/wsquery" --max-redirs 2 "$url"
+check 'WS_NO_REDIRECTS: says so' lacks redirects
+
+row WSQUERY_NO_FORMATS none -DWSQUERY_NO_FORMATS
+check 'WSQUERY_NO_FORMATS: a query' query formats
+for format in nagios prometheus; do
+	check "WSQUERY_NO_FORMATS: -f $format" says 64 'not built in' "$tmp/tree/wsquery" -f $format "$url"
+done
+
+row 'all of these' none '-DWS_NO_THREADS -DWS_NO_RESOLVER -DWS_NO_PROXY -DWS_NO_REDIRECTS -DWSQUERY_NO_FORMATS'
+check 'all: a query' query all
+check 'all: localhost' resolves
+
+if printf '#include <mbedtls/ssl.h>\n' | $CC -E - >/dev/null 2>&1; then
+	row 'none of these, with TLS' mbedtls ''
+	check 'TLS: a query' query tls
+else
+	skip 'no mbedTLS here' 2
+fi
+
+[ -z "${table-}" ] || exec >&8
+cat "$tmp/table"
+[ -z "${table-}" ] || exec >/dev/null
+finish
