@@ -59,7 +59,7 @@ static int hs_user_next(const struct wsi_request *r, size_t *i, struct wsi_str *
 	return 0;
 }
 
-/* Begins a default header, unless the user replaced or removed it: 1: its value is to be put */
+/* Begins a line with a default header, unless the user replaced or removed it: 1: its value is to be put */
 static int hs_begin(struct wsi_text *t, const struct wsi_request *r, const char *name)
 {
 	struct wsi_str n, v;
@@ -68,6 +68,7 @@ static int hs_begin(struct wsi_text *t, const struct wsi_request *r, const char 
 	while (hs_user_next(r, &i, &n, &v))
 		if (wsi_same(n.p, n.len, name))
 			return 0;
+	wsi_put(t, "\r\n");
 	wsi_put(t, name);
 	wsi_put(t, ": ");
 	return 1;
@@ -75,10 +76,8 @@ static int hs_begin(struct wsi_text *t, const struct wsi_request *r, const char 
 
 static void hs_put_field(struct wsi_text *t, const struct wsi_request *r, const char *name, const char *value)
 {
-	if (value == NULL || value[0] == '\0' || !hs_begin(t, r, name))
-		return;
-	wsi_put(t, value);
-	wsi_put(t, "\r\n");
+	if (value != NULL && value[0] != '\0' && hs_begin(t, r, name))
+		wsi_put(t, value);
 }
 
 /* The user's own headers: Host, which belongs first (RFC 7230 5.4), or all others */
@@ -90,10 +89,10 @@ static void hs_put_user(struct wsi_text *t, const struct wsi_request *r, int hos
 	while (hs_user_next(r, &i, &n, &v)) {
 		if (v.len == 0 || wsi_same(n.p, n.len, "Host") != host)
 			continue;
+		wsi_put(t, "\r\n");
 		wsi_put_n(t, n.p, n.len);
 		wsi_put(t, ": ");
 		wsi_put_n(t, v.p, v.len);
-		wsi_put(t, "\r\n");
 	}
 }
 
@@ -118,93 +117,99 @@ WSI void wsi_put_basic(struct wsi_text *t, const char *user, size_t len, int esc
 WSI void wsi_put_request(struct wsi_text *t, const struct wsi_request *r)
 {
 	const struct wsi_url *u = r->url;
-	size_t i;
+	const char *const *s = r->subprotocols, *between = "\r\nSec-WebSocket-Protocol: ";
 
-	wsi_put(t, "GET ");
-	if (u->path.len == 0 || u->path.p[0] != '/')
-		wsi_put_c(t, '/');
+	wsi_put(t, u->path.len > 0 && u->path.p[0] == '/' ? "GET " : "GET /");
 	wsi_put_n(t, u->path.p, u->path.len);
-	wsi_put(t, " HTTP/1.1\r\n");
+	wsi_put(t, " HTTP/1.1");
 	hs_put_user(t, r, 1);
-	if (r->same_origin && r->host != NULL) {
+	if (r->same_origin && r->host != NULL)
 		hs_put_field(t, r, "Host", r->host);
-	} else if (hs_begin(t, r, "Host")) {
+	else if (hs_begin(t, r, "Host"))
 		wsi_put_hostport(t, u, 0);
-		wsi_put(t, "\r\n");
-	}
-	hs_put_field(t, r, "Upgrade", "websocket");
+	wsi_put(t, "\r\nUpgrade: websocket");
 	hs_put_field(t, r, "Connection", "Upgrade");
-	hs_put_field(t, r, "Sec-WebSocket-Key", r->key);
+	wsi_put(t, "\r\nSec-WebSocket-Key: ");
+	wsi_put(t, r->key);
 	hs_put_field(t, r, "Origin", r->origin);
-	for (i = 0; r->subprotocols != NULL && r->subprotocols[i] != NULL; i++) {
-		wsi_put(t, i == 0 ? "Sec-WebSocket-Protocol: " : ", ");
-		wsi_put(t, r->subprotocols[i]);
+	for (; s != NULL && *s != NULL; s++) {
+		wsi_put(t, between);
+		wsi_put(t, *s);
+		between = ", ";
 	}
-	wsi_put(t, i > 0 ? "\r\n" : "");
-	hs_put_field(t, r, "Sec-WebSocket-Version", "13");
+	wsi_put(t, "\r\nSec-WebSocket-Version: 13");
 	hs_put_field(t, r, "User-Agent", r->user_agent != NULL ? r->user_agent : "wsquery/" WS_VERSION);
 	if (r->same_origin) {
 		hs_put_field(t, r, "Cookie", r->cookie);
 		if ((r->bearer != NULL || r->user != NULL || u->userinfo.len > 0) && hs_begin(t, r, "Authorization")) {
-			wsi_put(t, r->bearer != NULL ? "Bearer " : "");
-			if (r->bearer != NULL)
+			if (r->bearer != NULL) {
+				wsi_put(t, "Bearer ");
 				wsi_put(t, r->bearer);
-			else if (r->user != NULL)
+			} else if (r->user != NULL) {
 				wsi_put_basic(t, r->user, wsi_strlen(r->user), 0);
-			else
+			} else {
 				wsi_put_basic(t, u->userinfo.p, u->userinfo.len, 1);
-			wsi_put(t, "\r\n");
+			}
 		}
 	}
 	hs_put_user(t, r, 0);
-	wsi_put(t, "\r\n");
+	wsi_put(t, "\r\n\r\n");
 }
 
-static int hs_is_text_all(const char *s)
+/* Up to the first character that no header's value has */
+static size_t hs_text_span(const char *s)
 {
-	while (hs_is_text((unsigned char)*s))
-		s++;
-	return *s == '\0';
+	size_t i = 0;
+
+	while (hs_is_text((unsigned char)s[i]))
+		i++;
+	return i;
 }
 
-static const char *hs_check_header(const char *h)
+static const char *hs_check_header(const char *h, size_t len)
 {
 	struct wsi_str n, v;
 
-	if (!hs_split(h, wsi_strlen(h), &n, &v))
+	if (!hs_split(h, len, &n, &v))
 		return "is not of the form \"Name: value\"";
-	if (!hs_is_text_all(h))
+	if (hs_text_span(h) < len)
 		return "has a line break or another control character";
-	if (wsi_same(n.p, n.len, "Upgrade") || (n.len >= 14 && wsi_same(n.p, 14, "Sec-WebSocket-")))
+	if (n.len >= 14 && wsi_same(n.p, 14, "Sec-WebSocket-"))
+		n.len = 14;
+	switch (wsi_among(n.p, n.len, "Host\0Connection\0Upgrade\0Sec-WebSocket-\0")) {
+	case -1:
+		return NULL;
+	case 0: /* RFC 7230 5.4 */
+		return v.len > 0 ? NULL : "must be there";
+	case 1:
+		return wsi_has_token(v.p, v.len, "Upgrade") ? NULL : "must keep the token Upgrade";
+	default:
 		return "is not for changing";
-	if (wsi_same(n.p, n.len, "Connection") && !wsi_has_token(v.p, v.len, "Upgrade"))
-		return "must keep the token Upgrade";
-	if (wsi_same(n.p, n.len, "Host") && v.len == 0) /* RFC 7230 5.4 */
-		return "must be there";
-	return NULL;
+	}
 }
 
 static const char *hs_check(const struct wsi_request *r, const char **option, const char **value)
 {
 	const char *const values[] = {r->origin, r->user_agent, r->cookie, r->user, r->host, r->bearer};
+	const char *const *list;
 	const char *why, *s;
-	size_t i, k, len;
+	size_t i, len;
 
 	*option = "headers";
-	for (i = 0; r->headers != NULL && r->headers[i] != NULL; i++) {
-		*value = r->headers[i];
-		why = hs_check_header(*value);
+	for (list = r->headers; list != NULL && *list != NULL; list++) {
+		*value = *list;
+		why = hs_check_header(*list, wsi_strlen(*list));
 		if (why != NULL)
 			return why;
 	}
 	*option = "subprotocols";
-	for (i = 0; r->subprotocols != NULL && r->subprotocols[i] != NULL; i++) {
-		*value = s = r->subprotocols[i];
+	for (list = r->subprotocols; list != NULL && *list != NULL; list++) {
+		*value = s = *list;
 		len = wsi_strlen(s);
 		if (!wsi_is_token(s, len))
 			return "is no token: letters, digits and !#$%&'*+-.^_`|~";
-		for (k = 0; k < i; k++) /* RFC 6455 4.1, 10.: all unique */
-			if (hs_equal(r->subprotocols[k], s, len))
+		for (i = 0; r->subprotocols + i < list; i++) /* RFC 6455 4.1, 10.: all unique */
+			if (hs_equal(r->subprotocols[i], s, len))
 				return "is offered twice";
 	}
 	*option = "origin\0user_agent\0cookie\0user\0host\0bearer";
@@ -212,10 +217,14 @@ static const char *hs_check(const struct wsi_request *r, const char **option, co
 		*value = s = values[i];
 		if (s == NULL)
 			continue;
-		len = wsi_strlen(s); /* a host, and RFC 6750 2.1, or any text */
-		if (i < 4 ? !hs_is_text_all(s)
-		          : len == 0 || wsi_url_span(s, len, i == 4 ? "!$&'()*+,;=:[]%" : "+/=") != len)
-			return "has a character that must not be there, or none";
+		len = wsi_strlen(s);
+		if ((i < 4    ? hs_text_span(s)
+		     : i == 4 ? wsi_url_span(s, len, "!$&'()*+,;=:[]%")
+		              : wsi_url_span(s, len, "+/=")) /* RFC 6750 2.1 */
+		    < len)
+			return "has a character that must not be there";
+		if (i >= 4 && len == 0)
+			return "is empty";
 		if (i == 3 && wsi_find(s, len, ':') == len)
 			return "has no ':' between name and password";
 		if (i == 5 && r->user != NULL)
@@ -255,120 +264,118 @@ static const char *hs_scan(struct wsi_head_scan *s, int c)
 WSI ptrdiff_t wsi_head_end(struct wsi_head_scan *s, const char *p, size_t len, const char **why)
 {
 	while (s->scanned < len && s->state != HS_END) {
-		*why = hs_scan(s, (unsigned char)p[s->scanned]);
-		if (*why != NULL)
+		const char *wrong = hs_scan(s, (unsigned char)p[s->scanned]);
+
+		if (wrong != NULL) {
+			*why = wrong;
 			return -1;
+		}
 	}
 	return s->state == HS_END ? (ptrdiff_t)s->scanned : 0;
 }
 
-/* 1: the next header line; 0: there is none; -1: it is not one */
-static int hs_next(const struct wsi_str *fields, size_t *at, struct wsi_str *name, struct wsi_str *value)
+WSI int wsi_header_next(const struct wsi_response *r, size_t *at, struct wsi_str *name, struct wsi_str *value)
 {
-	size_t from = *at, len;
+	const char *p;
+	size_t len;
 
-	if (from >= fields->len)
+	if (*at >= r->fields.len)
 		return 0;
-	len = wsi_find(fields->p + from, fields->len - from, '\r');
-	*at = from + len + 2;
-	return hs_split(fields->p + from, len, name, value) ? 1 : -1;
+	p = r->fields.p + *at;
+	len = wsi_find(p, r->fields.len - *at, '\r');
+	*at += len + 2;
+	return hs_split(p, len, name, value) ? 1 : -1;
 }
 
 WSI int wsi_response_parse(struct wsi_response *r, const char *head, size_t len, const char **why)
 {
-	struct wsi_head_scan scan = {0};
 	struct wsi_str name, value;
-	size_t at = 0, end;
-	ptrdiff_t whole = wsi_head_end(&scan, head, len, why);
+	size_t at = 0, end = wsi_find(head, len, '\r'), reason = end > 12 ? 13 : 12;
 	int more;
 
 	memset(r, 0, sizeof *r);
-	if (whole < 0)
-		return -1;
 	*why = "it has no status line of HTTP/1.1"; /* RFC 7230 3.1.2; the SP before no reason is missed by some */
-	end = wsi_find(head, len, '\r');
-	if (whole == 0 || (size_t)whole != len || end < 12 || memcmp(head, "HTTP/1.", 7) != 0 || head[8] != ' '
-	    || (head[12] != ' ' && end > 12))
+	if (end < 12 || end + 4 > len || memcmp(head, "HTTP/1.", 7) != 0 || head[8] != ' '
+	    || (end > 12 && head[12] != ' '))
 		return -1;
 	r->minor = wsi_number(head + 7, 1, 9);
 	r->status = wsi_number(head + 9, 3, 999);
 	if (r->minor < 0 || r->status < 100)
 		return -1;
-	at = end > 12 ? 13 : 12;
-	r->reason.p = head + at;
-	r->reason.len = end - at;
+	r->reason.p = head + reason;
+	r->reason.len = end - reason;
 	r->fields.p = head + end + 2;
 	r->fields.len = len - end - 4;
-	at = 0;
 	*why = "it has a folded header line, or one not of the form \"Name: value\"";
 	do
-		more = hs_next(&r->fields, &at, &name, &value);
+		more = wsi_header_next(r, &at, &name, &value);
 	while (more > 0);
 	return more;
 }
 
-WSI int wsi_header_next(const struct wsi_response *r, size_t *at, struct wsi_str *name, struct wsi_str *value)
-{
-	return hs_next(&r->fields, at, name, value) > 0;
-}
+/* How many headers there are of that name, in *value the first; plus HS_LISTS for each that lists the word (RFC 7230
+ * 3.2.2: together they are one list), plus HS_OTHER for each that is not the word alone */
+enum { HS_LISTS = 0x100, HS_OTHER = 0x10000 };
 
-/* How many headers of that name there are. *value is the first one's. *others: how many are not just word; *lists: how
- * many list it (RFC 7230 3.2.2: together they are one list) */
-struct hs_seen {
-	int count, others, lists;
-	struct wsi_str value;
-};
-
-static struct hs_seen hs_see(const struct wsi_response *r, const char *name, const char *word)
+static int hs_see(const struct wsi_response *r, const char *name, const char *word, struct wsi_str *value)
 {
-	struct hs_seen s = {0, 0, 0, {"", 0}};
 	struct wsi_str n, v;
 	size_t at = 0;
+	int seen = 0;
 
-	while (wsi_header_next(r, &at, &n, &v)) {
+	value->len = 0;
+	while (wsi_header_next(r, &at, &n, &v) > 0) {
 		if (!wsi_same(n.p, n.len, name))
 			continue;
-		if (s.count++ == 0)
-			s.value = v;
-		s.others += !wsi_same(v.p, v.len, word);
-		s.lists += wsi_has_token(v.p, v.len, word);
+		if (seen++ == 0)
+			*value = v;
+		if (wsi_has_token(v.p, v.len, word))
+			seen += HS_LISTS;
+		if (!wsi_same(v.p, v.len, word))
+			seen += HS_OTHER;
 	}
-	return s;
+	return seen;
 }
 
 WSI int wsi_header_get(const struct wsi_response *r, const char *name, struct wsi_str *value)
 {
-	struct hs_seen s = hs_see(r, name, "");
-
-	*value = s.value;
-	return s.count > 0;
+	return hs_see(r, name, "", value) > 0;
 }
+
+/* Header, word, what is wrong: if the header does not list the word ('+'), or if it has another value ('-') */
+static const char hs_rules[] = "+Upgrade\0websocket\0it has no \"Upgrade: websocket\"\0"
+                               "+Connection\0Upgrade\0it has no \"Connection: Upgrade\"\0"
+                               "-Sec-WebSocket-Extensions\0\0it chose an extension that was not offered\0"
+                               "-Transfer-Encoding\0\0it announces a body, which a 101 never has\0" /* RFC 7230 3.3 */
+                               "-Content-Length\0"
+                               "0\0it announces a body, which a 101 never has\0";
 
 static const char *hs_check_101(const struct wsi_response *r, const char *accept, const char *const *offered,
                                 const char **subprotocol)
 {
-	struct hs_seen s;
+	const char *rule = hs_rules, *word, *why;
+	struct wsi_str v;
+	int seen;
 
 	*subprotocol = NULL;
 	if (r->minor == 0) /* RFC 7230 6.7 */
 		return "HTTP/1.0 knows no upgrade";
-	if (hs_see(r, "Upgrade", "websocket").lists == 0)
-		return "it has no \"Upgrade: websocket\"";
-	if (hs_see(r, "Connection", "Upgrade").lists == 0)
-		return "it has no \"Connection: Upgrade\"";
-	s = hs_see(r, "Sec-WebSocket-Accept", "");
-	if (s.count != 1 || s.value.len != 28 || memcmp(s.value.p, accept, 28) != 0)
+	for (; *rule != '\0'; rule = why + wsi_strlen(why) + 1) {
+		word = rule + wsi_strlen(rule) + 1;
+		why = word + wsi_strlen(word) + 1;
+		seen = hs_see(r, rule + 1, word, &v);
+		if (*rule == '+' ? (seen & (HS_OTHER - HS_LISTS)) == 0 : seen >= HS_OTHER)
+			return why;
+	}
+	if (hs_see(r, "Sec-WebSocket-Accept", "", &v) % HS_LISTS != 1 || v.len != 28 || memcmp(v.p, accept, 28) != 0)
 		return "it has no Sec-WebSocket-Accept that answers our key, or several (did a cache or a plain HTTP "
-		       "server answer?)";
-	if (hs_see(r, "Sec-WebSocket-Extensions", "").others > 0)
-		return "it chose an extension that was not offered";
-	if (hs_see(r, "Transfer-Encoding", "").others > 0 || hs_see(r, "Content-Length", "0").others > 0)
-		return "it announces a body, which a 101 never has"; /* RFC 7230 3.3 */
-	s = hs_see(r, "Sec-WebSocket-Protocol", "");
-	if (s.count == 0)
+		       "server "
+		       "answer?)";
+	seen = hs_see(r, "Sec-WebSocket-Protocol", "", &v) % HS_LISTS;
+	if (seen == 0)
 		return NULL;
-	for (; s.count == 1 && offered != NULL && *offered != NULL; offered++) {
-		if (hs_equal(*offered, s.value.p, s.value.len)) {
+	for (; seen == 1 && offered != NULL && *offered != NULL; offered++) {
+		if (hs_equal(*offered, v.p, v.len)) {
 			*subprotocol = *offered;
 			return NULL;
 		}
@@ -406,7 +413,7 @@ WSI void wsi_body_init(struct wsi_body *b, const struct wsi_response *r)
 	int n;
 
 	memset(b, 0, sizeof *b);
-	b->chunked = hs_see(r, "Transfer-Encoding", "chunked").lists > 0;
+	b->chunked = hs_see(r, "Transfer-Encoding", "chunked", &v) >= HS_LISTS;
 	if (b->chunked)
 		return;
 	b->state = HS_DATA;
@@ -416,28 +423,24 @@ WSI void wsi_body_init(struct wsi_body *b, const struct wsi_response *r)
 	b->done = n == 0 || r->status < 200 || r->status == 204 || r->status == 304; /* RFC 7230 3.3.3 */
 }
 
-/* Takes one byte of what is around a chunk's data. 0: it does not belong there, or the last chunk is over (a trailer
- * says nothing to us) */
-static int hs_chunk(struct wsi_body *b, int c)
+/* Takes one byte of what is around a chunk's data. What does not belong there ends the body, and so does the last
+ * chunk: a trailer says nothing to us */
+static void hs_chunk(struct wsi_body *b, int c)
 {
 	int digit = wsi_hex(c);
 
 	if (b->state <= HS_DIGITS && digit >= 0 && b->left >> 59 == 0) {
 		b->left = b->left * 16 + (unsigned)digit;
 		b->state = HS_DIGITS;
-	} else if (b->state == HS_SIZE || (b->state == HS_DIGITS && wsi_find("\r\n; \t", 5, (char)c) == 5)) {
-		return 0;
-	} else if (c != '\n') {
-		if (b->state == HS_DATA_END)
-			return c == '\r';
-		b->state = HS_EXTENSION;
 	} else if (b->state == HS_DATA_END) {
-		b->state = HS_SIZE;
+		b->done = c != '\r' && c != '\n';
+		b->state = c == '\n' ? HS_SIZE : HS_DATA_END;
+	} else if (b->state == HS_SIZE || (b->state == HS_DIGITS && wsi_find("\n\r; \t", 5, (char)c) == 5)) {
+		b->done = 1;
 	} else {
-		b->state = HS_DATA;
-		return b->left > 0;
+		b->state = c == '\n' ? HS_DATA : HS_EXTENSION;
+		b->done = c == '\n' && b->left == 0;
 	}
-	return 1;
 }
 
 WSI void wsi_body_feed(struct wsi_body *b, const char *p, size_t len, char *out, size_t cap, size_t *out_len)
@@ -446,7 +449,7 @@ WSI void wsi_body_feed(struct wsi_body *b, const char *p, size_t len, char *out,
 		size_t n = 1, room = cap - *out_len;
 
 		if (b->state != HS_DATA) {
-			b->done = !hs_chunk(b, (unsigned char)*p);
+			hs_chunk(b, (unsigned char)*p);
 		} else {
 			n = len < b->left ? len : (size_t)b->left;
 			room = n < room ? n : room;

@@ -9,13 +9,12 @@
 /* User or (second) password of userinfo, decoded */
 static void proxy_put_user(struct wsi_text *out, struct wsi_str userinfo, int second)
 {
-	size_t colon = wsi_find(userinfo.p, userinfo.len, ':');
-	const char *s = userinfo.p, *end = s + colon;
+	const char *s = userinfo.p, *end = s + userinfo.len, *colon = s + wsi_find(s, userinfo.len, ':');
 
-	if (second) {
-		s = colon < userinfo.len ? end + 1 : end;
-		end = userinfo.p + userinfo.len;
-	}
+	if (!second)
+		end = colon;
+	else
+		s = colon < end ? colon + 1 : end;
 	while (s < end)
 		wsi_put_c(out, (char)wsi_url_next(&s, end));
 }
@@ -92,19 +91,17 @@ static void proxy_put_connect(const struct wsi_proxy *p, struct wsi_text *out)
 	wsi_put(out, "\r\nUser-Agent: wsquery/" WS_VERSION "\r\n\r\n");
 }
 
-static int proxy_http(struct wsi_proxy *p, const char *in, size_t in_len, size_t *used, struct wsi_text *why)
+static int proxy_http(struct wsi_proxy *p, const char *in, size_t in_len, size_t *used, struct wsi_str *word)
 {
 	struct wsi_response r;
-	const char *what;
 	ptrdiff_t n;
 
 	do { /* state counts the answers */
-		n = wsi_head_end(&p->scan, in + *used, in_len - *used, &what);
+		n = wsi_head_end(&p->scan, in + *used, in_len - *used, &word->p);
 		if (n == 0)
 			return 0;
-		if (n < 0 || wsi_response_parse(&r, in + *used, (size_t)n, &what) != 0) {
-			wsi_put(why, "sent no answer to CONNECT: ");
-			wsi_put(why, what);
+		if (n < 0 || wsi_response_parse(&r, in + *used, (size_t)n, &word->p) != 0) {
+			word->len = wsi_strlen(word->p);
 			return -1;
 		}
 		*used += (size_t)n;
@@ -113,13 +110,7 @@ static int proxy_http(struct wsi_proxy *p, const char *in, size_t in_len, size_t
 	if (r.status >= 200 && r.status < 300) /* its length, if it gives one, means nothing: RFC 7231 4.3.6 */
 		return 1;
 	p->status = r.status;
-	wsi_put(why, "said ");
-	wsi_put_u(why, (unsigned)r.status);
-	wsi_put_c(why, ' ');
-	wsi_put_safe(why, r.reason.p, r.reason.len < 80 ? r.reason.len : 80);
-	if (r.status == 407)
-		wsi_put(why, p->userinfo.len > 0 ? " (user or password is wrong)"
-		                                 : " (it wants user and password in its URL)");
+	*word = r.reason;
 	return -1;
 }
 
@@ -187,7 +178,7 @@ static const char proxy_words[] = "general failure\0connection not allowed by it
                                   "user or password is wrong\0"
                                   "that is no answer, its type of address is unknown\0"
                                   "a code without a name\0"
-                                  "request rejected or failed\0it cannot reach identd here\0identd names another user";
+                                  "request rejected or failed";
 
 /* Looks at the answer that is waited for: its length; 0: it is not whole yet; -k: refused, see proxy_words */
 static int proxy_answer(const struct wsi_proxy *p, const unsigned char *q, size_t n)
@@ -209,7 +200,7 @@ static int proxy_answer(const struct wsi_proxy *p, const unsigned char *q, size_
 		break;
 	case PROXY_REPLY4:
 		if (q[1] != 90)
-			return q[1] >= 91 && q[1] <= 93 ? 91 - PROXY_REJECTED - q[1] : -PROXY_UNNAMED;
+			return -PROXY_REJECTED;
 		need = 8;
 		break;
 	default:
@@ -225,19 +216,10 @@ static int proxy_answer(const struct wsi_proxy *p, const unsigned char *q, size_
 }
 
 static int proxy_socks(struct wsi_proxy *p, const unsigned char *in, size_t in_len, size_t *used, struct wsi_text *out,
-                       struct wsi_text *why)
+                       struct wsi_str *word)
 {
-	const char *word = proxy_words;
 	int n;
 
-	if (p->state == PROXY_START) {
-		if (p->kind == WSI_SOCKS4 && p->addr_len != 4) {
-			wsi_put(why, "SOCKS4 has no IPv6 addresses");
-			return -1;
-		}
-		p->state = p->kind <= WSI_SOCKS4A ? PROXY_REPLY4 : PROXY_METHOD;
-		proxy_put_socks(p, out);
-	}
 	while ((n = proxy_answer(p, in + *used, in_len - *used)) > 0) {
 		int login = p->state == PROXY_METHOD && in[*used + 1] == 2;
 
@@ -250,26 +232,44 @@ static int proxy_socks(struct wsi_proxy *p, const unsigned char *in, size_t in_l
 	if (n == 0)
 		return 0;
 	p->status = in[*used + (n != -PROXY_VERSION)];
-	wsi_put(why, "said ");
-	wsi_put_u(why, (unsigned)p->status);
-	wsi_put(why, ": ");
+	word->p = proxy_words;
 	while (++n < 0)
-		word += wsi_strlen(word) + 1;
-	wsi_put(why, word);
+		word->p += wsi_strlen(word->p) + 1;
+	word->len = wsi_strlen(word->p);
 	return -1;
 }
 
 WSI int wsi_proxy_step(struct wsi_proxy *p, const unsigned char *in, size_t in_len, size_t *used, struct wsi_text *out,
                        struct wsi_text *why)
 {
+	struct wsi_str word;
+	int r;
+
 	*used = 0;
-	if (p->kind != WSI_HTTP)
-		return proxy_socks(p, in, in_len, used, out, why);
-	if (p->state == 0) {
-		proxy_put_connect(p, out);
-		p->state = 1;
+	if (p->kind == WSI_SOCKS4 && p->addr_len != 4) {
+		wsi_put(why, "SOCKS4 has no IPv6 addresses");
+		return -1;
 	}
-	return proxy_http(p, (const char *)in, in_len, used, why);
+	if (p->state == PROXY_START) {
+		p->state = p->kind == WSI_HTTP || p->kind > WSI_SOCKS4A ? PROXY_METHOD : PROXY_REPLY4;
+		if (p->kind == WSI_HTTP)
+			proxy_put_connect(p, out);
+		else
+			proxy_put_socks(p, out);
+	}
+	r = p->kind == WSI_HTTP ? proxy_http(p, (const char *)in, in_len, used, &word)
+	                        : proxy_socks(p, in, in_len, used, out, &word);
+	if (r >= 0)
+		return r;
+	wsi_put(why, p->kind == WSI_HTTP && p->status == 0 ? "sent no answer to CONNECT: " : "said ");
+	if (p->kind != WSI_HTTP || p->status != 0) {
+		wsi_put_u(why, (unsigned)p->status);
+		wsi_put_c(why, ' ');
+	}
+	wsi_put_safe(why, word.p, word.len < 80 ? word.len : 80);
+	if (p->status == 407)
+		wsi_put(why, " (user and password go in its URL)");
+	return -1;
 }
 
 /* ---- hosts that do without ---- */
@@ -291,7 +291,6 @@ static int proxy_address(unsigned char out[16], const char *s, size_t len)
 static int proxy_entry(const char *p, size_t len, const struct wsi_url *u)
 {
 	unsigned char a[16], b[16];
-	const char *host;
 	size_t bracket = p[0] == '[', end = wsi_find(p, len, bracket ? ']' : '/'), rest = end, i;
 	int n = proxy_address(b, p + bracket, end - bracket), c, v = 0, ip;
 
@@ -316,17 +315,10 @@ static int proxy_entry(const char *p, size_t len, const struct wsi_url *u)
 		return -1;
 	if (u == NULL || (c == ':' && v != u->port))
 		return 0;
-	host = u->host.p;
-	len = u->host.len;
 	if (n > 0) /* ::/0 has no IPv4 */
-		return proxy_address(a, host, len) == n && wsi_ip_in(a, b, n, (unsigned)(c == '/' ? v : n * 8));
-	len -= host[len - 1] == '.';
-	end -= p[end - 1] == '.';
-	while (end > i && len > 0 && wsi_lower(host[len - 1]) == wsi_lower(p[end - 1])) {
-		len--;
-		end--;
-	}
-	return end == i && (len == 0 || host[len - 1] == '.'); /* whole labels */
+		return proxy_address(a, u->host.p, u->host.len) == n
+		       && wsi_ip_in(a, b, n, (unsigned)(c == '/' ? v : n * 8));
+	return wsi_in_domain(u->host, p + i, end - i);
 }
 
 WSI int wsi_no_proxy(const char *list, const struct wsi_url *url, struct wsi_str *bad)

@@ -357,12 +357,13 @@ WSI size_t wsi_url_resolve(char *out, size_t cap, const char *base, size_t base_
 	return t.len;
 }
 
-WSI int wsi_is_localhost(struct wsi_str host)
+WSI int wsi_in_domain(struct wsi_str host, const char *domain, size_t len)
 {
-	static const char name[] = ".localhost";
-	size_t n = sizeof name - 1;
-
-	if (host.len > 0 && host.p[host.len - 1] == '.')
+	host.len -= host.len > 0 && host.p[host.len - 1] == '.';
+	len -= len > 0 && domain[len - 1] == '.';
+	while (len > 0 && host.len > 0 && wsi_lower(host.p[host.len - 1]) == wsi_lower(domain[len - 1])) {
 		host.len--;
-	return wsi_same(host.p, host.len, name + 1) || (host.len > n && wsi_same(host.p + host.len - n, n, name));
+		len--;
+	}
+	return len == 0 && (host.len == 0 || host.p[host.len - 1] == '.');
 }

@@ -46,7 +46,9 @@ WSI int wsi_number(const char *p, size_t len, int max); /* decimal digits alone;
 WSI size_t wsi_url_span(const char *p, size_t len, const char *extra);
 /* A host's name or IPv4 address: NULL, *ip 4 or 0, or a static sentence, *where in p */
 WSI const char *wsi_host_check(const char *p, size_t len, int *ip, size_t *where);
-WSI int wsi_is_localhost(struct wsi_str host); /* RFC 6761 6.3: localhost, *.localhost, a final dot ignored */
+/* 1: the host is the domain or in it, by whole labels; case and final dots ignored */
+WSI int wsi_in_domain(struct wsi_str host, const char *domain, size_t len);
+#define wsi_is_localhost(host) wsi_in_domain(host, "localhost", 9) /* RFC 6761 6.3 */
 
 /* frame.c: RFC 6455 section 5.2 and 5.3 */
 enum { WSI_CONT = 0, WSI_TEXT = 1, WSI_BINARY = 2, WSI_CLOSE = 8, WSI_PING = 9, WSI_PONG = 10 };
@@ -110,7 +112,8 @@ struct wsi_response {
 /* A whole head as wsi_head_end found it. 0, or -1: *why says what is wrong (status line, obs-fold, space before the
  * colon, a control character, no colon ...) */
 WSI int wsi_response_parse(struct wsi_response *r, const char *head, size_t len, const char **why);
-/* Walks header lines: 1: *name and *value (trimmed) are the next; 0: no more. at: 0 at first */
+/* Walks header lines: 1: *name and *value (trimmed) are the next; 0: no more (-1: what wsi_response_parse refuses). at: 0
+ * at first */
 WSI int wsi_header_next(const struct wsi_response *r, size_t *at, struct wsi_str *name, struct wsi_str *value);
 /* The first of that name: 1, or 0: none (value is then empty) */
 WSI int wsi_header_get(const struct wsi_response *r, const char *name, struct wsi_str *value);
@@ -128,7 +131,7 @@ struct wsi_body {
 };
 WSI void wsi_body_init(struct wsi_body *b, const struct wsi_response *r);
 /* Takes len bytes, appends what they decode to into out[*out_len..cap); bytes beyond cap are dropped. b->done at the
- * end or at what is no chunk. */
+ * end or at what is no chunk; a trailer is not waited for. */
 WSI void wsi_body_feed(struct wsi_body *b, const char *p, size_t len, char *out, size_t cap, size_t *out_len);
 
 /* proxy.c: RFC 7231 4.3.6, RFC 1928, RFC 1929, SOCKS4(a), as bytes in and bytes out */
@@ -153,7 +156,7 @@ struct wsi_proxy { /* one dialogue */
 /* One step. in[0..in_len): all bytes of the proxy that are not used up yet. *used: how many this step uses up. out:
  * what to send now, appended. 1: the tunnel stands; 0: send out, read more, step again (in then begins behind what was
  * used); -1: refused or nonsense, why is a sentence's end, to go behind the proxy's name ("said 407 Proxy Authentication
- * Required"), no secret in it. Bytes beyond *used belong to the tunnel. */
+ * Required", "said 4 host unreachable"), no secret in it. Bytes beyond *used belong to the tunnel. */
 #define WSI_PROXY_OUT_MAX 2048 /* room out must have */
 WSI void wsi_proxy_init(struct wsi_proxy *p, const struct wsi_proxy_url *proxy, const struct wsi_url *target,
                         const unsigned char *addr, int addr_len);

@@ -559,6 +559,14 @@ static void test_small(void)
 		s.p = names[k].host;
 		CHECK_EQ_U(wsi_is_localhost(s), names[k].is);
 	}
+	{
+		struct wsi_str h = {"a.Example.com.", 14};
+
+		CHECK(wsi_in_domain(h, "example.COM", 11) && wsi_in_domain(h, "com.", 4)
+		      && wsi_in_domain(h, "a.example.com", 13));
+		CHECK(!wsi_in_domain(h, "ample.com", 9) && !wsi_in_domain(h, "b.a.example.com", 15)
+		      && !wsi_in_domain(h, "example", 7));
+	}
 	CHECK(wsi_among("b", 1, "a\0B\0bb\0") == 1 && wsi_among("BB", 2, "a\0B\0bb\0") == 2
 	      && wsi_among("", 0, "a\0") == -1);
 	CHECK(wsi_among("a", 1, "") == -1 && wsi_among("ab", 2, "a\0abc\0") == -1);
