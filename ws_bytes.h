@@ -112,8 +112,8 @@ struct wsi_response {
 /* A whole head as wsi_head_end found it. 0, or -1: *why says what is wrong (status line, obs-fold, space before the
  * colon, a control character, no colon ...) */
 WSI int wsi_response_parse(struct wsi_response *r, const char *head, size_t len, const char **why);
-/* Walks header lines: 1: *name and *value (trimmed) are the next; 0: no more (-1: what wsi_response_parse refuses). at: 0
- * at first */
+/* Walks header lines: 1: *name and *value (trimmed) are the next; 0: no more; -1: wrong, which wsi_response_parse
+ * has refused. *at: 0 at first */
 WSI int wsi_header_next(const struct wsi_response *r, size_t *at, struct wsi_str *name, struct wsi_str *value);
 /* The first of that name: 1, or 0: none (value is then empty) */
 WSI int wsi_header_get(const struct wsi_response *r, const char *name, struct wsi_str *value);
