@@ -155,8 +155,8 @@ struct wsi_proxy { /* one dialogue */
 };
 /* One step. in[0..in_len): all bytes of the proxy that are not used up yet. *used: how many this step uses up. out:
  * what to send now, appended. 1: the tunnel stands; 0: send out, read more, step again (in then begins behind what was
- * used); -1: refused or nonsense, why is a sentence's end, to go behind the proxy's name ("said 407 Proxy Authentication
- * Required", "said 4 host unreachable"), no secret in it. Bytes beyond *used belong to the tunnel. */
+ * used); -1: refused or nonsense, why is a sentence's end, to go behind the proxy's name ("said 407 Proxy
+ * Authentication Required", "said 4 host unreachable"), no secret in it. Bytes beyond *used belong to the tunnel. */
 #define WSI_PROXY_OUT_MAX 2048 /* room out must have */
 WSI void wsi_proxy_init(struct wsi_proxy *p, const struct wsi_proxy_url *proxy, const struct wsi_url *target,
                         const unsigned char *addr, int addr_len);
