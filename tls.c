@@ -112,7 +112,7 @@ struct wsi_tls {
 	int ip_len;                   /* 4, 16: the name is this address */
 	int done, gone;               /* handshake over; no more to be sent */
 	int verified, pinned;         /* the certificate held; its key is one of the pins */
-	int end;                      /* what reading came to in the end: WS_IO_EOF, WS_IO_RESET, WS_IO_ERROR */
+	ptrdiff_t end;                /* what reading came to in the end: WS_IO_EOF, WS_IO_RESET, WS_IO_ERROR */
 	int io_err, err;              /* first WS_IO_ of the transport that is none of READ, WRITE; first of mbedTLS */
 	size_t unsent;                /* length of the write that the library has taken but not got rid of */
 	size_t out_left;              /* bytes in its output buffer, whatever they are */
@@ -708,13 +708,13 @@ static void tls_put_problem(struct wsi_tls *t, const mbedtls_x509_crt *crt, int 
 	    && memcmp(crt->issuer_raw.p, crt->subject_raw.p, crt->subject_raw.len) == 0) {
 		wsi_put(w, depth == 0 ? "is self-signed and not trusted here" : "is a root that is not trusted here");
 	} else {
-		wsi_put(w, "has an issuer that is not trusted");
+		wsi_put(w, "is not trusted here: its issuer ");
 		if (crt != NULL) {
-			wsi_put(w, ", \"");
-			tls_put_name(w, &crt->issuer);
 			wsi_put_c(w, '"');
+			tls_put_name(w, &crt->issuer);
+			wsi_put(w, "\" ");
 		}
-		wsi_put(w, ": an unknown CA, or the server did not send its intermediate certificate");
+		wsi_put(w, "is an unknown CA, or the server did not send its intermediate certificate");
 	}
 	if (t->c->no_bundle)
 		wsi_put(w, "; this machine has no CA certificates in any of the usual places, such as "
@@ -1227,21 +1227,23 @@ static ptrdiff_t tls_result(struct wsi_tls *t, int ret)
 		return WS_IO_READ;
 	if (ret == MBEDTLS_ERR_SSL_WANT_WRITE)
 		return WS_IO_WRITE;
-	t->end = WS_IO_EOF;
-	if (ret != MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY) {
-		t->end = t->io_err == WS_IO_EOF || t->io_err == WS_IO_RESET ? WS_IO_RESET : WS_IO_ERROR;
-		t->err = ret;
-		t->gone = 1;
-	}
-	return t->end;
+	if (ret == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY)
+		return WS_IO_EOF;
+	t->gone = 1;
+	t->err = ret;
+	return t->io_err == WS_IO_EOF || t->io_err == WS_IO_RESET ? WS_IO_RESET : WS_IO_ERROR;
 }
 
 WSI ptrdiff_t wsi_tls_read(void *io, void *buf, size_t len)
 {
 	struct wsi_tls *t = io;
+	ptrdiff_t n = WS_IO_READ;
 	int i, ret;
 
-	for (i = 0; i < 16 && t->end == 0; i++) {
+	if (t->end != 0) /* the library must not be asked again */
+		return t->end;
+	/* A peer that sends nothing but what brings no bytes must not keep us here: wsi_tls_pending tells of more */
+	for (i = 0; i < 16; i++) {
 		ret = mbedtls_ssl_read(&t->ssl, buf, len);
 #if defined(MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
 		if (ret == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
@@ -1249,19 +1251,22 @@ WSI ptrdiff_t wsi_tls_read(void *io, void *buf, size_t len)
 #endif
 		if (ret == 0 && t->io_err == 0) /* a record without bytes */
 			continue;
-		return tls_result(t, ret);
+		n = tls_result(t, ret);
+		break;
 	}
-	/* A peer that sends nothing but those must not keep us here: wsi_tls_pending tells of more */
-	return t->end != 0 ? t->end : WS_IO_READ;
+	if (n < 0 && n != WS_IO_READ && n != WS_IO_WRITE)
+		t->end = n;
+	return n;
 }
 
 WSI ptrdiff_t wsi_tls_write(void *io, const void *buf, size_t len)
 {
 	struct wsi_tls *t = io;
+	unsigned char none;
 	int ret, flush;
 
 	if (t->gone)
-		return t->end != 0 && t->end != WS_IO_EOF ? t->end : WS_IO_RESET;
+		return t->err != 0 && t->io_err == 0 ? WS_IO_ERROR : WS_IO_RESET;
 	do {
 		/* With bytes left in its buffer the library writes those and takes that for the data given. They may be
 		 * of an alert, or the data may have grown since. */
@@ -1269,6 +1274,13 @@ WSI ptrdiff_t wsi_tls_write(void *io, const void *buf, size_t len)
 		ret = mbedtls_ssl_write(&t->ssl, buf, t->unsent > 0 && t->unsent < len ? t->unsent : len);
 	} while (ret > 0 && flush);
 	t->unsent = ret == MBEDTLS_ERR_SSL_WANT_WRITE && !flush ? (t->unsent > 0 ? t->unsent : len) : 0;
+	/* A server of TLS 1.3 that refuses the client's certificate says so and hangs up: why may be there to be read.
+	 * To read 0 bytes takes a record in and none of its data out. */
+	if (t->io_err == WS_IO_RESET && mbedtls_ssl_read(&t->ssl, &none, 0) == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {
+		ret = MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE;
+		t->io_err = 0;
+		t->end = WS_IO_ERROR;
+	}
 	return tls_result(t, ret);
 }
 

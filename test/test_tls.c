@@ -1099,6 +1099,41 @@ static void test_ends(void)
 	}
 }
 
+/* The peer has said something and is gone when we write: it can still be read */
+static void test_parting_words(void)
+{
+	unsigned char buf[100];
+	struct setup s = with_ca(good);
+	struct pair *p;
+	ptrdiff_t last;
+	int max, i;
+
+	for (max = 12; max <= (HAS_13 ? 13 : 12); max++) {
+		for (i = 0; i < 3; i++) {
+			s.max_version = max;
+			p = pair_new(&s);
+			CHECK_EQ_U(shake(p, -1), 0);
+			if (i == 0)
+				CHECK(mbedtls_ssl_send_alert_message(&p->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL, 116) == 0);
+			if (i == 1)
+				CHECK_EQ_U(server_write(p, "goodbye", 7), 7);
+			p->up.reset = p->down.eof = 1;
+			last = wsi_tls_write(p->t, "request", 7);
+			CHECK(last == (i == 0 ? WS_IO_ERROR : WS_IO_RESET));
+			CHECK(wsi_tls_write(p->t, "request", 7) == last);
+			if (i == 0) {
+				wsi_tls_why(p->t, &p->why);
+				CHECK(strstr(p->why_buf,
+				             "the server sent a fatal alert: it may want a client certificate"));
+			}
+			CHECK_EQ_U(drink(p, buf, sizeof buf, &last), i == 1 ? 7 : 0);
+			CHECK(last == (i == 0 ? WS_IO_ERROR : WS_IO_RESET));
+			CHECK(i != 1 || memcmp(buf, "goodbye", 7) == 0);
+			pair_free(p);
+		}
+	}
+}
+
 /* What poll cannot see: the rest of a record, several records in one read of the transport are still in it */
 static void test_pending(void)
 {
@@ -1443,6 +1478,7 @@ int main(void)
 	test_flips();
 	test_not_tls();
 	test_ends();
+	test_parting_words();
 	test_pending();
 	test_full();
 #if defined(MBEDTLS_SSL_RENEGOTIATION)
