@@ -2327,6 +2327,936 @@ static void test_flood(void)
 	}
 }
 
+/* Random bytes that are late, or never come */
+static void test_entropy(void)
+{
+	struct talk t;
+	struct ws_msg msg;
+	int r, nonblock;
+
+	for (nonblock = 0; nonblock < 2; nonblock++) {
+		talk_begin(&t, "", 0);
+		t.o.nonblock = nonblock;
+		t.f.entropy_late = 5;
+		talk_open(&t); /* waits for them */
+		CHECK(t.f.now - 1000000 >= 10000 && t.f.now - 1000000 <= 500000);
+		CHECK_EQ_U(t.f.entropy_calls, 6);
+		talk_end(&t);
+
+		talk_begin(&t, "", 0);
+		t.o.nonblock = nonblock;
+		t.o.timeout_ms = 3000;
+		t.f.entropy_late = INT_MAX;
+		t.ws = ws_new(URL, &t.o);
+		REPEAT(r, &t.f, t.ws, nonblock, ws_open(t.ws));
+		timed("no entropy yet", r, WS_ETIMEOUT, &t.f, 3000000);
+		CHECK_EQ_U(t.f.out_len, 0);
+		talk_end(&t);
+
+		talk_begin(&t, "", 0);
+		t.o.nonblock = nonblock;
+		t.f.entropy_calls_left = 0;
+		t.ws = ws_new(URL, &t.o);
+		REPEAT(r, &t.f, t.ws, nonblock, ws_open(t.ws));
+		CHECK_EQ_U(r, WS_EENTROPY);
+		CHECK_EQ_U(t.f.out_len, 0);
+		talk_end(&t);
+
+		/* late for a frame: it waits, and what comes meanwhile is not lost */
+		talk_begin(&t,
+		           "\x81\x01"
+		           "a",
+		           3);
+		t.o.nonblock = nonblock;
+		talk_open(&t);
+		for (r = 0; r < 12; r++)
+			CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "x", 1), 1);
+		t.f.entropy_late = 3;
+		REPEAT(r, &t.f, t.ws, nonblock, (int)ws_send(t.ws, WS_TEXT, "x", 1));
+		CHECK_EQ_U(r, 1);
+		REPEAT(r, &t.f, t.ws, nonblock, ws_recv(t.ws, &msg));
+		CHECK_EQ_U(r, 0);
+		for (r = 0; r < 13; r++)
+			SENT(&t, 0x81, "x", 1);
+		talk_end(&t);
+
+		/* late for a pong, which goes out later */
+		talk_begin(&t, "", 0);
+		t.o.nonblock = nonblock;
+		talk_open(&t);
+		for (r = 0; r < 12; r++)
+			CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "x", 1), 1);
+		t.f.entropy_late = 3;
+		talk_more(&t, "\x89\x01p", 3);
+		ws_timeout(t.ws, 1000);
+		REPEAT(r, &t.f, t.ws, nonblock, ws_recv(t.ws, &msg));
+		CHECK_EQ_U(r, WS_ETIMEOUT);
+		for (r = 0; r < 12; r++)
+			SENT(&t, 0x81, "x", 1);
+		SENT(&t, 0x8a, "p", 1);
+		SENT_ALL(&t);
+		talk_end(&t);
+
+		/* none for a frame, for a pong: that ends the connection, at once */
+		for (r = 0; r < 2; r++) {
+			int k;
+
+			talk_begin(&t, "", 0);
+			t.o.nonblock = nonblock;
+			talk_open(&t);
+			for (k = 0; k < 12; k++)
+				CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "x", 1), 1);
+			t.f.entropy_calls_left = 0;
+			if (r) {
+				talk_more(&t, "\x89\x01p", 3);
+				REPEAT(k, &t.f, t.ws, nonblock, ws_recv(t.ws, &msg));
+			} else {
+				k = (int)ws_send(t.ws, WS_TEXT, "x", 1);
+			}
+			CHECK_EQ_U(k, WS_EENTROPY);
+			CHECK_EQ_U(ws_info(t.ws)->err, WS_EENTROPY);
+			CHECK_EQ_U(t.f.now, 1000000);
+			CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "x", 1), WS_EENTROPY);
+			talk_end(&t);
+		}
+	}
+}
+
+/* Once open, no frame costs an allocation; memory does not grow with time */
+static void test_allocations(void)
+{
+	struct talk t;
+	struct ws_msg msg;
+	unsigned long allocs;
+	size_t alive;
+	int i, r, stream;
+	static char data[40000];
+
+	for (stream = 0; stream < 2; stream++) {
+		talk_begin(&t, "", 0);
+		t.o.stream = stream;
+		t.o.recv_buffer = 1000;
+		for (i = 0; i < 100; i++) {
+			script_frame(&t.s, 0x81, NULL, 5);
+			script_frame(&t.s, 0x82, NULL, 125);
+			script_frame(&t.s, 0x89, NULL, 20);
+			script_frame(&t.s, 0x82, NULL, 700);
+			script_frame(&t.s, 0x8a, NULL, 20);
+		}
+		t.f.in = t.s.p;
+		t.f.in_len = t.s.len;
+		talk_open(&t);
+		CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+		allocs = t.f.allocs;
+		alive = t.f.alive;
+		for (i = 0; i < 299;) {
+			CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+			i += !msg.more;
+			CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "hello", 5), 5);
+			CHECK_EQ_U(ws_send(t.ws, WS_BINARY, data, 5000), 5000);
+			CHECK_EQ_U(ws_ping(t.ws, "", 0), 0);
+		}
+		CHECK_EQ_U(t.f.allocs, allocs);
+		CHECK_EQ_U(t.f.alive, alive);
+		/* a message that must be put together takes memory once */
+		for (i = 0; i < 3; i++) {
+			script_frame(&t.s, 0x01, NULL, 30000);
+			script_frame(&t.s, 0x80, NULL, 10000);
+		}
+		talk_more(&t, "", 0);
+		for (i = 0; i < 3; i++) {
+			do {
+				r = ws_recv(t.ws, &msg);
+				CHECK_EQ_U(r, 0);
+			} while (r == 0 && msg.more);
+			if (i == 0)
+				allocs = t.f.allocs;
+		}
+		CHECK_EQ_U(t.f.allocs, allocs);
+		if (stream)
+			CHECK_EQ_U(t.f.alive, alive);
+		else
+			CHECK(t.f.alive <= alive + 80000);
+		talk_end(&t);
+	}
+	/* promised bytes cost nothing: 16 MiB announced, 100 sent */
+	talk_begin(&t, "\x82\x7f\x00\x00\x00\x00\x01\x00\x00\x00", 10);
+	script_frame(&t.s, 0x80, NULL, 100); /* as payload */
+	talk_more(&t, "", 0);
+	t.f.end = WS_IO_EOF;
+	talk_open(&t);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ECLOSED);
+	CHECK_EQ_U(ws_info(t.ws)->close_code, 1006);
+	CHECK(t.f.peak < 70000);
+	talk_end(&t);
+	/* a message of max_message takes little more than that */
+	talk_begin(&t, "", 0);
+	t.o.max_message = 1000000;
+	for (i = 0; i < 25; i++)
+		script_frame(&t.s, i == 0 ? 0x02 : i == 24 ? 0x80 : 0, data, 40000);
+	script_frame(&t.s, 0x88, NULL, 0);
+	talk_more(&t, "", 0);
+	talk_open(&t);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+	CHECK_EQ_U(msg.len, 1000000);
+	CHECK(t.f.alive < 1030000);
+	talk_end(&t);
+	/* the sizes that are asked for are those that are taken: an idle connection with small buffers */
+	talk_begin(&t, "", 0);
+	t.o.recv_buffer = t.o.send_buffer = 256;
+	talk_open(&t);
+	ws_timeout(t.ws, 0);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ETIMEOUT);
+	CHECK(t.f.alive <= 2048);
+	talk_end(&t);
+}
+
+/* Whole scenarios, with something failing at the n-th call for every n */
+
+static const struct scenario {
+	const char *name, *bytes; /* behind nothing: the head too */
+	size_t len;
+	int pinged;
+} scenarios[] = {
+#define SC(name, bytes, pinged)                                                                                        \
+	{                                                                                                              \
+		name, bytes, sizeof bytes - 1, pinged                                                                  \
+	}
+    SC("messages",
+       FAKE_101 "\x81\x05Hello\x82\x03xyz\x89\x01p\x01\x02He\x89\x01q\x80\x03llo\x88\x05\x03\xe8"
+                "bye",
+       0),
+    SC("pongs", FAKE_101 "\x8a\x02me\x81\x01x\x88\x02\x03\xe9", 1),
+    SC("a violation", FAKE_101 "\x81\x05Hello\xc1\x00", 0),
+    SC("not UTF-8", FAKE_101 "\x81\x05Hell\xff", 0),
+    SC("end of file", FAKE_101 "\x81\x05Hello", 0),
+    SC("refused", "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nHello\r\n0\r\n\r\n", 0),
+    SC("no handshake", "HTTP/1.1 101 x\r\n" UP CONN "\r\n", 0),
+    SC("no HTTP", "hello\r\n", 0),
+    SC("a redirect not followed", "HTTP/1.1 301 x\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", 0),
+};
+
+static void run_failing(const struct scenario *s, int mode, unsigned long alloc_at, int alloc_on, unsigned long io_at,
+                        int io_fail, struct outcome *o)
+{
+	static char large[60000];
+	struct how h;
+	struct ws_options opt;
+	struct ws_io io;
+	struct script in = {NULL, 0, 0};
+	size_t i;
+
+	memset(&h, 0, sizeof h);
+	h.nonblock = mode & 1;
+	h.stream = mode >> 1 & 1;
+	h.recv_buffer = mode & 4 ? 256 : 0;
+	h.pinged = s->pinged;
+	h.end = WS_IO_EOF;
+	h.step = mode & 8 ? 50 : 0;
+	script_put(&in, s->bytes, s->len);
+	if (strcmp(s->name, "messages") == 0) { /* and one that must grow, before the close frame */
+		in.len -= 7;
+		for (i = 0; i < sizeof large; i++)
+			large[i] = (char)('a' + i % 26);
+		script_frame(&in, 0x81, large, h.step ? 2000 : sizeof large);
+		script_put(&in,
+		           "\x88\x05\x03\xe8"
+		           "bye",
+		           7);
+	}
+	memset(o, 0, offsetof(struct outcome, fake));
+	fake_init(&o->fake, in.p, in.len);
+	o->fake.alloc_fail_at = alloc_at;
+	o->fake.alloc_fail_on = alloc_on;
+	o->fake.io_fail_at = io_at;
+	o->fake.io_fail = io_fail;
+	set_options(&o->fake, &h, &opt, &io);
+	run_prepared(&h, o, &opt);
+	fake_free(&o->fake);
+	script_free(&in);
+}
+
+static int tidy(const struct outcome *o)
+{
+	return o->fake.alive == 0 && o->fake.blocks == 0 && !o->fake.wrong && !o->fake.hung;
+}
+
+static void test_failing(void)
+{
+	static struct outcome good, o;
+	static const int words[] = {WS_IO_READ, WS_IO_WRITE, WS_IO_EOF, WS_IO_RESET, WS_IO_ERROR, 0, -77};
+	size_t i, w;
+	unsigned long n;
+	int mode, on;
+
+	for (i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++) {
+		const struct scenario *s = &scenarios[i];
+
+		for (mode = 0; mode < 16; mode++) {
+			run_failing(s, mode, 0, 0, 0, 0, &good);
+			CHECK(tidy(&good) && good.fake.closes == 1);
+			for (on = 0; on < 2; on++) {
+				for (n = 1; n < 1000; n++) {
+					int same;
+
+					run_failing(s, mode, n, on, 0, 0, &o);
+					if (o.fake.failed_allocs == 0)
+						break;
+					same = strcmp(o.got, good.got) == 0 && strcmp(o.end, good.end) == 0
+					       && strcmp(o.sent, good.sent) == 0;
+					if (!CHECK(tidy(&o)
+					           && (same || (o.err == WS_EMEMORY && starts(good.got, o.got)))))
+						fprintf(stderr, "%s, mode %d, allocation %lu%s: %s | %s | %s\n",
+						        s->name, mode, n, on ? " and on" : "", o.got, o.end, o.sent);
+				}
+				CHECK(n > 3 && n < 50); /* a handful of allocations */
+			}
+			for (w = 0; w < sizeof words / sizeof words[0]; w++) {
+				for (n = 1; n < 100000; n++) {
+					int same, fits;
+
+					run_failing(s, mode, 0, 0, n, words[w], &o);
+					if (o.fake.ios < n)
+						break;
+					same = strcmp(o.got, good.got) == 0 && strcmp(o.end, good.end) == 0
+					       && strcmp(o.sent, good.sent) == 0;
+					/* "nothing now" changes nothing; else the messages are a beginning, and no
+					 * success */
+					fits = w < 2 ? same
+					             : same
+					                   || (starts(good.got, o.got) && o.err < 0
+					                       && (o.err == WS_EIO || o.err == WS_ERESET
+					                           || o.err == WS_ECLOSED || o.err == good.err)
+					                       && (o.err != WS_ECLOSED || strcmp(o.end, "closed") == 0
+					                           || strcmp(o.end, CUT) == 0
+					                           || strcmp(o.end, good.end) == 0));
+					if (!CHECK(tidy(&o) && o.fake.closes == 1 && fits))
+						fprintf(stderr, "%s, mode %d, call %lu says %d: %s | %s | %s\n",
+						        s->name, mode, n, words[w], o.got, o.end, o.sent);
+				}
+				CHECK(n > 2);
+			}
+		}
+	}
+}
+
+/* ws_wants */
+static struct ws_pollset wants(const struct talk *t)
+{
+	struct ws_pollset set;
+
+	memset(&set, 0xee, sizeof set);
+	ws_wants(t->ws, &set);
+	return set;
+}
+
+static void test_wants(void)
+{
+	struct talk t;
+	struct ws_msg msg;
+	struct ws_pollset set;
+	static char data[9000];
+	unsigned change;
+
+	talk_begin(&t, "", 0);
+	t.o.nonblock = 1;
+	t.o.timeout_ms = 5000;
+	t.o.connect_timeout_ms = 2000;
+	t.f.room = 10;
+	t.f.drain = 0;
+	t.ws = ws_new(URL, &t.o);
+	CHECK_EQ_U(ws_open(t.ws), WS_AGAIN);
+	set = wants(&t);
+	change = set.change;
+	CHECK(set.n == 1 && set.fd[0].fd == -1 && set.fd[0].events == WS_POLL_WRITE);
+	CHECK_EQ_U(set.timeout_ms, 2000);
+	t.f.now += 1;
+	CHECK_EQ_U(wants(&t).timeout_ms, 2000); /* rounded up: not a moment too early, and no busy wait */
+	t.f.now += 999;
+	CHECK_EQ_U(wants(&t).timeout_ms, 1999);
+	t.f.room = SIZE_MAX;
+	CHECK_EQ_U(ws_open(t.ws), WS_AGAIN);
+	set = wants(&t);
+	CHECK(set.n == 1 && set.fd[0].fd == -1 && set.fd[0].events == WS_POLL_READ);
+	fake_poll(&t.f, t.ws);
+	CHECK_EQ_U(ws_open(t.ws), 0);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
+	set = wants(&t);
+	CHECK(set.n == 1 && set.fd[0].fd == -1 && set.fd[0].events == WS_POLL_READ);
+	CHECK_EQ_U(set.timeout_ms, 4999); /* the connect timeout is over */
+	CHECK_EQ_U(set.change, change);
+	ws_timeout(t.ws, 1);
+	CHECK_EQ_U(wants(&t).timeout_ms, 1);
+	t.f.now += 500;
+	CHECK_EQ_U(wants(&t).timeout_ms, 1);
+	t.f.now += 500;
+	CHECK_EQ_U(wants(&t).timeout_ms, 0);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ETIMEOUT);
+	ws_timeout(t.ws, -1);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
+	CHECK_EQ_U(wants(&t).timeout_ms, -1);
+	ws_timeout(t.ws, INT_MAX);
+	CHECK_EQ_U(wants(&t).timeout_ms, INT_MAX);
+	/* sending */
+	t.f.room = 20;
+	CHECK(ws_send(t.ws, WS_BINARY, data, sizeof data) > 0);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
+	set = wants(&t);
+	CHECK(set.n == 1 && set.fd[0].events == (WS_POLL_READ | WS_POLL_WRITE));
+	CHECK(set.timeout_ms == INT_MAX);
+	t.f.room = SIZE_MAX;
+	CHECK_EQ_U(ws_recv(t.ws, &msg),
+	           WS_AGAIN); /* all in the buffer is gone, the frame's rest is the program's to give */
+	set = wants(&t);
+	CHECK(set.n == 1 && set.fd[0].events == (WS_POLL_READ | WS_POLL_WRITE));
+	/* bytes that wait inside */
+	talk_end(&t);
+	talk_begin(&t,
+	           "\x81\x01"
+	           "a\x81\x01"
+	           "b",
+	           6);
+	t.o.nonblock = 1;
+	t.f.split = 0;
+	talk_open(&t);
+	CHECK_EQ_U(wants(&t).timeout_ms, 0);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+	CHECK_EQ_U(wants(&t).timeout_ms, 0);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
+	CHECK_EQ_U(wants(&t).timeout_ms, 10000);
+	/* a transport that must write in order to read, and read in order to write: TLS */
+	t.f.io_fail_at = t.f.ios + 1;
+	t.f.io_fail = WS_IO_WRITE;
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
+	CHECK_EQ_U(wants(&t).fd[0].events, WS_POLL_WRITE);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
+	CHECK_EQ_U(wants(&t).fd[0].events, WS_POLL_READ);
+	t.f.io_fail_at = t.f.ios + 1;
+	t.f.io_fail = WS_IO_READ;
+	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "a", 1), 1);
+	CHECK_EQ_U(wants(&t).fd[0].events, WS_POLL_READ);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
+	SENT(&t, 0x81, "a", 1);
+	t.f.spurious = 0;
+	/* closing, closed */
+	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), WS_AGAIN);
+	set = wants(&t);
+	CHECK(set.n == 1 && set.fd[0].events == WS_POLL_READ && set.timeout_ms == 10000);
+	talk_more(&t, "\x88\x00", 2);
+	fake_poll(&t.f, t.ws);
+	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), 0);
+	CHECK_EQ_U(wants(&t).n, 0);
+	talk_end(&t);
+
+	/* a refused upgrade's body: a second at most */
+	talk_begin(&t, "", 0);
+	t.s.len = 0;
+	talk_more(&t, "HTTP/1.1 404 x\r\n\r\nhello", 23);
+	t.f.split = 0;
+	t.o.nonblock = 1;
+	t.ws = ws_new(URL, &t.o);
+	CHECK_EQ_U(ws_open(t.ws), WS_AGAIN);
+	fake_poll(&t.f, t.ws);
+	CHECK_EQ_U(ws_open(t.ws), WS_AGAIN);
+	CHECK_EQ_U(wants(&t).timeout_ms, 1000);
+	fake_poll(&t.f, t.ws);
+	CHECK_EQ_U(ws_open(t.ws), WS_EHTTP);
+	CHECK_EQ_S(ws_info(t.ws)->body, "hello");
+	talk_end(&t);
+}
+
+/* Options: each wrong one fails at open, by name, before anything is done */
+static void test_options(void)
+{
+	static const char *const bad_headers[][2] = {{"A: b\r\nC: d", NULL},
+	                                             {"no colon", NULL},
+	                                             {": x", NULL},
+	                                             {"A : b", NULL},
+	                                             {"Upgrade: x", NULL},
+	                                             {"upgrade:", NULL},
+	                                             {"Sec-WebSocket-Key: x", NULL},
+	                                             {"sec-websocket-version: 8", NULL},
+	                                             {"Connection: close", NULL},
+	                                             {"Connection:", NULL},
+	                                             {"A: \x7f", NULL},
+	                                             {" A: b", NULL},
+	                                             {"", NULL}},
+	                         *const good_headers[] = {"A: b", "C:", "Connection: keep-alive, Upgrade", "X-\xc3: no",
+	                                                  NULL};
+	static const char *const bad_protocols[][3] = {
+	    {"a b", NULL, NULL}, {"", NULL, NULL}, {"a", "a", NULL}, {"a,b", NULL, NULL}};
+	static const char *const bad_resolve[][2] = {{"a", NULL},
+	                                             {"a:80", NULL},
+	                                             {"a:80:", NULL},
+	                                             {"a:0:127.0.0.1", NULL},
+	                                             {"a:65536:127.0.0.1", NULL},
+	                                             {":80:127.0.0.1", NULL},
+	                                             {"a:80:name", NULL},
+	                                             {"a:80:1.2.3", NULL},
+	                                             {"a:80:[::1", NULL},
+	                                             {"", NULL}};
+	struct talk t;
+	size_t i;
+
+	(void)good_headers;
+#define WRONG(field, set)                                                                                              \
+	do {                                                                                                           \
+		int before;                                                                                            \
+		talk_begin(&t, "", 0);                                                                                 \
+		set;                                                                                                   \
+		t.ws = ws_new("ws://127.0.0.1:1/", &t.o);                                                              \
+		before = ws_error(t.ws)[0] != '\0';                                                                    \
+		if (!CHECK(ws_open(t.ws) == WS_EUSAGE && before && t.f.ios == 0                                        \
+		           && strcmp(ws_info(t.ws)->option, field) == 0 && strstr(ws_error(t.ws), field)               \
+		           && ws_info(t.ws)->err == WS_EUSAGE && !strchr(ws_error(t.ws), '\n')))                       \
+			fprintf(stderr, "test_ws.c:%d: option %s, not %s: %s\n", __LINE__, ws_info(t.ws)->option,      \
+			        field, ws_error(t.ws));                                                                \
+		talk_end(&t);                                                                                          \
+	} while (0)
+
+	WRONG("timeout_ms", t.o.timeout_ms = -2);
+	WRONG("timeout_ms", t.o.timeout_ms = INT_MIN);
+	WRONG("connect_timeout_ms", t.o.connect_timeout_ms = -1);
+	WRONG("max_redirects", t.o.max_redirects = -1);
+	WRONG("keepalive_s", t.o.keepalive_s = -1);
+	WRONG("recv_buffer", t.o.recv_buffer = 255);
+	WRONG("recv_buffer", t.o.recv_buffer = 1);
+	WRONG("recv_buffer", t.o.recv_buffer = SIZE_MAX);
+	WRONG("send_buffer", t.o.send_buffer = 255);
+	WRONG("send_buffer", t.o.send_buffer = SIZE_MAX);
+	WRONG("max_message", t.o.max_message = SIZE_MAX);
+	WRONG("family", t.o.family = 5);
+	WRONG("family", t.o.family = -4);
+	WRONG("origin", t.o.origin = "http://a\r\nb");
+	WRONG("host", t.o.host = "a b");
+	WRONG("host", t.o.host = "");
+	WRONG("host", t.o.host = "a\r\nB: c");
+	WRONG("user_agent", t.o.user_agent = "a\nb");
+	WRONG("cookie", t.o.cookie = "a\rb");
+	WRONG("user", t.o.user = "name");
+	WRONG("user", t.o.user = "name:pass\n");
+	WRONG("bearer", t.o.bearer = "a b");
+	WRONG("bearer", t.o.bearer = "");
+	WRONG("bearer", (t.o.bearer = "abc", t.o.user = "a:b"));
+	WRONG("io", t.io.io_read = NULL);
+	WRONG("io", t.io.io_write = NULL);
+	WRONG("io", t.io.io_wait = NULL);
+	WRONG("unix_socket", t.o.unix_socket = "");
+	WRONG("proxy", t.o.proxy = "ftp://a/");
+	WRONG("proxy", t.o.proxy = "http://");
+	WRONG("proxy", t.o.proxy = "http://a:0/");
+	WRONG("proxy_wss", t.o.proxy_wss = "http://a:99999/");
+	WRONG("no_proxy", t.o.no_proxy = "a,10.0.0.0/33");
+	WRONG("local_interface", t.o.local_interface = "");
+	WRONG("local_interface", t.o.local_interface = "a-name-that-is-longer-than-that-of-any-device");
+	for (i = 0; i < sizeof bad_headers / sizeof bad_headers[0]; i++)
+		WRONG("headers", t.o.headers = bad_headers[i]);
+	for (i = 0; i < sizeof bad_protocols / sizeof bad_protocols[0]; i++)
+		WRONG("subprotocols", t.o.subprotocols = bad_protocols[i]);
+	for (i = 0; i < sizeof bad_resolve / sizeof bad_resolve[0]; i++)
+		WRONG("resolve", t.o.resolve = bad_resolve[i]);
+	if (!(ws_features() & WS_HAS_TLS)) {
+		WRONG("tls", t.o.tls.ca_file = "x");
+		WRONG("tls", t.o.tls.ca_dir = "x");
+		WRONG("tls", t.o.tls.cert_file = "x");
+		WRONG("tls", t.o.tls.key_file = "x");
+		WRONG("tls", t.o.tls.key_password = "x");
+		WRONG("tls", t.o.tls.server_name = "x");
+		WRONG("tls", t.o.tls.ciphers = "x");
+		WRONG("tls", t.o.tls.pin_sha256 = "x");
+		WRONG("tls", t.o.tls.keylog_file = "x");
+		WRONG("tls", t.o.tls.min_version = 12);
+		WRONG("tls", t.o.tls.max_version = 13);
+		WRONG("tls", t.o.tls.insecure_no_verify = 1);
+		WRONG("tls", t.o.tls.insecure_no_hostname = 1);
+		WRONG("tls", t.o.tls.config = &t);
+	}
+	/* no secret in a sentence */
+	talk_begin(&t, "", 0);
+	t.o.user = "name:s3cret\n";
+	t.ws = ws_new("ws://127.0.0.1:1/", &t.o);
+	CHECK(!strstr(ws_error(t.ws), "s3cret"));
+	talk_end(&t);
+	talk_begin(&t, "", 0);
+	t.o.proxy = "http://me:s3cret@ho st/";
+	t.ws = ws_new("ws://127.0.0.1:1/", &t.o);
+	CHECK(!strstr(ws_error(t.ws), "s3cret"));
+	CHECK_EQ_S(ws_info(t.ws)->option, "proxy");
+	talk_end(&t);
+
+	/* io_wait may lack with nonblock; the least and the largest values pass */
+	talk_begin(&t, "", 0);
+	t.io.io_wait = NULL;
+	t.o.nonblock = 1;
+	t.o.recv_buffer = t.o.send_buffer = 256;
+	t.o.max_message = PTRDIFF_MAX / 2;
+	t.o.timeout_ms = INT_MAX;
+	t.o.connect_timeout_ms = INT_MAX;
+	t.o.family = 6;
+	t.o.keepalive_s = 1;
+	t.o.proxy = t.o.proxy_wss = "";
+	talk_open(&t);
+	talk_end(&t);
+
+	/* URLs */
+	{
+		static const char *const urls[] = {NULL,
+		                                   "",
+		                                   "x",
+		                                   "ftp://a/",
+		                                   "ws://",
+		                                   "ws:///",
+		                                   "ws://a:0/",
+		                                   "ws://a:65536/",
+		                                   "ws://a b/",
+		                                   "ws://a/#f",
+		                                   "ws://a/#",
+		                                   "ws://[::1/",
+		                                   "ws://a/\r\nX: y",
+		                                   "ws://u:s3cret@a b/",
+		                                   "ws://u:s3cret@a/#x"};
+
+		for (i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+			talk_begin(&t, "", 0);
+			t.ws = ws_new(urls[i], &t.o);
+			CHECK(ws_error(t.ws)[0] != '\0');
+			CHECK_EQ_U(ws_open(t.ws), WS_EURL);
+			CHECK_EQ_U(ws_info(t.ws)->phase, WS_URL);
+			CHECK(!strstr(ws_error(t.ws), "s3cret") && !strstr(ws_info(t.ws)->url, "s3cret"));
+			CHECK(!strpbrk(ws_error(t.ws), "\r\n"));
+			CHECK_EQ_U(t.f.ios, 0);
+			talk_end(&t);
+		}
+	}
+	{
+		struct script s = {NULL, 0, 0};
+		int over;
+
+		for (over = 0; over < 2; over++) {
+			s.len = 0;
+			script_str(&s, "ws://a/");
+			while (s.len < WS_MAX_URL + (size_t)over)
+				script_byte(&s, 'x');
+			script_byte(&s, 0);
+			talk_begin(&t, "", 0);
+			t.ws = ws_new((char *)s.p, &t.o);
+			CHECK_EQ_U(ws_open(t.ws), over ? WS_EURL : 0);
+			talk_end(&t);
+		}
+		script_free(&s);
+	}
+	/* wss:// over a transport of the program's own is its TLS; io_is_plain wants ours */
+	talk_begin(&t, "", 0);
+	t.ws = ws_new("wss://a/", &t.o);
+	CHECK_EQ_U(ws_open(t.ws), 0);
+	CHECK_EQ_S(ws_info(t.ws)->address, "a:443");
+	talk_end(&t);
+	if (!(ws_features() & WS_HAS_TLS)) {
+		talk_begin(&t, "", 0);
+		t.o.io_is_plain = 1;
+		t.ws = ws_new("wss://a/", &t.o);
+		CHECK_EQ_U(ws_open(t.ws), WS_EUNSUPPORTED);
+		CHECK(strstr(ws_error(t.ws), "TLS") != NULL);
+		CHECK_EQ_U(t.f.ios, 0);
+		talk_end(&t);
+	}
+	/* headers too long for any request */
+	{
+		const char *headers[] = {NULL, NULL};
+		char *h = malloc(1100000);
+
+		memset(h, 'x', 1100000);
+		memcpy(h, "A: ", 3);
+		h[1099999] = '\0';
+		headers[0] = h;
+		talk_begin(&t, "", 0);
+		t.o.headers = headers;
+		t.ws = ws_new(URL, &t.o);
+		CHECK_EQ_U(ws_open(t.ws), WS_EUSAGE);
+		CHECK_EQ_S(ws_info(t.ws)->option, "headers");
+		CHECK_EQ_U(t.f.out_len, 0);
+		talk_end(&t);
+		h[300000] = '\0';
+		talk_begin(&t, "", 0);
+		t.o.headers = headers;
+		talk_open(&t);
+		CHECK(t.f.out_len > 300000 && t.f.alive < 50000); /* and what it took is given back */
+		talk_end(&t);
+		free(h);
+	}
+}
+
+/* An older program's struct, and one of a newer header */
+static void test_size(void)
+{
+	struct talk t;
+	struct ws_options *o;
+	struct {
+		struct ws_options o;
+		char more[64];
+	} newer;
+	size_t n = offsetof(struct ws_options, max_redirects), full = sizeof(struct ws_options);
+	struct ws_answer a;
+	struct ws *ws;
+
+	/* its end is the end of the block: nothing behind it is looked at */
+	o = malloc(n);
+	memset(o, 0xff, n);
+	memset(o, 0, n);
+	o->size = n;
+	o->recv_buffer = 100;
+	ws = ws_new("ws://127.0.0.1:1/", o);
+	CHECK_EQ_U(ws_open(ws), WS_EUSAGE);
+	CHECK_EQ_S(ws_info(ws)->option, "recv_buffer");
+	ws_free(ws);
+	o->recv_buffer = 0;
+	o->timeout_ms = 2000;
+	CHECK(ws_query("ws://127.0.0.1:1/", o, WS_TEXT, "x", 1, &a) < 0);
+	ws_answer_free(&a, o);
+	free(o);
+
+	talk_begin(&t, "", 0);
+	t.o.size = full;
+	talk_open(&t);
+	talk_end(&t);
+	talk_begin(&t, "", 0);
+	memset(&newer, 0xff, sizeof newer);
+	newer.o = t.o;
+	newer.o.size = sizeof newer;
+	t.ws = ws_new(URL, &newer.o);
+	CHECK_EQ_U(ws_open(t.ws), 0);
+	talk_end(&t);
+}
+
+/* The one call */
+static void test_query(void)
+{
+	static const struct {
+		const char *what, *in;
+		size_t len;
+		int end, err, connected, type;
+		const char *data;
+		int64_t us;
+	} cases[] = {
+#define Q(what, in, end, err, connected, type, data, us) {what, in, sizeof in - 1, end, err, connected, type, data, us}
+	    Q("text", FAKE_101 "\x81\x05Hello\x88\x02\x03\xe8", 0, 0, 1, WS_TEXT, "Hello", 0),
+	    Q("binary", FAKE_101 "\x89\x00\x82\x02xy\x88\x02\x03\xe8", 0, 0, 1, WS_BINARY, "xy", 0),
+	    Q("empty", FAKE_101 "\x81\x00", WS_IO_EOF, 0, 1, WS_TEXT, "", 0),
+	    Q("fragments", FAKE_101 "\x01\x03Hel\x80\x02lo", WS_IO_EOF, 0, 1, WS_TEXT, "Hello", 0),
+	    Q("a close that never comes", FAKE_101 "\x81\x05Hello", 0, 0, 1, WS_TEXT, "Hello", 1000000),
+	    Q("silence", FAKE_101, 0, WS_ETIMEOUT, 1, 0, NULL, 10000000),
+	    Q("closed", FAKE_101 "\x88\x02\x03\xe8", 0, WS_ECLOSED, 1, 0, NULL, 0),
+	    Q("cut off", FAKE_101 "\x81\x05Hel", WS_IO_EOF, WS_ECLOSED, 1, 0, NULL, 0),
+	    Q("reset", FAKE_101 "\x81\x05Hel", WS_IO_RESET, WS_ERESET, 1, 0, NULL, 0),
+	    Q("a violation", FAKE_101 "\xc1\x05Hello", WS_IO_EOF, WS_EPROTOCOL, 1, 0, NULL, 0),
+	    Q("a violation, then silence", FAKE_101 "\xc1\x05Hello", 0, WS_EPROTOCOL, 1, 0, NULL, 1000000),
+	    Q("refused", "HTTP/1.1 404 x\r\nContent-Length: 0\r\n\r\n", 0, WS_EHTTP, 0, 0, NULL, 0),
+	    Q("no answer", "", 0, WS_ETIMEOUT, 0, 0, NULL, 10000000),
+	};
+	struct ws_answer a;
+	struct talk t;
+	size_t i;
+	unsigned long n;
+	int k;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		for (n = 0; n < 100; n++) { /* n: that allocation fails */
+			talk_begin(&t, "", 0);
+			t.f.in = (const unsigned char *)cases[i].in;
+			t.f.in_len = cases[i].len;
+			t.f.split = 0;
+			t.f.end = cases[i].end;
+			t.f.alloc_fail_at = n;
+			t.o.nonblock = t.o.stream = 1; /* it waits, and takes whole messages, whatever these say */
+			memset(&a, 0xee, sizeof a);
+			k = ws_query(URL, &t.o, WS_TEXT, "ask", 3, &a);
+			if (n && t.f.failed_allocs == 0)
+				n = 1000;
+			CHECK(k == a.err && (k == 0) == (a.error[0] == '\0') && !t.f.hung && !t.f.wrong
+			      && (n == 1 || n == 2 || t.f.closes == 1));
+			CHECK(k == 0 ? a.data && a.data[a.len] == '\0' : 1);
+			if (!CHECK(k == cases[i].err || (n && n < 1000 && k == WS_EMEMORY)))
+				fprintf(stderr, "%s, allocation %lu: %d %s\n", cases[i].what, n, k, a.error);
+			if (n == 0) {
+				CHECK_EQ_U(a.connected, cases[i].connected);
+				CHECK_EQ_U(a.type, cases[i].type);
+				CHECK(cases[i].data ? a.data && strcmp(a.data, cases[i].data) == 0
+				                          && a.len == strlen(cases[i].data)
+				                    : !a.data && a.len == 0);
+				timed(cases[i].what, 0, 0, &t.f, cases[i].us);
+			}
+			if (k == 0 || (n == 0 && a.connected)) {
+				t.at = fake_request_end(&t.f);
+				SENT(&t, 0x81, "ask", 3);
+			}
+			ws_answer_free(&a, &t.o);
+			CHECK(!a.data);
+			ws_answer_free(&a, &t.o); /* twice is fine */
+			CHECK(t.f.alive == 0 && t.f.blocks == 0);
+			fake_free(&t.f);
+			script_free(&t.s);
+		}
+	}
+	/* no data: only receives; empty data: an empty message */
+	for (k = 0; k < 2; k++) {
+		talk_begin(&t, "\x81\x02hi", 4);
+		t.f.end = WS_IO_EOF;
+		CHECK_EQ_U(ws_query(URL, &t.o, WS_BINARY, k ? "" : NULL, 0, &a), 0);
+		t.at = fake_request_end(&t.f);
+		if (k)
+			SENT(&t, 0x82, "", 0);
+		SENT(&t, 0x88, "\x03\xe8", 2);
+		SENT_ALL(&t);
+		ws_answer_free(&a, &t.o);
+		CHECK(t.f.alive == 0);
+		fake_free(&t.f);
+		script_free(&t.s);
+	}
+	/* what is wrong is told */
+	talk_begin(&t, "", 0);
+	CHECK_EQ_U(ws_query(URL, &t.o, 7, "x", 1, &a), WS_EUSAGE);
+	CHECK(a.connected == 1 && a.error[0] && a.data == NULL);
+	CHECK(t.f.alive == 0);
+	fake_free(&t.f);
+	talk_begin(&t, "", 0);
+	CHECK_EQ_U(ws_query(URL, &t.o, WS_TEXT, "\xff", 1, &a), WS_EUSAGE);
+	CHECK(t.f.alive == 0);
+	fake_free(&t.f);
+	script_free(&t.s);
+	CHECK_EQ_U(ws_query("ws://", NULL, WS_TEXT, "x", 1, &a), WS_EURL);
+	CHECK(a.connected == 0 && a.error[0]);
+	ws_answer_free(&a, NULL);
+	CHECK_EQ_U(ws_query(NULL, NULL, WS_TEXT, "x", 1, &a), WS_EURL);
+	ws_answer_free(&a, NULL);
+	/* a greeting that comes before all is sent: all is sent still, and if it cannot be, that is no success */
+	for (k = 0; k < 2; k++) {
+		static char data[100000];
+
+		talk_begin(&t, "\x81\x02hi", 4);
+		t.f.room = 5000;
+		t.f.drain = k ? 0 : 1000;
+		t.f.drain_us = 100;
+		k = ws_query(URL, &t.o, WS_BINARY, data, sizeof data, &a) == 0 ? k : k + 10;
+		CHECK_EQ_U(k, k % 10 ? 11 : 0);
+		if (k == 0) {
+			t.at = fake_request_end(&t.f);
+			SENT(&t, 0x82, data, sizeof data);
+			CHECK(a.data && strcmp(a.data, "hi") == 0);
+		} else {
+			CHECK_EQ_U(a.err, WS_ETIMEOUT);
+			CHECK(a.error[0]);
+		}
+		ws_answer_free(&a, &t.o);
+		CHECK(t.f.alive == 0);
+		fake_free(&t.f);
+		script_free(&t.s);
+	}
+}
+
+static void test_names(void)
+{
+	static const struct {
+		int err;
+		const char *name;
+	} names[] = {{0, "ok"},
+	             {WS_AGAIN, "again"},
+	             {WS_ETIMEOUT, "timeout"},
+	             {WS_EUSAGE, "usage"},
+	             {WS_EURL, "url"},
+	             {WS_EMEMORY, "memory"},
+	             {WS_EUNSUPPORTED, "unsupported"},
+	             {WS_EENTROPY, "io"},
+	             {WS_EIO, "io"},
+	             {WS_ERESOLVE, "resolve"},
+	             {WS_EREFUSED, "refused"},
+	             {WS_EUNREACHABLE, "unreachable"},
+	             {WS_EPROXY, "proxy"},
+	             {WS_ETLS, "tls"},
+	             {WS_ECERT, "certificate"},
+	             {WS_EHTTP, "http"},
+	             {WS_EREDIRECT, "redirect"},
+	             {WS_EHANDSHAKE, "handshake"},
+	             {WS_EPROTOCOL, "protocol"},
+	             {WS_EUTF8, "utf8"},
+	             {WS_ETOOBIG, "too_big"},
+	             {WS_ECLOSED, "closed"},
+	             {WS_ERESET, "reset"}};
+	static const char *const phases[] = {"resolve", "connect", "proxy",   "tls", "upgrade",
+	                                     "ready",   "url",     "closing", "done"};
+	size_t i;
+
+	for (i = 0; i < sizeof names / sizeof names[0]; i++)
+		CHECK_EQ_S(ws_errname(names[i].err), names[i].name);
+	CHECK(ws_errname(-12345) && ws_errname(77));
+	for (i = 0; i < sizeof phases / sizeof phases[0]; i++)
+		CHECK_EQ_S(ws_phasename((enum ws_phase)i), phases[i]);
+	CHECK(ws_phasename((enum ws_phase)99));
+	CHECK(strncmp(ws_version(), WS_VERSION, strlen(WS_VERSION)) == 0);
+}
+
+/* trace: whole heads, frames as they begin */
+struct traced {
+	struct fake f; /* first: user_data is this */
+	char text[4000];
+	size_t text_len;
+};
+
+static void note_trace(void *user_data, int sent, int type, const void *data, size_t len)
+{
+	struct traced *t = user_data;
+
+	say(t->text, sizeof t->text, &t->text_len, "%s%c", t->text_len ? " " : "", sent ? '>' : '<');
+	if (type == WS_TRACE_HEAD)
+		say(t->text, sizeof t->text, &t->text_len, "HEAD%lu", (unsigned long)len);
+	else
+		say_bytes(t->text, sizeof t->text, &t->text_len, data, len);
+}
+
+static void test_trace(void)
+{
+	static struct traced t;
+	struct ws_options o;
+	struct ws_io io;
+	struct ws_msg msg;
+	struct script s = {NULL, 0, 0};
+	struct ws *ws;
+	char want[400];
+	static char big[5000];
+
+	script_str(&s, FAKE_101);
+	script_put(&s, "\x81\x02hi\x89\x01p\x02\x01x\x80\x01y", 13);
+	script_frame(&s, 0x82, NULL, 1000);
+	script_put(&s, "\x88\x02\x03\xe8", 4);
+	fake_init(&t.f, s.p, s.len);
+	fake_options(&t.f, &o, &io);
+	o.trace = note_trace;
+	ws = ws_new(URL, &o);
+	CHECK_EQ_U(ws_open(ws), 0);
+	sprintf(want, ">HEAD%lu <HEAD%lu", (unsigned long)fake_request_end(&t.f), (unsigned long)HEAD_LEN);
+	CHECK_EQ_S(t.text, want);
+	t.text_len = 0;
+	CHECK_EQ_U(ws_send(ws, WS_TEXT, "yo", 2), 2);
+	CHECK_EQ_U(ws_send(ws, WS_TEXT, NULL, 0), 0);
+	CHECK_EQ_U(ws_ping(ws, NULL, 0), 0);
+	CHECK_EQ_S(t.text, ">\"\\x81\\x02yo\" >\"\\x81\\x00\" >\"\\x89\\x00\"");
+	t.text_len = 0;
+	CHECK_EQ_U(ws_recv(ws, &msg), 0);
+	CHECK_EQ_U(ws_recv(ws, &msg), 0);
+	CHECK_EQ_S(t.text, "<\"\\x81\\x02hi\" <\"\\x89\\x01p\" >\"\\x8a\\x01p\" <\"\\x02\\x01x\" <\"\\x80\\x01y\"");
+	t.text_len = 0;
+	CHECK_EQ_U(ws_recv(ws, &msg), 0);
+	CHECK_EQ_U(ws_send(ws, WS_BINARY, big, sizeof big), sizeof big);
+	CHECK(strncmp(t.text, "<[256#", 6) == 0 && strstr(t.text, " >[256#"));
+	t.text_len = 0;
+	CHECK_EQ_U(ws_close(ws, 1000, "bye"), 0);
+	CHECK_EQ_S(t.text, ">\"\\x88\\x05\\x03\\xe8bye\" <\"\\x88\\x02\\x03\\xe8\"");
+	ws_free(ws);
+	check_clean(&t.f);
+	fake_free(&t.f);
+	script_free(&s);
+}
+
 int main(void)
 {
 	test_vectors();
@@ -2350,5 +3280,14 @@ int main(void)
 	test_deadline_recv();
 	test_deadline_send();
 	test_flood();
+	test_entropy();
+	test_allocations();
+	test_failing();
+	test_wants();
+	test_options();
+	test_size();
+	test_query();
+	test_names();
+	test_trace();
 	return check_done();
 }
