@@ -9,8 +9,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char env_loopback[] = ",localhost,127.0.0.0/8,::1";
-
 /* The first that is set and not empty */
 static const char *env_first(const char *const *names, const char **from)
 {
@@ -32,32 +30,44 @@ static const char *env_one(const char *name, const char **from)
 	return env_first(names, from);
 }
 
-const char **wq_env_of(struct wq_options *o, const char *field)
+/* Where the environment's value of a field, and the name of its variable, stand; NULL: it came from elsewhere */
+static const char **env_find(struct wq_options *o, const char *field, const char ***value)
 {
+	struct ws_options *l = &o->lib;
 	const struct {
-		const char *field, **from;
+		const char *field, **from, **value;
 	} table[] = {
-	    {"proxy", &o->from_proxy},         {"proxy_wss", &o->from_proxy_wss}, {"no_proxy", &o->from_no_proxy},
-	    {"tls.ca_file", &o->from_ca_file}, {"tls.ca_dir", &o->from_ca_dir},   {"tls.keylog_file", &o->from_keylog},
+	    {"proxy", &o->from_proxy, &l->proxy},
+	    {"proxy_wss", &o->from_proxy_wss, &l->proxy_wss},
+	    {"no_proxy", &o->from_no_proxy, &l->no_proxy},
+	    {"tls.ca_file", &o->from_ca_file, &l->tls.ca_file},
+	    {"tls.ca_dir", &o->from_ca_dir, &l->tls.ca_dir},
+	    {"tls.keylog_file", &o->from_keylog, &l->tls.keylog_file},
 	};
 	size_t i;
 
-	for (i = 0; i < sizeof table / sizeof table[0]; i++)
-		if (strcmp(field, table[i].field) == 0 && *table[i].from)
-			return table[i].from;
+	for (i = 0; i < sizeof table / sizeof table[0]; i++) {
+		if (strcmp(field, table[i].field) != 0)
+			continue;
+		*value = table[i].value;
+		return *table[i].from ? table[i].from : NULL;
+	}
 	return NULL;
 }
 
-void wq_env_drop_tls(struct wq_options *o)
+const char *wq_env_of(struct wq_options *o, const char *field)
 {
-	struct ws_tls *t = &o->lib.tls;
+	const char **value, **from = env_find(o, field, &value);
 
-	if (o->from_ca_file)
-		t->ca_file = NULL;
-	if (o->from_ca_dir)
-		t->ca_dir = NULL;
-	t->keylog_file = NULL;
-	o->from_ca_file = o->from_ca_dir = o->from_keylog = NULL;
+	return from ? *from : NULL;
+}
+
+void wq_env_drop(struct wq_options *o, const char *field)
+{
+	const char **value, **from = env_find(o, field, &value);
+
+	if (from)
+		*from = *value = NULL;
 }
 
 static void env_tls(struct wq_options *o)
@@ -83,6 +93,32 @@ static void env_tls(struct wq_options *o)
 		t->ca_file = v;
 	}
 }
+
+/* The variables that are set, for ws:// and wss:// */
+static void env_pick(const char *v[2], const char *from[2])
+{
+	static const char *const for_ws[] = {"ws_proxy", "WS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY", NULL};
+	static const char *const for_wss[] = {"wss_proxy", "WSS_PROXY", "https_proxy", "HTTPS_PROXY",
+	                                      "all_proxy", "ALL_PROXY", NULL};
+
+	v[0] = env_first(for_ws, &from[0]);
+	v[1] = env_first(for_wss, &from[1]);
+}
+
+#ifdef WS_NO_PROXY
+static int env_proxies(struct wq_options *o, struct wsi_text *why)
+{
+	const char *v[2], *from[2] = {NULL, NULL};
+
+	(void)o;
+	(void)why;
+	env_pick(v, from);
+	if (v[0] || v[1])
+		wq_say(v[0] ? from[0] : from[1], "ignored: proxies were not built in");
+	return 0;
+}
+#else
+static const char env_loopback[] = ",localhost,127.0.0.0/8,::1";
 
 /* "http_proxy: \"...\": why" */
 static void env_wrong(struct wsi_text *t, const char *name, const char *v, size_t len, const char *why)
@@ -121,11 +157,8 @@ static int env_spare_loopback(struct wq_options *o)
 	return 0;
 }
 
-int wq_env_apply(struct wq_options *o, struct wsi_text *why)
+static int env_proxies(struct wq_options *o, struct wsi_text *why)
 {
-	static const char *const for_ws[] = {"ws_proxy", "WS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY", NULL};
-	static const char *const for_wss[] = {"wss_proxy", "WSS_PROXY", "https_proxy", "HTTPS_PROXY",
-	                                      "all_proxy", "ALL_PROXY", NULL};
 	static const char *const for_none[] = {"no_proxy", "NO_PROXY", NULL};
 	struct wsi_url url;
 	struct wsi_proxy_url proxy;
@@ -134,19 +167,10 @@ int wq_env_apply(struct wq_options *o, struct wsi_text *why)
 	size_t where;
 	int i, use, url_ok = wsi_url_parse(&url, o->url, strlen(o->url), &cause, &where) == 0;
 
-	env_tls(o);
-	if (o->lib.unix_socket)
-		return 0;
-	if (!o->lib.proxy) {
-		v[0] = env_first(for_ws, &from[0]);
-		v[1] = env_first(for_wss, &from[1]);
-	}
+	if (!o->lib.proxy)
+		env_pick(v, from);
 	if (!v[0] && !v[1] && !(o->lib.proxy && *o->lib.proxy))
 		return 0;
-	if (!(ws_features() & WS_HAS_PROXY)) {
-		wq_say(from[0] ? from[0] : from[1], "ignored: proxies were not built in");
-		return 0;
-	}
 	use = o->lib.proxy || (url_ok && v[url.secure] && wsi_no_proxy(env_loopback, &url, &bad) == 0);
 	if (!o->lib.no_proxy) {
 		o->lib.no_proxy = env_first(for_none, &o->from_no_proxy);
@@ -174,4 +198,11 @@ int wq_env_apply(struct wq_options *o, struct wsi_text *why)
 	o->from_proxy = from[0];
 	o->from_proxy_wss = from[1];
 	return 0;
+}
+#endif
+
+int wq_env_apply(struct wq_options *o, struct wsi_text *why)
+{
+	env_tls(o);
+	return o->lib.unix_socket ? 0 : env_proxies(o, why);
 }

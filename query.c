@@ -19,71 +19,6 @@
 
 #define SHOWN 100 /* bytes of a pattern or a reason in a sentence */
 
-/* The store */
-
-struct store_head {
-	size_t len;
-	int type;
-};
-
-int wq_store_next(const struct wq_store *s, size_t *at, struct ws_msg *msg)
-{
-	struct store_head h;
-
-	if (*at == s->tail)
-		return 0;
-	memcpy(&h, s->p + *at, sizeof h);
-	msg->type = h.type;
-	msg->more = 0;
-	msg->data = s->p + *at + sizeof h;
-	msg->len = h.len;
-	*at += sizeof h + h.len;
-	return 1;
-}
-
-/* The oldest; its bytes stay until the next store_put */
-static int store_take(struct wq_store *s, struct ws_msg *msg)
-{
-	if (!wq_store_next(s, &s->head, msg))
-		return 0;
-	s->n--;
-	s->bytes -= msg->len;
-	return 1;
-}
-
-static int store_put(struct wq_store *s, const struct ws_msg *msg, size_t max)
-{
-	struct store_head h = {msg->len, msg->type};
-	size_t need, cap;
-	char *p;
-
-	if (msg->len > max || s->bytes > max - msg->len || (s->n >= WQ_MAX_KEPT && s->n >= max))
-		return WS_ETOOBIG;
-	if (s->n == 0)
-		s->head = s->tail = 0;
-	need = s->tail - s->head + sizeof h + msg->len;
-	if (s->tail + sizeof h + msg->len > s->cap && s->head) {
-		memmove(s->p, s->p + s->head, s->tail - s->head);
-		s->tail -= s->head;
-		s->head = 0;
-	}
-	if (need > s->cap) {
-		cap = need > 2 * s->cap ? need : 2 * s->cap;
-		p = wq_alloc(NULL, s->p, s->cap, cap);
-		if (!p)
-			return WS_EMEMORY;
-		s->p = p;
-		s->cap = cap;
-	}
-	memcpy(s->p + s->tail, &h, sizeof h);
-	if (msg->len)
-		memcpy(s->p + s->tail + sizeof h, msg->data, msg->len);
-	s->tail += sizeof h + msg->len;
-	s->n++;
-	s->bytes += msg->len;
-	return 0;
-}
-
 /* Sentences */
 
 static const char *state_phase(const struct wq_query *q)
@@ -94,7 +29,7 @@ static const char *state_phase(const struct wq_query *q)
 	case WQ_DATA_INPUT:
 		return "input";
 	case WQ_OPEN:
-		return q->info ? ws_phasename(q->info->phase) : "resolve";
+		return q->connected ? "upgrade" : ws_phasename(q->info->phase);
 	case WQ_PING:
 	case WQ_PONG:
 		return "ping";
@@ -176,7 +111,14 @@ static int fail(struct wq_query *q, int err, const char *why)
 static int no_memory(struct wq_query *q)
 {
 	q->final = !q->ws;
-	return fail_with(q, WS_EMEMORY, "out of memory");
+	begin_sentence(q);
+	return fail(q, WS_EMEMORY, "out of memory");
+}
+
+/* The library's own sentence says it */
+static int library_failed(struct wq_query *q, int err)
+{
+	return err == WS_EMEMORY ? no_memory(q) : fail_with(q, err, ws_error(q->ws));
 }
 
 static int interrupted(struct wq_query *q)
@@ -206,16 +148,16 @@ static void put_missing(struct wq_query *q)
 		else if (q->seen)
 			put_number(t, "none of ", q->seen, q->seen == 1 ? " message" : " messages");
 		else
-			wsi_put(t, "no message to match");
+			wsi_put(t, "no message came to match");
 		wsi_put(t, q->seen && !q->matching.data ? " matched --expect " : " --expect ");
 		put_quoted(t, s->p, s->len);
 		return;
 	case WQ_COLLECT:
 		if (q->array && q->store.n) {
 			put_number(t, "only ", q->store.n, " of ");
-			put_number(t, "", (uint64_t)q->o->count, " messages");
+			put_number(t, "", (uint64_t)q->o->count, " messages came");
 		} else {
-			wsi_put(t, "no message");
+			wsi_put(t, "no message came");
 		}
 		return;
 	default:
@@ -223,23 +165,25 @@ static void put_missing(struct wq_query *q)
 	}
 }
 
-static void put_lasted(struct wq_query *q, int64_t us)
+static void put_lasted(struct wq_query *q, int64_t since_us)
 {
 	wsi_put(&q->why, " within ");
-	wsi_put_ms(&q->why, us);
+	wsi_put_ms(&q->why, wq_now_us() - since_us);
 }
 
 /* Time is over once the connection stands */
 static int too_late(struct wq_query *q)
 {
-	int64_t waited = wq_now_us() - q->waiting_us;
 	int unmatched = q->state == WQ_EXPECT && q->seen > 0;
 
 	begin_sentence(q);
 	put_missing(q);
-	put_lasted(q, waited);
+	put_lasted(q, q->waiting_us);
+	wsi_put(&q->why, " (the limit was ");
+	wsi_put_ms(&q->why, q->deadline_us - q->start_us);
+	wsi_put(&q->why, ")");
 	if (q->state == WQ_COLLECT && !q->store.n)
-		wsi_put(&q->why, " (--check tests the connection alone)");
+		wsi_put(&q->why, "; --check tests the connection alone");
 	if (q->state == WQ_SEND)
 		wsi_put(&q->why, ": the peer does not read");
 	return fail(q, unmatched ? WQ_EUNMATCHED : WS_ETIMEOUT, NULL);
@@ -293,7 +237,7 @@ static int lost(struct wq_query *q, int err)
 	case WS_ETOOBIG:
 		return too_big(q, "a message over ");
 	default:
-		return fail_with(q, err, ws_error(q->ws));
+		return library_failed(q, err);
 	}
 }
 
@@ -304,7 +248,7 @@ static int input_late(struct wq_query *q, const struct wq_input *in)
 	begin_sentence(q);
 	wq_put_input(&q->why, in);
 	wsi_put(&q->why, " has not ended");
-	put_lasted(q, wq_now_us() - q->start_us);
+	put_lasted(q, q->start_us);
 	return fail(q, WS_ETIMEOUT, NULL);
 }
 
@@ -416,7 +360,7 @@ static int env_failed(struct wq_query *q, int err)
 static int wrong_option(struct wq_query *q)
 {
 	const char *field = q->info->option, *why = ws_error(q->ws), *name = wq_option_of(field), *cause;
-	const char **from = wq_env_of(q->o, field);
+	const char *from = wq_env_of(q->o, field);
 	struct wsi_url u;
 	size_t where, n = strlen(field);
 	int tls = strncmp(field, "tls.", 4) == 0;
@@ -425,7 +369,7 @@ static int wrong_option(struct wq_query *q)
 		why += n + 1 + (why[n + 1] == ' ');
 	if (from) {
 		wsi_put(&q->why, tls ? "TLS by the environment, " : "proxy by the environment, ");
-		wsi_put(&q->why, *from);
+		wsi_put(&q->why, from);
 	} else if (name) {
 		wq_put_option(&q->why, name);
 	} else {
@@ -442,7 +386,7 @@ static int wrong_option(struct wq_query *q)
 		return env_failed(q, WS_ETLS);
 	wq_say(q->why.p, "ignored");
 	wsi_text_init(&q->why, q->why_buf, sizeof q->why_buf);
-	wq_env_drop_tls(q->o);
+	wq_env_drop(q->o, field);
 	return 0;
 }
 
@@ -482,7 +426,7 @@ static int make_ws(struct wq_query *q)
 		r = ws_open(q->ws);
 		if (r != WS_EUSAGE) {
 			q->state = WQ_OPEN;
-			return fail_with(q, r, ws_error(q->ws));
+			return library_failed(q, r);
 		}
 		if (wrong_option(q))
 			return 1;
@@ -507,7 +451,7 @@ static int open_ws(struct wq_query *q)
 	q->head = q->info->head;
 	q->head_len = q->info->head_len;
 	if (r)
-		return fail_with(q, r, ws_error(q->ws));
+		return library_failed(q, r);
 	q->connected = 1;
 	if (q->o->details && q->head_len) { /* the library drops it at the first ws_recv */
 		q->head_copy = wq_alloc(NULL, NULL, 0, q->head_len);
@@ -557,7 +501,7 @@ static int failed(struct wq_query *q, int err)
 
 static int keep(struct wq_query *q, const struct ws_msg *msg)
 {
-	int r = store_put(&q->store, msg, q->lib.max_message);
+	int r = wq_store_put(&q->store, msg, q->lib.max_message);
 
 	if (r == WS_EMEMORY)
 		return no_memory(q);
@@ -669,7 +613,7 @@ static int expect_step(struct wq_query *q)
 	int last = q->step + 1 == q->o->n_steps, live, r;
 
 	for (;;) {
-		live = !store_take(&q->store, &q->matching);
+		live = !wq_store_take(&q->store, &q->matching);
 		r = live ? receive(q, &q->matching) : 0;
 		if (r) {
 			q->matching.data = NULL;
@@ -715,7 +659,7 @@ static int collect(struct wq_query *q)
 	struct ws_msg msg;
 	int r;
 
-	if (want == 1 && store_take(&q->store, &q->msg)) {
+	if (want == 1 && wq_store_take(&q->store, &q->msg)) {
 		q->state = WQ_ANSWER;
 		return 1;
 	}

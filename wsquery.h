@@ -5,6 +5,7 @@
  *	options.c    the command line                    -> struct wq_options
  *	env.c        the environment's proxies and trust -> struct wq_options
  *	query.c      one try, as a state machine         -> struct wq_query
+ *	store.c      messages that wait for a later step
  *	input.c      files and standard input
  *	json.c       a finished query as one JSON object
  *	format.c     the same for nagios and prometheus
@@ -97,18 +98,22 @@ const char *wq_help(void);
 
 /* env.c: 0, or WS_EPROXY (*why), WS_EMEMORY */
 int wq_env_apply(struct wq_options *o, struct wsi_text *why);
-const char **wq_env_of(struct wq_options *o, const char *field); /* which of .from_ a field came from, or NULL */
-void wq_env_drop_tls(struct wq_options *o);
+const char *wq_env_of(struct wq_options *o, const char *field); /* the variable that it came from, or NULL */
+void wq_env_drop(struct wq_options *o, const char *field);      /* goes without that value */
 
-/* query.c: one try. Many could stand side by side: wq_query_step each, then poll what all of them want. */
-struct wq_store { /* messages, first in first out, one after the other in one block */
+/* store.c */
+struct wq_store { /* first in, first out */
 	char *p;
 	size_t cap, head, tail, n;
 	size_t bytes; /* of the messages alone */
 };
-int wq_store_next(const struct wq_store *s, size_t *at,
-                  struct ws_msg *msg); /* walks; *at: .head at first. 1, or 0: no more */
+/* Walks: *at is .head at first. 1, or 0: no more */
+int wq_store_next(const struct wq_store *s, size_t *at, struct ws_msg *msg);
+int wq_store_take(struct wq_store *s,
+                  struct ws_msg *msg); /* 1, or 0: none; its bytes stay until the next wq_store_put */
+int wq_store_put(struct wq_store *s, const struct ws_msg *msg, size_t max); /* 0, WS_ETOOBIG, WS_EMEMORY */
 
+/* query.c: one try. Many could stand side by side: wq_query_step each, then poll what all of them want. */
 struct wq_query {
 	struct wq_options *o;
 	struct ws *ws;

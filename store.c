@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC
+ * store.c - messages that wait for a later step, or for the answer: one block that grows by what has come
+ */
+#include "wsquery.h"
+#include <string.h>
+
+struct store_head {
+	size_t len;
+	int type;
+};
+
+int wq_store_next(const struct wq_store *s, size_t *at, struct ws_msg *msg)
+{
+	struct store_head h;
+
+	if (*at == s->tail)
+		return 0;
+	memcpy(&h, s->p + *at, sizeof h);
+	msg->type = h.type;
+	msg->more = 0;
+	msg->data = s->p + *at + sizeof h;
+	msg->len = h.len;
+	*at += sizeof h + h.len;
+	return 1;
+}
+
+int wq_store_take(struct wq_store *s, struct ws_msg *msg)
+{
+	if (!wq_store_next(s, &s->head, msg))
+		return 0;
+	s->n--;
+	s->bytes -= msg->len;
+	return 1;
+}
+
+int wq_store_put(struct wq_store *s, const struct ws_msg *msg, size_t max)
+{
+	struct store_head h = {msg->len, msg->type};
+	size_t need, cap;
+	char *p;
+
+	if (msg->len > max || s->bytes > max - msg->len || (s->n >= WQ_MAX_KEPT && s->n >= max))
+		return WS_ETOOBIG;
+	if (s->n == 0)
+		s->head = s->tail = 0;
+	need = s->tail - s->head + sizeof h + msg->len;
+	if (s->tail + sizeof h + msg->len > s->cap && s->head) {
+		memmove(s->p, s->p + s->head, s->tail - s->head);
+		s->tail -= s->head;
+		s->head = 0;
+	}
+	if (need > s->cap) {
+		cap = need > 2 * s->cap ? need : 2 * s->cap;
+		p = wq_alloc(NULL, s->p, s->cap, cap);
+		if (!p)
+			return WS_EMEMORY;
+		s->p = p;
+		s->cap = cap;
+	}
+	memcpy(s->p + s->tail, &h, sizeof h);
+	if (msg->len)
+		memcpy(s->p + s->tail + sizeof h, msg->data, msg->len);
+	s->tail += sizeof h + msg->len;
+	s->n++;
+	s->bytes += msg->len;
+	return 0;
+}
