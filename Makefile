@@ -80,7 +80,7 @@ build/static/wsquery: $(LIB_SRC) $(PROG_SRC) $(HDR) .flags
 	mkdir -p build/static
 	$(MUSL_CC) $(STATIC) -o $@ $(LIB_SRC) $(PROG_SRC)
 
-# All that is promised of speed, memory and size, beside its limit.
+# All that is promised of speed, memory and size, beside its limit. PARTS="size time ..." measures these alone
 B = build/bench
 bench: build/static/wsquery
 	mkdir -p $(B)
@@ -94,7 +94,7 @@ bench: build/static/wsquery
 	$(CC) -std=gnu11 -Os -I. -pthread -o $(B)/recv bench/recv.c $(LIB_SRC)
 	$(CC) -std=gnu11 -Os -I. -pthread -o $(B)/idle bench/idle.c $(LIB_SRC)
 	$(CC) -std=c11 -Os -I. -o $(B)/echo_server test/echo_server.c sha1.c base64.c
-	python3 bench/bench.py $(B)
+	python3 bench/bench.py $(B) $(PARTS)
 
 autobahn: test/autobahn_testee
 	sh test/autobahn.sh test/autobahn_testee

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 """make bench: what the project promises of speed, memory and size, measured in one run, each beside its limit.
 
-usage: bench.py DIR; DIR has what the Makefile built for it: wsquery (static), floor, minimal, minimal_numeric, spawn, recv,
+usage: bench.py DIR [PART]...; DIR has what the Makefile built for it: wsquery (static), floor, minimal, minimal_numeric, spawn, recv,
 idle, echo_server, and libws.size, the output of size -A for the library without TLS and resolver.
 """
 
@@ -84,29 +84,36 @@ def syscalls(*program):
         return sum(1 for x in f if re.match(r"\d+ +\w+\(", x))
 
 
-def bench_query():
+def bench_time():
     with Echo() as e:
-        query = [tool("wsquery"), "-d", "Hello", e.url]
-        floor, ours = times(RUNS, [tool("floor"), e.port], query)
-        line("query, least wall time of %d runs by turns: floor" % RUNS, floor[0], "us")
-        line("query, least wall time: wsquery", ours[0], "us")
-        line("query, wsquery / floor (least)", ours[0] / floor[0], "", 1.3)
-        line("query, wsquery / floor (median)", ours[1] / floor[1])
-        size = (os.path.getsize(tool("wsquery")) + 1023) // 1024
-        anonymous, resident, _ = memory(*query)
-        line("query, anonymous memory at exit", anonymous, "KiB", 48)
-        line("query, resident memory at exit (the file and 32)", resident, "KiB", size + 32)
-        if shutil.which("strace"):
-            line("query, system calls, by address", syscalls(*query), "", 32)
-        else:
-            skip("query, system calls", "no strace here")
+        floor, ours = times(RUNS, [tool("floor"), e.port], [tool("wsquery"), "-d", "Hello", e.url])
+    line("query, least wall time of %d runs by turns: floor" % RUNS, floor[0], "us")
+    line("query, least wall time: wsquery", ours[0], "us")
+    line("query, wsquery / floor (least)", ours[0] / floor[0], "", 1.3)
+    line("query, wsquery / floor (median)", ours[1] / floor[1])
+
+
+def bench_memory():
+    with Echo() as e:
+        anonymous, resident, _ = memory(tool("wsquery"), "-d", "Hello", e.url)
+    size = (os.path.getsize(tool("wsquery")) + 1023) // 1024
+    line("query, anonymous memory at exit", anonymous, "KiB", 48)
+    line("query, resident memory at exit (the file and 32)", resident, "KiB", size + 32)
+
+
+def bench_calls():
+    if not shutil.which("strace"):
+        skip("query, system calls", "no strace here")
+        return
+    with Echo() as e:
+        line("query, system calls, by address", syscalls(tool("wsquery"), "-d", "Hello", e.url), "", 32)
     name, six = name_of_loopback()
     if not name:
         skip("query, system calls, by name", "/etc/hosts has no name for the loopback but localhost")
-    elif shutil.which("strace"):
-        with Echo(*(["-6"] if six else [])) as e:
-            url = "ws://%s:%d/" % (name, e.port)
-            line("query, system calls, by name (%s)" % name, syscalls(tool("wsquery"), "-d", "Hello", url), "", 64)
+        return
+    with Echo(*(["-6"] if six else [])) as e:
+        url = "ws://%s:%d/" % (name, e.port)
+        line("query, system calls, by name (%s)" % name, syscalls(tool("wsquery"), "-d", "Hello", url), "", 64)
 
 
 def name_of_loopback():
@@ -241,7 +248,8 @@ def bench_deadlines():
     os.close(w)
 
 
-for f in (bench_size, bench_query, bench_flood, bench_recv, bench_idle, bench_deadlines):
-    f()
+PARTS = ("size", "time", "calls", "memory", "flood", "recv", "idle", "deadlines")
+for part in sys.argv[2:] or PARTS:
+    globals()["bench_" + part]()
 print("%d passed, %d failed" % (good, bad) + (", %d skipped" % skipped if skipped else ""))
 sys.exit(bad != 0)

@@ -5,7 +5,7 @@
  * Prints its URL, "ws://127.0.0.1:PORT/", as one line, then serves until its standard input ends, or with -n until that
  * many connections were served. Frames go back as they came, piece by piece, so a message of any size takes one buffer.
  * The path /flood/COUNT/SIZE sends COUNT text messages of SIZE bytes (COUNT 0: without end) as quickly as they are
- * taken. A client that breaks RFC 6455 is told 1002 and named on stderr; the exit status is then 1.
+ * taken, then closes. A client that breaks RFC 6455 is told 1002 and named on stderr; the exit status is then 1.
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -227,8 +227,12 @@ static void flood(struct conn *c)
 		size_t n = BUF - ROOM - c->out_len;
 
 		if (c->size_left == 0) {
-			if (!c->endless && c->count == 0)
+			if (!c->endless && c->count == 0) {
 				c->flood = 0;
+				put_head(c, 0x88, 2);
+				put(c, "\x03\xe8", 2);
+				c->state = CLOSING;
+			}
 			if (!c->flood || c->in_len > 0) /* the client's frames are answered between ours */
 				return;
 			c->count -= !c->endless;
