@@ -1703,6 +1703,8 @@ static ptrdiff_t read_some(struct ws *ws, void *buf, size_t len)
 	if (now_us(ws) < ws->deadline) {
 		if (ws->send > ws->spos || ws->control)
 			flush_out(ws); /* also while bytes keep coming */
+		if (ws->err)
+			return ws->err;
 		n = ws->io.io_read(ws->io.io, buf, len);
 		if (n > 0)
 			return n;
@@ -1846,7 +1848,7 @@ static int on_control(struct ws *ws, const unsigned char *p, size_t len, struct 
 		ws->control_len = (unsigned char)len;
 		ws->control = WSI_PONG;
 		flush_out(ws);
-		return 0;
+		return ws->err; /* there may be no entropy for its mask */
 	default:
 		if (!ws->pinged || !msg)
 			return 0;
