@@ -100,7 +100,7 @@ struct ws { /* what is used most comes first: small offsets make small code */
 	unsigned char entropy_wait; /* 1: the system has no random bytes yet */
 	unsigned char hungry;       /* 1: nothing more can be done with what is buffered */
 	unsigned char rd, wr, want; /* WS_POLL_ that reading, writing, the opening waits for */
-	unsigned char write_dead, close_sent;
+	unsigned char write_dead, close_sent, why_lost;
 	unsigned char idle;     /* 1: open, between messages, and nothing that the short way in ws_recv would skip */
 	unsigned char in_frame; /* 1: its header is used up, rx_left of its payload are not */
 	unsigned char large;    /* 1: the last message did not fit in rbuf, so perhaps the next will not */
@@ -276,7 +276,8 @@ static int fail(struct ws *ws, int err, const char *fmt, ...)
 		wsi_put(&t, ws->op->chain.p);
 		wsi_put(&t, ")");
 	}
-	if (err == WS_EMEMORY || keep(ws, &ws->why, &ws->why_cap, buf, t.len) < 0)
+	ws->why_lost = err == WS_EMEMORY || keep(ws, &ws->why, &ws->why_cap, buf, t.len) < 0;
+	if (ws->why_lost)
 		release(ws, &ws->why, &ws->why_cap); /* ws_error has a sentence of its own for that */
 	if (ws->opened && (err == WS_EUSAGE || err == WS_ETIMEOUT))
 		return err;
@@ -294,7 +295,7 @@ static int no_memory(struct ws *ws)
 
 const char *ws_error(const struct ws *ws)
 {
-	return ws->why ? ws->why : ws->err ? "out of memory" : "";
+	return ws->why ? ws->why : ws->why_lost ? "out of memory" : "";
 }
 
 const struct ws_report *ws_info(const struct ws *ws)
@@ -1459,7 +1460,8 @@ static void trace_frame(struct ws *ws, int sent, unsigned char b0, uint64_t fram
 		have = sizeof buf - n;
 	if (have > frame_len)
 		have = (size_t)frame_len;
-	memcpy(buf + n, p, have);
+	if (have)
+		memcpy(buf + n, p, have);
 	ws->trace(ws->user_data, sent, WS_TRACE_FRAME, buf, n + have);
 }
 
