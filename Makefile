@@ -3,10 +3,10 @@
 #	TLS=mbedtls or none     default: auto, which takes mbedTLS where the compiler finds it
 #	CPPFLAGS=-DWS_NO_...    leave out parts: WS_NO_RESOLVER WS_NO_THREADS WS_NO_PROXY WS_NO_REDIRECTS
 #	                        WSQUERY_NO_FORMATS
+#	MUSL_CC=, MBEDTLS_SRC=  for make static
 # Nothing is ever downloaded.
 
 CFLAGS ?= -Os
-AR ?= ar
 PREFIX = /usr/local
 BINDIR = $(PREFIX)/bin
 LIBDIR = $(PREFIX)/lib
@@ -16,9 +16,9 @@ TLS = auto
 MUSL_CC = musl-gcc
 PYTHON = python3
 
-HDR != ls *.h
-LIB_SRC != ls sha1.c base64.c utf8.c text.c ip.c url.c frame.c handshake.c proxy.c net.c ws.c 2>/dev/null || :
-PROG_SRC != ls match.c 2>/dev/null; grep -l 'include "wsquery.h"' *.c 2>/dev/null || :
+HDR = ws.h ws_pure.h ws_bytes.h ws_match.h ws_world.h wsquery.h
+LIB_SRC = text.c sha1.c base64.c utf8.c ip.c url.c frame.c handshake.c proxy.c net.c ws.c
+PROG_SRC = main.c options.c env.c query.c store.c input.c json.c format.c trace.c process.c memory.c match.c
 TEST_HDR != ls test/*.h
 TESTS != ls test/test_*.c 2>/dev/null | sed 's/\.c$$//'
 SCRIPTS != ls test/test-*.sh 2>/dev/null || :
@@ -31,7 +31,7 @@ MBEDTLS_LIBS != pkg-config --libs mbedtls mbedx509 mbedcrypto 2>/dev/null || ech
 TLS_FOUND != case '$(TLS)' in mbedtls | none) echo '$(TLS)' ;; *) t=.probe.$$$$; \
 	echo 'int main(void) { return 0; }' | $(CC) $(CPPFLAGS) $(CFLAGS) $(MBEDTLS_CFLAGS) -include mbedtls/ssl.h -x c - \
 		-o $$t $(LDFLAGS) $(MBEDTLS_LIBS) 2>/dev/null && echo mbedtls || echo none; rm -f $$t ;; esac
-TLS_SRC_mbedtls != ls trust.c tls.c 2>/dev/null || :
+TLS_SRC_mbedtls = tls.c trust.c
 TLS_CFLAGS_mbedtls = -DWS_WITH_MBEDTLS $(MBEDTLS_CFLAGS)
 TLS_LIBS_mbedtls = $(MBEDTLS_LIBS)
 
@@ -43,7 +43,7 @@ LIB_LO = $(ALL_LIB_SRC:.c=.lo)
 PROG_OBJ = $(PROG_SRC:.c=.o)
 
 # Objects made with other flags are made anew: .flags changes when they do
-FLAGS_NOTED != echo '$(CC) $(ALL_CFLAGS)' | cmp -s - .flags || echo '$(CC) $(ALL_CFLAGS)' > .flags
+FLAGS_NOTED != f='$(CC) $(ALL_CFLAGS) $(MUSL_CC) $(MBEDTLS_SRC)'; echo "$$f" | cmp -s - .flags || echo "$$f" > .flags
 
 all: wsquery libws.a
 
@@ -72,19 +72,26 @@ ws.pc: ws.pc.in ws.h .flags
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 		-e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(ALL_LIBS)|' ws.pc.in > $@
 
-# One static program for a container that has nothing else; musl-gcc (or MUSL_CC) is all it takes
+# One static program for a container that has nothing else; musl-gcc (or MUSL_CC) is all it takes. With
+# MBEDTLS_SRC=DIRECTORY, mbedTLS's sources, which are only read, it speaks wss:// too
 STATIC = -std=c11 -I. -Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-pie -no-pie -static -s \
 	-Wl,--gc-sections,-z,noseparate-code,-z,norelro,--build-id=none $(CPPFLAGS)
+STATIC_KIND != [ -z '$(MBEDTLS_SRC)' ] || echo _tls
+STATIC_LIB_tls = build/static/libmbedtls.a
+STATIC_TLS_tls = -DWS_WITH_MBEDTLS -DMBEDTLS_CONFIG_FILE='"tls-static/mbedtls_config.h"' -isystem '$(MBEDTLS_SRC)/include' \
+	$(TLS_SRC_mbedtls)
 static: build/static/wsquery
-build/static/wsquery: $(LIB_SRC) $(PROG_SRC) $(HDR) .flags
+build/static/wsquery: $(LIB_SRC) $(PROG_SRC) $(TLS_SRC_mbedtls) $(HDR) $(STATIC_LIB$(STATIC_KIND)) .flags
 	mkdir -p build/static
-	$(MUSL_CC) $(STATIC) -o $@ $(LIB_SRC) $(PROG_SRC)
+	$(MUSL_CC) $(STATIC) -o $@ $(LIB_SRC) $(PROG_SRC) $(STATIC_TLS$(STATIC_KIND)) $(STATIC_LIB$(STATIC_KIND))
+build/static/libmbedtls.a: tls-static/build.sh tls-static/mbedtls_config.h .flags
+	CC='$(MUSL_CC)' sh tls-static/build.sh '$(MBEDTLS_SRC)' build/static
 
 # All that is promised of speed, memory and size, beside its limit. PARTS="size time ..." measures these alone
 B = build/bench
-bench: build/static/wsquery
+bench:
 	mkdir -p $(B)
-	cp build/static/wsquery $(B)
+	$(MUSL_CC) $(STATIC) -o $(B)/wsquery $(LIB_SRC) $(PROG_SRC)
 	$(MUSL_CC) $(STATIC) -o $(B)/floor bench/floor.c
 	$(MUSL_CC) $(STATIC) -o $(B)/minimal bench/minimal.c $(LIB_SRC)
 	$(MUSL_CC) $(STATIC) -DWS_NO_RESOLVER -o $(B)/minimal_numeric bench/minimal.c $(LIB_SRC)
