@@ -2264,7 +2264,7 @@ static void test_flood(void)
 		t.f.in_len = t.s.len;
 		t.o.nonblock = 1;
 		t.o.timeout_ms = -1;
-		t.o.max_message = (size_t)1 << 40 >> (sizeof(size_t) < 8 ? 20 : 0);
+		t.o.max_message = PTRDIFF_MAX / 2;
 		t.f.split = 0;
 		talk_open(&t);
 		t.f.discard = 1;
@@ -2766,6 +2766,16 @@ static void test_wants(void)
 	talk_end(&t);
 }
 
+static int sent_has(const struct talk *t, const char *text)
+{
+	size_t i, n = strlen(text);
+
+	for (i = 0; i + n <= t->f.out_len; i++)
+		if (memcmp(t->f.out + i, text, n) == 0)
+			return 1;
+	return 0;
+}
+
 /* Options: each wrong one fails at open, by name, before anything is done */
 static void test_options(void)
 {
@@ -2782,8 +2792,7 @@ static void test_options(void)
 	                                             {"A: \x7f", NULL},
 	                                             {" A: b", NULL},
 	                                             {"", NULL}},
-	                         *const good_headers[] = {"A: b", "C:", "Connection: keep-alive, Upgrade", "X-\xc3: no",
-	                                                  NULL};
+	                         *const good_headers[] = {"A: b", "C:", "Connection: keep-alive, Upgrade", NULL};
 	static const char *const bad_protocols[][3] = {
 	    {"a b", NULL, NULL}, {"", NULL, NULL}, {"a", "a", NULL}, {"a,b", NULL, NULL}};
 	static const char *const bad_resolve[][2] = {{"a", NULL},
@@ -2799,7 +2808,6 @@ static void test_options(void)
 	struct talk t;
 	size_t i;
 
-	(void)good_headers;
 #define WRONG(field, set)                                                                                              \
 	do {                                                                                                           \
 		int before;                                                                                            \
@@ -2872,6 +2880,11 @@ static void test_options(void)
 		WRONG("tls", t.o.tls.insecure_no_hostname = 1);
 		WRONG("tls", t.o.tls.config = &t);
 	}
+	talk_begin(&t, "", 0);
+	t.o.headers = good_headers;
+	talk_open(&t);
+	CHECK(sent_has(&t, "\r\nA: b\r\n") && sent_has(&t, "\r\nConnection: keep-alive, Upgrade\r\n"));
+	talk_end(&t);
 	/* no secret in a sentence */
 	talk_begin(&t, "", 0);
 	t.o.user = "name:s3cret\n";
@@ -3000,9 +3013,9 @@ static void test_size(void)
 	struct ws_answer a;
 	struct ws *ws;
 
-	/* its end is the end of the block: nothing behind it is looked at */
-	o = malloc(n);
-	memset(o, 0xff, n);
+	/* behind its end there is nothing to be looked at */
+	o = malloc(full);
+	memset(o, 0xff, full);
 	memset(o, 0, n);
 	o->size = n;
 	o->recv_buffer = 100;
@@ -3073,8 +3086,10 @@ static void test_query(void)
 			k = ws_query(URL, &t.o, WS_TEXT, "ask", 3, &a);
 			if (n && t.f.failed_allocs == 0)
 				n = 1000;
-			CHECK(k == a.err && (k == 0) == (a.error[0] == '\0') && !t.f.hung && !t.f.wrong
-			      && (n == 1 || n == 2 || t.f.closes == 1));
+			if (!CHECK(k == a.err && (k == 0) == (a.error[0] == '\0') && !t.f.hung && !t.f.wrong
+			           && (n == 1 || n == 2 || t.f.closes == 1)))
+				fprintf(stderr, "%s, allocation %lu: %d, %d \"%s\", closed %lu times\n", cases[i].what,
+				        n, k, a.err, a.error, t.f.closes);
 			CHECK(k == 0 ? a.data && a.data[a.len] == '\0' : 1);
 			if (!CHECK(k == cases[i].err || (n && n < 1000 && k == WS_EMEMORY)))
 				fprintf(stderr, "%s, allocation %lu: %d %s\n", cases[i].what, n, k, a.error);
@@ -3119,6 +3134,7 @@ static void test_query(void)
 	CHECK(a.connected == 1 && a.error[0] && a.data == NULL);
 	CHECK(t.f.alive == 0);
 	fake_free(&t.f);
+	script_free(&t.s);
 	talk_begin(&t, "", 0);
 	CHECK_EQ_U(ws_query(URL, &t.o, WS_TEXT, "\xff", 1, &a), WS_EUSAGE);
 	CHECK(t.f.alive == 0);
