@@ -5,9 +5,10 @@
 #define _POSIX_C_SOURCE 200809L
 #endif
 #include "wsquery.h"
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 /* The first that is set and not empty */
 static const char *env_first(const char *const *names, const char **from)
@@ -73,8 +74,8 @@ void wq_env_drop(struct wq_options *o, const char *field)
 static void env_tls(struct wq_options *o)
 {
 	struct ws_tls *t = &o->lib.tls;
-	struct stat st;
 	const char *v;
+	int dir;
 
 	if (!(ws_features() & WS_HAS_TLS))
 		return;
@@ -85,7 +86,11 @@ static void env_tls(struct wq_options *o)
 	if (!v) {
 		t->ca_file = env_one("SSL_CERT_FILE", &o->from_ca_file);
 		t->ca_dir = env_one("SSL_CERT_DIR", &o->from_ca_dir);
-	} else if (stat(v, &st) == 0 && S_ISDIR(st.st_mode)) {
+		return;
+	}
+	dir = open(v, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir >= 0) {
+		close(dir);
 		o->from_ca_dir = o->from_ca_file;
 		o->from_ca_file = NULL;
 		t->ca_dir = v;

@@ -346,12 +346,36 @@ static int64_t resolve_us(const struct wq_query *q)
 	return q->info->phase_us[WS_RESOLVE];
 }
 
+static void put_timings(struct wq_out *o, const struct wq_query *q)
+{
+	static const char names[][14] = {"resolve", "connect", "tls", "upgrade", "ping", "first_message", "total"};
+	int64_t proxy_us = phase_us(q->info, WS_PROXY);
+	int64_t us[] = {resolve_us(q),
+	                phase_us(q->info, WS_CONNECT),
+	                phase_us(q->info, WS_TLS),
+	                phase_us(q->info, WS_UPGRADE),
+	                q->ping_us,
+	                q->first_us,
+	                q->total_us};
+	size_t i;
+
+	if (proxy_us >= 0) /* the proxy is part of the way */
+		us[1] += proxy_us;
+	key(o, "timings_ms");
+	for (i = 0; i < sizeof us / sizeof us[0]; i++) {
+		wq_out(o, i ? ", \"" : "{\"");
+		wq_out(o, names[i]);
+		wq_out(o, "\": ");
+		wq_json_ms(o, us[i]);
+	}
+	wq_out(o, "}");
+}
+
 static void put_details(struct wq_out *o, const struct wq_query *q)
 {
 	const struct ws_report *r = q->info;
 	char url[WQ_MAX_URL + 1];
 	struct wsi_text t;
-	int64_t connect_us = phase_us(r, WS_CONNECT), proxy_us = phase_us(r, WS_PROXY);
 
 	wsi_text_init(&t, url, sizeof url);
 	wq_put_url(&t, q);
@@ -395,22 +419,8 @@ static void put_details(struct wq_out *o, const struct wq_query *q)
 	value(o, wq_reason(q->err));
 	key(o, "attempts");
 	number(o, q->attempts);
-	key(o, "timings_ms");
-	wq_out(o, "{\"resolve\": ");
-	wq_json_ms(o, resolve_us(q));
-	key(o, "connect");
-	wq_json_ms(o, connect_us < 0 ? proxy_us : connect_us + (proxy_us < 0 ? 0 : proxy_us));
-	key(o, "tls");
-	wq_json_ms(o, phase_us(r, WS_TLS));
-	key(o, "upgrade");
-	wq_json_ms(o, phase_us(r, WS_UPGRADE));
-	key(o, "ping");
-	wq_json_ms(o, q->ping_us);
-	key(o, "first_message");
-	wq_json_ms(o, q->first_us);
-	key(o, "total");
-	wq_json_ms(o, q->total_us);
-	wq_out(o, "}}");
+	put_timings(o, q);
+	wq_out(o, "}");
 }
 
 void wq_json_answer(struct wq_out *o, const struct wq_query *q)

@@ -662,7 +662,8 @@ static size_t take_lines(char *p, const char **list)
 	size_t n = 0, len;
 
 	while (*p) {
-		len = strcspn(p, "\r\n");
+		for (len = 0; p[len] && p[len] != '\r' && p[len] != '\n'; len++)
+			;
 		if (len && list)
 			list[n] = p;
 		n += len > 0;

@@ -280,27 +280,17 @@ static int use_input(struct wq_query *q, struct wq_input *in)
 	return usage(q);
 }
 
-/* Opens all files; those that need no waiting are read */
 static int open_inputs(struct wq_query *q)
 {
 	size_t i;
 
 	if (q->o->no_memory)
 		return no_memory(q);
-	for (i = 0; i < q->o->n_inputs; i++) {
-		struct wq_input *in = &q->o->inputs[i];
-		int r = wq_input_open(in, &q->why);
-
-		if (r == 0 && use_input(q, in))
-			return 1;
-		if (r == WS_EMEMORY)
-			return no_memory(q);
-		if (r == WS_EUSAGE)
+	for (i = 0; i < q->o->n_inputs; i++)
+		if (wq_input_open(&q->o->inputs[i], &q->why) < 0)
 			return usage(q);
-	}
 	q->state = WQ_OPTION_INPUT;
-	q->input = 0;
-	return 0;
+	return -1;
 }
 
 static int64_t input_deadline_us(const struct wq_query *q)
@@ -310,32 +300,28 @@ static int64_t input_deadline_us(const struct wq_query *q)
 	return q->o->connect_timeout_ms && connect_us < q->deadline_us ? connect_us : q->deadline_us;
 }
 
-/* Reads what is left of the inputs for options, or for steps: 0: to wait, 1: answered, -1: all is there */
+/* Reads the inputs that are for options, or for steps: 0: to wait, 1: answered, -1: all is there */
 static int read_inputs(struct wq_query *q)
 {
 	for (; q->input < q->o->n_inputs; q->input++) {
 		struct wq_input *in = &q->o->inputs[q->input];
+		int r;
 
-		if (!in->step != (q->state == WQ_OPTION_INPUT))
+		if (!in->step != (q->state == WQ_OPTION_INPUT) || in->fd < 0)
 			continue;
 		while (in->fd >= 0) {
-			struct pollfd p = {in->fd, POLLIN, 0};
-			int r;
-
 			if (wq_signal())
 				return interrupted(q);
 			if (wq_now_us() >= input_deadline_us(q))
 				return input_late(q, in);
-			if (poll(&p, 1, 0) <= 0)
-				return 0;
 			r = wq_input_read(in, &q->why);
-			if (r == WS_EMEMORY)
-				return no_memory(q);
-			if (r == WS_EUSAGE)
-				return usage(q);
-			if (r == 0 && use_input(q, in))
-				return 1;
+			if (r == WS_AGAIN)
+				return 0;
+			if (r)
+				return r == WS_EMEMORY ? no_memory(q) : usage(q);
 		}
+		if (use_input(q, in))
+			return 1;
 	}
 	q->input = 0;
 	return -1;
@@ -411,8 +397,10 @@ static int make_ws(struct wq_query *q)
 		q->lib.timeout_ms = ms_left(q->deadline_us);
 		q->lib.connect_timeout_ms = q->o->connect_timeout_ms;
 		q->lib.alloc = wq_alloc;
-		if (!q->lib.proxy && !q->lib.proxy_wss) /* few pages are touched so, and what is large goes past it */
-			q->lib.recv_buffer = q->lib.send_buffer = 2048;
+		if (!q->lib.proxy && !q->lib.proxy_wss) /* few pages are touched so; what is large goes past it */
+			q->lib.recv_buffer = 2048;
+		if (!q->o->n_inputs)
+			q->lib.send_buffer = 1024;
 		if (q->o->verbose)
 			q->lib.trace = wq_trace;
 		q->ws = ws_new(q->o->url, &q->lib);
@@ -731,7 +719,7 @@ static int step(struct wq_query *q)
 
 	switch (q->state) {
 	case WQ_INPUT:
-		return open_inputs(q) ? 1 : -1;
+		return open_inputs(q);
 	case WQ_OPTION_INPUT:
 		r = read_inputs(q);
 		return r >= 0 ? r : make_ws(q) ? 1 : -1;

@@ -43,8 +43,8 @@ struct wq_input {
 	char *p;              /* NUL-terminated */
 	size_t len, cap;
 };
-/* 0: read to its end; WS_AGAIN: poll its fd for reading, then wq_input_read; WS_EUSAGE, WS_EMEMORY: *why */
-int wq_input_open(struct wq_input *in, struct wsi_text *why);
+int wq_input_open(struct wq_input *in, struct wsi_text *why); /* 0 or WS_EUSAGE, *why */
+/* 0: some was read, or all, and .fd is -1; WS_AGAIN: poll .fd for reading; WS_EUSAGE, *why; WS_EMEMORY */
 int wq_input_read(struct wq_input *in, struct wsi_text *why);
 void wq_put_input(struct wsi_text *t, const struct wq_input *in); /* "standard input", or the file's name */
 
