@@ -146,6 +146,7 @@ WSI int wsi_net_check(const char *const *resolve, const char *local_interface, c
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -295,13 +296,12 @@ WSI void wsi_socket_close(void *io)
 
 WSI int wsi_socket_prepare(int fd)
 {
-	int flags = fcntl(fd, F_GETFL);
-#ifdef SO_NOSIGPIPE
 	int one = 1;
 
+#ifdef SO_NOSIGPIPE
 	setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &one, sizeof one);
 #endif
-	return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -1 : 0;
+	return ioctl(fd, FIONBIO, &one);
 }
 
 /* Names to addresses */
@@ -489,7 +489,7 @@ static void net_interleave(struct wsi_net *n)
 /* An element of ws_options.resolve, HOST:PORT:ADDR: the address's length, 0 if it is wrong */
 static int net_parse_resolve(const char *s, struct wsi_str *host, unsigned *port, unsigned char addr[16])
 {
-	size_t len = strlen(s), i = 0;
+	size_t len = wsi_strlen(s), i = 0;
 
 	if (s[0] == '[') {
 		while (i < len && s[i] != ']')
@@ -611,7 +611,7 @@ static void net_put_peer(const struct wsi_net *n, const struct net_addr *a, stru
 {
 	if (a->len == 0) {
 		wsi_put(t, "unix:");
-		wsi_put_safe(t, n->o.unix_socket, strlen(n->o.unix_socket));
+		wsi_put_safe(t, n->o.unix_socket, wsi_strlen(n->o.unix_socket));
 		return;
 	}
 	if (a->len == 16)
@@ -655,7 +655,6 @@ static int net_job_start(struct wsi_net *n, struct wsi_text *why)
 #else
 	{
 		sigset_t all, old;
-		pthread_attr_t attr;
 		pthread_t thread;
 		int pair[2], r;
 
@@ -666,18 +665,16 @@ static int net_job_start(struct wsi_net *n, struct wsi_text *why)
 		atomic_init(&j->owners, 2);
 		j->done_fd = pair[1];
 		sigfillset(&all);
-		pthread_attr_init(&attr);
-		pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 		pthread_sigmask(SIG_SETMASK, &all, &old);
-		r = pthread_create(&thread, &attr, net_job_thread, j);
+		r = pthread_create(&thread, NULL, net_job_thread, j);
 		pthread_sigmask(SIG_SETMASK, &old, NULL);
-		pthread_attr_destroy(&attr);
 		if (r != 0) {
 			close(pair[0]);
 			close(pair[1]);
 			free(j);
 			return net_resolve_failed(n, why, WS_EIO, "no thread is to be had");
 		}
+		pthread_detach(thread);
 		n->job = j;
 		n->job_fd = pair[0];
 		n->change++;
@@ -698,8 +695,13 @@ static int net_job_finish(struct wsi_net *n, struct wsi_text *why)
 #endif
 	for (i = 0; i < j->n; i++)
 		net_add(n, j->addr[i].b, j->addr[i].len, j->addr[i].scope);
-	if (j->gai != 0)
-		r = net_resolve_failed(n, why, j->gai == EAI_MEMORY ? WS_EMEMORY : WS_ERESOLVE, gai_strerror(j->gai));
+	if (j->gai == EAI_MEMORY)
+		r = WS_EMEMORY;
+	else if (j->gai != 0) /* in the words of gai_strerror(3), of which these are what a person meets */
+		r = net_resolve_failed(n, why, WS_ERESOLVE,
+		                       j->gai == EAI_AGAIN    ? "Temporary failure in name resolution"
+		                       : j->gai == EAI_NONAME ? "Name or service not known"
+		                                              : "no address for this name");
 	net_job_drop(n);
 	return r;
 }
@@ -738,10 +740,10 @@ static int net_bind(const struct wsi_net *n, int fd, const struct net_addr *to)
 	socklen_t len;
 
 	memset(&local, 0, sizeof local);
-	local.len = (unsigned char)wsi_ip_parse(local.b, name, strlen(name));
+	local.len = (unsigned char)wsi_ip_parse(local.b, name, wsi_strlen(name));
 	if (local.len == 0) {
 #ifdef SO_BINDTODEVICE
-		return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, (socklen_t)strlen(name) + 1);
+		return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, (socklen_t)wsi_strlen(name) + 1);
 #else
 		errno = ENOTSUP;
 		return -1;
@@ -829,11 +831,11 @@ static void net_attempt(struct wsi_net *n, int64_t now_us)
 
 		memset(&sun, 0, sizeof sun);
 		sun.sun_family = AF_UNIX;
-		if (strlen(n->o.unix_socket) >= sizeof sun.sun_path) {
+		if (wsi_strlen(n->o.unix_socket) >= sizeof sun.sun_path) {
 			net_try_end(n, t, ENAMETOOLONG);
 			return;
 		}
-		memcpy(sun.sun_path, n->o.unix_socket, strlen(n->o.unix_socket));
+		memcpy(sun.sun_path, n->o.unix_socket, wsi_strlen(n->o.unix_socket));
 		r = connect(t->fd, (struct sockaddr *)&sun, sizeof sun);
 		if (r < 0 && errno == EAGAIN) { /* a full backlog; unlike TCP nothing is under way */
 			net_try_end(n, t, 0);
@@ -1040,8 +1042,8 @@ WSI int wsi_net_check(const char *const *resolve, const char *local_interface, c
 			return -1;
 		}
 	}
-	if (local_interface && !wsi_ip_parse(ip, local_interface, strlen(local_interface))
-	    && (local_interface[0] == '\0' || strlen(local_interface) >= IF_NAMESIZE)) {
+	if (local_interface && !wsi_ip_parse(ip, local_interface, wsi_strlen(local_interface))
+	    && (local_interface[0] == '\0' || wsi_strlen(local_interface) >= IF_NAMESIZE)) {
 		*option = "local_interface";
 		*why = "is neither an address nor the name of a device";
 		*value = local_interface;
