@@ -189,8 +189,10 @@ static int ask(const char *url, struct tls *tls, const char *text)
 	opt.io = &io;
 	opt.timeout_ms = 5000;
 	ws = ws_new(url, &opt);
-	if (!ws)
+	if (!ws) {
+		tls_close(tls);
 		return 1;
+	}
 	ok = ws_open(ws) == 0 && ws_send(ws, WS_TEXT, text, len) == (ptrdiff_t)len && ws_recv(ws, &msg) == 0;
 	if (ok)
 		printf("%s: %.*s\n", SSL_get_version(tls->ssl), (int)msg.len, (const char *)msg.data);

@@ -1,0 +1,120 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# The examples of README.md, taken out of it and tried as they stand there, but for the port 8080, which is that of our
+# echo server. ```console blocks are typed ("..." in what they print stands for anything), ```sh blocks are run, ```c blocks
+# are compiled without a warning and run (and kept under the name in <!-- file: NAME --> above), HEALTHCHECK is run;
+# <!-- not run ... --> is heeded. Last line: N passed, N failed
+. "$(dirname "$0")/shell.sh"
+
+unset http_proxy all_proxy ALL_PROXY ws_proxy WS_PROXY
+work=$tmp/work
+copy_tree "$work"
+make -C "$work" CC="$CC" CFLAGS="$CFLAGS" -s all >"$tmp/make.out" 2>&1 || {
+	cat "$tmp/make.out"
+	exit 1
+}
+PATH=$work:$PATH HOME=$tmp/home CC=$CC CFLAGS=$CFLAGS
+export PATH HOME CC CFLAGS
+mkdir "$HOME" "$tmp/blocks"
+start_echo
+
+# NUMBER.LANGUAGE, and NUMBER.note for the comment above
+sed 's/^   //' README.md | awk -v dir="$tmp/blocks" -v port="$port" '
+	/^<!-- .* -->$/ { note = $0 }
+	/^```/ && inside { close(file); inside = 0; note = ""; next }
+	/^```[a-z]/ {
+		inside = 1
+		file = sprintf("%s/%03d.%s", dir, ++n, substr($0, 4))
+		print note > (file ".note")
+		close(file ".note")
+		next
+	}
+	inside { gsub(/:8080/, ":" port); print > file }
+	!inside && !/^<!--/ && NF { note = "" }'
+
+# typed BLOCK: a script of its commands, each shown before it runs; what comes out must be the block
+typed() {
+	awk '
+	/^\$ / {
+		line = substr($0, 3)
+		gsub(/'\''/, "'\''\\'\'''\''", line)
+		print "status=$?; printf '\''$ %s\\n'\'' '\''" line "'\''; (exit $status)"
+		print substr($0, 3)
+	}' "$1" >"$1.script"
+	(cd "$work" && sh "$1.script") >"$1.out" 2>&1
+	awk -v want="$1" '
+	{
+		if ((getline line <want) <= 0)
+			bad = "more than expected: " $0
+		else {
+			n = split(line, part, /\.\.\./)
+			at = 1
+			ok = substr($0, 1, length(part[1])) == part[1]
+			at += length(part[1])
+			for (i = 2; ok && i <= n; i++) {
+				k = part[i] == "" ? length($0) + 2 - at : index(substr($0, at), part[i])
+				ok = k > 0
+				at += k - 1 + length(part[i])
+			}
+			if (!ok || at != length($0) + 1)
+				bad = "got:  " $0 "\nwant: " line
+		}
+		if (bad != "") { print bad; exit 1 }
+	}
+	END { if (bad == "" && (getline line <want) > 0) { print "missing: " line; exit 1 } }' "$1.out"
+}
+
+program() { # program BLOCK NAME
+	cp "$1" "$work/$2"
+	$CC $CFLAGS -std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -Werror -pthread -I. -o "$tmp/program" "$work/$2" \
+		"$work/libws.a" $(sed -n 's/^Libs.private://p' "$work/ws.pc") && "$tmp/program"
+}
+
+run() {
+	(cd "$work" && sh -e "$1")
+}
+
+health() { # the words of HEALTHCHECK's CMD
+	eval "set -- $(sed -n 's/^HEALTHCHECK.*CMD \[\(.*\)\]$/\1/p' "$1" | sed 's/", "/" "/g')"
+	cmd=$1
+	shift
+	[ "$cmd" = /wsquery ] && wsquery "$@" && ! wsquery "$@" -t 1 --check ws://127.0.0.1:9/
+}
+
+make -C "$work" CC="$CC" CFLAGS="$CFLAGS" -s ws.pc >/dev/null 2>&1
+for block in "$tmp"/blocks/*; do
+	note=$(cat "$block.note" 2>/dev/null)
+	what="README $(basename "$block"): $(head -n 1 "$block")"
+	case $note in *'not run'*) continue ;; esac
+	case $block in
+	*.console) check "$what" typed "$block" ;;
+	*.sh) check "$what" run "$block" ;;
+	*.c)
+		name=${note#*file: }
+		[ "$name" != "$note" ] || name=example.c
+		check "$what" program "$block" "${name% -->}"
+		;;
+	*.dockerfile) check "$what" health "$block" ;;
+	esac
+done
+
+links() { # what README points to is there
+	for link in $(grep -o '](\([^)]*\))' README.md | sed 's/](\(.*\))/\1/'); do
+		[ -e "$link" ] || {
+			echo "$link is not there"
+			return 1
+		}
+	done
+}
+check 'README: its links' links
+options() { # its options are the program's
+	for option in $(grep '^| `-' README.md | cut -d '|' -f 2 | grep -oE -- '--[a-z-]+'); do
+		wsquery --help | grep -q -e "$option" || {
+			echo "wsquery has no $option"
+			return 1
+		}
+	done
+}
+check 'README: its options' options
+
+finish
