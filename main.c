@@ -5,6 +5,7 @@
 #define _POSIX_C_SOURCE 200809L
 #endif
 #include "wsquery.h"
+#include <errno.h>
 #include <string.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -21,6 +22,15 @@
 #endif
 #define LEAST_US 10000 /* that a try after a shortened pause is worth */
 
+static int print_end(struct wq_out *out)
+{
+	int err = wq_out_end(out);
+
+	if (err)
+		wq_say("standard output", err == ETIMEDOUT ? "nobody reads it" : strerror(err));
+	return err;
+}
+
 static int print_help(const struct wq_options *o)
 {
 	static const struct {
@@ -33,7 +43,6 @@ static int print_help(const struct wq_options *o)
 	                {WS_HAS_REDIRECTS, " redirects"}};
 	struct wq_out out;
 	size_t i;
-	int err;
 
 	wq_out_init(&out, 1, WQ_NEVER);
 	if (o->help == 'h') {
@@ -50,10 +59,7 @@ static int print_help(const struct wq_options *o)
 #endif
 		wq_out(&out, "\n");
 	}
-	err = wq_out_end(&out);
-	if (err)
-		wq_say("standard output", strerror(err));
-	return err ? WQ_NO_OUTPUT : WQ_OK;
+	return print_end(&out) ? WQ_NO_OUTPUT : WQ_OK;
 }
 
 static int wrong_usage(const struct wq_options *o, const char *why)
@@ -129,10 +135,10 @@ static int answer(const struct wq_query *q)
 		break;
 #endif
 	}
-	err = wq_out_end(&out);
-	if (err)
-		wq_say("standard output", strerror(err));
-	return err && status == WQ_OK ? WQ_NO_OUTPUT : status;
+	err = print_end(&out);
+	if (!err || status != WQ_OK)
+		return status;
+	return wq_signal() ? 128 + wq_signal() : WQ_NO_OUTPUT;
 }
 
 /* Steps q until it is answered, or closed. A signal ends the waiting for a close */
