@@ -68,7 +68,7 @@ libws.so: $(LIB_LO)
 wsquery: $(PROG_OBJ) libws.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(PROG_OBJ) libws.a $(ALL_LIBS)
 
-ws.pc: ws.pc.in ws.h .flags
+ws.pc: ws.pc.in
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 		-e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(ALL_LIBS)|' ws.pc.in > $@
 
@@ -156,4 +156,4 @@ clean:
 	rm -f *.o *.lo wsquery libws.a libws.so ws.pc .flags .probe.* test/libprog.a test/echo_server test/autobahn_testee \
 		$(TESTS)
 
-.PHONY: all static install uninstall dist demo test unit check-sanitizers autobahn bench clean
+.PHONY: all ws.pc static install uninstall dist demo test unit check-sanitizers autobahn bench clean
