@@ -226,6 +226,8 @@ static void test_request_check(void)
 		struct wsi_request r = {.origin = s};
 		CHECK((wsi_request_check(&r, &option, &why, &value) == 0) == !control);
 		CHECK(!control || strcmp(option, "origin") == 0);
+		r = (struct wsi_request){.origin = n}; /* alone, too */
+		CHECK((wsi_request_check(&r, &option, &why, &value) == 0) == !control);
 		r = (struct wsi_request){.user_agent = s};
 		CHECK((wsi_request_check(&r, &option, &why, &value) == 0) == !control);
 		CHECK(!control || strcmp(option, "user_agent") == 0);
@@ -673,6 +675,7 @@ static const struct {
     {204, "", "hello", "", 1, 0},
     {304, "Content-Length: 5\r\n", "hello", "", 1, 0},
     {199, "", "hello", "", 1, 0},
+    {200, "", "hello", "hello", 0, 0},
     {403, CHUNKED, "5\r\nhello\r\n0\r\n\r\n", "hello", 1, 13},
     {403, "transfer-encoding: gzip, CHUNKED\r\nContent-Length: 3\r\n", "5\r\nhello\r\n0\r\n\r\n", "hello", 1, 13},
     {403, CHUNKED, "0\r\n\r\nmore", "", 1, 3},
@@ -692,6 +695,7 @@ static const struct {
     {403, CHUNKED, "5x\r\nhello", "", 1, 2},
     {403, CHUNKED, "5\r\nhelloX", "hello", 1, 9},
     {403, CHUNKED, "2\r\nab\r\n<html>", "ab", 1, 8},
+    {403, CHUNKED, "2\r\nab\r\n\r\n2\r\n", "ab", 1, 8},
     {403, CHUNKED, "fffffffffffffff\r\nhello", "hello", 0, 0},
     {403, CHUNKED, "10000000000000000\r\nhello", "", 1, 17},
     {403, CHUNKED, "ffffffffffffffffff\r\nhello", "", 1, 16},

@@ -189,6 +189,7 @@ static const struct {
     {"ws://0x7f000001/", 5, "IPv4", NULL},
     {"ws://0X7F.1/", 5, "IPv4", NULL},
     {"ws://0/", 5, "IPv4", NULL},
+    {"ws://0x/", 5, "IPv4", NULL},
     {"ws://u@127.1/", 7, "IPv4", "ws://127.1/"},
     {"ws://a..b/", 5, "empty part, or", NULL},
     {"ws://.a/", 5, "empty part, or", NULL},
@@ -374,6 +375,8 @@ static const struct {
     /* others */
     {rfc_base, "//g/a/../b?c", "http://g/b?c"},
     {rfc_base, "//g?c", "http://g?c"},
+    {rfc_base, "//", "http://"},
+    {rfc_base, "/", "http://a/"},
     {rfc_base, "//u@g:81/", "http://u@g:81/"},
     {rfc_base, "wss://x/./y/../z?q#f", "wss://x/z?q#f"},
     {rfc_base, "WSS://x", "WSS://x"},
