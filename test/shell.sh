@@ -4,6 +4,7 @@
 # removed at the end, and gives the functions below.
 # CC, CXX and CFLAGS are the user's, sanitizers' flags too.
 cd "$(dirname "$0")/.." || exit 1
+unset MAKEFLAGS MFLAGS MAKELEVEL # those of the make that runs the tests are not meant for what they make
 tmp=$(mktemp -d) || exit 1
 trap 'stop_servers; rm -rf "$tmp"' EXIT
 trap 'exit 130' INT

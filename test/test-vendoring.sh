@@ -35,7 +35,7 @@ cp "$consumer/app.c" "$consumer/app.cc" "$consumer/unity.c" "$tmp/single"
 single() { # single CC FLAGS...: without a warning, alone
 	cc=$1
 	shift
-	$cc -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wundef -Werror -Os "$@" -c -o "$tmp/single.o" "$tmp/single/ws.c"
+	$cc -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wundef -Werror "$@" -c -o "$tmp/single.o" "$tmp/single/ws.c"
 }
 every='-DWS_NO_RESOLVER -DWS_NO_THREADS -DWS_NO_PROXY -DWS_NO_REDIRECTS'
 mbedtls=
@@ -45,12 +45,12 @@ for cc in gcc clang musl-gcc; do
 		skip "single file: no $cc here"
 		continue
 	fi
-	for flags in '' $every -DWS_NO_NET "$every" "$every -DWS_NO_NET"; do
+	for flags in -Os $every -DWS_NO_NET "$every" "$every -DWS_NO_NET"; do
 		check "single file: $cc $flags" single $cc $flags
 	done
 	[ $cc = musl-gcc ] && continue
 	if [ -n "$mbedtls" ]; then
-		check "single file: $cc $mbedtls" single $cc $mbedtls
+		check "single file: $cc $mbedtls" single $cc -Os $mbedtls
 		check "single file: $cc $mbedtls $every" single $cc $mbedtls $every
 	else
 		skip 'single file: no mbedTLS here' 2
