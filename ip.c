@@ -36,7 +36,6 @@ static int ip_parse6(unsigned char out[16], const char *s, size_t len)
 {
 	size_t i = 0, n = 0, gap = 17; /* bytes so far, and where "::" stands among them */
 
-	memset(out, 0, 16);
 	if (len >= 2 && s[0] == ':' && s[1] == ':') {
 		gap = 0;
 		i = 2;
@@ -72,8 +71,10 @@ static int ip_parse6(unsigned char out[16], const char *s, size_t len)
 		return n == 16 ? 16 : 0;
 	if (n == 16) /* "::" stands for one group at least */
 		return 0;
-	memmove(out + gap + (16 - n), out + gap, n - gap);
-	memset(out + gap, 0, 16 - n);
+	for (i = 16; n > gap;) /* what stands behind "::" belongs at the end */
+		out[--i] = out[--n];
+	while (i > gap)
+		out[--i] = 0;
 	return 16;
 }
 
