@@ -57,7 +57,7 @@ ptrdiff_t wsi_base64_decode(void *out, const char *in, size_t len)
 		}
 		for (k = 0; k < n; k++, v <<= 8)
 			d[o++] = (unsigned char)(v >> 16);
-		if (n < 3 && (v & 0xffffff) != 0) /* RFC 4648 3.5: bits that nobody needs are zero */
+		if ((v & 0xffffff) != 0) /* RFC 4648 3.5: bits that nobody needs are zero */
 			return -1;
 	}
 	return (ptrdiff_t)o;

@@ -164,7 +164,7 @@ int wsi_has_token(const char *list, size_t len, const char *token)
 		for (; i < len && list[i] != ','; i++)
 			if (list[i] != ' ' && list[i] != '\t')
 				end = i + 1;
-		if (end > begin && wsi_same(list + begin, end - begin, token))
+		if (wsi_same(list + begin, end - begin, token))
 			return 1;
 	}
 	return 0;
