@@ -34,6 +34,19 @@ static const char *const wrong[] = {
     "Zm 9vYg=", " Zm9",   "Zm9 ", "Z-9v",  "Z_9v",   "Z\xc3\xa9v", "Zm9vYmF=",
 };
 
+/* Encodes from memory of exactly len bytes */
+static size_t encode(char *out, const void *bytes, size_t len)
+{
+	unsigned char *exact = malloc(len);
+	size_t n;
+
+	if (len > 0)
+		memcpy(exact, bytes, len);
+	n = wsi_base64_encode(out, exact, len);
+	free(exact);
+	return n;
+}
+
 /* Decodes from and into memory of exactly the size that is allowed */
 static ptrdiff_t decode(unsigned char *out, const char *text, size_t len)
 {
@@ -59,7 +72,7 @@ static void test_vectors(void)
 	ptrdiff_t d;
 
 	for (i = 0; i < sizeof vectors / sizeof *vectors; i++) {
-		n = wsi_base64_encode(text, vectors[i].bytes, vectors[i].len);
+		n = encode(text, vectors[i].bytes, vectors[i].len);
 		CHECK_EQ_MEM(text, n, vectors[i].text, strlen(vectors[i].text));
 		CHECK_EQ_U(n, WSI_BASE64_LEN(vectors[i].len));
 		d = decode(out, vectors[i].text, strlen(vectors[i].text));
@@ -85,7 +98,7 @@ static void test_round_trip(void)
 			bytes[i] = (unsigned char)(seed >> 24);
 		}
 		text = malloc(WSI_BASE64_LEN(len));
-		n = wsi_base64_encode(text, bytes, len);
+		n = encode(text, bytes, len);
 		same += n == WSI_BASE64_LEN(len) && decode(back, text, n) == (ptrdiff_t)len
 		        && memcmp(bytes, back, len) == 0;
 		free(text);
