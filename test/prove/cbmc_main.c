@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: ISC
+ * cbmc_main.c - for CBMC: every input up to a small length, exactly, and what must hold of the results.
+ * test/prove/run starts each entry point.
+ */
+#include "ws_bytes.h"
+#include <string.h>
+
+void check_text(void);
+void check_safe(void);
+void check_utf8(void);
+void check_base64(void);
+void check_frame(void);
+void check_encode(void);
+
+size_t any_size(void);
+uint64_t any_u64(void);
+unsigned char any_byte(void);
+int any_int(void);
+
+#define ASSUME(cond) __CPROVER_assume(cond)
+#define MUST(cond) __CPROVER_assert(cond, #cond)
+
+/* The last len bytes of an array of any content: behind them nothing may be read or written */
+#define ANY_BYTES(array, len) ((array) + sizeof(array) - (len))
+
+/* Texts of any room, at any fill, take any bytes and stay terminated */
+void check_text(void)
+{
+	size_t cap = any_size(), len = any_size(), used = any_size();
+	unsigned char in_array[9], *in;
+	char buf_array[9], *buf;
+	struct wsi_text t;
+
+	ASSUME(cap <= sizeof buf_array && len <= sizeof in_array);
+	buf = ANY_BYTES(buf_array, cap);
+	in = ANY_BYTES(in_array, len);
+	wsi_text_init(&t, buf, cap);
+	MUST(t.len == 0 && !t.cut && (cap == 0 || buf[0] == '\0'));
+	ASSUME(cap == 0 ? used == 0 : used < cap);
+	t.len = used;
+	wsi_put_n(&t, in, len);
+	MUST(t.p == buf && t.cap == cap && t.cut == (cap == 0 ? len > 0 : used + len >= cap));
+	MUST(cap == 0 ? t.len == 0 : t.len == (t.cut ? cap - 1 : used + len));
+	MUST(t.len == used || buf[t.len] == '\0');
+}
+
+/* Whatever the bytes and the room, what is put is UTF-8 without controls */
+void check_safe(void)
+{
+	size_t cap = any_size(), len = any_size(), i = any_size();
+	unsigned char in_array[3], *in;
+	char buf_array[5], *buf;
+	struct wsi_text t;
+
+	ASSUME(cap > 0 && cap <= sizeof buf_array && len <= sizeof in_array);
+	buf = ANY_BYTES(buf_array, cap);
+	in = ANY_BYTES(in_array, len);
+	wsi_text_init(&t, buf, cap);
+	wsi_put_safe(&t, in, len);
+	MUST(t.len < cap && t.len <= len && buf[t.len] == '\0');
+	ASSUME(i < t.len);
+	MUST((unsigned char)buf[i] >= 0x20 && buf[i] != 0x7f);
+}
+
+/* Of any five bytes the two functions say the same, and a cut changes nothing */
+void check_utf8(void)
+{
+	size_t len = any_size(), cut = any_size(), good, got;
+	unsigned char array[5], *p;
+	uint32_t state = 0, parts = 0, cp;
+	int n;
+
+	ASSUME(len <= sizeof array && cut <= len);
+	p = ANY_BYTES(array, len);
+	good = wsi_utf8_check(&state, p, len);
+	got = wsi_utf8_check(&parts, p, cut);
+	if (got == cut)
+		got += wsi_utf8_check(&parts, p + cut, len - cut);
+	MUST(got == good && (good < len || parts == state));
+	n = wsi_utf8_decode(&cp, p, len);
+	MUST(n >= -1 && n <= 4 && (n <= 0 || ((size_t)n <= len && good >= (size_t)n)));
+	if (n > 0)
+		MUST(cp <= 0x10ffff && (cp < 0xd800 || cp > 0xdfff) && (n > 1) == (cp > 0x7f) && (n > 2) == (cp > 0x7ff)
+		     && (n > 3) == (cp > 0xffff));
+	if (n < 0)
+		MUST(good < 4 && good < len);
+}
+
+void check_base64(void)
+{
+	size_t len = any_size(), k = any_size();
+	unsigned char in_array[5], out_array[6], *in, *out;
+	char text_array[8], *text;
+	ptrdiff_t n;
+
+	ASSUME(len <= sizeof in_array);
+	in = ANY_BYTES(in_array, len);
+	text = ANY_BYTES(text_array, WSI_BASE64_LEN(len));
+	MUST(wsi_base64_encode(text, in, len) == WSI_BASE64_LEN(len));
+	out = ANY_BYTES(out_array, WSI_BASE64_LEN(len) / 4 * 3);
+	n = wsi_base64_decode(out, text, WSI_BASE64_LEN(len));
+	MUST(n == (ptrdiff_t)len);
+	ASSUME(k < len);
+	MUST(in[k] == out[k]);
+}
+
+/* Any 0 to 14 bytes: what is taken is what would be sent, and fewer bytes say the same or nothing yet */
+void check_frame(void)
+{
+	size_t n = any_size(), fewer = any_size(), k = any_size();
+	struct wsi_frame f, g;
+	unsigned char array[WSI_FRAME_HEAD_MAX], *p, out[WSI_FRAME_HEAD_MAX];
+	const char *why = NULL, *why_not = NULL;
+	int r, s;
+
+	ASSUME(n <= sizeof array && fewer <= n);
+	p = ANY_BYTES(array, n);
+	r = wsi_frame_decode(&f, p, n, &why);
+	s = wsi_frame_decode(&g, p, fewer, &why_not);
+	MUST(r >= -1 && r <= (int)n && (r < 0) == (why != NULL));
+	MUST(s == 0 || s == r);
+	if (r > 0) {
+		MUST(s == (fewer < (size_t)r ? 0 : r));
+		MUST(f.len >> 63 == 0 && f.masked <= 1);
+		MUST(!(f.b0 & 8) || ((f.b0 & WSI_FIN) && f.len <= WSI_CONTROL_MAX));
+		MUST(wsi_frame_encode(out, f.b0, f.len, f.masked ? f.key : NULL) == (size_t)r);
+		ASSUME(k < (size_t)r);
+		MUST(out[k] == p[k]);
+	}
+}
+
+/* Any frame that may be sent is read back from its header */
+void check_encode(void)
+{
+	unsigned char out[WSI_FRAME_HEAD_MAX], key[4], b0 = any_byte();
+	uint64_t len = any_u64();
+	struct wsi_frame f;
+	const char *why;
+	int masked = any_int() != 0;
+	size_t n;
+
+	ASSUME(len >> 63 == 0 && (b0 & 7) <= 2);
+	ASSUME(!(b0 & 8) || ((b0 & WSI_FIN) && len <= WSI_CONTROL_MAX));
+	n = wsi_frame_encode(out, b0, len, masked ? key : NULL);
+	MUST(wsi_frame_decode(&f, out, n, &why) == (int)n);
+	MUST(f.len == len && f.b0 == b0 && f.masked == masked);
+	MUST(!masked || memcmp(f.key, key, 4) == 0);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: ISC
+ * eva_main.c - for Frama-C's Eva: the pure functions on any bytes of any length up to the buffer's, with any state that
+ * they can have left behind. test/prove/run starts each.
+ */
+#include "ws_bytes.h"
+#include "__fc_builtin.h"
+
+/* Entry points, one for each file */
+void prove_utf8(void);
+void prove_base64(void);
+void prove_sha1(void);
+void prove_ip(void);
+void prove_frame(void);
+
+#define N 64
+static unsigned char in[N], out[2 * N];
+static size_t len, cut;
+
+static void any_input(void)
+{
+	Frama_C_make_unknown((char *)in, sizeof in);
+	len = Frama_C_size_t_interval(0, N);
+	cut = Frama_C_size_t_interval(0, N);
+}
+
+void prove_utf8(void)
+{
+	uint32_t state = Frama_C_unsigned_int_interval(0, UINT32_MAX), cp;
+
+	any_input();
+	wsi_utf8_check(&state, in, len);
+	wsi_utf8_decode(&cp, in, len);
+}
+
+void prove_base64(void)
+{
+	static char encoded[WSI_BASE64_LEN(N)];
+
+	any_input();
+	wsi_base64_encode(encoded, in, len);
+	wsi_base64_decode(out, (const char *)in, len);
+}
+
+void prove_sha1(void)
+{
+	struct wsi_sha1 s;
+
+	any_input();
+	wsi_sha1_init(&s);
+	wsi_sha1_update(&s, in, len);
+	wsi_sha1_update(&s, in, cut);
+	wsi_sha1_final(&s, out);
+}
+
+void prove_ip(void)
+{
+	unsigned char addr[16] = {0};
+
+	any_input();
+	wsi_ip_parse(addr, (const char *)in, len);
+	wsi_ip_in(in, addr, 4, Frama_C_unsigned_int_interval(0, UINT32_MAX));
+	wsi_ip_in(in, addr, 16, Frama_C_unsigned_int_interval(0, UINT32_MAX));
+}
+
+void prove_frame(void)
+{
+	struct wsi_frame f;
+	const char *why;
+	unsigned char head[WSI_FRAME_HEAD_MAX];
+	int n;
+
+	any_input();
+	n = wsi_frame_decode(&f, in, len, &why);
+	if (n > 0)
+		wsi_frame_encode(head, f.b0, f.len, f.masked ? f.key : 0);
+	wsi_frame_encode(head, in[0], Frama_C_unsigned_long_long_interval(0, UINT64_MAX), in);
+	wsi_mask(in, in, len, in + 4, Frama_C_unsigned_long_long_interval(0, UINT64_MAX));
+	wsi_mask(out, in, len, in + 4, Frama_C_unsigned_long_long_interval(0, UINT64_MAX));
+}
