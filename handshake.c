@@ -130,7 +130,7 @@ WSI void wsi_put_request(struct wsi_text *t, const struct wsi_request *r)
 	wsi_put(t, "\r\nUpgrade: websocket");
 	hs_put_field(t, r, "Connection", "Upgrade");
 	wsi_put(t, "\r\nSec-WebSocket-Key: ");
-	wsi_put(t, r->key);
+	wsi_put_n(t, r->key, 24);
 	hs_put_field(t, r, "Origin", r->origin);
 	for (; s != NULL && *s != NULL; s++) {
 		wsi_put(t, between);

@@ -43,9 +43,10 @@ static void check_request(const char *url, struct wsi_request r, const char *wan
 	struct wsi_text t;
 	size_t cap, len = strlen(want);
 	const char *option, *why, *value;
+	char *key = exact(KEY, 24); /* no NUL */
 
 	r.url = &u;
-	r.key = KEY;
+	r.key = key;
 	if (wsi_request_check(&r, &option, &why, &value) != 0) {
 		fprintf(stderr, "\tline %d: %s: %s\n", line, option, why);
 		CHECK(0);
@@ -56,13 +57,14 @@ static void check_request(const char *url, struct wsi_request r, const char *wan
 		wsi_text_init(&t, p, cap);
 		wsi_put_request(&t, &r);
 		CHECK(t.cut == (cap < len + 1));
-		if (cap == len + 1 || (cap == len && t.len != len - 1)) {
+		if (cap == len + 1) {
 			if (t.len != len || memcmp(p, want, len) != 0)
 				fprintf(stderr, "\tline %d\n", line);
 			CHECK_EQ_MEM(p, t.len, want, len);
 		}
 		free(p);
 	}
+	free(key);
 }
 #define REQUEST(url, want, ...) check_request(url, (struct wsi_request){.same_origin = 1, __VA_ARGS__}, want, __LINE__)
 #define OTHER(url, want, ...) check_request(url, (struct wsi_request){.same_origin = 0, __VA_ARGS__}, want, __LINE__)
