@@ -896,7 +896,7 @@ static int net_put_tried(const struct wsi_net *n, struct wsi_text *why)
 		wsi_put_safe(why, n->o.host.p, n->o.host.len);
 		wsi_put(why, ": ");
 	}
-	for (i = 0; i < n->next; i++) {
+	for (i = 0; i < n->next || (i == 0 && n->o.unix_socket); i++) {
 		const struct net_addr *a = &n->addr[i];
 
 		if (i)

@@ -33,12 +33,13 @@
 #define MESSAGE_MAX (16 * 1024 * 1024)
 #define TIMEOUT_MS 10000
 #define REQUEST_MAX (1024 * 1024) /* of our own request */
-#define WHY_MAX 1024              /* of a sentence */
+#define WHY_MAX 1536              /* of a sentence: WS_MAX_ADDRESSES and their errors fit */
 #define CHAIN_MAX 512             /* of a sentence's part on redirects */
 #define TRACE_MAX 256             /* of a frame shown to trace */
 #define ENTROPY_WAIT_US 20000     /* between two looks, while the system has none yet */
 #define READS_PER_CALL 64         /* with .nonblock, so that a flood leaves the caller's other work some time */
 #define AHEAD_OF_LARGE 256        /* bytes read for a header where a large message is likely */
+#define HEAD_PIECE 512
 #define NEVER INT64_MAX
 
 enum open_step {
@@ -838,6 +839,10 @@ static int step_start(struct ws *ws)
 	if (r)
 		return r;
 	op->same_origin = (unsigned char)same_origin(&op->u, &op->first);
+	if (op->same_origin && !op->u.has_user) { /* back at the first origin, by a Location that cannot know them */
+		op->u.has_user = op->first.has_user;
+		op->u.userinfo = op->first.userinfo;
+	}
 	if (o->io || o->use_fd) {
 		wsi_text_init(&t, ws->address, sizeof ws->address);
 		wsi_put_hostport(&t, &op->u, 1);
@@ -1177,6 +1182,7 @@ static int redirect(struct ws *ws, const struct wsi_response *r)
 	const char *why;
 	size_t where, len, at = 0, n = 0;
 	struct wsi_str name, value;
+	struct wsi_text base;
 	char *url;
 	int e;
 
@@ -1188,10 +1194,12 @@ static int redirect(struct ws *ws, const struct wsi_response *r)
 		n += (size_t)wsi_same(name.p, name.len, "location");
 	if (n != 1 || !wsi_header_get(r, "location", &location) || location.len == 0)
 		return redirect_refused(ws, r, n > 1 ? "several Location headers" : "no Location header");
-	url = grow(ws, NULL, 0, WS_MAX_URL + 1);
+	url = grow(ws, NULL, 0, 2 * (WS_MAX_URL + 1));
 	if (!url)
 		return no_memory(ws);
-	len = wsi_url_resolve(url, WS_MAX_URL + 1, op->url, op->url_len - 1, location.p, location.len, 1);
+	wsi_text_init(&base, url + WS_MAX_URL + 1, WS_MAX_URL + 1);
+	wsi_put_url(&base, op->url, op->url_len - 1); /* a relative Location must not inherit the userinfo */
+	len = wsi_url_resolve(url, WS_MAX_URL + 1, base.p, base.len, location.p, location.len, 1);
 	if (len == 0)
 		e = redirect_refused(ws, r, "its Location is too long");
 	else if (wsi_url_parse(&next, url, len, &why, &where) < 0)
@@ -1206,7 +1214,7 @@ static int redirect(struct ws *ws, const struct wsi_response *r)
 	else
 		e = 0;
 	if (e) {
-		wsi_alloc(&ws->mem, url, WS_MAX_URL + 1, 0);
+		wsi_alloc(&ws->mem, url, 2 * (WS_MAX_URL + 1), 0);
 		return e;
 	}
 	if (op->chain.len == 0)
@@ -1217,7 +1225,7 @@ static int redirect(struct ws *ws, const struct wsi_response *r)
 		release(ws, &op->url, &op->url_len);
 	op->url = NULL;
 	e = keep(ws, &op->url, &op->url_len, url, len);
-	wsi_alloc(&ws->mem, url, WS_MAX_URL + 1, 0);
+	wsi_alloc(&ws->mem, url, 2 * (WS_MAX_URL + 1), 0);
 	if (e)
 		return no_memory(ws);
 	ws->info.redirects++;
@@ -1307,6 +1315,8 @@ static int step_head(struct ws *ws)
 	if (op->len == 0 && op->interim == 0 && (ws->rbuf[ws->rpos] == 0x15 || ws->rbuf[ws->rpos] == 0x16))
 		return fail(ws, WS_EHANDSHAKE, "upgrade of %U: %P answered in TLS: try wss://");
 	n = ws->rend - ws->rpos;
+	if (n > HEAD_PIECE) /* most of what lies behind the head is not copied */
+		n = HEAD_PIECE;
 	if (n > WS_MAX_HEAD + 1 - op->len)
 		n = WS_MAX_HEAD + 1 - op->len;
 	if (open_room(ws, n, WS_MAX_HEAD + 1) < 0)

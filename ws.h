@@ -22,8 +22,10 @@
  *           connection usable; any other ends it, and every later call but ws_close returns that first error.
  *           A failed object can still be asked why (ws_error, ws_info), closed and freed. errno says nothing.
  * Limits    Whatever a peer can make grow has a limit: the options' or one of the WS_MAX_ below.
- * Process   No output, no signal raised (no SIGPIPE) or handled, no environment read, no exit. With mbedTLS its PSA
- *           subsystem holds state of its own: TLS connections of several threads want an mbedTLS with threading.
+ * Growing   ws_options (by its .size) and ws_report may grow at their ends while the soname stays; ws_io, ws_tls,
+ *ws_msg, ws_fd, ws_pollset and ws_answer do not. New values of enums may come. Process   No output, no signal raised
+ *(no SIGPIPE) or handled, no environment read, no exit. With mbedTLS its PSA subsystem holds state of its own: TLS
+ *connections of several threads want an mbedTLS with threading.
  */
 #ifndef WS_H
 #define WS_H
@@ -123,9 +125,9 @@ struct ws_options {
 	int stream;             /* 1: ws_recv hands out pieces as they come: no message buffer, no max_message */
 	int no_utf8_check;      /* 1: text may hold any bytes, both ways */
 	size_t max_message;     /* largest message taken, all fragments together. 0: 16 MiB */
-	size_t recv_buffer;     /* a message that fits, header included, is handed out in place; a proxy's answer must fit.
-	                           0: 16 KiB; least 256 */
-	size_t send_buffer;     /* what is masked and written at once. 0: 4 KiB; least 256 */
+	size_t recv_buffer; /* a message that fits, header included, is handed out in place; a proxy's answer must fit.
+	                       0: 16 KiB; least 256 */
+	size_t send_buffer; /* what is masked and written at once. 0: 4 KiB; least 256 */
 
 	/* the request (RFC 6455 4.1) */
 	const char *const *headers; /* "Name: value" replaces a default of that name, "Name:" removes it; NULL ends it.
@@ -163,9 +165,9 @@ struct ws_options {
 	void *user_data;
 };
 
-/* type of trace. HEAD: a whole HTTP head, with the secrets in it (the proxy's dialogue too). FRAME: a frame as it begins,
- * its header as one without a mask has it (5.2), then of its payload what is at hand, unmasked, 256 bytes in all at most.
- * sent: 1 ours, 0 the peer's. */
+/* type of trace. HEAD: a whole HTTP head, with the secrets in it (the proxy's dialogue too). FRAME: a frame as it
+ * begins, its header as one without a mask has it (5.2), then of its payload what is at hand, unmasked, 256 bytes in
+ * all at most. sent: 1 ours, 0 the peer's. */
 enum ws_trace { WS_TRACE_HEAD = 1, WS_TRACE_FRAME = 2 };
 
 struct ws_msg {
@@ -284,7 +286,7 @@ WS_API unsigned ws_features(void);   /* of enum ws_feature */
 #define WS_MAX_INTERIM 8      /* interim answers before the final one */
 #define WS_MAX_BODY 1024      /* bytes kept of a refused upgrade's body */
 #define WS_MAX_BODY_WAIT_MS 1000
-#define WS_MAX_ADDRESSES 32 /* addresses of one name that are tried */
+#define WS_MAX_ADDRESSES 16 /* addresses of one name that are tried */
 
 #ifdef __cplusplus
 }
