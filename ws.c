@@ -416,7 +416,7 @@ static int wrong_value(struct ws *ws, const char *option, const char *value, con
 	size_t n = value ? wsi_strlen(value) : 0, i = 0;
 
 	if (wsi_same("headers", 7, option)) {
-		while (i < n && value[i] != ':')
+		while (i < n && wsi_is_tchar((unsigned char)value[i]))
 			i++;
 		n = i;
 	}
