@@ -102,13 +102,14 @@ struct ws { /* what is used most comes first: small offsets make small code */
 	unsigned char hungry;       /* 1: nothing more can be done with what is buffered */
 	unsigned char rd, wr, want; /* WS_POLL_ that reading, writing, the opening waits for */
 	unsigned char write_dead, close_sent, why_lost;
-	unsigned char idle;     /* 1: open, between messages, and nothing that the short way in ws_recv would skip */
-	unsigned char in_frame; /* 1: its header is used up, rx_left of its payload are not */
-	unsigned char large;    /* 1: the last message did not fit in rbuf, so perhaps the next will not */
-	unsigned char in_place; /* 1: the message is this frame, and is handed out in place */
-	unsigned char pinged;   /* 1: pongs are asked for */
-	unsigned char rx_type;  /* of the message under way; 0: none */
-	unsigned char tx_type;  /* likewise, over all its fragments */
+	unsigned char dead_told; /* 1: ws_send said so, and ws_recv was not called since */
+	unsigned char idle;      /* 1: open, between messages, and nothing that the short way in ws_recv would skip */
+	unsigned char in_frame;  /* 1: its header is used up, rx_left of its payload are not */
+	unsigned char large;     /* 1: the last message did not fit in rbuf, so perhaps the next will not */
+	unsigned char in_place;  /* 1: the message is this frame, and is handed out in place */
+	unsigned char pinged;    /* 1: pongs are asked for */
+	unsigned char rx_type;   /* of the message under way; 0: none */
+	unsigned char tx_type;   /* likewise, over all its fragments */
 	unsigned char tx_active, tx_more, pool_left;
 	unsigned char control, control_len; /* a pong or close frame that waits for room; 0: none does */
 	unsigned char reads;                /* of this call */
@@ -1573,6 +1574,24 @@ static int not_open(struct ws *ws)
 	return ws->err ? ws->err : WS_EUSAGE;
 }
 
+static int receive_failed(struct ws *ws, ptrdiff_t n)
+{
+	const char *detail = ws->in_frame || ws->rx_type || ws->rend > ws->rpos ? " in the middle of a message" : "";
+
+	ws->info.close_code = 1006; /* RFC 6455 7.1.5 */
+	return io_failed(ws, "receive from", n, n == WS_IO_EOF && !*detail ? " without a close frame (1006)" : detail);
+}
+
+/* Writing has failed. ws_recv has what the peer said before that, a close frame perhaps, and then the error; only who
+ * does not ask it is told here */
+static int cannot_write(struct ws *ws)
+{
+	if (ws->dead_told)
+		return receive_failed(ws, WS_IO_RESET);
+	ws->dead_told = 1;
+	return WS_AGAIN;
+}
+
 /* The peer has not taken all of sbuf: 0 once it has taken some; WS_AGAIN: we may not wait, or it wants to be read first
  */
 static int await_write(struct ws *ws)
@@ -1632,8 +1651,8 @@ ptrdiff_t ws_send(struct ws *ws, int type, const void *data, size_t len)
 					wsi_utf8_check(&ws->tx_utf8, p, len);
 			}
 		}
-		if (ws->write_dead) /* ws_recv has what the peer said before, and then the error */
-			return taken ? (ptrdiff_t)taken : WS_AGAIN;
+		if (ws->write_dead)
+			return taken ? (ptrdiff_t)taken : cannot_write(ws);
 		if (begun) {
 			n = ws->scap - ws->send;
 			if (n > ws->tx_left)
@@ -1669,6 +1688,8 @@ int ws_ping(struct ws *ws, const void *data, size_t len)
 	if (len > WSI_CONTROL_MAX)
 		return misuse(ws, "ws_ping: over 125 bytes");
 	flush_out(ws);
+	if (ws->write_dead)
+		return cannot_write(ws);
 	while ((r = queue_control(ws, WSI_PING, data, len)) == WS_AGAIN) {
 		if (ws->tx_active)
 			return WS_AGAIN;
@@ -1695,14 +1716,6 @@ static int violate(struct ws *ws, int err, unsigned code, const char *what)
 	            : err == WS_EUTF8 ? "text from"
 	                              : "protocol error by",
 	            what, code);
-}
-
-static int receive_failed(struct ws *ws, ptrdiff_t n)
-{
-	const char *detail = ws->in_frame || ws->rx_type || ws->rend > ws->rpos ? " in the middle of a message" : "";
-
-	ws->info.close_code = 1006; /* RFC 6455 7.1.5 */
-	return io_failed(ws, "receive from", n, n == WS_IO_EOF && !*detail ? " without a close frame (1006)" : detail);
 }
 
 /* > 0: bytes read into buf; 0: look again, something was waited for; else what the call returns */
@@ -1971,6 +1984,7 @@ static int receive(struct ws *ws, struct ws_msg *msg)
 	int n, r;
 
 	ws->idle = 0;
+	ws->dead_told = 0;
 	ws->reads = 0;
 	for (;;) {
 		const unsigned char *p = ws->rbuf + ws->rpos;
