@@ -89,6 +89,9 @@ build/static/libmbedtls.a: tls-static/build.sh tls-static/mbedtls_config.h .flag
 
 # All that is promised of speed, memory and size, beside its limit. PARTS="size time ..." measures these alone
 B = build/bench
+TLS_BENCH_mbedtls = $(CC) $(ALL_CFLAGS) -o $(B)/wsquery_tls $(ALL_LIB_SRC) $(PROG_SRC) $(ALL_LIBS)
+TLS_BENCH_mbedtls_tls = $(MAKE) static && cp build/static/wsquery $(B)/wsquery_tls
+TLS_BENCH_none_tls = $(TLS_BENCH_mbedtls_tls)
 bench:
 	mkdir -p $(B)
 	$(MUSL_CC) $(STATIC) -o $(B)/wsquery $(LIB_SRC) $(PROG_SRC)
@@ -100,6 +103,7 @@ bench:
 	$(CC) -std=gnu11 -Os -o $(B)/spawn bench/spawn.c
 	$(CC) -std=gnu11 -Os -I. -pthread -o $(B)/recv bench/recv.c $(LIB_SRC)
 	$(CC) -std=gnu11 -Os -I. -pthread -o $(B)/idle bench/idle.c $(LIB_SRC)
+	$(TLS_BENCH_$(TLS_FOUND)$(STATIC_KIND))
 	$(CC) -std=c11 -Os -I. -o $(B)/echo_server test/echo_server.c sha1.c base64.c
 	python3 bench/bench.py $(B) $(PARTS)
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: ISC
 """make bench: what the project promises of speed, memory and size, measured in one run, each beside its limit.
 
-usage: bench.py DIR [PART]...; DIR has what the Makefile built for it: wsquery (static), floor, minimal, minimal_numeric, spawn, recv,
-idle, echo_server, and libws.size, the output of size -A for the library without TLS and resolver.
+usage: bench.py DIR [PART]...; DIR has what the Makefile built for it: wsquery (static), wsquery_tls (where there is TLS),
+floor, minimal, minimal_numeric, spawn, recv, idle, echo_server, and libws.size, the output of size -A for the library
+without TLS and resolver.
 """
 
 import os
@@ -42,6 +43,7 @@ def skip(what, why):
 
 
 def run(*args, **kw):
+    kw.setdefault("stdin", subprocess.DEVNULL)
     return subprocess.run([str(a) for a in args], capture_output=True, text=True, **kw)
 
 
@@ -248,7 +250,55 @@ def bench_deadlines():
     os.close(w)
 
 
-PARTS = ("size", "time", "calls", "memory", "flood", "recv", "idle", "deadlines")
+def bench_tls():
+    if not os.path.exists(tool("wsquery_tls")):
+        skip("wss", "built without TLS")
+        return
+    certs, bundle = tool("certs"), tool("bundle.pem")
+    if not os.path.exists(os.path.join(certs, "good.pem")):
+        r = run("sh", "test/tls/make-certs", certs)
+        assert r.returncode == 0, r.stderr
+    ca = os.path.join(certs, "ca.pem")
+    with Echo() as e:
+        front = subprocess.Popen(
+            [sys.executable, "test/tls_front.py", *(os.path.join(certs, "good." + x) for x in ("pem", "key")), str(e.port)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            port = front.stdout.readline().strip()
+            url = "wss://127.0.0.1:%s/" % port
+            others = {}
+            if shutil.which("openssl"):
+                others["openssl s_client, the handshake alone"] = [
+                    shutil.which("openssl"), "s_client", "-brief", "-CAfile", ca, "-connect", "127.0.0.1:" + port,
+                ]  # fmt: skip
+            if shutil.which("curl"):
+                others["curl, one answer"] = [shutil.which("curl"), "-s", "--cacert", ca, "https://127.0.0.1:%s/" % port]
+            query = [tool("wsquery_tls"), "--cacert", ca, "-d", "Hello", url]
+            t = times(max(RUNS // 20, 10), query, *others.values())
+            line("wss query, least wall time: wsquery", t[0][0], "us")
+            for (name, _), (least, _) in zip(others.items(), t[1:]):
+                line("wss, least wall time: " + name, least, "us")
+            system = "/etc/ssl/certs/ca-certificates.crt"
+            if not os.path.exists(system):
+                skip("wss, memory with the system's bundle", "no " + system)
+                return
+            with open(bundle, "w") as out, open(system) as a, open(ca) as b:
+                out.write(a.read() + b.read())
+            for name, trust in (("one certificate", ca), ("the system's bundle", bundle)):
+                anonymous, resident, most = memory(tool("wsquery_tls"), "--cacert", trust, "-d", "Hello", url)
+                line("wss query, trusting %s: anonymous at exit" % name, anonymous, "KiB")
+                line("wss query, trusting %s: most resident" % name, most, "KiB")
+            t = times(max(RUNS // 20, 10), query, [tool("wsquery_tls"), "--cacert", bundle, "-d", "Hello", url])
+            line("wss query, the system's bundle / one certificate (least)", t[1][0] / t[0][0])
+        finally:
+            front.kill()
+            front.wait()
+            front.stdout.close()
+
+
+PARTS = ("size", "time", "calls", "memory", "flood", "recv", "idle", "deadlines", "tls")
 for part in sys.argv[2:] or PARTS:
     globals()["bench_" + part]()
 print("%d passed, %d failed" % (good, bad) + (", %d skipped" % skipped if skipped else ""))
