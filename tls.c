@@ -131,9 +131,16 @@ struct wsi_tls {
 
 static int tls_no_memory(int ret)
 {
-	return ret == MBEDTLS_ERR_SSL_ALLOC_FAILED || ret == MBEDTLS_ERR_X509_ALLOC_FAILED
-	       || ret == MBEDTLS_ERR_PK_ALLOC_FAILED || ret == MBEDTLS_ERR_MPI_ALLOC_FAILED
-	       || ret == MBEDTLS_ERR_ASN1_ALLOC_FAILED;
+#if MBEDTLS_VERSION_NUMBER >= 0x04000000
+	return ret == PSA_ERROR_INSUFFICIENT_MEMORY;
+#else
+	int low = -(-ret & 0x7f), high = -(-ret & 0xff80); /* an error is the sum of two layers' */
+
+	return low == MBEDTLS_ERR_MPI_ALLOC_FAILED || low == MBEDTLS_ERR_ASN1_ALLOC_FAILED
+	       || high == MBEDTLS_ERR_SSL_ALLOC_FAILED || high == MBEDTLS_ERR_X509_ALLOC_FAILED
+	       || high == MBEDTLS_ERR_PK_ALLOC_FAILED || high == MBEDTLS_ERR_ECP_ALLOC_FAILED
+	       || high == MBEDTLS_ERR_MD_ALLOC_FAILED;
+#endif
 }
 
 static void tls_put_hex(struct wsi_text *t, const unsigned char *p, size_t len)
@@ -359,8 +366,11 @@ static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size
 		                    "wrong passphrase for the key, or a cipher that this TLS library lacks: ", ret);
 	if (ret != 0)
 		return tls_bad_code(c, "tls.key_file", path, "no private key that can be parsed: ", ret);
-	if (mbedtls_pk_check_pair(&c->own.pk, &c->key TLS_BLIND) != 0)
-		return tls_bad(c, "tls.key_file", path, "the key does not belong to the certificate");
+	ret = mbedtls_pk_check_pair(&c->own.pk, &c->key TLS_BLIND);
+	if (ret != 0)
+		return tls_no_memory(ret)
+		           ? WS_EMEMORY
+		           : tls_bad(c, "tls.key_file", path, "the key does not belong to the certificate");
 	c->has_own = 1;
 	return 0;
 }
@@ -838,6 +848,7 @@ static void tls_sniff(struct wsi_tls *t, const unsigned char *p, size_t len)
 			if (t->record_n == 5) {
 				t->record_left = (size_t)t->record[3] << 8 | t->record[4];
 				t->plain |= memcmp(t->record, "HTTP/", 5) == 0;
+				t->alert = -1;
 			}
 			if (t->record_n == 7 && t->record[0] == MBEDTLS_SSL_MSG_ALERT && t->record[3] == 0
 			    && t->record[4] == 2)

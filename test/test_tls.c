@@ -22,6 +22,7 @@ int main(void)
 #include <mbedtls/error.h>
 #include <mbedtls/ssl.h>
 #include <mbedtls/ssl_ticket.h>
+#include <mbedtls/platform.h>
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
 #include <mbedtls/ctr_drbg.h>
 #endif
@@ -150,6 +151,7 @@ static void *test_alloc(void *user_data, void *ptr, size_t old_len, size_t new_l
 }
 
 static const struct wsi_mem mem = {test_alloc, NULL};
+static int in_client; /* the library's own allocations fail only there: see test_library_memory */
 static int entropy_rc;
 
 static int test_entropy(void *ctx, void *buf, size_t len)
@@ -296,10 +298,12 @@ static int pair_client(struct pair *p, const struct setup *s)
 
 	wsi_text_init(&p->why, p->why_buf, sizeof p->why_buf);
 	p->option = NULL;
+	in_client = 1;
 	rc = wsi_tls_config_new(&p->c, &mem, &s->tls, &p->option, &p->why);
 	if (rc == 0)
 		rc = wsi_tls_new(&p->t, p->c, &io, name, wsi_ip_parse(ip, name.p, name.len), !s->foreign, test_entropy,
 		                 NULL, &p->why);
+	in_client = 0;
 	return rc;
 }
 
@@ -356,7 +360,9 @@ static int shake(struct pair *p, int flights)
 
 	for (;;) {
 		moved = p->up.total + p->down.total + p->up.r + p->down.r;
+		in_client = 1;
 		rc = wsi_tls_handshake(p->t, &p->why);
+		in_client = 0;
 		if (rc != WS_IO_READ && rc != WS_IO_WRITE)
 			break;
 		if (flights != 0)
@@ -1442,6 +1448,58 @@ static void test_memory(void)
 	CHECK(rc == 0 && n > 5);
 }
 
+#if defined(MBEDTLS_PLATFORM_MEMORY)
+static long library_left = -1;
+
+static void *library_calloc(size_t n, size_t size)
+{
+	if (in_client && library_left == 0)
+		return NULL;
+	if (in_client && library_left > 0)
+		library_left--;
+	return calloc(n, size);
+}
+
+/* No memory at the n-th of mbedTLS's allocations, where it lets itself be given others */
+static void test_library_memory(void)
+{
+	struct setup s = good;
+	struct pair *p;
+	long n;
+	int rc, max, memory;
+
+	mbedtls_platform_set_calloc_free(library_calloc, free);
+	s.client_ca = "ca";
+	s.tls.ca_file = in_certs("bundle", ".pem");
+	s.tls.cert_file = in_certs("client", ".pem");
+	s.tls.key_file = in_certs("client", ".key");
+	for (max = 12; max <= (HAS_13 ? 13 : 12); max++) {
+		s.max_version = max;
+		for (n = 0, rc = -1, memory = 0; n < 1000000 && rc != 0; n += n < 150 ? 1 : n / 16) {
+			p = calloc(1, sizeof *p);
+			if (p == NULL)
+				abort();
+			pair_server(p, &s);
+			library_left = n;
+			rc = pair_client(p, &s);
+			if (rc == 0)
+				rc = shake(p, -1);
+			library_left = -1;
+			memory += rc == WS_EMEMORY;
+			/* deep inside it says something else, but never that all is well */
+			if (!CHECK(rc == WS_EMEMORY || rc == WS_ETLS || rc == WS_EUSAGE || rc == WS_ECERT
+			           || (n > 0 && rc == 0)))
+				fprintf(stderr, "\tallocation %ld: %d %s\n", n, rc, p->why_buf);
+			if (rc != WS_EMEMORY && rc != 0 && getenv("TLS_VERBOSE"))
+				fprintf(stderr, "allocation %ld: %d %s\n", n, rc, p->why_buf);
+			pair_free(p);
+		}
+		CHECK(rc == 0 && memory > 100);
+	}
+	mbedtls_platform_set_calloc_free(calloc, free);
+}
+#endif
+
 int main(void)
 {
 	const char *given = getenv("TLS_CERTS");
@@ -1491,6 +1549,9 @@ int main(void)
 	test_server_name();
 	test_dates();
 	test_memory();
+#if defined(MBEDTLS_PLATFORM_MEMORY)
+	test_library_memory();
+#endif
 	if (!given) {
 		snprintf(cmd, sizeof cmd, "rm -rf '%s'", certs);
 		CHECK(system(cmd) == 0);
