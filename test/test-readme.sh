@@ -86,6 +86,14 @@ for block in "$tmp"/blocks/*; do
 	note=$(cat "$block.note" 2>/dev/null)
 	what="README $(basename "$block"): $(head -n 1 "$block")"
 	case $note in *'not run'*) continue ;; esac
+	lacks=
+	for tool in pkg-config 'make static'; do
+		grep -q "$tool" "$block" && ! command -v "$(echo "$tool" | sed 's/make static/musl-gcc/')" >/dev/null && lacks=$tool
+	done
+	if [ -n "$lacks" ]; then
+		skip "$what ($lacks is not to be had here)"
+		continue
+	fi
 	case $block in
 	*.console) check "$what" typed "$block" ;;
 	*.sh) check "$what" run "$block" ;;
