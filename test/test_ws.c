@@ -2153,6 +2153,7 @@ static void test_deadline_send(void)
 	static char data[100000];
 	struct talk t;
 	struct ws_msg msg;
+	size_t sent;
 	ptrdiff_t n;
 	int r;
 
@@ -2203,6 +2204,26 @@ static void test_deadline_send(void)
 	CHECK_EQ_U(r, WS_AGAIN);
 	CHECK(t.f.now < 3000000);
 	talk_end(&t);
+
+	/* a dead peer: who only sends is told so, by the deadline at the latest */
+	for (r = 0; r < 2; r++) {
+		int k;
+
+		talk_begin(&t, "", 0);
+		t.o.nonblock = r;
+		talk_open(&t);
+		t.f.deaf_after = 1;
+		for (k = 0, sent = 0; k < 1000; k++) {
+			n = ws_send(t.ws, WS_BINARY, data, sizeof data - sent);
+			if (n < 0 && n != WS_AGAIN)
+				break;
+			sent += n > 0 ? (size_t)n : 0;
+			t.f.now += 20000; /* what it costs a program to look */
+		}
+		CHECK(n == WS_ERESET || n == WS_ETIMEOUT);
+		CHECK_EQ_U(ws_recv(t.ws, &msg), n == WS_ERESET ? n : ws_recv(t.ws, &msg));
+		talk_end(&t);
+	}
 
 	/* ws_ping and ws_close keep the deadline as well */
 	for (r = 0; r < 2; r++) {
