@@ -124,5 +124,17 @@ options() { # its options are the program's
 	done
 }
 check 'README: its options' options
+limits() { # its limits are those of ws.h
+	max() {
+		sed -n "s/^#define WS_MAX_$1 \([0-9]*\).*/\1/p" ws.h
+	}
+	text="$(($(max HEAD) / 1024)) KiB and $(max HEAD_LINES) lines of a response's head, $(($(max BODY) / 1024)) KiB of a refused \
+upgrade's body, $(($(max URL) / 1024)) KiB of a URL, $(max ADDRESSES) addresses of a name"
+	tr -s '\n ' ' ' <README.md | grep -qF "$text" || {
+		echo "README does not say: $text"
+		return 1
+	}
+}
+check 'README: its limits' limits
 
 finish
