@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # build.sh MBEDTLS_SRC OUT: from a directory of mbedTLS 3.6 sources, which is only read, makes OUT/libmbedtls.a with
-# the settings beside this script. CC (musl-gcc) and CFLAGS (-Os and sections) are yours. Then:
+# the settings beside this script, for a static program. CC (musl-gcc) and CFLAGS (-Os and sections) are yours.
+# The sources: a release, or `apt-get source mbedtls` with a deb-src line of Debian 13 (trixie). Then:
 #	$CC ... -DWS_WITH_MBEDTLS -DMBEDTLS_CONFIG_FILE='"tls-static/mbedtls_config.h"' -isystem MBEDTLS_SRC/include \
 #		FILES trust.c tls.c OUT/libmbedtls.a
 set -eu
@@ -22,4 +23,7 @@ for f in *.c; do
 		-std=c99 -DMBEDTLS_CONFIG_FILE="\"$here/mbedtls_config.h\"" -I../include -I. \
 		-c -o "$out/${f%.c}.o" "$f"
 done
+${CC:-musl-gcc} ${CFLAGS:--Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables} \
+	-std=c11 -D_DEFAULT_SOURCE -DMBEDTLS_CONFIG_FILE="\"$here/mbedtls_config.h\"" -I../include \
+	-c -o "$out/random.o" "$here/random.c"
 ar rcs "$out/libmbedtls.a" "$out"/*.o

@@ -74,5 +74,5 @@
 /* TLS 1.3 computes through PSA */
 #define MBEDTLS_PSA_CRYPTO_C
 #define MBEDTLS_HKDF_C
-#define MBEDTLS_CTR_DRBG_C
-#define MBEDTLS_ENTROPY_C
+#define MBEDTLS_PSA_CRYPTO_EXTERNAL_RNG /* random.c */
+#define MBEDTLS_CTR_DRBG_C              /* for the rest; seeded by the library's entropy option */
