@@ -185,6 +185,8 @@ def bench_idle():
     n = v["idle_connections"]
     line("%s idle connections, least buffers: each" % n, int(v["idle_small"]), "B", 2048)
     line("%s idle connections, default: each" % n, int(v["idle_default"]), "B", 24576)
+    line("idle connection, least buffers, as the system counts", int(v["idle_small_resident"]), "B")
+    line("idle connection, default, as the system counts", int(v["idle_default_resident"]), "B")
     line("idle connection, blocks allocated", float(v["idle_default_blocks"]))
     line("idle connections, opening one of them", float(v["idle_default_open"]), "us")
 
