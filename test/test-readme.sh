@@ -3,7 +3,7 @@
 # The examples of README.md, taken out of it and tried as they stand there, but for the port 8080, which is that of our
 # echo server. ```console blocks are typed ("..." in what they print stands for anything), ```sh blocks are run, ```c blocks
 # are compiled without a warning and run (and kept under the name in <!-- file: NAME --> above), HEALTHCHECK is run;
-# <!-- not run ... --> is heeded. Last line: N passed, N failed
+# <!-- not run ... --> is heeded. The manual pages have all functions and options. Last line: N passed, N failed
 . "$(dirname "$0")/shell.sh"
 
 unset http_proxy all_proxy ALL_PROXY ws_proxy WS_PROXY
@@ -136,5 +136,30 @@ upgrade's body, $(($(max URL) / 1024)) KiB of a URL, $(max ADDRESSES) addresses 
 	}
 }
 check 'README: its limits' limits
+functions() {
+	for f in $(sed -n 's/^WS_API .*[ *]\(ws_[a-z_]*\)(.*/\1/p' ws.h); do
+		grep -q "^\.F[no] $f" ws.3 && grep -q "^\.Nm $f" ws.3 || {
+			echo "ws.3 has no $f"
+			return 1
+		}
+	done
+}
+check 'ws.3: all functions of ws.h' functions
+manual_options() {
+	for option in $(wsquery --help | grep -oE -- ' --[a-z][a-z0-9-]+' | sed 's/ --//' | sort -u); do
+		grep -qE "^\.It .*Fl -$option( |\$)" wsquery.1 || {
+			echo "wsquery.1 has no --$option"
+			return 1
+		}
+	done
+}
+check 'wsquery.1: all options of --help' manual_options
+if command -v mandoc >/dev/null; then
+	for page in ws.3 wsquery.1; do
+		check "$page: mandoc -T lint" mandoc -T lint -W warning $page
+	done
+else
+	skip 'no mandoc here' 2
+fi
 
 finish
