@@ -112,7 +112,8 @@ struct ws_tls {                           /* wss:// only. Of a build without TLS
 	int insecure_no_verify;           /* 1: any certificate will do */
 	int insecure_no_hostname;         /* 1: the chain is verified, the name in it is not */
 	void *config;                     /* your own mbedtls_ssl_config *, borrowed until ws_free; of the fields above
-	                                     only server_name and pin_sha256 then count */
+	                                     only server_name, pin_sha256 and, for an address, insecure_no_hostname
+	                                     then count */
 };
 
 struct ws_options {
@@ -200,7 +201,7 @@ struct ws_report {
 	const char *tls_version, *tls_cipher;   /* "TLSv1.3", the IANA name */
 	const char *cert_subject, *cert_issuer; /* the server's certificate */
 	int64_t cert_not_after;                 /* seconds since 1970; 0: no certificate seen */
-	int tls_verified;                  /* 1: the chain, and the name unless told not to, was checked and held */
+	int tls_verified; /* 1: the chain, and the name unless told not to, was checked and held; 0 with tls.config */
 	int64_t phase_us[WS_PHASES_TIMED]; /* how long WS_RESOLVE ... WS_UPGRADE took, over redirects; -1: not done */
 };
 

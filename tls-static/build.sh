@@ -5,6 +5,7 @@
 # The sources: a release, or `apt-get source mbedtls` with a deb-src line of Debian 13 (trixie). Then:
 #	$CC ... -DWS_WITH_MBEDTLS -DMBEDTLS_CONFIG_FILE='"tls-static/mbedtls_config.h"' -isystem MBEDTLS_SRC/include \
 #		FILES trust.c tls.c OUT/libmbedtls.a
+# shellcheck disable=SC2086 # CFLAGS are words
 set -eu
 [ $# = 2 ] || { echo "usage: build.sh MBEDTLS_SRC OUT" >&2; exit 64; }
 src=$1
@@ -16,7 +17,6 @@ mkdir -p "$out"
 out=$(cd "$out" && pwd)
 rm -f "$out"/*.o "$out/libmbedtls.a"
 cd "$src/library"
-# shellcheck disable=SC2086 # CFLAGS are words
 for f in *.c; do
 	case $f in psa_its_file.c | net_sockets.c | timing.c | debug.c | version*.c) continue ;; esac
 	${CC:-musl-gcc} ${CFLAGS:--Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables} \
