@@ -50,7 +50,7 @@ struct fake {
 	unsigned char *out;
 	size_t out_len, out_cap;
 	size_t pos, come;
-	int64_t now, last_us;
+	int64_t now, last_us, full_us; /* full_us: since when there is no room; 0: there is */
 	unsigned long reads, writes, waits, ios, closes, allocs, failed_allocs, entropy_calls, traces;
 	size_t alive, blocks, peak;
 	int hung;  /* it waited for what never comes */
@@ -157,8 +157,12 @@ static inline ptrdiff_t fake_write(void *io, const void *buf, size_t len)
 		return f->broken == WS_IO_EOF ? WS_IO_RESET : f->broken;
 	if (f->deaf_after && f->out_len >= f->deaf_after)
 		return WS_IO_RESET;
-	if (f->room == 0)
+	if (f->room == 0) {
+		if (f->full_us == 0)
+			f->full_us = f->now;
 		return WS_IO_WRITE;
+	}
+	f->full_us = 0;
 	if (len > f->room)
 		len = f->room;
 	if (f->write_max && len > f->write_max)
@@ -205,7 +209,9 @@ static inline int fake_wait(void *io, int events, int timeout_ms)
 	if ((events & WS_POLL_READ) && f->come == f->in_len && f->end)
 		in = f->now;
 	if ((events & WS_POLL_WRITE) && f->drain)
-		out = f->now + f->drain_us;
+		out = (f->full_us ? f->full_us : f->now) + f->drain_us;
+	if (out < f->now)
+		out = f->now;
 	if (in <= out && in <= until && in != INT64_MAX) {
 		f->now = in;
 		if (f->come < f->in_len)
@@ -215,6 +221,7 @@ static inline int fake_wait(void *io, int events, int timeout_ms)
 	if (out <= until && out != INT64_MAX) {
 		f->now = out;
 		f->room = f->drain;
+		f->full_us = 0;
 		return 1;
 	}
 	if (until == INT64_MAX) {

@@ -690,6 +690,22 @@ static void test_addresses(void)
 		CHECK(client_open(&c) < 0);
 		client_free(&c);
 	}
+	/* addresses and hosts in brackets */
+	for (nonblock = 0; nonblock < 2; nonblock++) {
+		server_start(&s, good, 1);
+		sprintf(r1, nonblock ? "[::5]:%d:127.0.0.1" : "[fe80::1]:%d:127.0.0.1", s.port);
+		sprintf(r2, "a.test:%d:[::1]", s.port);
+		resolve[0] = r1;
+		resolve[1] = r2;
+		resolve[2] = NULL;
+		client_init(&c, "ws://a.test.:%d/", s.port);
+		c.o.resolve = resolve;
+		CHECK(client_open(&c) < 0);
+		if (have_ipv6())
+			HAS(&c, "[::1]:");
+		client_free(&c);
+		server_end(&s);
+	}
 	/* as many as are tried: the error names every one */
 	{
 		static char lines[WS_MAX_ADDRESSES + 3][60];
@@ -1556,6 +1572,7 @@ static void test_redirects(void)
 	}
 	/* those that are not followed */
 	{
+		static char longest[WS_MAX_URL + 200];
 		static const struct {
 			const char *what, *location, *has;
 			int max, err;
@@ -1568,14 +1585,22 @@ static void test_redirects(void)
 		    {"another scheme", "Location: ftp://127.0.0.1:1/\r\n", "", 1, WS_EREDIRECT},
 		    {"no host", "Location: ws://\r\n", "", 1, WS_EREDIRECT},
 		    {"a bad byte", "Location: /a b\r\n", "", 1, WS_EREDIRECT},
+		    {"one too long", NULL, "", 1, WS_EREDIRECT},
 		};
 		size_t k;
 
 		for (k = 0; k < sizeof cases / sizeof cases[0]; k++) {
 			memset(script, 0, sizeof script);
-			sprintf(to[0], "HTTP/1.1 302 Found\r\n%sContent-Length: 0\r\n\r\n", cases[k].location);
+			if (cases[k].location) {
+				sprintf(longest, "HTTP/1.1 302 Found\r\n%sContent-Length: 0\r\n\r\n",
+				        cases[k].location);
+			} else {
+				memset(longest, 'x', sizeof longest);
+				memcpy(longest, "HTTP/1.1 302 Found\r\nLocation: /", 31);
+				memcpy(longest + WS_MAX_URL + 100, "\r\n\r\n", 5);
+			}
 			script[0].acts[0].until = "\r\n\r\n";
-			script[0].acts[0].say = to[0];
+			script[0].acts[0].say = longest;
 			server_start(&s, script, 1);
 			client_init(&c, "ws://127.0.0.1:%d/", s.port);
 			c.o.max_redirects = cases[k].max;
@@ -1920,6 +1945,25 @@ static void test_proxies(void)
 			free(words);
 		}
 	}
+	/* an allocation that fails, each in turn */
+	for (port = 1; port < 60; port++) {
+		struct ws_answer a;
+		int r;
+
+		server_start(&s, &cases[0].v, 1);
+		sprintf(proxy, "http://127.0.0.1:%d", s.port);
+		client_init(&c, "%s", target);
+		c.o.proxy = proxy;
+		c.f.alloc_fail_at = (unsigned long)port;
+		r = ws_query(c.url, &c.o, WS_TEXT, "x", 1, &a);
+		CHECK(r == 0 ? a.data && strcmp(a.data, "hi") == 0 : r == WS_EMEMORY && c.f.failed_allocs);
+		ws_answer_free(&a, &c.o);
+		CHECK(c.f.alive == 0 && c.f.blocks == 0 && !c.f.wrong);
+		server_end(&s);
+		if (!c.f.failed_allocs)
+			break;
+	}
+	CHECK(port > 6 && port < 60);
 }
 
 int main(void)

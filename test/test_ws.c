@@ -1382,7 +1382,7 @@ static void test_short_writes(void)
 
 	for (i = 0; i < 70000; i++)
 		data[i] = (unsigned char)(i * 31 + i / 251);
-	for (mode = 0; mode < 4; mode++) {
+	for (mode = 0; mode < 8; mode++) { /* 1: not to wait; 2: a small buffer; 4: every wait is interrupted */
 		for (i = 0; i < sizeof takes / sizeof takes[0]; i++) {
 			for (k = 0; k < sizeof lengths / sizeof lengths[0]; k++) {
 				struct talk t;
@@ -1401,6 +1401,7 @@ static void test_short_writes(void)
 				t.f.room = 0;
 				t.f.drain = takes[i];
 				t.f.drain_us = 10;
+				t.f.wake_us = mode & 4 ? 4 : 0;
 				for (sent = 0, n = 0; sent < len || n < 0 || len == 0; sent += n > 0 ? (size_t)n : 0) {
 					n = ws_send(t.ws, WS_BINARY, data + sent, len - sent);
 					if (n < 0 && n != WS_AGAIN)
@@ -1768,7 +1769,7 @@ static void test_close_when_full(void)
 		talk_open(&t);
 		t.f.room = 0; /* it reads only once all of its own is read */
 		t.f.drain = SIZE_MAX;
-		t.f.drain_us = 1000;
+		t.f.drain_us = 10000;
 		talk_more(&t,
 		          "\x82\x03"
 		          "abc\x82\x03"
@@ -2204,6 +2205,66 @@ static void test_deadline_send(void)
 	CHECK_EQ_U(r, WS_AGAIN);
 	CHECK(t.f.now < 3000000);
 	talk_end(&t);
+
+	/* control frames find room behind a frame that is partly written */
+	talk_begin(&t, "", 0);
+	t.o.nonblock = 1;
+	t.o.send_buffer = 256;
+	talk_open(&t);
+	t.f.room = 100;
+	t.f.drain = 0;
+	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, data, 240), 240);
+	CHECK_EQ_U(ws_ping(t.ws, data, 90), 0);
+	CHECK_EQ_U(ws_ping(t.ws, data, 90), WS_AGAIN);
+	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, data, 3), WS_AGAIN);
+	t.f.room = SIZE_MAX;
+	CHECK_EQ_U(ws_ping(t.ws, data, 91), 0);
+	SENT(&t, 0x82, data, 240);
+	SENT(&t, 0x89, data, 90);
+	SENT(&t, 0x89, data, 91);
+	SENT_ALL(&t);
+	talk_end(&t);
+
+	/* the transport cannot wait: that is told */
+	for (r = 0; r < 3; r++) {
+		talk_begin(&t, r == 2 ? "\xc1\x00" : "", r == 2 ? 2 : 0);
+		talk_open(&t);
+		if (r == 2)
+			CHECK_EQ_U(ws_recv(t.ws, &msg), WS_EPROTOCOL);
+		t.f.room = 0;
+		t.f.drain = 0;
+		t.f.io_fail = WS_IO_ERROR;
+		t.f.io_fail_at = t.f.ios + 2; /* after one write, or one read */
+		if (r == 0)
+			CHECK(ws_send(t.ws, WS_BINARY, data, 10000) < 10000 && ws_info(t.ws)->err == WS_EIO);
+		else if (r == 1)
+			CHECK_EQ_U(ws_recv(t.ws, &msg), WS_EIO);
+		else
+			CHECK_EQ_U(ws_close(t.ws, 1000, NULL), WS_EPROTOCOL);
+		talk_end(&t);
+	}
+
+	/* a peer that is gone, as a ping finds it, or a pong that was to be sent; what it said before is received still
+	 */
+	for (r = 0; r < 4; r++) {
+		talk_begin(&t, "\x89\x01p\x81\x02hi\x88\x02\x0f\xa0", r & 2 ? 11 : 3);
+		t.o.nonblock = r & 1;
+		t.f.split = 0;
+		talk_open(&t);
+		t.f.deaf_after = 1;
+		CHECK_EQ_U(ws_ping(t.ws, "p", 1), 0); /* taken, as the peer's end is not known yet */
+		CHECK_EQ_U(ws_ping(t.ws, "p", 1), WS_AGAIN);
+		if (r & 2) {
+			CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+			CHECK_EQ_MEM(msg.data, msg.len, "hi", 2);
+			CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ECLOSED);
+			CHECK_EQ_U(ws_info(t.ws)->close_code, 4000);
+		} else {
+			CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ERESET);
+			CHECK_EQ_U(ws_info(t.ws)->close_code, 1006);
+		}
+		talk_end(&t);
+	}
 
 	/* a dead peer: who only sends is told so, by the deadline at the latest */
 	for (r = 0; r < 2; r++) {
@@ -2849,6 +2910,7 @@ static void test_options(void)
 	WRONG("connect_timeout_ms", t.o.connect_timeout_ms = -1);
 	WRONG("max_redirects", t.o.max_redirects = -1);
 	WRONG("keepalive_s", t.o.keepalive_s = -1);
+	WRONG("keepalive_s", t.o.keepalive_s = INT_MAX);
 	WRONG("recv_buffer", t.o.recv_buffer = 255);
 	WRONG("recv_buffer", t.o.recv_buffer = 1);
 	WRONG("recv_buffer", t.o.recv_buffer = SIZE_MAX);
