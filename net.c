@@ -902,6 +902,10 @@ static int net_put_tried(const struct wsi_net *n, struct wsi_text *why)
 		if (i)
 			wsi_put(why, "; ");
 		net_put_peer(n, a, why);
+		if (n->o.local_interface) {
+			wsi_put(why, " from ");
+			wsi_put_safe(why, n->o.local_interface, wsi_strlen(n->o.local_interface));
+		}
 		if (a->done) {
 			int class;
 

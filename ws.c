@@ -417,8 +417,11 @@ static int wrong_value(struct ws *ws, const char *option, const char *value, con
 	size_t n = value ? wsi_strlen(value) : 0, i = 0;
 
 	if (wsi_same("headers", 7, option)) {
-		while (i < n && wsi_is_tchar((unsigned char)value[i]))
+		while (i < n && value[i] != ':')
 			i++;
+		if (i == n) /* no colon: where the value begins is anyone's guess */
+			for (i = 0; i < n && wsi_is_tchar((unsigned char)value[i]);)
+				i++;
 		n = i;
 	}
 	if (n == 0 || option[0] == 'c' || option[0] == 'u' || option[0] == 'b') /* cookie, user, bearer */
