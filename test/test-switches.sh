@@ -31,11 +31,11 @@ build() {
 row() { # row NAME TLS FLAGS: built; its line of the table
 	check "$1: built" build "$2" "$3"
 	example=$(bytes "$tmp/example") program=$(bytes "$tmp/tree/wsquery")
-	[ "$1" = 'neither' ] && base_example=$example base_program=$program
+	[ "$1" = nothing ] && base_example=$example base_program=$program
 	printf '| %s | %d | %+d | %d | %+d |\n' "$1" "$example" "$((example - base_example))" "$program" \
 		"$((program - base_program))" >>"$tmp/table"
 }
-printf '| %s | %s | | %s | |\n| --- | ---: | ---: | ---: | ---: |\n' switch 'a program with the library' wsquery >"$tmp/table"
+printf '| %s | %s | | %s | |\n| --- | ---: | ---: | ---: | ---: |\n' 'left out' 'examples/query.c' wsquery >"$tmp/table"
 
 query() {
 	echo "$url"
@@ -49,8 +49,8 @@ resolves() { # what needs no resolver is resolved
 }
 
 start_echo
-row neither none ''
-check 'neither: a query' query neither
+row nothing none ''
+check 'nothing left out: a query' query nothing
 
 row WS_NO_THREADS none -DWS_NO_THREADS
 check 'WS_NO_THREADS: a query' query threads
@@ -87,12 +87,15 @@ for format in nagios prometheus; do
 	check "WSQUERY_NO_FORMATS: -f $format" says 64 'not built in' "$tmp/tree/wsquery" -f $format "$url"
 done
 
-row 'all of these' none '-DWS_NO_THREADS -DWS_NO_RESOLVER -DWS_NO_PROXY -DWS_NO_REDIRECTS -DWSQUERY_NO_FORMATS'
+row WS_NO_NET none -DWS_NO_NET
+check 'WS_NO_NET: says so' says 1 'this build has no sockets' "$tmp/tree/wsquery" "$url"
+
+row 'all of these but WS_NO_NET' none '-DWS_NO_THREADS -DWS_NO_RESOLVER -DWS_NO_PROXY -DWS_NO_REDIRECTS -DWSQUERY_NO_FORMATS'
 check 'all: a query' query all
 check 'all: localhost' resolves
 
 if printf '#include <mbedtls/ssl.h>\n' | $CC -E - >/dev/null 2>&1; then
-	row 'none of these, with TLS' mbedtls ''
+	row 'nothing, and with TLS' mbedtls ''
 	check 'TLS: a query' query tls
 else
 	skip 'no mbedTLS here' 2
