@@ -13,17 +13,18 @@ out=$2
 here=$(cd "$(dirname "$0")" && pwd)
 [ -f "$src/library/ssl_tls13_client.c" ] || { echo "$src: no mbedTLS 3.6 sources" >&2; exit 1; }
 [ -f "$src/library/error.c" ] || { echo "$src: without its generated files; take a release, or run its make generated_files" >&2; exit 1; }
-mkdir -p "$out"
+mkdir -p "$out/mbedtls"
 out=$(cd "$out" && pwd)
-rm -f "$out"/*.o "$out/libmbedtls.a"
+rm -f "$out/mbedtls"/*.o "$out/libmbedtls.a"
 cd "$src/library"
 for f in *.c; do
 	case $f in psa_its_file.c | net_sockets.c | timing.c | debug.c | version*.c) continue ;; esac
 	${CC:-musl-gcc} ${CFLAGS:--Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables} \
 		-std=c99 -DMBEDTLS_CONFIG_FILE="\"$here/mbedtls_config.h\"" -I../include -I. \
-		-c -o "$out/${f%.c}.o" "$f"
+		-c -o "$out/mbedtls/${f%.c}.o" "$f"
 done
 ${CC:-musl-gcc} ${CFLAGS:--Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables} \
 	-std=c11 -D_DEFAULT_SOURCE -DMBEDTLS_CONFIG_FILE="\"$here/mbedtls_config.h\"" -I../include \
-	-c -o "$out/random.o" "$here/random.c"
-ar rcs "$out/libmbedtls.a" "$out"/*.o
+	-c -o "$out/mbedtls/random.o" "$here/random.c"
+ar rcs "$out/libmbedtls.a" "$out/mbedtls"/*.o
+rm -rf "$out/mbedtls"
