@@ -40,6 +40,7 @@
 #define READS_PER_CALL 64         /* with .nonblock, so that a flood leaves the caller's other work some time */
 #define AHEAD_OF_LARGE 256        /* bytes read for a header where a large message is likely */
 #define HEAD_PIECE 512
+#define KEEPALIVE_MAX 32767 /* what Linux takes, in seconds */
 #define NEVER INT64_MAX
 
 enum open_step {
@@ -461,8 +462,8 @@ static int check_options(struct ws *ws, const struct ws_options *o)
 		return wrong_option(ws, "connect_timeout_ms", "is negative");
 	if (o->max_redirects < 0)
 		return wrong_option(ws, "max_redirects", "is negative");
-	if (o->keepalive_s < 0)
-		return wrong_option(ws, "keepalive_s", "is negative");
+	if (o->keepalive_s < 0 || o->keepalive_s > KEEPALIVE_MAX)
+		return wrong_option(ws, "keepalive_s", "is not between 0 and 32767");
 	if (o->recv_buffer > PTRDIFF_MAX / 4 || (o->recv_buffer && o->recv_buffer < BUFFER_MIN))
 		return wrong_option(ws, "recv_buffer", "is not between 256 bytes and a quarter of memory");
 	if (o->send_buffer > PTRDIFF_MAX / 4 || (o->send_buffer && o->send_buffer < BUFFER_MIN))
@@ -1600,19 +1601,31 @@ static int cannot_write(struct ws *ws)
 static int await_write(struct ws *ws)
 {
 	size_t waiting = ws->send - ws->spos;
-	int r, waited = 0;
+	ptrdiff_t n;
+	int r;
 
 	for (;;) {
 		if (now_us(ws) >= ws->deadline)
 			return timed_out(ws, "send to ", peer(ws), "not taken");
-		if (ws->nonblock || ws->write_dead || waited)
+		if (ws->nonblock || ws->write_dead)
 			return WS_AGAIN;
 		r = await_io(ws);
 		if (r)
 			return r;
 		if (flush_out(ws) == 0 || ws->send - ws->spos < waiting)
 			return 0;
-		waited = 1;
+		/* Something to read, or an interruption: a look tells */
+		if (ws->rpos == ws->rend)
+			ws->rpos = ws->rend = 0;
+		if (ws->rend == ws->rcap)
+			return WS_AGAIN;
+		n = ws->io.io_read(ws->io.io, ws->rbuf + ws->rend, ws->rcap - ws->rend);
+		if (n > 0)
+			ws->rend += (size_t)n;
+		if (!blocked(ws, n, &ws->rd)) {
+			ws->hungry = 0;
+			return WS_AGAIN;
+		}
 	}
 }
 

@@ -23,9 +23,9 @@
  *           A failed object can still be asked why (ws_error, ws_info), closed and freed. errno says nothing.
  * Limits    Whatever a peer can make grow has a limit: the options' or one of the WS_MAX_ below.
  * Growing   ws_options (by its .size) and ws_report may grow at their ends while the soname stays; ws_io, ws_tls,
- *ws_msg, ws_fd, ws_pollset and ws_answer do not. New values of enums may come. Process   No output, no signal raised
- *(no SIGPIPE) or handled, no environment read, no exit. With mbedTLS its PSA subsystem holds state of its own: TLS
- *connections of several threads want an mbedTLS with threading.
+ *           ws_msg, ws_fd, ws_pollset and ws_answer do not. New values of enums may come.
+ * Process   No output, no signal raised (no SIGPIPE) or handled, no environment read, no exit. With mbedTLS its PSA
+ *           subsystem holds state of its own: TLS connections of several threads want an mbedTLS with threading.
  */
 #ifndef WS_H
 #define WS_H
