@@ -10,65 +10,52 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The first that is set and not empty */
-static const char *env_first(const char *const *names, const char **from)
+/* The first of names, "a\0b\0", that is set and not empty */
+static const char *env_first(const char *names, const char **from)
 {
-	for (; *names; names++) {
-		const char *v = getenv(*names);
+	for (; *names; names += strlen(names) + 1) {
+		const char *v = getenv(names);
 
 		if (v && *v) {
-			*from = *names;
+			*from = names;
 			return v;
 		}
 	}
 	return NULL;
 }
 
-static const char *env_one(const char *name, const char **from)
-{
-	const char *const names[] = {name, NULL};
+#define AT(member) (unsigned short)offsetof(struct wq_options, member)
 
-	return env_first(names, from);
-}
+/* Fields that can come from the environment: where the variable's name stands, NULL if it did not, and the value */
+static const struct env_field {
+	char name[16];
+	unsigned short from, value;
+} env_fields[] = {
+    {"proxy", AT(from_proxy), AT(lib.proxy)},
+    {"proxy_wss", AT(from_proxy_wss), AT(lib.proxy_wss)},
+    {"no_proxy", AT(from_no_proxy), AT(lib.no_proxy)},
+    {"tls.ca_file", AT(from_ca_file), AT(lib.tls.ca_file)},
+    {"tls.ca_dir", AT(from_ca_dir), AT(lib.tls.ca_dir)},
+    {"tls.keylog_file", AT(from_keylog), AT(lib.tls.keylog_file)},
+};
 
-/* Where the environment's value of a field, and the name of its variable, stand; NULL: it came from elsewhere */
-static const char **env_find(struct wq_options *o, const char *field, const char ***value)
+const char *wq_env_of(struct wq_options *o, const char *field, int drop)
 {
-	struct ws_options *l = &o->lib;
-	const struct {
-		const char *field, **from, **value;
-	} table[] = {
-	    {"proxy", &o->from_proxy, &l->proxy},
-	    {"proxy_wss", &o->from_proxy_wss, &l->proxy_wss},
-	    {"no_proxy", &o->from_no_proxy, &l->no_proxy},
-	    {"tls.ca_file", &o->from_ca_file, &l->tls.ca_file},
-	    {"tls.ca_dir", &o->from_ca_dir, &l->tls.ca_dir},
-	    {"tls.keylog_file", &o->from_keylog, &l->tls.keylog_file},
-	};
+	const char *from = NULL, *none = NULL;
 	size_t i;
 
-	for (i = 0; i < sizeof table / sizeof table[0]; i++) {
-		if (strcmp(field, table[i].field) != 0)
+	for (i = 0; i < sizeof env_fields / sizeof env_fields[0]; i++) {
+		const struct env_field *f = &env_fields[i];
+
+		if (strcmp(field, f->name) != 0)
 			continue;
-		*value = table[i].value;
-		return *table[i].from ? table[i].from : NULL;
+		memcpy(&from, (char *)o + f->from, sizeof from);
+		if (!from || !drop)
+			break;
+		memcpy((char *)o + f->from, &none, sizeof none);
+		memcpy((char *)o + f->value, &none, sizeof none);
 	}
-	return NULL;
-}
-
-const char *wq_env_of(struct wq_options *o, const char *field)
-{
-	const char **value, **from = env_find(o, field, &value);
-
-	return from ? *from : NULL;
-}
-
-void wq_env_drop(struct wq_options *o, const char *field)
-{
-	const char **value, **from = env_find(o, field, &value);
-
-	if (from)
-		*from = *value = NULL;
+	return from;
 }
 
 static void env_tls(struct wq_options *o)
@@ -79,13 +66,13 @@ static void env_tls(struct wq_options *o)
 
 	if (!(ws_features() & WS_HAS_TLS))
 		return;
-	t->keylog_file = env_one("SSLKEYLOGFILE", &o->from_keylog);
+	t->keylog_file = env_first("SSLKEYLOGFILE\0", &o->from_keylog);
 	if (t->ca_file || t->ca_dir || t->insecure_no_verify)
 		return;
-	v = env_one("WEBSOCKET_CLIENT_CA_BUNDLE", &o->from_ca_file);
+	v = env_first("WEBSOCKET_CLIENT_CA_BUNDLE\0", &o->from_ca_file);
 	if (!v) {
-		t->ca_file = env_one("SSL_CERT_FILE", &o->from_ca_file);
-		t->ca_dir = env_one("SSL_CERT_DIR", &o->from_ca_dir);
+		t->ca_file = env_first("SSL_CERT_FILE\0", &o->from_ca_file);
+		t->ca_dir = env_first("SSL_CERT_DIR\0", &o->from_ca_dir);
 		return;
 	}
 	dir = open(v, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -102,16 +89,12 @@ static void env_tls(struct wq_options *o)
 /* The variables that are set, for ws:// and wss:// */
 static void env_pick(const char *v[2], const char *from[2])
 {
-	static const char *const for_ws[] = {"ws_proxy", "WS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY", NULL};
-	static const char *const for_wss[] = {"wss_proxy", "WSS_PROXY", "https_proxy", "HTTPS_PROXY",
-	                                      "all_proxy", "ALL_PROXY", NULL};
-
-	v[0] = env_first(for_ws, &from[0]);
-	v[1] = env_first(for_wss, &from[1]);
+	v[0] = env_first("ws_proxy\0WS_PROXY\0http_proxy\0all_proxy\0ALL_PROXY\0", &from[0]);
+	v[1] = env_first("wss_proxy\0WSS_PROXY\0https_proxy\0HTTPS_PROXY\0all_proxy\0ALL_PROXY\0", &from[1]);
 }
 
 #ifdef WS_NO_PROXY
-static int env_proxies(struct wq_options *o, struct wsi_text *why)
+static int env_proxies(struct wq_options *o, struct wq_why *why)
 {
 	const char *v[2], *from[2] = {NULL, NULL};
 
@@ -126,23 +109,24 @@ static int env_proxies(struct wq_options *o, struct wsi_text *why)
 static const char env_loopback[] = ",localhost,127.0.0.0/8,::1";
 
 /* "http_proxy: \"...\": why" */
-static void env_wrong(struct wsi_text *t, const char *name, const char *v, size_t len, const char *why)
+static void env_wrong(struct wq_why *why, const char *name, const char *v, size_t len, const char *cause)
 {
+	struct wsi_text *t = wq_why(why);
+
 	wsi_put(t, name);
 	wsi_put(t, ": \"");
 	wsi_put_url(t, v, len);
 	wsi_put(t, "\": ");
-	wsi_put(t, why);
+	wsi_put(t, cause);
 }
 
 /* A value that is wrong: an error if it was to be used, else a warning */
-static int env_judge(struct wsi_text *why, int used)
+static int env_judge(struct wq_why *why, int used)
 {
 	if (used)
 		return WS_EPROXY;
-	wsi_put(why, " (ignored: it applies to nothing here)");
-	wq_say(NULL, why->p);
-	wsi_text_init(why, why->p, why->cap);
+	wq_say(wq_why(why)->p, "ignored, for it applies to nothing here");
+	wq_why_free(why);
 	return 0;
 }
 
@@ -157,14 +141,12 @@ static int env_spare_loopback(struct wq_options *o)
 		return WS_EMEMORY;
 	memcpy(p, list, len);
 	memcpy(p + len, env_loopback, sizeof env_loopback);
-	o->lib.no_proxy = o->env_no_proxy = p;
-	o->env_no_proxy_len = len + sizeof env_loopback;
+	o->lib.no_proxy = p;
 	return 0;
 }
 
-static int env_proxies(struct wq_options *o, struct wsi_text *why)
+static int env_proxies(struct wq_options *o, struct wq_why *why)
 {
-	static const char *const for_none[] = {"no_proxy", "NO_PROXY", NULL};
 	struct wsi_url url;
 	struct wsi_proxy_url proxy;
 	struct wsi_str bad;
@@ -178,7 +160,7 @@ static int env_proxies(struct wq_options *o, struct wsi_text *why)
 		return 0;
 	use = o->lib.proxy || (url_ok && v[url.secure] && wsi_no_proxy(env_loopback, &url, &bad) == 0);
 	if (!o->lib.no_proxy) {
-		o->lib.no_proxy = env_first(for_none, &o->from_no_proxy);
+		o->lib.no_proxy = env_first("no_proxy\0NO_PROXY\0", &o->from_no_proxy);
 		if (o->lib.no_proxy && wsi_no_proxy(o->lib.no_proxy, NULL, &bad) < 0) {
 			env_wrong(why, o->from_no_proxy, bad.p, bad.len, "no host, domain, address or CIDR block");
 			if (env_judge(why, use))
@@ -206,7 +188,7 @@ static int env_proxies(struct wq_options *o, struct wsi_text *why)
 }
 #endif
 
-int wq_env_apply(struct wq_options *o, struct wsi_text *why)
+int wq_env_apply(struct wq_options *o, struct wq_why *why)
 {
 	env_tls(o);
 	return o->lib.unix_socket ? 0 : env_proxies(o, why);

@@ -10,18 +10,6 @@
 
 enum { NAGIOS_OK, NAGIOS_WARNING, NAGIOS_CRITICAL, NAGIOS_UNKNOWN };
 
-/* digits: 3 or 6 behind the point */
-static void put_seconds(struct wq_out *o, int64_t us, int digits)
-{
-	char frac[7] = ".000000";
-	int i, f = (int)(us % 1000000);
-
-	for (i = 6; i > 0; i--, f /= 10)
-		frac[i] = (char)('0' + f % 10);
-	wq_out_u(o, (uint64_t)(us / 1000000));
-	wq_out_n(o, frac, (size_t)digits + 1);
-}
-
 static int nagios_state(const struct wq_query *q)
 {
 	const struct wq_options *o = q->o;
@@ -42,9 +30,7 @@ static void nagios_begin(struct wq_out *o, int state)
 {
 	static const char names[][9] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
 
-	wq_out(o, "WEBSOCKET ");
-	wq_out(o, names[state]);
-	wq_out(o, " - ");
+	wq_print(o, "WEBSOCKET %s - ", names[state]);
 }
 
 /* '|' begins the performance data */
@@ -66,7 +52,7 @@ static void threshold(struct wq_out *o, int ms)
 {
 	wq_out(o, ";");
 	if (ms >= 0)
-		put_seconds(o, (int64_t)ms * 1000, 3);
+		wq_decimal(o, ms, 3);
 }
 
 void wq_nagios_answer(struct wq_out *o, const struct wq_query *q)
@@ -88,25 +74,19 @@ void wq_nagios_answer(struct wq_out *o, const struct wq_query *q)
 		wq_out(o, text);
 	}
 	wq_out(o, " | time=");
-	put_seconds(o, q->total_us, 3);
+	wq_decimal(o, q->total_us / 1000, 3);
 	wq_out(o, "s");
 	threshold(o, opt->warning_ms);
 	threshold(o, opt->critical_ms);
 	wq_out(o, ";0;");
-	if (opt->timeout_ms)
-		put_seconds(o, (int64_t)opt->timeout_ms * 1000, opt->timeout_ms % 1000 ? 3 : -1);
+	if (opt->timeout_ms % 1000)
+		wq_decimal(o, opt->timeout_ms, 3);
+	else if (opt->timeout_ms)
+		wq_out_u(o, (uint64_t)opt->timeout_ms / 1000);
 	if (q->connected && q->info->cert_not_after) {
-		int64_t days = wq_cert_left(q->info) / 86400;
-
-		wq_out(o, " cert_days=");
-		wq_out(o, days < 0 ? "-" : "");
-		wq_out_u(o, (uint64_t)(days < 0 ? -days : days));
-		wq_out(o, ";");
-		if (opt->cert_expiry_days >= 0) {
-			wq_out(o, ";");
-			wq_out_u(o, (uint64_t)opt->cert_expiry_days);
-			wq_out(o, ":");
-		}
+		wq_print(o, " cert_days=%d;", wq_cert_left(q->info) / 86400);
+		if (opt->cert_expiry_days >= 0)
+			wq_print(o, ";%d:", (int64_t)opt->cert_expiry_days);
 	}
 	wq_out(o, "\n");
 }
@@ -130,35 +110,24 @@ static void put_target(struct wq_out *o, const struct wq_query *q)
 /* help NULL: another sample of the metric before. label: ",name=\"" or "" */
 static void sample(struct wq_out *o, const struct wq_query *q, const char *name, const char *help, const char *label)
 {
-	if (help) {
-		wq_out(o, "# HELP ");
-		wq_out(o, name);
-		wq_out(o, " ");
-		wq_out(o, help);
-		wq_out(o, "\n# TYPE ");
-		wq_out(o, name);
-		wq_out(o, " gauge\n");
-	}
-	wq_out(o, name);
-	wq_out(o, "{target=\"");
+	if (help)
+		wq_print(o, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name);
+	wq_print(o, "%s{target=\"", name);
 	put_target(o, q);
-	wq_out(o, "\"");
-	wq_out(o, label);
-	wq_out(o, "} ");
+	wq_print(o, "\"%s} ", label);
 }
 
 static void gauge(struct wq_out *o, const struct wq_query *q, const char *name, const char *help, int64_t v)
 {
 	sample(o, q, name, help, "");
-	wq_out_u(o, (uint64_t)(v < 0 ? 0 : v));
-	wq_out(o, "\n");
+	wq_print(o, "%d\n", v);
 }
 
 static void seconds(struct wq_out *o, const struct wq_query *q, const char *name, const char *help, const char *label,
                     int64_t us)
 {
 	sample(o, q, name, help, label);
-	put_seconds(o, us < 0 ? 0 : us, 6);
+	wq_decimal(o, us < 0 ? 0 : us, 6);
 	wq_out(o, "\n");
 }
 

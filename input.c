@@ -34,25 +34,27 @@ static void input_end(struct wq_input *in)
 	in->fd = -1;
 }
 
-static int input_failed(struct wq_input *in, struct wsi_text *why, const char *cause)
+static int input_failed(struct wq_input *in, struct wq_why *why, const char *cause)
 {
-	wq_put_option(why, in->option);
-	wsi_put(why, ": ");
-	wq_put_input(why, in);
-	wsi_put(why, ": ");
-	wsi_put(why, cause);
+	struct wsi_text *t = wq_why(why);
+
+	wq_put_option(t, in->option);
+	wsi_put(t, ": ");
+	wq_put_input(t, in);
+	wsi_put(t, ": ");
+	wsi_put(t, cause);
 	input_end(in);
 	return WS_EUSAGE;
 }
 
-int wq_input_open(struct wq_input *in, struct wsi_text *why)
+int wq_input_open(struct wq_input *in, struct wq_why *why)
 {
 	/* O_NONBLOCK: for a FIFO without a writer. Standard input is shared with others, so its flags are left alone */
 	in->fd = is_stdin(in) ? 0 : open(in->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	return in->fd < 0 ? input_failed(in, why, strerror(errno)) : 0;
 }
 
-int wq_input_read(struct wq_input *in, struct wsi_text *why)
+int wq_input_read(struct wq_input *in, struct wq_why *why)
 {
 	struct pollfd p = {in->fd, POLLIN, 0};
 	ssize_t n;

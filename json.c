@@ -5,8 +5,8 @@
 #define _POSIX_C_SOURCE 200809L
 #endif
 #include "wsquery.h"
+#include <stdarg.h>
 #include <string.h>
-#include <time.h>
 
 static const char json_hex[] = "0123456789abcdef";
 
@@ -103,43 +103,45 @@ void wq_json_base64(struct wq_out *o, const void *p, size_t len)
 	wq_out(o, "\"");
 }
 
-void wq_json_ms(struct wq_out *o, int64_t us)
+void wq_decimal(struct wq_out *o, int64_t v, int digits)
 {
-	char frac[4] = ".000";
-	int i, f = (int)(us % 1000);
+	char frac[8];
+	int64_t whole = v;
+	int i;
 
-	if (us < 0) {
+	if (v < 0) {
 		wq_out(o, "null");
 		return;
 	}
-	for (i = 3; i > 0; i--, f /= 10)
-		frac[i] = (char)('0' + f % 10);
-	wq_out_u(o, (uint64_t)(us / 1000));
-	wq_out_n(o, frac, sizeof frac);
+	for (i = digits; i > 0; i--, whole /= 10)
+		frac[i] = (char)('0' + whole % 10);
+	frac[0] = '.';
+	wq_out_u(o, (uint64_t)whole);
+	wq_out_n(o, frac, (size_t)digits + 1);
 }
 
-/* Howard Hinnant's days from civil, the other way; years 0 to 9999 */
+/* Howard Hinnant's days from civil, the other way */
 void wq_date(char out[21], int64_t t)
 {
 	static const char form[] = "0000-00-00T00:00:00Z";
-	int64_t days = t / 86400, rest = t % 86400, era, doe, yoe, doy, mp;
-	int64_t v[6];
-	int i, at = 0;
+	const int64_t least = -62162035200, most = 253402300799; /* 0000-03-01, end of 9999 */
+	int days, rest, era, doe, yoe, doy, mp, v[6], i, at = 0;
 
+	t = t < least ? least : t > most ? most : t;
+	days = (int)(t / 86400);
+	rest = (int)(t % 86400);
 	if (rest < 0) {
 		rest += 86400;
 		days--;
 	}
 	days += 719468; /* from 1970-01-01 to 0000-03-01 */
-	if (days < 0)
-		days = 0;
 	era = days / 146097;
 	doe = days % 146097;
 	yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
 	doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
 	mp = (5 * doy + 2) / 153;
 	v[1] = mp < 10 ? mp + 3 : mp - 9;
-	v[0] = (yoe + era * 400 + (v[1] <= 2)) % 10000;
+	v[0] = yoe + era * 400 + (v[1] <= 2);
 	v[2] = doy - (153 * mp + 2) / 5 + 1;
 	v[3] = rest / 3600;
 	v[4] = rest / 60 % 60;
@@ -154,32 +156,48 @@ void wq_date(char out[21], int64_t t)
 	}
 }
 
-/* A member behind another */
-static void key(struct wq_out *o, const char *name)
+/* %s a string as it is; %q a string in JSON, or null for none; %d int64_t; %t int64_t microseconds as milliseconds, or
+ * null */
+void wq_print(struct wq_out *o, const char *fmt, ...)
 {
-	wq_out(o, ", \"");
-	wq_out(o, name);
-	wq_out(o, "\": ");
+	va_list ap;
+
+	va_start(ap, fmt);
+	for (; *fmt; fmt++) {
+		const char *s;
+		int64_t v;
+
+		if (*fmt != '%') {
+			wq_out_n(o, fmt, 1);
+			continue;
+		}
+		switch (*++fmt) {
+		case 's':
+			wq_out(o, va_arg(ap, const char *));
+			break;
+		case 'q':
+			s = va_arg(ap, const char *);
+			if (s && *s)
+				wq_json_string(o, s, strlen(s));
+			else
+				wq_out(o, "null");
+			break;
+		case 't':
+			wq_decimal(o, va_arg(ap, int64_t), 3);
+			break;
+		default:
+			v = va_arg(ap, int64_t);
+			if (v < 0)
+				wq_out(o, "-");
+			wq_out_u(o, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+		}
+	}
+	va_end(ap);
 }
 
-static void value(struct wq_out *o, const char *s)
+static const char *boolean(int v)
 {
-	if (s && *s)
-		wq_json_string(o, s, strlen(s));
-	else
-		wq_out(o, "null");
-}
-
-static void number(struct wq_out *o, int64_t v)
-{
-	if (v < 0)
-		wq_out(o, "-");
-	wq_out_u(o, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
-}
-
-static void boolean(struct wq_out *o, int v)
-{
-	wq_out(o, v ? "true" : "false");
+	return v ? "true" : "false";
 }
 
 static void message(struct wq_out *o, const struct ws_msg *m)
@@ -214,10 +232,10 @@ static void put_data(struct wq_out *o, const struct wq_query *q)
 	wq_out(o, "]");
 	if (!binary)
 		return;
-	key(o, "encoding");
+	wq_out(o, ", \"encoding\": [");
 	at = q->store.head;
 	for (i = 0; i < q->n && wq_store_next(&q->store, &at, &m); i++) {
-		wq_out(o, i ? ", " : "[");
+		wq_out(o, i ? ", " : "");
 		wq_out(o, m.type == WS_BINARY ? "\"base64\"" : "null");
 	}
 	wq_out(o, "]");
@@ -271,9 +289,9 @@ static void put_headers(struct wq_out *o, const struct wq_query *q)
 		wq_out(o, "null");
 		return;
 	}
-	while (wsi_header_next(&r, &at, &name, &v)) {
+	while (wsi_header_next(&r, &at, &name, &v) > 0) {
 		k = 0;
-		while (wsi_header_next(&r, &k, &other, &w) && !same_name(name, other))
+		while (wsi_header_next(&r, &k, &other, &w) > 0 && !same_name(name, other))
 			;
 		if (other.p != name.p)
 			continue; /* it went with the first of that name */
@@ -282,7 +300,7 @@ static void put_headers(struct wq_out *o, const struct wq_query *q)
 		put_name(o, name);
 		wq_out(o, "\"");
 		put_value(o, name, v);
-		while (wsi_header_next(&r, &k, &other, &w)) {
+		while (wsi_header_next(&r, &k, &other, &w) > 0) {
 			if (!same_name(name, other))
 				continue;
 			wq_out(o, ", ");
@@ -295,36 +313,22 @@ static void put_headers(struct wq_out *o, const struct wq_query *q)
 
 static void put_tls(struct wq_out *o, const struct ws_report *r)
 {
-	char date[21];
+	char date[21] = "";
+	int64_t left = 0;
 
 	if (!r || (!*r->tls_version && !*r->cert_subject && !r->cert_not_after)) {
 		wq_out(o, "null");
 		return;
 	}
-	wq_out(o, "{\"version\": ");
-	value(o, r->tls_version);
-	key(o, "cipher");
-	value(o, r->tls_cipher);
-	key(o, "subject");
-	value(o, r->cert_subject);
-	key(o, "issuer");
-	value(o, r->cert_issuer);
-	date[0] = '\0';
-	if (r->cert_not_after)
-		wq_date(date, r->cert_not_after);
-	key(o, "not_after");
-	value(o, date);
-	key(o, "days_left");
 	if (r->cert_not_after) {
-		int64_t left = wq_cert_left(r);
-
-		number(o, (left - (left < 0 ? 86399 : 0)) / 86400); /* rounded down */
-	} else {
-		wq_out(o, "null");
+		wq_date(date, r->cert_not_after);
+		left = wq_cert_left(r);
 	}
-	key(o, "verified");
-	boolean(o, r->tls_verified);
-	wq_out(o, "}");
+	wq_print(
+	    o, "{\"version\": %q, \"cipher\": %q, \"subject\": %q, \"issuer\": %q, \"not_after\": %q, \"days_left\": ",
+	    r->tls_version, r->tls_cipher, r->cert_subject, r->cert_issuer, date);
+	wq_print(o, r->cert_not_after ? "%d" : "null", (left - (left < 0 ? 86399 : 0)) / 86400); /* rounded down */
+	wq_print(o, ", \"verified\": %s}", boolean(r->tls_verified));
 }
 
 static int64_t phase_us(const struct ws_report *r, enum ws_phase phase)
@@ -332,110 +336,55 @@ static int64_t phase_us(const struct ws_report *r, enum ws_phase phase)
 	return r ? r->phase_us[phase] : -1;
 }
 
-/* The library's is a few microseconds where there was nothing to resolve */
-static int64_t resolve_us(const struct wq_query *q)
-{
-	struct wsi_url u;
-	const char *why;
-	size_t where;
-
-	if (!q->info || q->o->lib.unix_socket
-	    || (q->info->phase_us[WS_PROXY] < 0
-	        && wsi_url_parse(&u, q->info->url, strlen(q->info->url), &why, &where) == 0 && u.ip))
-		return -1;
-	return q->info->phase_us[WS_RESOLVE];
-}
-
-static void put_timings(struct wq_out *o, const struct wq_query *q)
-{
-	static const char names[][14] = {"resolve", "connect", "tls", "upgrade", "ping", "first_message", "total"};
-	int64_t proxy_us = phase_us(q->info, WS_PROXY);
-	int64_t us[] = {resolve_us(q),
-	                phase_us(q->info, WS_CONNECT),
-	                phase_us(q->info, WS_TLS),
-	                phase_us(q->info, WS_UPGRADE),
-	                q->ping_us,
-	                q->first_us,
-	                q->total_us};
-	size_t i;
-
-	if (proxy_us >= 0) /* the proxy is part of the way */
-		us[1] += proxy_us;
-	key(o, "timings_ms");
-	for (i = 0; i < sizeof us / sizeof us[0]; i++) {
-		wq_out(o, i ? ", \"" : "{\"");
-		wq_out(o, names[i]);
-		wq_out(o, "\": ");
-		wq_json_ms(o, us[i]);
-	}
-	wq_out(o, "}");
-}
-
 static void put_details(struct wq_out *o, const struct wq_query *q)
 {
 	const struct ws_report *r = q->info;
 	char url[WQ_MAX_URL + 1];
 	struct wsi_text t;
+	int64_t connect_us = phase_us(r, WS_CONNECT), proxy_us = phase_us(r, WS_PROXY);
+	int status = r ? r->http_status : 0;
 
 	wsi_text_init(&t, url, sizeof url);
 	wq_put_url(&t, q);
-	wq_out(o, "{\"url\": ");
+	wq_out(o, ", \"details\": {\"url\": ");
 	wq_json_string(o, url, t.len);
-	key(o, "address");
-	value(o, r ? r->address : NULL);
-	key(o, "status");
-	if (r && r->http_status)
-		number(o, r->http_status);
-	else
-		wq_out(o, "null");
-	key(o, "headers");
+	wq_print(o, ", \"address\": %q, \"status\": ", r ? r->address : NULL);
+	wq_print(o, status ? "%d" : "null", (int64_t)status);
+	wq_out(o, ", \"headers\": ");
 	put_headers(o, q);
-	key(o, "body");
-	if (r && r->http_status && r->http_status != 101)
+	wq_out(o, ", \"body\": ");
+	if (status && status != 101)
 		wq_json_string(o, r->body, r->body_len);
 	else
 		wq_out(o, "null");
-	key(o, "subprotocol");
-	value(o, r ? r->subprotocol : NULL);
-	key(o, "extensions");
-	wq_out(o, "null"); /* none is offered, so none can be agreed on */
-	key(o, "tls");
+	/* no extension is offered, so none can be agreed on */
+	wq_print(o, ", \"subprotocol\": %q, \"extensions\": null, \"tls\": ", r ? r->subprotocol : NULL);
 	put_tls(o, r);
-	key(o, "close");
+	wq_out(o, ", \"close\": ");
 	if (r && r->close_code) {
-		wq_out(o, "{\"code\": ");
-		number(o, r->close_code);
-		key(o, "reason");
+		wq_print(o, "{\"code\": %d, \"reason\": ", (int64_t)r->close_code);
 		wq_json_string(o, r->close_reason, r->close_reason_len);
 		wq_out(o, "}");
-	} else if (q->connected && q->err == WS_ERESET) {
-		wq_out(o, "{\"code\": 1006, \"reason\": \"\"}");
 	} else {
 		wq_out(o, "null");
 	}
-	key(o, "phase");
-	value(o, q->phase);
-	key(o, "reason");
-	value(o, wq_reason(q->err));
-	key(o, "attempts");
-	number(o, q->attempts);
-	put_timings(o, q);
-	wq_out(o, "}");
+	if (proxy_us >= 0) /* it is part of the way */
+		connect_us += proxy_us;
+	wq_print(
+	    o,
+	    ", \"phase\": %q, \"reason\": %q, \"attempts\": %d, \"timings_ms\": {\"resolve\": %t, \"connect\": %t, "
+	    "\"tls\": %t, \"upgrade\": %t, \"ping\": %t, \"first_message\": %t, \"total\": %t}}",
+	    q->phase, wq_reason(q->err), (int64_t)q->attempts, phase_us(r, WS_RESOLVE), connect_us, phase_us(r, WS_TLS),
+	    phase_us(r, WS_UPGRADE), q->ping_us, q->first_us, q->total_us);
 }
 
 void wq_json_answer(struct wq_out *o, const struct wq_query *q)
 {
-	wq_out(o, "{\"connection\": ");
-	boolean(o, q->connected);
-	key(o, "data");
+	wq_print(o, "{\"connection\": %s, \"data\": ", boolean(q->connected));
 	put_data(o, q);
-	if (q->error) {
-		key(o, "error");
-		value(o, q->error);
-	}
-	if (q->o->details) {
-		key(o, "details");
+	if (q->error)
+		wq_print(o, ", \"error\": %q", q->error);
+	if (q->o->details)
 		put_details(o, q);
-	}
 	wq_out(o, "}\n");
 }

@@ -20,6 +20,7 @@
 #else
 #define ARENA 24576
 #endif
+#define HELP_COLUMN 28
 #define LEAST_US 10000 /* that a try after a shortened pause is worth */
 
 static int print_end(struct wq_out *out)
@@ -31,29 +32,34 @@ static int print_end(struct wq_out *out)
 	return err;
 }
 
+static void put_help(struct wq_out *out)
+{
+	const char *s;
+	int column = 0;
+
+	for (s = wq_help(); *s; s++) {
+		do
+			wq_out_n(out, *s == '\t' ? " " : s, 1);
+		while (++column < HELP_COLUMN && *s == '\t');
+		if (*s == '\n')
+			column = 0;
+	}
+}
+
 static int print_help(const struct wq_options *o)
 {
-	static const struct {
-		unsigned bit;
-		const char *name;
-	} features[] = {{WS_HAS_TLS, " tls"},
-	                {WS_HAS_RESOLVER, " resolver"},
-	                {WS_HAS_THREADS, " threads"},
-	                {WS_HAS_PROXY, " proxies"},
-	                {WS_HAS_REDIRECTS, " redirects"}};
+	static const char features[][10] = {"tls", "resolver", "threads", "proxies", "redirects"}; /* of ws_feature */
 	struct wq_out out;
 	size_t i;
 
 	wq_out_init(&out, 1, WQ_NEVER);
 	if (o->help == 'h') {
-		wq_out(&out, wq_help());
+		put_help(&out);
 	} else {
-		wq_out(&out, "wsquery ");
-		wq_out(&out, ws_version());
-		wq_out(&out, "\nbuilt in:");
+		wq_print(&out, "wsquery %s\nbuilt in:", ws_version());
 		for (i = 0; i < sizeof features / sizeof features[0]; i++)
-			if (ws_features() & features[i].bit)
-				wq_out(&out, features[i].name);
+			if (ws_features() >> i & 1)
+				wq_print(&out, " %s", features[i]);
 #ifndef WSQUERY_NO_FORMATS
 		wq_out(&out, " nagios prometheus");
 #endif
@@ -68,9 +74,7 @@ static int wrong_usage(const struct wq_options *o, const char *why)
 	int status = WQ_USAGE;
 
 	wq_out_init(&out, 2, 0);
-	wq_out(&out, "wsquery: ");
-	wq_out(&out, why);
-	wq_out(&out, "\nTry 'wsquery --help' for more.\n");
+	wq_print(&out, "wsquery: %s\nTry 'wsquery --help' for more.\n", why);
 	wq_out_end(&out);
 #ifndef WSQUERY_NO_FORMATS
 	if (o->format == WQ_NAGIOS) {
@@ -181,8 +185,8 @@ static int64_t pause_us(const struct wq_query *q, int64_t end_us)
 int main(int argc, char **argv)
 {
 	max_align_t arena[ARENA / sizeof(max_align_t) + 1];
-	struct wq_options o;
-	struct wq_query q;
+	static struct wq_options o; /* static: beside what lies in that page anyway */
+	static struct wq_query q;
 	struct pollfd p[1];
 	int64_t end_us = WQ_NEVER, timeout_us, pause, until;
 	int status, attempts = 0;
@@ -193,11 +197,9 @@ int main(int argc, char **argv)
 	if (o.help)
 		status = print_help(&o);
 	else if (status)
-		status = wrong_usage(&o, o.why.p);
-	if (o.help || status) {
-		wq_options_free(&o);
+		status = wrong_usage(&o, wq_why(&o.why)->p);
+	if (o.help || status)
 		return status;
-	}
 	if (o.wait_ms > 0)
 		end_us = wq_now_us() + (int64_t)o.wait_ms * 1000;
 	for (;;) {
@@ -218,7 +220,5 @@ int main(int argc, char **argv)
 		for (until = wq_now_us() + pause; wq_now_us() < until && !wq_signal();)
 			wq_wait(p, 0, until, 1);
 	}
-	wq_query_end(&q);
-	wq_options_free(&o);
-	return status;
+	return status; /* and the system frees all */
 }

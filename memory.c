@@ -8,69 +8,70 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MEMORY_UNIT sizeof(max_align_t)
+#define WHY 1024 /* bytes of a sentence */
 
-static struct {
-	max_align_t *unit;
-	size_t n, used; /* of units */
-} memory_arena;
-
-static size_t units(size_t len)
-{
-	return len / MEMORY_UNIT + (len % MEMORY_UNIT != 0);
-}
+static char *memory_arena, *memory_end, *memory_free; /* what is taken lies before memory_free */
 
 void wq_memory_init(max_align_t *arena, size_t n)
 {
-	memory_arena.unit = arena;
-	memory_arena.n = n;
-	memory_arena.used = 0;
+	memory_arena = memory_free = (char *)arena;
+	memory_end = (char *)(arena + n);
 }
 
-/* The block's first unit in the arena, or n if it is none of it */
-static size_t arena_at(const void *ptr)
+static size_t aligned(size_t len)
 {
-	uintptr_t from = (uintptr_t)memory_arena.unit, p = (uintptr_t)ptr;
-
-	return p >= from && p < from + memory_arena.n * MEMORY_UNIT ? (p - from) / MEMORY_UNIT : memory_arena.n;
-}
-
-static void *arena_take(size_t len)
-{
-	size_t at = memory_arena.used;
-
-	if (units(len) > memory_arena.n - at)
-		return NULL;
-	memory_arena.used += units(len);
-	return memory_arena.unit + at;
+	return (len + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
 }
 
 /* As ws_options.alloc */
 void *wq_alloc(void *user_data, void *ptr, size_t old_len, size_t new_len)
 {
-	size_t used = memory_arena.used, at = ptr ? arena_at(ptr) : used;
-	int last = at + units(old_len) == used;
-	void *p;
+	char *old_free = memory_free, *p = ptr;
+	int last;
 
 	(void)user_data;
-	if (ptr && at == memory_arena.n) { /* malloc's */
+	if (!p) {
+		p = memory_free;
+	} else if ((uintptr_t)p - (uintptr_t)memory_arena >= (uintptr_t)(memory_end - memory_arena)) { /* malloc's */
 		if (new_len)
 			return realloc(ptr, new_len);
 		free(ptr);
 		return NULL;
 	}
+	last = p + aligned(old_len) == memory_free;
 	if (!last && new_len <= old_len) /* it stays where it is */
 		return new_len ? ptr : NULL;
 	if (last)
-		memory_arena.used = at;
+		memory_free = p;
 	if (new_len == 0)
 		return NULL;
-	p = arena_take(new_len);
-	if (!p)
+	p = memory_free;
+	if (new_len <= (size_t)(memory_end - p) && aligned(new_len) <= (size_t)(memory_end - p))
+		memory_free += aligned(new_len);
+	else
 		p = malloc(new_len);
 	if (!p)
-		memory_arena.used = used;
+		memory_free = old_free;
 	else if (ptr && p != ptr)
 		memcpy(p, ptr, old_len < new_len ? old_len : new_len);
 	return p;
+}
+
+struct wsi_text *wq_why(struct wq_why *w)
+{
+	char *p;
+
+	if (w->t.p)
+		return &w->t;
+	p = wq_alloc(NULL, NULL, 0, WHY);
+	wsi_text_init(&w->t, p ? p : w->small, p ? WHY : sizeof w->small);
+	return &w->t;
+}
+
+void wq_why_free(struct wq_why *w)
+{
+	if (w->t.p && w->t.p != w->small)
+		wq_alloc(NULL, w->t.p, WHY, 0);
+	w->t.p = NULL;
+	w->t.len = 0;
 }

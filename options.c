@@ -29,8 +29,7 @@ enum option_kind {
 };
 
 struct option {
-	const char *name;
-	const char *field; /* of struct ws_options, as ws_info()->option names it */
+	const char *name;  /* and behind its NUL the field of struct ws_options, as ws_info()->option names it, or "" */
 	unsigned short at; /* in struct wq_options */
 	char letter;
 	unsigned char kind;
@@ -40,60 +39,60 @@ struct option {
 #define AT(member) (unsigned short)offsetof(struct wq_options, member)
 
 static const struct option option_table[] = {
-    {"data", NULL, 0, 'd', K_DATA, 0},
-    {"data-raw", NULL, 0, 0, K_DATA_RAW, 0},
-    {"binary", NULL, AT(binary), 'B', K_FLAG, 0},
-    {"expect", NULL, 0, 'e', K_EXPECT, 0},
-    {"count", NULL, AT(count), 'n', K_NUMBER, 0},
-    {"check", NULL, AT(check), 0, K_FLAG, 0},
-    {"ping", NULL, AT(ping), 'p', K_FLAG, 0},
-    {"timeout", "timeout_ms", AT(timeout_ms), 't', K_DURATION, 0},
-    {"max-time", NULL, AT(timeout_ms), 'm', K_DURATION, 0},
-    {"connect-timeout", "connect_timeout_ms", AT(connect_timeout_ms), 0, K_DURATION, 0},
-    {"close-timeout", NULL, AT(close_timeout_ms), 0, K_DURATION, 0},
-    {"retry", NULL, AT(retry), 0, K_NUMBER, 0},
-    {"retry-delay", NULL, AT(retry_delay_ms), 0, K_DURATION, 0},
-    {"wait", NULL, AT(wait_ms), 0, K_DURATION, 0},
-    {"max-message", "max_message", AT(lib.max_message), 0, K_SIZE, 0},
-    {"header", "headers", AT(headers), 'H', K_HEADER, 0},
-    {"cookie", "cookie", AT(lib.cookie), 'b', K_SECRET, 0},
-    {"origin", "origin", AT(lib.origin), 0, K_STRING, 0},
-    {"user-agent", "user_agent", AT(lib.user_agent), 'A', K_STRING, 0},
-    {"host", "host", AT(lib.host), 0, K_STRING, 0},
-    {"subprotocol", "subprotocols", AT(subprotocols), 's', K_LIST, 0},
-    {"user", "user", AT(lib.user), 'u', K_SECRET, 0},
-    {"bearer", "bearer", AT(lib.bearer), 0, K_SECRET, 0},
-    {"max-redirs", "max_redirects", AT(lib.max_redirects), 0, K_NUMBER, WS_HAS_REDIRECTS},
-    {"proxy", "proxy", AT(lib.proxy), 'x', K_STRING, WS_HAS_PROXY},
-    {"noproxy", "no_proxy", AT(lib.no_proxy), 0, K_STRING, WS_HAS_PROXY},
-    {"ipv4", NULL, AT(lib.family), '4', K_FAMILY, 0},
-    {"ipv6", NULL, AT(lib.family), '6', K_FAMILY, 0},
-    {"unix-socket", "unix_socket", AT(lib.unix_socket), 0, K_STRING, 0},
-    {"resolve", "resolve", AT(resolve), 0, K_LIST, 0},
-    {"interface", "local_interface", AT(lib.local_interface), 0, K_STRING, 0},
-    {"keepalive", "keepalive_s", AT(lib.keepalive_s), 0, K_SECONDS, 0},
-    {"insecure", "tls.insecure_no_verify", AT(lib.tls.insecure_no_verify), 'k', K_FLAG, WS_HAS_TLS},
-    {"cacert", "tls.ca_file", AT(lib.tls.ca_file), 0, K_STRING, WS_HAS_TLS},
-    {"capath", "tls.ca_dir", AT(lib.tls.ca_dir), 0, K_STRING, WS_HAS_TLS},
-    {"cert", "tls.cert_file", AT(lib.tls.cert_file), 0, K_STRING, WS_HAS_TLS},
-    {"key", "tls.key_file", AT(lib.tls.key_file), 0, K_STRING, WS_HAS_TLS},
-    {"pass", "tls.key_password", AT(lib.tls.key_password), 0, K_SECRET, WS_HAS_TLS},
-    {"server-name", "tls.server_name", AT(lib.tls.server_name), 0, K_STRING, WS_HAS_TLS},
-    {"no-check-hostname", "tls.insecure_no_hostname", AT(lib.tls.insecure_no_hostname), 0, K_FLAG, WS_HAS_TLS},
-    {"tls-min", "tls.min_version", AT(lib.tls.min_version), 0, K_TLS, WS_HAS_TLS},
-    {"tls-max", "tls.max_version", AT(lib.tls.max_version), 0, K_TLS, WS_HAS_TLS},
-    {"ciphers", "tls.ciphers", AT(lib.tls.ciphers), 0, K_STRING, WS_HAS_TLS},
-    {"pinnedpubkey", "tls.pin_sha256", AT(lib.tls.pin_sha256), 0, K_STRING, WS_HAS_TLS},
-    {"cert-expiry", NULL, AT(cert_expiry_days), 0, K_NUMBER, WS_HAS_TLS},
-    {"no-utf8-check", NULL, AT(lib.no_utf8_check), 0, K_FLAG, 0},
-    {"details", NULL, AT(details), 'D', K_FLAG, 0},
-    {"format", NULL, AT(format), 'f', K_FORMAT, 0},
-    {"quiet", NULL, AT(quiet), 'q', K_FLAG, 0},
-    {"verbose", NULL, AT(verbose), 'v', K_FLAG, 0},
-    {"warning", NULL, AT(warning_ms), 'w', K_DURATION, 0},
-    {"critical", NULL, AT(critical_ms), 'c', K_DURATION, 0},
-    {"help", NULL, 0, 'h', K_HELP, 0},
-    {"version", NULL, 0, 'V', K_HELP, 0},
+    {"data\0", 0, 'd', K_DATA, 0},
+    {"data-raw\0", 0, 0, K_DATA_RAW, 0},
+    {"binary\0", AT(binary), 'B', K_FLAG, 0},
+    {"expect\0", 0, 'e', K_EXPECT, 0},
+    {"count\0", AT(count), 'n', K_NUMBER, 0},
+    {"check\0", AT(check), 0, K_FLAG, 0},
+    {"ping\0", AT(ping), 'p', K_FLAG, 0},
+    {"timeout\0timeout_ms", AT(timeout_ms), 't', K_DURATION, 0},
+    {"max-time\0", AT(timeout_ms), 'm', K_DURATION, 0},
+    {"connect-timeout\0connect_timeout_ms", AT(connect_timeout_ms), 0, K_DURATION, 0},
+    {"close-timeout\0", AT(close_timeout_ms), 0, K_DURATION, 0},
+    {"retry\0", AT(retry), 0, K_NUMBER, 0},
+    {"retry-delay\0", AT(retry_delay_ms), 0, K_DURATION, 0},
+    {"wait\0", AT(wait_ms), 0, K_DURATION, 0},
+    {"max-message\0max_message", AT(lib.max_message), 0, K_SIZE, 0},
+    {"header\0headers", AT(headers), 'H', K_HEADER, 0},
+    {"cookie\0cookie", AT(lib.cookie), 'b', K_SECRET, 0},
+    {"origin\0origin", AT(lib.origin), 0, K_STRING, 0},
+    {"user-agent\0user_agent", AT(lib.user_agent), 'A', K_STRING, 0},
+    {"host\0host", AT(lib.host), 0, K_STRING, 0},
+    {"subprotocol\0subprotocols", AT(subprotocols), 's', K_LIST, 0},
+    {"user\0user", AT(lib.user), 'u', K_SECRET, 0},
+    {"bearer\0bearer", AT(lib.bearer), 0, K_SECRET, 0},
+    {"max-redirs\0max_redirects", AT(lib.max_redirects), 0, K_NUMBER, WS_HAS_REDIRECTS},
+    {"proxy\0proxy", AT(lib.proxy), 'x', K_STRING, WS_HAS_PROXY},
+    {"noproxy\0no_proxy", AT(lib.no_proxy), 0, K_STRING, WS_HAS_PROXY},
+    {"ipv4\0", AT(lib.family), '4', K_FAMILY, 0},
+    {"ipv6\0", AT(lib.family), '6', K_FAMILY, 0},
+    {"unix-socket\0unix_socket", AT(lib.unix_socket), 0, K_STRING, 0},
+    {"resolve\0resolve", AT(resolve), 0, K_LIST, 0},
+    {"interface\0local_interface", AT(lib.local_interface), 0, K_STRING, 0},
+    {"keepalive\0keepalive_s", AT(lib.keepalive_s), 0, K_SECONDS, 0},
+    {"insecure\0tls.insecure_no_verify", AT(lib.tls.insecure_no_verify), 'k', K_FLAG, WS_HAS_TLS},
+    {"cacert\0tls.ca_file", AT(lib.tls.ca_file), 0, K_STRING, WS_HAS_TLS},
+    {"capath\0tls.ca_dir", AT(lib.tls.ca_dir), 0, K_STRING, WS_HAS_TLS},
+    {"cert\0tls.cert_file", AT(lib.tls.cert_file), 0, K_STRING, WS_HAS_TLS},
+    {"key\0tls.key_file", AT(lib.tls.key_file), 0, K_STRING, WS_HAS_TLS},
+    {"pass\0tls.key_password", AT(lib.tls.key_password), 0, K_SECRET, WS_HAS_TLS},
+    {"server-name\0tls.server_name", AT(lib.tls.server_name), 0, K_STRING, WS_HAS_TLS},
+    {"no-check-hostname\0tls.insecure_no_hostname", AT(lib.tls.insecure_no_hostname), 0, K_FLAG, WS_HAS_TLS},
+    {"tls-min\0tls.min_version", AT(lib.tls.min_version), 0, K_TLS, WS_HAS_TLS},
+    {"tls-max\0tls.max_version", AT(lib.tls.max_version), 0, K_TLS, WS_HAS_TLS},
+    {"ciphers\0tls.ciphers", AT(lib.tls.ciphers), 0, K_STRING, WS_HAS_TLS},
+    {"pinnedpubkey\0tls.pin_sha256", AT(lib.tls.pin_sha256), 0, K_STRING, WS_HAS_TLS},
+    {"cert-expiry\0", AT(cert_expiry_days), 0, K_NUMBER, WS_HAS_TLS},
+    {"no-utf8-check\0", AT(lib.no_utf8_check), 0, K_FLAG, 0},
+    {"details\0", AT(details), 'D', K_FLAG, 0},
+    {"format\0", AT(format), 'f', K_FORMAT, 0},
+    {"quiet\0", AT(quiet), 'q', K_FLAG, 0},
+    {"verbose\0", AT(verbose), 'v', K_FLAG, 0},
+    {"warning\0", AT(warning_ms), 'w', K_DURATION, 0},
+    {"critical\0", AT(critical_ms), 'c', K_DURATION, 0},
+    {"help\0", 0, 'h', K_HELP, 0},
+    {"version\0", 0, 'V', K_HELP, 0},
 };
 #define OPTIONS (sizeof option_table / sizeof option_table[0])
 
@@ -103,55 +102,55 @@ const char *wq_help(void)
 	       "Opens a WebSocket, sends, receives, closes, and prints one JSON object.\n"
 	       "\n"
 	       "What to do; -d and -e in the order given\n"
-	       "  -d, --data TEXT           send TEXT, or a file (@FILE), or standard input (@-)\n"
-	       "      --data-raw TEXT       send TEXT, @ not special\n"
-	       "  -B, --binary              send data as binary messages\n"
-	       "  -e, --expect PATTERN      receive until a message matches (POSIX extended)\n"
-	       "  -n, --count N             messages to receive at the end (1)\n"
-	       "      --check               test the connection alone: --count 0\n"
-	       "  -p, --ping                await the answer to a ping first\n"
+	       "  -d, --data TEXT\tsend TEXT, or a file (@FILE), or standard input (@-)\n"
+	       "      --data-raw TEXT\tsend TEXT, @ not special\n"
+	       "  -B, --binary\tsend data as binary messages\n"
+	       "  -e, --expect PATTERN\treceive until a message matches (POSIX extended)\n"
+	       "  -n, --count N\tmessages to receive at the end (1)\n"
+	       "      --check\ttest the connection alone: --count 0\n"
+	       "  -p, --ping\tawait the answer to a ping first\n"
 	       "Time: seconds, or 500ms, 2s, 1m; 0 is no limit, or no waiting\n"
 	       "  -t, -m, --timeout, --max-time SEC  one deadline for a whole try (10)\n"
-	       "      --connect-timeout SEC up to the open WebSocket (none)\n"
-	       "      --close-timeout SEC   wait for the server's close (1)\n"
-	       "      --retry N             up to N more tries while one fails\n"
-	       "      --retry-delay SEC     pause between tries (1)\n"
-	       "      --wait SEC            one deadline over all tries; tries until then\n"
+	       "      --connect-timeout SEC\tup to the open WebSocket (none)\n"
+	       "      --close-timeout SEC\twait for the server's close (1)\n"
+	       "      --retry N\tup to N more tries while one fails\n"
+	       "      --retry-delay SEC\tpause between tries (1)\n"
+	       "      --wait SEC\tone deadline over all tries; tries until then\n"
 	       "Request\n"
-	       "      --max-message BYTES   largest message, and most that is kept (1M)\n"
+	       "      --max-message BYTES\tlargest message, and most that is kept (1M)\n"
 	       "  -H, --header 'NAME: VALUE'  or 'NAME:' to remove one, or @FILE\n"
-	       "  -b, --cookie STRING       or @FILE\n"
+	       "  -b, --cookie STRING\tor @FILE\n"
 	       "      --origin URL\n"
 	       "  -A, --user-agent STRING\n"
-	       "      --host NAME           in place of the URL's in the Host header\n"
-	       "  -s, --subprotocol NAME    may be repeated\n"
-	       "  -u, --user USER:PASSWORD  or @FILE\n"
-	       "      --bearer TOKEN        or @FILE\n"
-	       "      --max-redirs N        redirects followed (3)\n"
+	       "      --host NAME\tin place of the URL's in the Host header\n"
+	       "  -s, --subprotocol NAME\tmay be repeated\n"
+	       "  -u, --user USER:PASSWORD\tor @FILE\n"
+	       "      --bearer TOKEN\tor @FILE\n"
+	       "      --max-redirs N\tredirects followed (3)\n"
 	       "Network\n"
-	       "  -x, --proxy URL           http, socks4, socks4a, socks5, socks5h; '' none\n"
-	       "      --noproxy LIST        hosts, .domains, CIDR blocks, host:port or *\n"
-	       "  -4, --ipv4; -6, --ipv6    one address family\n"
-	       "      --unix-socket PATH    connect there instead of TCP\n"
+	       "  -x, --proxy URL\thttp, socks4, socks4a, socks5, socks5h; '' none\n"
+	       "      --noproxy LIST\thosts, .domains, CIDR blocks, host:port or *\n"
+	       "  -4, --ipv4; -6, --ipv6\tone address family\n"
+	       "      --unix-socket PATH\tconnect there instead of TCP\n"
 	       "      --resolve HOST:PORT:ADDR\n"
-	       "      --interface NAME      device or address of the local end\n"
-	       "      --keepalive SEC       TCP keep-alive interval\n"
+	       "      --interface NAME\tdevice or address of the local end\n"
+	       "      --keepalive SEC\tTCP keep-alive interval\n"
 	       "TLS\n"
-	       "  -k, --insecure            do not verify the certificate\n"
+	       "  -k, --insecure\tdo not verify the certificate\n"
 	       "      --cacert FILE, --capath DIR  trust these\n"
 	       "      --cert FILE, --key FILE, --pass PHRASE  client certificate; PHRASE or @FILE\n"
-	       "      --server-name NAME    for SNI and verification\n"
-	       "      --no-check-hostname   verify the chain but not the name\n"
+	       "      --server-name NAME\tfor SNI and verification\n"
+	       "      --no-check-hostname\tverify the chain but not the name\n"
 	       "      --tls-min VER, --tls-max VER  1.2 or 1.3\n"
-	       "      --ciphers LIST        IANA or mbedTLS names\n"
+	       "      --ciphers LIST\tIANA or mbedTLS names\n"
 	       "      --pinnedpubkey sha256//BASE64\n"
-	       "      --cert-expiry DAYS    fail if the certificate ends within DAYS\n"
+	       "      --cert-expiry DAYS\tfail if the certificate ends within DAYS\n"
 	       "Output\n"
-	       "      --no-utf8-check       accept any bytes in text\n"
-	       "  -D, --details             add the details object\n"
-	       "  -f, --format FORMAT       json, raw, nagios, prometheus\n"
-	       "  -q, --quiet               no output, only the exit status\n"
-	       "  -v, --verbose             handshake and frames on stderr\n"
+	       "      --no-utf8-check\taccept any bytes in text\n"
+	       "  -D, --details\tadd the details object\n"
+	       "  -f, --format FORMAT\tjson, raw, nagios, prometheus\n"
+	       "  -q, --quiet\tno output, only the exit status\n"
+	       "  -v, --verbose\thandshake and frames on stderr\n"
 	       "  -w, --warning SEC, -c, --critical SEC  for nagios\n"
 	       "  -h, --help; -V, --version\n"
 	       "\n"
@@ -263,10 +262,11 @@ void wq_put_option(struct wsi_text *t, const char *name)
 
 static int wrong(struct wq_options *o, const char *option, const char *value, const char *why)
 {
-	struct wsi_text *t = &o->why;
+	struct wsi_text *t;
 
-	if (t->len) /* the first is told */
+	if (o->why.t.len) /* the first is told */
 		return -1;
+	t = wq_why(&o->why);
 	wq_put_option(t, option);
 	wsi_put(t, value ? ": \"" : ": ");
 	if (value) {
@@ -281,8 +281,8 @@ static int wrong(struct wq_options *o, const char *option, const char *value, co
 
 static int say(struct wq_options *o, const char *why)
 {
-	if (!o->why.len)
-		wsi_put(&o->why, why);
+	if (!o->why.t.len)
+		wsi_put(wq_why(&o->why), why);
 	return -1;
 }
 
@@ -352,9 +352,9 @@ static int add_step(struct wq_options *o, const char *value, int kind)
 		s->kind = WQ_STEP_EXPECT;
 		if (size == 0) {
 			wrong(o, "expect", value, why);
-			wsi_put(&o->why, " (at byte ");
-			wsi_put_u(&o->why, where + 1);
-			wsi_put(&o->why, ")");
+			wsi_put(wq_why(&o->why), " (at byte ");
+			wsi_put_u(wq_why(&o->why), where + 1);
+			wsi_put(wq_why(&o->why), ")");
 			return -1;
 		}
 		mem = wq_alloc(NULL, NULL, 0, size);
@@ -363,7 +363,6 @@ static int add_step(struct wq_options *o, const char *value, int kind)
 			return -1;
 		}
 		s->match = wsi_match_init(mem, size, value, s->len);
-		s->match_len = size;
 	} else if (kind == K_DATA && value[0] == '@') {
 		struct wq_input *in = add_input(o, "data", value + 1);
 
@@ -376,21 +375,16 @@ static int add_step(struct wq_options *o, const char *value, int kind)
 
 static int set_format(struct wq_options *o, const char *value)
 {
-	static const char names[][11] = {
-	    [WQ_JSON] = "json", [WQ_RAW] = "raw", [WQ_NAGIOS] = "nagios", [WQ_PROMETHEUS] = "prometheus"};
-	size_t i;
+	int i = wsi_among(value, strlen(value), "json\0raw\0nagios\0prometheus\0"); /* of enum wq_format */
 
-	for (i = 0; i < sizeof names / sizeof names[0]; i++) {
-		if (strcmp(value, names[i]) != 0)
-			continue;
+	if (i < 0)
+		return wrong(o, "format", value, "is no format (json, raw, nagios, prometheus)");
 #ifdef WSQUERY_NO_FORMATS
-		if (i > WQ_RAW)
-			return wrong(o, "format", value, "was not built in");
+	if (i > WQ_RAW)
+		return wrong(o, "format", value, "was not built in");
 #endif
-		o->format = (enum wq_format)i;
-		return 0;
-	}
-	return wrong(o, "format", value, "is no format (json, raw, nagios, prometheus)");
+	o->format = (enum wq_format)i;
+	return 0;
 }
 
 static int apply(struct wq_options *o, const struct option *row, const char *value)
@@ -423,7 +417,7 @@ static int apply(struct wq_options *o, const struct option *row, const char *val
 	case K_DURATION:
 	case K_SECONDS:
 		if (wq_parse_duration(value, &i) < 0)
-			return wrong(o, row->name, value, "is not a duration (try 500ms, 2s, 1m; at most 24 days)");
+			return wrong(o, row->name, value, "is not a duration (try 500ms, 2s, 1m)");
 		if (row->kind == K_SECONDS)
 			i = i / 1000 + (i % 1000 > 0);
 		set(o, row, &i, sizeof i);
@@ -460,11 +454,26 @@ static int takes_value(const struct option *row)
 
 static void unknown(struct wq_options *o, const char *arg, size_t len)
 {
-	if (o->why.len)
+	struct wsi_text *t;
+
+	if (o->why.t.len)
 		return;
-	wsi_put(&o->why, "unknown option \"");
-	wsi_put_safe(&o->why, arg, len);
-	wsi_put(&o->why, "\"");
+	t = wq_why(&o->why);
+	wsi_put(t, "unknown option \"");
+	wsi_put_safe(t, arg, len);
+	wsi_put(t, "\"");
+}
+
+/* attached: the value that stands in the same argument; next: the argument behind it. 1: that was used up */
+static int use(struct wq_options *o, const struct option *row, const char *attached, const char *next)
+{
+	const char *value = attached ? attached : next;
+
+	if (takes_value(row) ? !value : !!attached)
+		wrong(o, row->name, NULL, attached ? "takes no value" : "needs a value");
+	else
+		apply(o, row, value);
+	return takes_value(row) && !attached;
 }
 
 /* --name, --name VALUE, --name=VALUE; how many arguments it took from argv on */
@@ -475,55 +484,29 @@ static int parse_long(struct wq_options *o, char **argv)
 
 	for (i = 0; i < OPTIONS; i++)
 		if (strncmp(option_table[i].name, name, len) == 0 && !option_table[i].name[len])
-			break;
-	if (i == OPTIONS || len == 0) {
-		unknown(o, argv[0], len + 2);
-		return 1;
-	}
-	if (!takes_value(&option_table[i])) {
-		if (value)
-			wrong(o, option_table[i].name, NULL, "takes no value");
-		else
-			apply(o, &option_table[i], NULL);
-		return 1;
-	}
-	if (value) {
-		apply(o, &option_table[i], value + 1);
-		return 1;
-	}
-	if (argv[1])
-		apply(o, &option_table[i], argv[1]);
-	else
-		wrong(o, option_table[i].name, NULL, "needs a value");
-	return 2;
+			return 1 + use(o, &option_table[i], value ? value + 1 : NULL, argv[1]);
+	unknown(o, argv[0], len + 2);
+	return 1;
 }
 
 /* -a, -abc, -dVALUE, -d VALUE */
 static int parse_short(struct wq_options *o, char **argv)
 {
-	const char *s = argv[0] + 1;
+	char name[2] = "-";
+	const char *s;
 	size_t i;
 
-	for (; *s; s++) {
+	for (s = argv[0] + 1; *s; s++) {
 		for (i = 0; i < OPTIONS && option_table[i].letter != *s; i++)
 			;
 		if (i == OPTIONS) {
-			char name[2] = {'-', *s};
-
-			unknown(o, name, 2);
-			return 1;
+			name[1] = *s;
+			unknown(o, name, sizeof name);
+			break;
 		}
-		if (!takes_value(&option_table[i])) {
-			apply(o, &option_table[i], NULL);
-			continue;
-		}
-		if (s[1])
-			apply(o, &option_table[i], s + 1);
-		else if (argv[1])
-			apply(o, &option_table[i], argv[1]);
-		else
-			wrong(o, option_table[i].name, NULL, "needs a value");
-		return s[1] ? 1 : 2;
+		if (takes_value(&option_table[i]))
+			return 1 + use(o, &option_table[i], s[1] ? s + 1 : NULL, argv[1]);
+		use(o, &option_table[i], NULL, NULL);
 	}
 	return 1;
 }
@@ -590,7 +573,6 @@ int wq_options_parse(struct wq_options *o, int argc, char **argv)
 
 	memset(o, 0, sizeof *o);
 	o->room = argc > 0 ? (size_t)argc + 1 : 1;
-	wsi_text_init(&o->why, o->why_buf, sizeof o->why_buf);
 	o->count = o->wait_ms = o->retry = o->cert_expiry_days = o->warning_ms = o->critical_ms = -1;
 	o->timeout_ms = 10000;
 	o->close_timeout_ms = o->retry_delay_ms = 1000;
@@ -601,9 +583,9 @@ int wq_options_parse(struct wq_options *o, int argc, char **argv)
 		const char *arg = argv[i];
 
 		if (operands || arg[0] != '-' || !arg[1]) {
-			if (o->url && !o->why.len) {
-				wsi_put(&o->why, "more than one URL: ");
-				wsi_put_url(&o->why, arg, strlen(arg));
+			if (o->url && !o->why.t.len) {
+				wsi_put(wq_why(&o->why), "more than one URL: ");
+				wsi_put_url(wq_why(&o->why), arg, strlen(arg));
 			}
 			o->url = arg;
 			i++;
@@ -630,16 +612,19 @@ int wq_options_parse(struct wq_options *o, int argc, char **argv)
 	find_inputs(o);
 	o->lib.subprotocols = o->subprotocols;
 	o->lib.resolve = o->resolve;
-	return o->why.len ? WQ_USAGE : 0;
+	return o->why.t.len ? WQ_USAGE : 0;
 }
 
 const char *wq_option_of(const char *field)
 {
 	size_t i;
 
-	for (i = 0; i < OPTIONS; i++)
-		if (option_table[i].field && strcmp(option_table[i].field, field) == 0)
-			return option_table[i].name;
+	for (i = 0; i < OPTIONS; i++) {
+		const char *name = option_table[i].name;
+
+		if (strcmp(name + strlen(name) + 1, field) == 0)
+			return name;
+	}
 	return NULL;
 }
 
@@ -715,30 +700,6 @@ int wq_options_use_inputs(struct wq_options *o)
 			k++;
 		n += take_lines(o->inputs[k++].p, list + n);
 	}
-	o->lib.headers = o->header_lines = list;
-	o->header_room = n + 1;
+	o->lib.headers = list;
 	return 0;
-}
-
-static void release(void *p, size_t len)
-{
-	if (p)
-		wq_alloc(NULL, p, len, 0);
-}
-
-void wq_options_free(struct wq_options *o)
-{
-	size_t i;
-
-	release(o->env_no_proxy, o->env_no_proxy_len);
-	release(o->header_lines, o->header_room * sizeof *o->header_lines);
-	for (i = 0; i < o->n_inputs; i++)
-		release(o->inputs[i].p, o->inputs[i].cap);
-	for (i = 0; i < o->n_steps; i++)
-		release(o->steps[i].match, o->steps[i].match_len);
-	release(o->inputs, o->room * sizeof *o->inputs);
-	release(o->steps, o->room * sizeof *o->steps);
-	release(o->headers, o->room * sizeof *o->headers);
-	release(o->subprotocols, o->room * sizeof *o->subprotocols);
-	release(o->resolve, o->room * sizeof *o->resolve);
 }

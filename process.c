@@ -201,12 +201,6 @@ void wq_say(const char *what, const char *why)
 	struct wq_out o;
 
 	wq_out_init(&o, 2, 0);
-	wq_out(&o, "wsquery: ");
-	if (what) {
-		wq_out(&o, what);
-		wq_out(&o, ": ");
-	}
-	wq_out(&o, why);
-	wq_out(&o, "\n");
+	wq_print(&o, what ? "wsquery: %s: %s\n" : "wsquery: %s%s\n", what ? what : "", why);
 	wq_out_end(&o);
 }

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <time.h>
 
+#define SMALL 512 /* bytes of a buffer */
 #define SHOWN 100 /* bytes of a pattern or a reason in a sentence */
 
 /* Sentences */
@@ -53,24 +54,26 @@ void wq_put_url(struct wsi_text *t, const struct wq_query *q)
 		wsi_put_url(t, q->o->url, strlen(q->o->url));
 }
 
-static void put_peer(struct wq_query *q)
+static void put_peer(struct wsi_text *t, const struct wq_query *q)
 {
 	if (q->info && *q->info->address)
-		wsi_put(&q->why, q->info->address);
+		wsi_put(t, q->info->address);
 	else
-		wq_put_url(&q->why, q);
+		wq_put_url(t, q);
 }
 
 /* "receive from 127.0.0.1:80: " */
-static void begin_sentence(struct wq_query *q)
+static struct wsi_text *begin_sentence(struct wq_query *q)
 {
-	struct wsi_text *t = &q->why;
+	struct wsi_text *t;
 
-	wsi_text_init(t, q->why_buf, sizeof q->why_buf);
+	wq_why_free(&q->why);
+	t = wq_why(&q->why);
 	wsi_put(t, state_phase(q));
 	wsi_put(t, q->state < WQ_PING ? " for " : q->state == WQ_EXPECT || q->state == WQ_COLLECT ? " from " : " to ");
-	put_peer(q);
+	put_peer(t, q);
 	wsi_put(t, ": ");
+	return t;
 }
 
 static void put_quoted(struct wsi_text *t, const char *p, size_t len)
@@ -91,7 +94,7 @@ static void put_number(struct wsi_text *t, const char *before, uint64_t n, const
 static int fail_with(struct wq_query *q, int err, const char *error)
 {
 	q->err = err;
-	q->error = error ? error : q->why.p;
+	q->error = error ? error : wq_why(&q->why)->p;
 	if (!q->phase)
 		q->phase = state_phase(q);
 	if (q->state == WQ_COLLECT && q->array)
@@ -101,18 +104,19 @@ static int fail_with(struct wq_query *q, int err, const char *error)
 	return 1;
 }
 
-static int fail(struct wq_query *q, int err, const char *why)
+static int fail(struct wq_query *q, int err)
 {
-	if (why)
-		wsi_put(&q->why, why);
 	return fail_with(q, err, NULL);
 }
 
 static int no_memory(struct wq_query *q)
 {
+	static const char cause[] = "out of memory";
+	struct wsi_text *t = begin_sentence(q);
+
 	q->final = !q->ws;
-	begin_sentence(q);
-	return fail(q, WS_EMEMORY, "out of memory");
+	wsi_put(t, cause);
+	return fail_with(q, WS_EMEMORY, t->cut ? cause : NULL);
 }
 
 /* The library's own sentence says it */
@@ -124,14 +128,13 @@ static int library_failed(struct wq_query *q, int err)
 static int interrupted(struct wq_query *q)
 {
 	q->signal = wq_signal();
-	begin_sentence(q);
-	return fail(q, WQ_EINTERRUPTED, q->signal == SIGINT ? "interrupted by SIGINT" : "interrupted by SIGTERM");
+	wsi_put(begin_sentence(q), q->signal == SIGINT ? "interrupted by SIGINT" : "interrupted by SIGTERM");
+	return fail(q, WQ_EINTERRUPTED);
 }
 
 /* What was still asked for */
-static void put_missing(struct wq_query *q)
+static void put_missing(struct wsi_text *t, const struct wq_query *q)
 {
-	struct wsi_text *t = &q->why;
 	const struct wq_step *s = &q->o->steps[q->step];
 
 	switch (q->state) {
@@ -165,37 +168,36 @@ static void put_missing(struct wq_query *q)
 	}
 }
 
-static void put_lasted(struct wq_query *q, int64_t since_us)
+static void put_lasted(struct wsi_text *t, int64_t since_us)
 {
-	wsi_put(&q->why, " within ");
-	wsi_put_ms(&q->why, wq_now_us() - since_us);
+	wsi_put(t, " within ");
+	wsi_put_ms(t, wq_now_us() - since_us);
 }
 
 /* Time is over once the connection stands */
 static int too_late(struct wq_query *q)
 {
 	int unmatched = q->state == WQ_EXPECT && q->seen > 0;
+	struct wsi_text *t = begin_sentence(q);
 
-	begin_sentence(q);
-	put_missing(q);
-	put_lasted(q, q->waiting_us);
-	wsi_put(&q->why, " (the limit was ");
-	wsi_put_ms(&q->why, q->deadline_us - q->start_us);
-	wsi_put(&q->why, ")");
+	put_missing(t, q);
+	put_lasted(t, q->waiting_us);
+	wsi_put(t, " (the limit was ");
+	wsi_put_ms(t, q->deadline_us - q->start_us);
+	wsi_put(t, ")");
 	if (q->state == WQ_COLLECT && !q->store.n)
-		wsi_put(&q->why, "; --check tests the connection alone");
+		wsi_put(t, "; --check tests the connection alone");
 	if (q->state == WQ_SEND)
-		wsi_put(&q->why, ": the peer does not read");
-	return fail(q, unmatched ? WQ_EUNMATCHED : WS_ETIMEOUT, NULL);
+		wsi_put(t, ": the peer does not read");
+	return fail(q, unmatched ? WQ_EUNMATCHED : WS_ETIMEOUT);
 }
 
 static int closed(struct wq_query *q, int err)
 {
 	const struct ws_report *r = q->info;
 	const char *name = wsi_close_name((unsigned)r->close_code);
-	struct wsi_text *t = &q->why;
+	struct wsi_text *t = begin_sentence(q);
 
-	begin_sentence(q);
 	if (err == WS_ERESET) {
 		wsi_put(t, "the connection was reset (1006)");
 	} else if (r->close_code == 1006) {
@@ -213,16 +215,14 @@ static int closed(struct wq_query *q, int err)
 		}
 	}
 	wsi_put(t, "; ");
-	put_missing(q);
-	return fail(q, err, NULL);
+	put_missing(t, q);
+	return fail(q, err);
 }
 
 static int too_big(struct wq_query *q, const char *what)
 {
-	begin_sentence(q);
-	wsi_put(&q->why, what);
-	put_number(&q->why, "", q->lib.max_message, " bytes, which is --max-message");
-	return fail(q, WS_ETOOBIG, NULL);
+	put_number(begin_sentence(q), what, q->lib.max_message, " bytes, which is --max-message");
+	return fail(q, WS_ETOOBIG);
 }
 
 /* A call of the library failed on the open connection */
@@ -245,22 +245,24 @@ static int lost(struct wq_query *q, int err)
 
 static int input_late(struct wq_query *q, const struct wq_input *in)
 {
-	begin_sentence(q);
-	wq_put_input(&q->why, in);
-	wsi_put(&q->why, " has not ended");
-	put_lasted(q, q->start_us);
-	return fail(q, WS_ETIMEOUT, NULL);
+	struct wsi_text *t = begin_sentence(q);
+
+	wq_put_input(t, in);
+	wsi_put(t, " has not ended");
+	put_lasted(t, q->start_us);
+	return fail(q, WS_ETIMEOUT);
 }
 
 static int usage(struct wq_query *q)
 {
 	q->usage = q->final = 1;
-	return fail(q, WS_EUSAGE, NULL);
+	return fail(q, WS_EUSAGE);
 }
 
 /* Only a step's input is text; what options make of theirs the library checks */
 static int use_input(struct wq_query *q, struct wq_input *in)
 {
+	struct wsi_text *t;
 	uint32_t state = 0;
 	size_t good;
 
@@ -273,10 +275,11 @@ static int use_input(struct wq_query *q, struct wq_input *in)
 	good = wsi_utf8_check(&state, in->p, in->len);
 	if (good == in->len && !state)
 		return 0;
-	wq_put_option(&q->why, in->option);
-	wsi_put(&q->why, ": ");
-	wq_put_input(&q->why, in);
-	put_number(&q->why, ": byte ", good + 1, " is not UTF-8 text (use --binary for other bytes)");
+	t = wq_why(&q->why);
+	wq_put_option(t, in->option);
+	wsi_put(t, ": ");
+	wq_put_input(t, in);
+	put_number(t, ": byte ", good + 1, " is not UTF-8 text (use --binary for other bytes)");
 	return usage(q);
 }
 
@@ -339,14 +342,15 @@ static int env_failed(struct wq_query *q, int err)
 {
 	q->final = 1;
 	q->phase = err == WS_EPROXY ? "proxy" : "tls";
-	return fail(q, err, NULL);
+	return fail(q, err);
 }
 
 /* The library refused an option: whose was it? 1: answered; 0: the environment's, and it is done without */
 static int wrong_option(struct wq_query *q)
 {
 	const char *field = q->info->option, *why = ws_error(q->ws), *name = wq_option_of(field), *cause;
-	const char *from = wq_env_of(q->o, field);
+	const char *from = wq_env_of(q->o, field, 0);
+	struct wsi_text *t = wq_why(&q->why);
 	struct wsi_url u;
 	size_t where, n = strlen(field);
 	int tls = strncmp(field, "tls.", 4) == 0;
@@ -354,15 +358,15 @@ static int wrong_option(struct wq_query *q)
 	if (strncmp(why, field, n) == 0 && why[n] == ':') /* a field's name means nothing to a user */
 		why += n + 1 + (why[n + 1] == ' ');
 	if (from) {
-		wsi_put(&q->why, tls ? "TLS by the environment, " : "proxy by the environment, ");
-		wsi_put(&q->why, from);
+		wsi_put(t, tls ? "TLS by the environment, " : "proxy by the environment, ");
+		wsi_put(t, from);
 	} else if (name) {
-		wq_put_option(&q->why, name);
+		wq_put_option(t, name);
 	} else {
-		wsi_put(&q->why, field);
+		wsi_put(t, field);
 	}
-	wsi_put(&q->why, ": ");
-	wsi_put(&q->why, why);
+	wsi_put(t, ": ");
+	wsi_put(t, why);
 	if (!from)
 		return usage(q);
 	if (!tls)
@@ -370,10 +374,21 @@ static int wrong_option(struct wq_query *q)
 	if (strcmp(field, "tls.keylog_file") != 0
 	    && (wsi_url_parse(&u, q->o->url, strlen(q->o->url), &cause, &where) < 0 || u.secure))
 		return env_failed(q, WS_ETLS);
-	wq_say(q->why.p, "ignored");
-	wsi_text_init(&q->why, q->why_buf, sizeof q->why_buf);
-	wq_env_drop(q->o, field);
+	wq_say(t->p, "ignored");
+	wq_why_free(&q->why);
+	wq_env_of(q->o, field, 1);
 	return 0;
+}
+
+/* One short question and its answer: small buffers touch fewer pages, and what is large goes past them anyway */
+static int is_small(const struct wq_options *o)
+{
+	size_t i;
+
+	for (i = 0; i < o->n_steps; i++)
+		if (o->steps[i].kind != WQ_STEP_SEND || o->steps[i].len > SMALL / 2)
+			return 0;
+	return o->count <= 1 && !o->n_inputs && !o->lib.proxy && !o->lib.proxy_wss;
 }
 
 /* The library's object, which checks what the command line could not */
@@ -387,7 +402,7 @@ static int make_ws(struct wq_query *q)
 			return env_failed(q, r);
 	}
 	if (r == WS_EUSAGE) {
-		wsi_put(&q->why, q->o->why.p);
+		wsi_put(wq_why(&q->why), wq_why(&q->o->why)->p);
 		return usage(q);
 	}
 	if (r)
@@ -397,10 +412,8 @@ static int make_ws(struct wq_query *q)
 		q->lib.timeout_ms = ms_left(q->deadline_us);
 		q->lib.connect_timeout_ms = q->o->connect_timeout_ms;
 		q->lib.alloc = wq_alloc;
-		if (!q->lib.proxy && !q->lib.proxy_wss) /* few pages are touched so; what is large goes past it */
-			q->lib.recv_buffer = 2048;
-		if (!q->o->n_inputs)
-			q->lib.send_buffer = 1024;
+		if (is_small(q->o))
+			q->lib.recv_buffer = q->lib.send_buffer = SMALL;
 		if (q->o->verbose)
 			q->lib.trace = wq_trace;
 		q->ws = ws_new(q->o->url, &q->lib);
@@ -694,6 +707,7 @@ int64_t wq_cert_left(const struct ws_report *r)
 static int done(struct wq_query *q)
 {
 	int days = q->o->cert_expiry_days;
+	struct wsi_text *t;
 	char date[21];
 
 	q->phase = "done";
@@ -702,12 +716,13 @@ static int done(struct wq_query *q)
 		return 1;
 	q->phase = "tls";
 	wq_date(date, q->info->cert_not_after);
-	wsi_put(&q->why, "TLS with ");
-	put_peer(q);
-	wsi_put(&q->why, ": the certificate ends on ");
-	wsi_put(&q->why, date);
-	put_number(&q->why, ", within ", (uint64_t)days, " days (--cert-expiry)");
-	return fail(q, WS_ECERT, NULL);
+	t = wq_why(&q->why);
+	wsi_put(t, "TLS with ");
+	put_peer(t, q);
+	wsi_put(t, ": the certificate ends on ");
+	wsi_put(t, date);
+	put_number(t, ", within ", (uint64_t)days, " days (--cert-expiry)");
+	return fail(q, WS_ECERT);
 }
 
 /* The machine */
@@ -781,7 +796,6 @@ void wq_query_begin(struct wq_query *q, struct wq_options *o, int attempts, int6
 	q->ping_us = q->first_us = -1;
 	q->start_us = wq_now_us();
 	q->deadline_us = timeout_us == WQ_NEVER ? WQ_NEVER : q->start_us + timeout_us;
-	wsi_text_init(&q->why, q->why_buf, sizeof q->why_buf);
 }
 
 int64_t wq_query_wants(const struct wq_query *q, struct pollfd p[WS_FDS_MAX], unsigned *n)
@@ -822,6 +836,7 @@ void wq_query_close(struct wq_query *q)
 void wq_query_end(struct wq_query *q)
 {
 	ws_free(q->ws);
+	wq_why_free(&q->why);
 	if (q->store.p)
 		wq_alloc(NULL, q->store.p, q->store.cap, 0);
 	if (q->head_copy)

@@ -59,8 +59,8 @@ static void trace_head(struct wq_out *o, const char *mark, const char *s, size_t
 
 static void trace_frame(struct wq_out *o, const char *mark, const unsigned char *p, size_t len)
 {
-	static const char names[][13] = {[WSI_CONT] = "continuation", [WSI_TEXT] = "text", [WSI_BINARY] = "binary",
-	                                 [WSI_CLOSE] = "close",       [WSI_PING] = "ping", [WSI_PONG] = "pong"};
+	static const char names[][7] = {[WSI_CONT] = "more",   [WSI_TEXT] = "text", [WSI_BINARY] = "binary",
+	                                [WSI_CLOSE] = "close", [WSI_PING] = "ping", [WSI_PONG] = "pong"};
 	struct wsi_frame f;
 	const char *why;
 	int head = wsi_frame_decode(&f, p, len, &why);
@@ -70,14 +70,10 @@ static void trace_frame(struct wq_out *o, const char *mark, const unsigned char 
 		return;
 	p += head;
 	len -= (size_t)head;
-	wq_out(o, mark);
-	wq_out(o, names[op]);
-	wq_out(o, f.b0 & WSI_FIN ? ", " : " (more follows), ");
-	wq_out_u(o, f.len);
-	wq_out(o, f.len == 1 ? " byte" : " bytes");
+	wq_print(o, "%s%s%s%d byte%s", mark, names[op], f.b0 & WSI_FIN ? ", " : " (more follows), ", (int64_t)f.len,
+	         f.len == 1 ? "" : "s");
 	if (op == WSI_CLOSE && len >= 2) {
-		wq_out(o, ": ");
-		wq_out_u(o, p[0] * 256u + p[1]);
+		wq_print(o, ": %d", (int64_t)(p[0] * 256 + p[1]));
 		p += 2;
 		len -= 2;
 	}

@@ -23,8 +23,9 @@
 #define WQ_MAX_INPUT ((size_t)64 << 20) /* bytes of one file or of standard input */
 #define WQ_MAX_URL 2048                 /* bytes of a URL that are shown */
 #define WQ_MAX_KEPT 131072              /* messages that are kept, unless --max-message allows more */
-#define WQ_SLICE 4096                   /* bytes that are matched between two looks at the clock */
-#define WQ_WHY 1024                     /* bytes of a sentence of ours */
+#define WQ_SLICE                                                                                                       \
+	64 /* bytes that are matched between two looks at the clock: 4096 live states take some 50 us a byte           \
+	    */
 #define WQ_NEVER INT64_MAX
 
 enum { WQ_OK = 0, WQ_FAILED = 1, WQ_UNMET = 3, WQ_USAGE = 64, WQ_NO_OUTPUT = 74 }; /* exit statuses */
@@ -32,6 +33,17 @@ enum wq_format { WQ_JSON, WQ_RAW, WQ_NAGIOS, WQ_PROMETHEUS };
 
 /* Errors of our own beside enum ws_err */
 enum { WQ_EUNMATCHED = -100, WQ_EINTERRUPTED = -101 };
+
+/* memory.c */
+void wq_memory_init(max_align_t *arena, size_t n);
+void *wq_alloc(void *user_data, void *ptr, size_t old_len, size_t new_len); /* as ws_options.alloc */
+
+struct wq_why {            /* a sentence of ours, which takes memory only where there is one */
+	struct wsi_text t; /* .p NULL: not begun */
+	char small[128];   /* for it where there is no memory */
+};
+struct wsi_text *wq_why(struct wq_why *w); /* to go on with it */
+void wq_why_free(struct wq_why *w);        /* or to begin anew */
 
 /* input.c */
 struct wq_input {
@@ -43,9 +55,9 @@ struct wq_input {
 	char *p;              /* NUL-terminated */
 	size_t len, cap;
 };
-int wq_input_open(struct wq_input *in, struct wsi_text *why); /* 0 or WS_EUSAGE, *why */
+int wq_input_open(struct wq_input *in, struct wq_why *why); /* 0 or WS_EUSAGE, *why */
 /* 0: some was read, or all, and .fd is -1; WS_AGAIN: poll .fd for reading; WS_EUSAGE, *why; WS_EMEMORY */
-int wq_input_read(struct wq_input *in, struct wsi_text *why);
+int wq_input_read(struct wq_input *in, struct wq_why *why);
 void wq_put_input(struct wsi_text *t, const struct wq_input *in); /* "standard input", or the file's name */
 
 /* options.c */
@@ -55,18 +67,15 @@ struct wq_step {
 	const char *p;    /* data or pattern */
 	size_t len;
 	struct wsi_match *match;
-	size_t match_len;
 };
 
-struct wq_options {
+struct wq_options { /* what it points to is never freed: it lives as long as the process */
 	struct ws_options lib;
 	const char *url;
 	struct wq_step *steps;
 	size_t n_steps;
 	const char **headers, **subprotocols, **resolve; /* NULL ends them; headers: "@FILE" still stands in it */
 	size_t room;                                     /* elements that each of these lists can have */
-	const char **header_lines;                       /* headers with the lines of files; NULL: there are none */
-	size_t header_room;
 	struct wq_input *inputs;
 	size_t n_inputs;
 	int count; /* messages to receive after the steps */
@@ -81,25 +90,21 @@ struct wq_options {
 	int no_memory;
 	const char *from_proxy, *from_proxy_wss, *from_no_proxy; /* variables that these values came from, or NULL */
 	const char *from_ca_file, *from_ca_dir, *from_keylog;
-	char *env_no_proxy;
-	size_t env_no_proxy_len;
-	struct wsi_text why; /* what is wrong with the command line */
-	char why_buf[WQ_WHY];
+	struct wq_why why; /* what is wrong with the command line */
 };
 int wq_options_parse(struct wq_options *o, int argc, char **argv); /* 0, or WQ_USAGE: see .why */
 int wq_options_use_inputs(struct wq_options *o); /* once those that are no step's are read; 0, WS_EUSAGE, WS_EMEMORY */
-void wq_options_free(struct wq_options *o);
-const char *wq_option_of(const char *field);              /* "cacert" of "tls.ca_file"; NULL: none */
+const char *wq_option_of(const char *field);     /* "cacert" of "tls.ca_file"; NULL: none */
 void wq_put_option(struct wsi_text *t, const char *name); /* "-t, --timeout" */
 int wq_parse_duration(const char *s, int *ms);            /* 0 or -1; rounded up */
 int wq_parse_size(const char *s, size_t *size);
 int wq_parse_number(const char *s, int *n);
-const char *wq_help(void);
+const char *wq_help(void); /* a tab stands for blanks up to column 28 */
 
 /* env.c: 0, or WS_EPROXY (*why), WS_EMEMORY */
-int wq_env_apply(struct wq_options *o, struct wsi_text *why);
-const char *wq_env_of(struct wq_options *o, const char *field); /* the variable that it came from, or NULL */
-void wq_env_drop(struct wq_options *o, const char *field);      /* goes without that value */
+int wq_env_apply(struct wq_options *o, struct wq_why *why);
+/* The variable that a field's value came from, or NULL; drop: does without that value from now on */
+const char *wq_env_of(struct wq_options *o, const char *field, int drop);
 
 /* store.c */
 struct wq_store { /* first in, first out */
@@ -160,8 +165,7 @@ struct wq_query {
 	size_t matched;         /* bytes of it that were fed */
 	char ping_data[16];
 	char *head_copy;
-	struct wsi_text why;
-	char why_buf[WQ_WHY];
+	struct wq_why why;
 };
 void wq_query_begin(struct wq_query *q, struct wq_options *o, int attempts, int64_t timeout_us);
 int wq_query_step(struct wq_query *q); /* 1: answered, or closed; 0: wait first */
@@ -172,10 +176,6 @@ int wq_query_status(const struct wq_query *q);
 const char *wq_reason(int err);
 int64_t wq_cert_left(const struct ws_report *r); /* seconds */
 void wq_put_url(struct wsi_text *t, const struct wq_query *q);
-
-/* memory.c */
-void wq_memory_init(max_align_t *arena, size_t n);
-void *wq_alloc(void *user_data, void *ptr, size_t old_len, size_t new_len); /* as ws_options.alloc */
 
 /* process.c */
 void wq_process_init(void);
@@ -200,9 +200,10 @@ int wq_out_end(struct wq_out *o);               /* 0 or .err */
 void wq_say(const char *what, const char *why); /* "wsquery: WHAT: WHY" on stderr; what may be NULL */
 
 /* json.c */
+void wq_print(struct wq_out *o, const char *fmt, ...);
 void wq_json_string(struct wq_out *o, const void *p, size_t len); /* bytes that are no UTF-8 as U+FFFD */
 void wq_json_base64(struct wq_out *o, const void *p, size_t len);
-void wq_json_ms(struct wq_out *o, int64_t us); /* "1.500"; negative: null */
+void wq_decimal(struct wq_out *o, int64_t v, int digits); /* 1500, 3: "1.500"; negative: null */
 void wq_json_answer(struct wq_out *o, const struct wq_query *q);
 void wq_date(char out[21], int64_t t); /* RFC 3339 */
 

@@ -5,6 +5,7 @@
 #include "check.h"
 
 static struct wq_options o;
+static max_align_t arena[2000];
 
 /* The arguments, separated by single spaces; "_" is an empty one */
 static int parse(const char *line)
@@ -13,7 +14,7 @@ static int parse(const char *line)
 	char *argv[100] = {"wsquery", NULL}, *p = buf;
 	int argc = 1;
 
-	wq_options_free(&o);
+	wq_memory_init(arena, sizeof arena / sizeof arena[0]); /* all anew */
 	snprintf(buf, sizeof buf, "%s", line);
 	while (p && *p && argc < 99) {
 		argv[argc] = p;
@@ -241,14 +242,14 @@ static void test_wrong(void)
 
 	for (i = 0; i < sizeof t / sizeof t[0]; i++) {
 		CHECK_EQ_U(parse(t[i].line), WQ_USAGE);
-		if (!CHECK(strstr(o.why.p, t[i].named) != NULL))
-			fprintf(stderr, "\t%s: %s\n", t[i].line, o.why.p);
-		CHECK(strstr(o.why.p, "secret") == NULL);
+		if (!CHECK(strstr(o.why.t.p, t[i].named) != NULL))
+			fprintf(stderr, "\t%s: %s\n", t[i].line, o.why.t.p);
+		CHECK(strstr(o.why.t.p, "secret") == NULL);
 	}
 	CHECK_EQ_U(parse("-B -d \xff ws://h"), 0);
 	CHECK_EQ_U(parse("--no-utf8-check -d \xff ws://h"), 0);
 	CHECK_EQ_U(parse("ws://h ws://joe:secret@x"), WQ_USAGE);
-	CHECK(strstr(o.why.p, "ws://x") && !strstr(o.why.p, "secret"));
+	CHECK(strstr(o.why.t.p, "ws://x") && !strstr(o.why.t.p, "secret"));
 }
 
 static void test_help(void)
@@ -295,6 +296,5 @@ int main(void)
 	test_wrong();
 	test_help();
 	test_names();
-	wq_options_free(&o);
 	return check_done();
 }
