@@ -964,6 +964,17 @@ static void tls_configure_versions(mbedtls_ssl_config *conf, int min, int max)
 #endif
 }
 
+#if defined(MBEDTLS_SSL_PROTO_TLS1_3) && MBEDTLS_VERSION_NUMBER >= 0x03020000
+/* RSA with PKCS #1 goes before PSS: mbedTLS 3.6.6 offers PSS, for TLS 1.3, and then refuses it in a ServerKeyExchange of
+ * TLS 1.2, where OpenSSL takes the client's first choice (Mbed-TLS issue 10668). TLS 1.3 has no PKCS #1 here. */
+static const uint16_t tls_signatures[] = {
+    MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256, MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,
+    MBEDTLS_TLS1_3_SIG_ECDSA_SECP521R1_SHA512, MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,
+    MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384,       MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512,
+    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,
+    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512,    MBEDTLS_TLS1_3_SIG_NONE};
+#endif
+
 static int tls_configure(struct wsi_tls *t, int same_origin)
 {
 	struct wsi_tls_config *c = t->c;
@@ -975,6 +986,9 @@ static int tls_configure(struct wsi_tls *t, int same_origin)
 	if (ret != 0)
 		return ret;
 	tls_configure_versions(conf, c->min, c->max);
+#if defined(MBEDTLS_SSL_PROTO_TLS1_3) && MBEDTLS_VERSION_NUMBER >= 0x03020000
+	mbedtls_ssl_conf_sig_algs(conf, tls_signatures);
+#endif
 	/* With OPTIONAL the library does not insist on key usage either; without a callback's verdict it accepts all */
 	mbedtls_ssl_conf_authmode(conf, c->opt->insecure_no_verify ? MBEDTLS_SSL_VERIFY_OPTIONAL
 	                                                           : MBEDTLS_SSL_VERIFY_REQUIRED);
@@ -1211,12 +1225,17 @@ static int tls_settle(struct wsi_tls *t, int ret)
 WSI int wsi_tls_handshake(struct wsi_tls *t, struct wsi_text *why)
 {
 	struct wsi_text cipher;
-	int ret = t->err != 0 ? t->err : mbedtls_ssl_handshake(&t->ssl);
+	unsigned char rest[256];
+	int i, ret = t->err != 0 ? t->err : mbedtls_ssl_handshake(&t->ssl);
 
 	if (ret == MBEDTLS_ERR_SSL_WANT_READ)
 		return WS_IO_READ;
 	if (ret == MBEDTLS_ERR_SSL_WANT_WRITE)
 		return WS_IO_WRITE;
+	/* Who refuses our certificate says so and hangs up, and then it is our write that fails */
+	for (i = 0; ret != 0 && t->io_err == WS_IO_RESET && i < 16 && tls_recv(t, rest, sizeof rest) > 0; i++)
+		if (t->alert >= 0)
+			ret = MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE;
 	t->err = tls_settle(t, ret);
 	if (t->err != 0) {
 		t->gone = 1;

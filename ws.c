@@ -383,13 +383,13 @@ void ws_wants(const struct ws *ws, struct ws_pollset *set)
 	list_wants(ws, set, 1);
 }
 
-/* Blocks until something may have changed: 0 or WS_EIO */
-static int await_io(struct ws *ws)
+/* Blocks until something may have changed: 0 or WS_EIO. inside: as list_wants has it */
+static int await_io(struct ws *ws, int inside)
 {
 	struct ws_pollset set;
 	int r;
 
-	list_wants(ws, &set, 0);
+	list_wants(ws, &set, inside);
 	if (ws->own_io)
 		r = ws->io.io_wait(ws->io.io, set.n ? set.fd[0].events : 0, set.timeout_ms);
 	else
@@ -700,6 +700,10 @@ static int blocked(struct ws *ws, ptrdiff_t n, unsigned char *side)
 	*side = n == WS_IO_READ ? WS_POLL_READ : WS_POLL_WRITE;
 	ws->want = *side;
 	ws->hungry = 1;
+#ifdef WS_WITH_MBEDTLS
+	if (ws->io.io_read == wsi_tls_read && wsi_tls_pending(ws->tls))
+		ws->hungry = 0; /* poll knows nothing of what TLS has read ahead */
+#endif
 	return WS_AGAIN;
 }
 
@@ -712,7 +716,7 @@ static int io_failed(struct ws *ws, const char *doing, ptrdiff_t n, const char *
 
 		wsi_text_init(&t, buf, sizeof buf);
 		wsi_tls_why(ws->tls, &t);
-		return fail(ws, WS_ETLS, "%s %P: %s%s", doing, buf, detail);
+		return fail(ws, WS_ETLS, "%s %P: %s", doing, buf);
 	}
 #endif
 	return fail(ws,
@@ -1451,7 +1455,7 @@ int ws_open(struct ws *ws)
 			return open_timed_out(ws);
 		if (ws->nonblock)
 			return WS_AGAIN;
-		r = await_io(ws);
+		r = await_io(ws, 1);
 		if (r)
 			return r;
 	}
@@ -1609,7 +1613,7 @@ static int await_write(struct ws *ws)
 			return timed_out(ws, "send to ", peer(ws), "not taken");
 		if (ws->nonblock || ws->write_dead)
 			return WS_AGAIN;
-		r = await_io(ws);
+		r = await_io(ws, 0);
 		if (r)
 			return r;
 		if (flush_out(ws) == 0 || ws->send - ws->spos < waiting)
@@ -1757,7 +1761,7 @@ static ptrdiff_t read_some(struct ws *ws, void *buf, size_t len)
 			return 0; /* once more, for what the peer said before */
 		if (ws->nonblock || (ws->tx_active && ws->send < ws->scap))
 			return now_us(ws) < ws->deadline ? WS_AGAIN : 0;
-		return await_io(ws);
+		return await_io(ws, 1);
 	}
 	return timed_out(ws, ws->state == CLOSING ? "close of " : "receive from ", peer(ws),
 	                 ws->in_frame || ws->rx_type ? "message still incomplete" : "nothing came");
@@ -2097,7 +2101,7 @@ static int drain(struct ws *ws)
 		}
 		if (ws->nonblock)
 			return WS_AGAIN;
-		if (await_io(ws) < 0)
+		if (await_io(ws, 1) < 0)
 			return WS_EIO;
 	}
 }
