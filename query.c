@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: ISC
  * query.c - one try, as a state machine over the library's non-blocking calls
  *
- *	INPUT -> OPTION_INPUT -> (ws_new) -> DATA_INPUT -> OPEN -> [PING -> PONG] -> STEP --> SEND ----> STEP ...
- *	                                                                              |-----> EXPECT --> STEP ...
- *	                                                                              +-----> COLLECT or FLUSH -->
- *ANSWER
+ *	INPUT --> OPTION_INPUT --> (ws_new) --> DATA_INPUT --> OPEN --> [PING --> PONG] --> STEP
+ *	STEP --> SEND --> STEP      STEP --> EXPECT --> STEP      STEP --> COLLECT or FLUSH --> ANSWER
  *
  * Any of them can end in ANSWER by fail(). What comes during PONG, SEND and EXPECT and is not used up there waits in
- *the store. A last message that needs no keeping is answered where the library has it, uncopied.
+ * the store. A last message that needs no keeping is answered where the library has it, uncopied.
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -19,6 +17,12 @@
 
 #define SMALL 512 /* bytes of a buffer */
 #define SHOWN 100 /* bytes of a pattern or a reason in a sentence */
+
+/* NULL: all are done */
+static const struct wq_step *current_step(const struct wq_query *q)
+{
+	return q->step < q->o->n_steps ? &q->o->steps[q->step] : NULL;
+}
 
 /* Sentences */
 
@@ -135,7 +139,7 @@ static int interrupted(struct wq_query *q)
 /* What was still asked for */
 static void put_missing(struct wsi_text *t, const struct wq_query *q)
 {
-	const struct wq_step *s = &q->o->steps[q->step];
+	const struct wq_step *s = current_step(q);
 
 	switch (q->state) {
 	case WQ_PONG:
@@ -149,10 +153,12 @@ static void put_missing(struct wsi_text *t, const struct wq_query *q)
 		if (q->matching.data)
 			wsi_put(t, "still matching a message with");
 		else if (q->seen)
-			put_number(t, "none of ", q->seen, q->seen == 1 ? " message" : " messages");
+			put_number(t, "", q->seen,
+			           q->seen == 1 ? " message came, but did not match"
+			                        : " messages came, but none matched");
 		else
 			wsi_put(t, "no message came to match");
-		wsi_put(t, q->seen && !q->matching.data ? " matched --expect " : " --expect ");
+		wsi_put(t, " --expect ");
 		put_quoted(t, s->p, s->len);
 		return;
 	case WQ_COLLECT:
@@ -549,10 +555,10 @@ static int ping(struct wq_query *q)
 
 static int next_step(struct wq_query *q)
 {
-	const struct wq_step *s = &q->o->steps[q->step];
+	const struct wq_step *s = current_step(q);
 
 	q->seen = q->sent = 0;
-	if (q->step < q->o->n_steps) {
+	if (s) {
 		enter(q, s->kind == WQ_STEP_SEND ? WQ_SEND : WQ_EXPECT);
 	} else if (q->o->count > 0) {
 		enter(q, WQ_COLLECT);
@@ -567,7 +573,7 @@ static int next_step(struct wq_query *q)
 
 static int send_step(struct wq_query *q)
 {
-	const struct wq_step *s = &q->o->steps[q->step];
+	const struct wq_step *s = current_step(q);
 	ptrdiff_t n = ws_send(q->ws, q->o->binary ? WS_BINARY : WS_TEXT, s->p + q->sent, s->len - q->sent);
 
 	if (n < 0 && n != WS_AGAIN)
@@ -610,7 +616,7 @@ static int match(struct wq_query *q, struct wsi_match *m)
 
 static int expect_step(struct wq_query *q)
 {
-	const struct wq_step *s = &q->o->steps[q->step];
+	const struct wq_step *s = current_step(q);
 	int last = q->step + 1 == q->o->n_steps, live, r;
 
 	for (;;) {
