@@ -123,7 +123,7 @@ static int dial(const char *host, const char *port, int timeout_ms)
 	return fd;
 }
 
-static SSL *session(SSL_CTX *ctx, int fd, const char *host)
+static SSL *session(SSL_CTX *ctx, int fd, char *host)
 {
 	SSL *ssl = SSL_new(ctx);
 	int literal = strchr(host, ':') || (host[0] && host[strspn(host, "0123456789.")] == '\0');

@@ -10,10 +10,7 @@ trap 'stop_servers; rm -rf "$tmp"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 CC=${CC:-cc} CFLAGS=${CFLAGS:--Os}
-case $CC in
-*clang*) CXX=${CXX:-clang++} ;;
-*) CXX=${CXX:-c++} ;;
-esac
+CXX=${CXX:-$(echo "$CC" | sed 's/clang/clang++/; s/gcc/g++/; s/^cc/c++/')}
 case $CFLAGS in
 *-fsanitize*) sanitized=1 ;;
 *) sanitized= ;;
@@ -78,6 +75,14 @@ start_echo() {
 	exec 9>"$tmp/echo.in" # it serves until this is closed
 	read -r url <"$tmp/echo.url" || exit 1
 	port=${url#ws://*:} port=${port%/}
+}
+
+# offered HEADER [LIBRARY...]: a program of this compiler can have it
+offered() {
+	offered_header=$1
+	shift
+	printf '#include <%s>\nint main(void) { return 0; }\n' "$offered_header" >"$tmp/offered.c"
+	$CC $CFLAGS -o "$tmp/offered" "$tmp/offered.c" "$@" 2>/dev/null
 }
 
 # copy_tree DIRECTORY: the project as a stranger has it, nothing built

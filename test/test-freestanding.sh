@@ -23,7 +23,7 @@ alone() {
 		objects="$objects $tmp/$name-$file.o"
 	done
 	# shellcheck disable=SC2086
-	ld -r -o "$tmp/$name.o" $objects || return
+	$CC -r -nostdlib -no-pie -o "$tmp/$name.o" $objects || return
 	wanted=$(names -u "$tmp/$name.o" | grep -vxE '_GLOBAL_OFFSET_TABLE_|__[a-z]*di[34]')
 	echo "$name wants:" $wanted
 	[ -z "$(echo "$wanted" | grep -vxE 'mem(cpy|move|set|cmp)|')" ]
@@ -43,8 +43,8 @@ nostdlib() { # nostdlib NAME FLAGS...
 }
 entry=start
 check 'the layers of bytes link with -nostdlib' nostdlib pure -DPURE_ALONE
-case $(uname -sm) in
-'Linux x86_64')
+case $(uname -s):$(echo __x86_64__ | $CC -E -P -) in
+Linux:1)
 	entry=_start
 	check 'examples/memory.c links with -nostdlib' nostdlib all
 	check 'examples/memory.c runs without a libc' "$tmp/all-program"
@@ -69,7 +69,7 @@ declared() {
 }
 check 'libws.so exports what ws.h declares, and nothing else' declared
 prefixed() {
-	[ -z "$(names -g --defined-only "$tmp/copy/libws.a" | grep -v '^wsi\?_' | tee /dev/stderr)" ]
+	[ -z "$(names -g --defined-only "$tmp/copy/libws.a" | grep -v '^wsi\?_\|^__x86\.' | tee /dev/stderr)" ]
 }
 check 'every name in libws.a begins with ws_ or wsi_' prefixed
 

@@ -94,7 +94,7 @@ row 'all of these but WS_NO_NET' none '-DWS_NO_THREADS -DWS_NO_RESOLVER -DWS_NO_
 check 'all: a query' query all
 check 'all: localhost' resolves
 
-if printf '#include <mbedtls/ssl.h>\n' | $CC -E - >/dev/null 2>&1; then
+if offered mbedtls/ssl.h -lmbedtls -lmbedx509 -lmbedcrypto; then
 	row 'nothing, and with TLS' mbedtls ''
 	check 'TLS: a query' query tls
 else

@@ -14,7 +14,8 @@ answers() { # answers PROGRAM: it works
 }
 
 cxx=1
-if ! command -v "$CXX" >/dev/null; then
+printf '#include <iostream>\nint main() { std::cout << 1; }\n' >"$tmp/offered.cc"
+if ! $CXX $CFLAGS -o "$tmp/offered" "$tmp/offered.cc" 2>/dev/null; then
 	skip "no C++ compiler here ($CXX)" 5
 	cxx=
 fi
@@ -39,7 +40,7 @@ single() { # single CC FLAGS...: without a warning, alone
 }
 every='-DWS_NO_RESOLVER -DWS_NO_THREADS -DWS_NO_PROXY -DWS_NO_REDIRECTS'
 mbedtls=
-printf '#include <mbedtls/ssl.h>\n' | $CC -E - >/dev/null 2>&1 && mbedtls=-DWS_WITH_MBEDTLS
+offered mbedtls/ssl.h -lmbedtls -lmbedx509 -lmbedcrypto && mbedtls=-DWS_WITH_MBEDTLS
 for cc in gcc clang musl-gcc; do
 	if ! command -v $cc >/dev/null; then
 		skip "single file: no $cc here"
@@ -74,7 +75,7 @@ check 'single file: in C' single_c
 check 'single file: included by another' single_unity
 exported() { # the single file's object has no symbol of ours but those of ws.h
 	$CC $CFLAGS -c -o "$tmp/single/ws.o" "$tmp/single/ws.c" || return
-	[ -z "$(nm -g --defined-only "$tmp/single/ws.o" | awk 'NF > 1 { print $NF }' | grep -v '^ws_')" ]
+	[ -z "$(nm -g --defined-only "$tmp/single/ws.o" | awk 'NF > 1 { print $NF }' | grep -v '^ws_\|^__x86\.')" ]
 }
 check 'single file: all else is static' exported
 mixed() {
