@@ -41,6 +41,7 @@
 #define AHEAD_OF_LARGE 256        /* bytes read for a header where a large message is likely */
 #define HEAD_PIECE 512
 #define KEEPALIVE_MAX 32767 /* what Linux takes, in seconds */
+#define SHOWN_URL_MAX 2048  /* of the report's URL */
 #define NEVER INT64_MAX
 
 enum open_step {
@@ -538,25 +539,28 @@ static int check_options(struct ws *ws, const struct ws_options *o)
 #endif
 }
 
-/* Takes url, of len bytes in a block of len + 1, as the next hop's */
+/* Takes op->url as this hop's */
 static int parse_url(struct ws *ws)
 {
 	struct opening *op = ws->op;
-	char shown[2049];
 	struct wsi_text t;
 	const char *why = "";
 	size_t where = 0, len = op->url_len - 1;
 	int r = wsi_url_parse(&op->u, op->url, len, &why, &where);
 
-	wsi_text_init(&t, shown, sizeof shown);
-	wsi_put_url(&t, op->url, len);
-	if (keep(ws, &ws->url, &ws->url_cap, shown, t.len) < 0)
+	release(ws, &ws->url, &ws->url_cap);
+	ws->info.url = "";
+	ws->url = grow(ws, NULL, 0, len < SHOWN_URL_MAX ? len + 1 : SHOWN_URL_MAX + 1);
+	if (!ws->url)
 		return no_memory(ws);
+	ws->url_cap = len < SHOWN_URL_MAX ? len + 1 : SHOWN_URL_MAX + 1;
+	wsi_text_init(&t, ws->url, ws->url_cap);
+	wsi_put_url(&t, op->url, len);
 	ws->info.url = ws->url;
 	if (r == 0)
 		return 0;
 	enter(ws, WS_URL);
-	return fail(ws, WS_EURL, "URL \"%s\": %s (byte %u)", len > 200 ? "..." : shown, why, (unsigned)where + 1);
+	return fail(ws, WS_EURL, "URL \"%s\": %s (byte %u)", len > 200 ? "..." : ws->url, why, (unsigned)where + 1);
 }
 
 /* As much of *opt as its program knew of, and its allocator */
