@@ -74,8 +74,10 @@ ws.pc: ws.pc.in
 
 # One static program for a container that has nothing else; musl-gcc (or MUSL_CC) is all it takes. With
 # MBEDTLS_SRC=DIRECTORY, mbedTLS's sources, which are only read, it speaks wss:// too
-STATIC = -std=c11 -I. -Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-pie -no-pie -static -s \
-	-Wl,--gc-sections,-z,noseparate-code,-z,norelro,--build-id=none $(CPPFLAGS)
+STATIC = -std=c11 -I. -Os -flto=auto -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-pie -no-pie \
+	-static -s -Wl,--gc-sections,-z,noseparate-code,-z,norelro,--build-id=none $(CPPFLAGS)
+# The least file, for a page of memory more
+STATIC_LEAST = $(STATIC) -Oz -fno-inline-small-functions -Wl,-z,common-page-size=64
 STATIC_KIND != [ -z '$(MBEDTLS_SRC)' ] || echo _tls
 STATIC_LIB_tls = build/static/libmbedtls.a
 STATIC_TLS_tls = -DWS_WITH_MBEDTLS -DMBEDTLS_CONFIG_FILE='"tls-static/mbedtls_config.h"' -isystem '$(MBEDTLS_SRC)/include' \
@@ -84,11 +86,12 @@ static: build/static/wsquery
 build/static/wsquery: $(LIB_SRC) $(PROG_SRC) $(TLS_SRC_mbedtls) $(HDR) $(STATIC_LIB$(STATIC_KIND)) .flags
 	mkdir -p build/static
 	$(MUSL_CC) $(STATIC) -o $@ $(LIB_SRC) $(PROG_SRC) $(STATIC_TLS$(STATIC_KIND)) $(STATIC_LIB$(STATIC_KIND))
-build/static/libmbedtls.a: tls-static/build.sh tls-static/mbedtls_config.h .flags
+build/static/libmbedtls.a: tls-static/build.sh tls-static/mbedtls_config.h tls-static/random.c .flags
 	CC='$(MUSL_CC)' sh tls-static/build.sh '$(MBEDTLS_SRC)' build/static
 
 # All that is promised of speed, memory and size, beside its limit. PARTS="size time ..." measures these alone
 B = build/bench
+DIRECT = -DWS_NO_PROXY -DWS_NO_REDIRECTS
 TLS_BENCH_mbedtls = $(CC) $(ALL_CFLAGS) -o $(B)/wsquery_tls $(ALL_LIB_SRC) $(PROG_SRC) $(ALL_LIBS)
 TLS_BENCH_mbedtls_tls = $(MAKE) static && cp build/static/wsquery $(B)/wsquery_tls
 TLS_BENCH_none_tls = $(TLS_BENCH_mbedtls_tls)
@@ -96,8 +99,10 @@ bench:
 	mkdir -p $(B)
 	$(MUSL_CC) $(STATIC) -o $(B)/wsquery $(LIB_SRC) $(PROG_SRC)
 	$(MUSL_CC) $(STATIC) -o $(B)/floor bench/floor.c
-	$(MUSL_CC) $(STATIC) -o $(B)/minimal bench/minimal.c $(LIB_SRC)
-	$(MUSL_CC) $(STATIC) -DWS_NO_RESOLVER -o $(B)/minimal_numeric bench/minimal.c $(LIB_SRC)
+	$(MUSL_CC) $(STATIC_LEAST) -o $(B)/minimal bench/minimal.c $(LIB_SRC)
+	$(MUSL_CC) $(STATIC_LEAST) $(DIRECT) -o $(B)/minimal_direct bench/minimal.c $(LIB_SRC)
+	$(MUSL_CC) $(STATIC_LEAST) -DWS_NO_RESOLVER -o $(B)/minimal_numeric bench/minimal.c $(LIB_SRC)
+	$(MUSL_CC) $(STATIC_LEAST) -DWS_NO_RESOLVER $(DIRECT) -o $(B)/minimal_numeric_direct bench/minimal.c $(LIB_SRC)
 	for f in $(LIB_SRC); do \
 		$(CC) -std=c11 -Os -I. -DWS_NO_RESOLVER $(CPPFLAGS) -c -o $(B)/o.o $$f && size -A $(B)/o.o || exit; done > $(B)/libws.size
 	$(CC) -std=gnu11 -Os -o $(B)/spawn bench/spawn.c
