@@ -3,7 +3,7 @@
 # Each build switch, and all of them: the program is built with it, asks a query, and says what it lacks. A table of what
 # each saves, in bytes of code and data at -Os: in a program with the library (examples/query.c) and in wsquery.
 # Last line: N passed, N failed
-# usage: test-switches.sh [-t]	-t: the table alone, as README has it
+# usage: test-switches.sh [-t | -w]	-t: the table alone; -w: puts it into README.md
 . "$(dirname "$0")/shell.sh"
 
 CFLAGS='-Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables'
@@ -11,10 +11,8 @@ LDFLAGS=-Wl,--gc-sections
 lib=$(for name in $(sh make-dist.sh -l); do echo "$name.c"; done)
 copy_tree "$tmp/tree"
 cp examples/query.c "$tmp/example.c"
-[ "${1-}" = -t ] && {
-	exec 8>&1 >/dev/null
-	table=1
-}
+table=${1-}
+[ -z "$table" ] || exec 8>&1 >/dev/null
 
 bytes() { # bytes FILE: code and data
 	size "$1" | awk 'NR == 2 { print $1 + $2 }'
@@ -101,7 +99,15 @@ else
 	skip 'no mbedTLS here' 2
 fi
 
-[ -z "${table-}" ] || exec >&8
-cat "$tmp/table"
-[ -z "${table-}" ] || exec >/dev/null
+[ -z "$table" ] || exec >&8
+case $table in
+-w)
+	awk -v table="$tmp/table" '
+	/^\| left out / { while ((getline line <table) > 0) print line; old = 1 }
+	!/^\|/ { old = 0 }
+	!old { print }' README.md >"$tmp/README.md" && cat "$tmp/README.md" >README.md
+	;;
+*) cat "$tmp/table" ;;
+esac
+[ -z "$table" ] || exec >/dev/null
 finish
