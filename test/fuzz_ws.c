@@ -215,7 +215,13 @@ static void play(const unsigned char *config, const void *in, size_t len, const 
 	for (k = 0; again == 0; k++) {
 		switch (config[7] >> (k & 3) & 3) { /* what the program does meanwhile */
 		case 1:
-			AGAIN(ws_ping(ws, "are you there", (size_t)k % 14));
+			while ((again = ws_ping(ws, "are you there", (size_t)k % 14)) == WS_AGAIN) { /* read first */
+				again = receive(&c);
+				if (again < 0 && again != WS_AGAIN)
+					break;
+				if (again == WS_AGAIN && o.nonblock)
+					fake_poll(f, ws);
+			}
 			break;
 		case 2:
 			again = send_all(&c, WS_BINARY | (k & 4 ? WS_MORE : 0), data, (size_t)k * 97 % sizeof data);
