@@ -56,22 +56,25 @@ enum open_step {
 	OPEN_BODY
 };
 
+struct block { /* allocated; its owner is who has this struct */
+	char *p;
+	size_t cap;
+};
+
 /* What only the opening needs; freed when it ends */
 struct opening {
 	enum open_step step;
 	unsigned char same_origin, interim;
-	char *buf; /* the request, then the head of the response */
-	size_t cap, len, off;
-	char *url; /* of this hop, with userinfo */
-	size_t url_len;
+	struct block buf; /* the request, then the head of the response */
+	size_t len, off;  /* of buf */
+	struct block url; /* of this hop, with userinfo and a NUL */
 	struct wsi_net *net;
 	struct wsi_url u;
 	struct wsi_head_scan scan;
 	struct wsi_response response;
 	struct wsi_body body;
 	int64_t body_deadline;
-	char *first_url; /* of the first hop; the same block until there is a redirect */
-	size_t first_len;
+	struct block first_url; /* of the first hop; the same block until there is a redirect */
 	struct wsi_url first;
 	struct wsi_net_options net_opt;
 #ifndef WS_NO_PROXY
@@ -143,8 +146,7 @@ struct ws { /* what is used most comes first: small offsets make small code */
 	struct wsi_tls_config *tls_config;
 	struct wsi_tls *tls;
 #endif
-	char *why, *url, *subprotocol, *head, *body;
-	size_t why_cap, url_cap, subprotocol_cap, head_cap, body_cap;
+	struct block why, url, subprotocol, head, body;
 	size_t size; /* of the block: this struct, rbuf, sbuf */
 	struct ws_report info;
 	char address[120];
@@ -160,24 +162,24 @@ static void *grow(const struct ws *ws, void *p, size_t old_len, size_t new_len)
 	return wsi_alloc(&ws->mem, p, old_len, new_len);
 }
 
-static void release(const struct ws *ws, char **p, size_t *cap)
+static void release(const struct ws *ws, struct block *b)
 {
-	if (*p)
-		wsi_alloc(&ws->mem, *p, *cap, 0);
-	*p = NULL;
-	*cap = 0;
+	if (b->p)
+		wsi_alloc(&ws->mem, b->p, b->cap, 0);
+	b->p = NULL;
+	b->cap = 0;
 }
 
 /* A NUL-terminated copy in place of what was there; 0 or WS_EMEMORY */
-static int keep(const struct ws *ws, char **p, size_t *cap, const void *s, size_t len)
+static int keep(const struct ws *ws, struct block *b, const void *s, size_t len)
 {
-	release(ws, p, cap);
-	*p = grow(ws, NULL, 0, len + 1);
-	if (!*p)
+	release(ws, b);
+	b->p = grow(ws, NULL, 0, len + 1);
+	if (!b->p)
 		return WS_EMEMORY;
-	*cap = len + 1;
-	memcpy(*p, s, len);
-	(*p)[len] = '\0';
+	b->cap = len + 1;
+	memcpy(b->p, s, len);
+	b->p[len] = '\0';
 	return 0;
 }
 
@@ -254,10 +256,10 @@ static void free_opening(struct ws *ws)
 	if (!op)
 		return;
 	end_net(ws);
-	if (op->first_url != op->url)
-		release(ws, &op->first_url, &op->first_len);
-	release(ws, &op->url, &op->url_len);
-	release(ws, &op->buf, &op->cap);
+	if (op->first_url.p != op->url.p)
+		release(ws, &op->first_url);
+	release(ws, &op->url);
+	release(ws, &op->buf);
 	wsi_alloc(&ws->mem, op, sizeof *op, 0);
 	ws->op = NULL;
 }
@@ -280,9 +282,9 @@ static int fail(struct ws *ws, int err, const char *fmt, ...)
 		wsi_put(&t, ws->op->chain.p);
 		wsi_put(&t, ")");
 	}
-	ws->why_lost = err == WS_EMEMORY || keep(ws, &ws->why, &ws->why_cap, buf, t.len) < 0;
+	ws->why_lost = err == WS_EMEMORY || keep(ws, &ws->why, buf, t.len) < 0;
 	if (ws->why_lost)
-		release(ws, &ws->why, &ws->why_cap); /* ws_error has a sentence of its own for that */
+		release(ws, &ws->why); /* ws_error has a sentence of its own for that */
 	if (ws->opened && (err == WS_EUSAGE || err == WS_ETIMEOUT))
 		return err;
 	ws->err = ws->info.err = err;
@@ -299,7 +301,7 @@ static int no_memory(struct ws *ws)
 
 const char *ws_error(const struct ws *ws)
 {
-	return ws->why ? ws->why : ws->why_lost ? "out of memory" : "";
+	return ws->why.p ? ws->why.p : ws->why_lost ? "out of memory" : "";
 }
 
 const struct ws_report *ws_info(const struct ws *ws)
@@ -545,22 +547,22 @@ static int parse_url(struct ws *ws)
 	struct opening *op = ws->op;
 	struct wsi_text t;
 	const char *why = "";
-	size_t where = 0, len = op->url_len - 1;
-	int r = wsi_url_parse(&op->u, op->url, len, &why, &where);
+	size_t where = 0, len = op->url.cap - 1;
+	int r = wsi_url_parse(&op->u, op->url.p, len, &why, &where);
 
-	release(ws, &ws->url, &ws->url_cap);
+	release(ws, &ws->url);
 	ws->info.url = "";
-	ws->url = grow(ws, NULL, 0, len < SHOWN_URL_MAX ? len + 1 : SHOWN_URL_MAX + 1);
-	if (!ws->url)
+	ws->url.p = grow(ws, NULL, 0, len < SHOWN_URL_MAX ? len + 1 : SHOWN_URL_MAX + 1);
+	if (!ws->url.p)
 		return no_memory(ws);
-	ws->url_cap = len < SHOWN_URL_MAX ? len + 1 : SHOWN_URL_MAX + 1;
-	wsi_text_init(&t, ws->url, ws->url_cap);
-	wsi_put_url(&t, op->url, len);
-	ws->info.url = ws->url;
+	ws->url.cap = len < SHOWN_URL_MAX ? len + 1 : SHOWN_URL_MAX + 1;
+	wsi_text_init(&t, ws->url.p, ws->url.cap);
+	wsi_put_url(&t, op->url.p, len);
+	ws->info.url = ws->url.p;
 	if (r == 0)
 		return 0;
 	enter(ws, WS_URL);
-	return fail(ws, WS_EURL, "URL \"%s\": %s (byte %u)", len > 200 ? "..." : ws->url, why, (unsigned)where + 1);
+	return fail(ws, WS_EURL, "URL \"%s\": %s (byte %u)", len > 200 ? "..." : ws->url.p, why, (unsigned)where + 1);
 }
 
 /* As much of *opt as its program knew of, and its allocator */
@@ -638,12 +640,11 @@ struct ws *ws_new(const char *url, const struct ws_options *opt)
 		fail(ws, WS_EURL, "URL: it is NULL");
 		return ws;
 	}
-	if (keep(ws, &ws->op->url, &ws->op->url_len, url, url_len) < 0) {
+	if (keep(ws, &ws->op->url, url, url_len) < 0) {
 		no_memory(ws);
 		return ws;
 	}
 	ws->op->first_url = ws->op->url;
-	ws->op->first_len = ws->op->url_len;
 	if (parse_url(ws) == 0)
 		ws->op->first = ws->op->u;
 	return ws;
@@ -679,11 +680,11 @@ void ws_free(struct ws *ws)
 #endif
 	if (ws->mbuf)
 		wsi_alloc(&ws->mem, ws->mbuf, ws->mcap, 0);
-	release(ws, &ws->why, &ws->why_cap);
-	release(ws, &ws->url, &ws->url_cap);
-	release(ws, &ws->subprotocol, &ws->subprotocol_cap);
-	release(ws, &ws->head, &ws->head_cap);
-	release(ws, &ws->body, &ws->body_cap);
+	release(ws, &ws->why);
+	release(ws, &ws->url);
+	release(ws, &ws->subprotocol);
+	release(ws, &ws->head);
+	release(ws, &ws->body);
 	wsi_alloc(&ws->mem, ws, ws->size, 0);
 }
 
@@ -740,7 +741,7 @@ static int open_write(struct ws *ws, const char *doing)
 	struct opening *op = ws->op;
 
 	while (op->off < op->len) {
-		ptrdiff_t n = ws->io.io_write(ws->io.io, op->buf + op->off, op->len - op->off);
+		ptrdiff_t n = ws->io.io_write(ws->io.io, op->buf.p + op->off, op->len - op->off);
 
 		if (n > 0)
 			op->off += (size_t)n;
@@ -776,20 +777,20 @@ static int open_read(struct ws *ws, ptrdiff_t *eof)
 static int open_room(struct ws *ws, size_t len, size_t max)
 {
 	struct opening *op = ws->op;
-	size_t cap = op->cap ? op->cap : 512;
+	size_t cap = op->buf.cap ? op->buf.cap : 512;
 	char *p;
 
 	if (len > max - op->len)
 		return WS_ETOOBIG;
 	while (cap < op->len + len)
 		cap *= 2;
-	if (cap == op->cap)
+	if (cap == op->buf.cap)
 		return 0;
-	p = grow(ws, op->buf, op->cap, cap);
+	p = grow(ws, op->buf.p, op->buf.cap, cap);
 	if (!p)
 		return WS_EMEMORY;
-	op->buf = p;
-	op->cap = cap;
+	op->buf.p = p;
+	op->buf.cap = cap;
 	return 0;
 }
 
@@ -968,7 +969,7 @@ static int step_proxy(struct ws *ws)
 			return r;
 		if (op->len == 0 && open_room(ws, WSI_PROXY_OUT_MAX, WSI_PROXY_OUT_MAX) < 0)
 			return no_memory(ws);
-		wsi_text_init(&out, op->buf, op->cap);
+		wsi_text_init(&out, op->buf.p, op->buf.cap);
 		wsi_text_init(&why, buf, sizeof buf);
 		used = 0;
 		r = wsi_proxy_step(&op->proxy, ws->rbuf + ws->rpos, ws->rend - ws->rpos, &used, &out, &why);
@@ -986,7 +987,7 @@ static int step_proxy(struct ws *ws)
 		op->off = 0;
 		if (out.len) {
 			if (op->proxy.kind == WSI_HTTP)
-				trace_head(ws, 1, op->buf, out.len);
+				trace_head(ws, 1, op->buf.p, out.len);
 			continue;
 		}
 		if (used)
@@ -1125,17 +1126,17 @@ static int step_request(struct ws *ws)
 	q.same_origin = op->same_origin;
 	op->len = 0;
 	for (;;) {
-		r = open_room(ws, op->cap + 1, REQUEST_MAX);
+		r = open_room(ws, op->buf.cap + 1, REQUEST_MAX);
 		if (r)
 			return r == WS_EMEMORY ? no_memory(ws) : wrong_option(ws, "headers", "are over 1 MiB in all");
-		wsi_text_init(&t, op->buf, op->cap);
+		wsi_text_init(&t, op->buf.p, op->buf.cap);
 		wsi_put_request(&t, &q);
 		if (!t.cut)
 			break;
 	}
 	op->len = t.len;
 	op->off = 0;
-	trace_head(ws, 1, op->buf, op->len);
+	trace_head(ws, 1, op->buf.p, op->len);
 	op->step = OPEN_SEND;
 	return 0;
 }
@@ -1211,7 +1212,7 @@ static int redirect(struct ws *ws, const struct wsi_response *r)
 	if (!url)
 		return no_memory(ws);
 	wsi_text_init(&base, url + WS_MAX_URL + 1, WS_MAX_URL + 1);
-	wsi_put_url(&base, op->url, op->url_len - 1); /* a relative Location must not inherit the userinfo */
+	wsi_put_url(&base, op->url.p, op->url.cap - 1); /* a relative Location must not inherit the userinfo */
 	len = wsi_url_resolve(url, WS_MAX_URL + 1, base.p, base.len, location.p, location.len, 1);
 	if (len == 0)
 		e = redirect_refused(ws, r, "its Location is too long");
@@ -1234,10 +1235,10 @@ static int redirect(struct ws *ws, const struct wsi_response *r)
 		wsi_put(&op->chain, ws->info.url);
 	wsi_put(&op->chain, " -> ");
 	wsi_put_url(&op->chain, url, len);
-	if (op->url != op->first_url)
-		release(ws, &op->url, &op->url_len);
-	op->url = NULL;
-	e = keep(ws, &op->url, &op->url_len, url, len);
+	if (op->url.p != op->first_url.p)
+		release(ws, &op->url);
+	op->url.p = NULL;
+	e = keep(ws, &op->url, url, len);
 	wsi_alloc(&ws->mem, url, 2 * (WS_MAX_URL + 1), 0);
 	if (e)
 		return no_memory(ws);
@@ -1261,9 +1262,9 @@ static int judge_head(struct ws *ws)
 	const char *why = "", *subprotocol = NULL;
 	char accept[28];
 
-	if (wsi_response_parse(r, op->buf, op->len, &why) < 0)
+	if (wsi_response_parse(r, op->buf.p, op->len, &why) < 0)
 		return fail(ws, WS_EHANDSHAKE, no_http, why);
-	trace_head(ws, 0, op->buf, op->len);
+	trace_head(ws, 0, op->buf.p, op->len);
 	ws->info.http_status = r->status;
 	if (r->status < 200 && r->status != 101) {
 		if (++op->interim > WS_MAX_INTERIM)
@@ -1281,10 +1282,10 @@ static int judge_head(struct ws *ws)
 	}
 #endif
 	/* The report has the head from here on, whatever it means */
-	release(ws, &ws->head, &ws->head_cap);
-	if (keep(ws, &ws->head, &ws->head_cap, op->buf, op->len) < 0)
+	release(ws, &ws->head);
+	if (keep(ws, &ws->head, op->buf.p, op->len) < 0)
 		return no_memory(ws);
-	ws->info.head = ws->head;
+	ws->info.head = ws->head.p;
 	ws->info.head_len = op->len;
 	if (r->status != 101) {
 		int64_t now = now_us(ws), end = now + (int64_t)WS_MAX_BODY_WAIT_MS * 1000;
@@ -1298,9 +1299,9 @@ static int judge_head(struct ws *ws)
 	if (wsi_response_check(r, accept, op->opt.subprotocols, &subprotocol, &why) < 0)
 		return fail(ws, WS_EHANDSHAKE, "upgrade of %U: the answer of %P is not valid: %s", why);
 	if (subprotocol) {
-		if (keep(ws, &ws->subprotocol, &ws->subprotocol_cap, subprotocol, wsi_strlen(subprotocol)) < 0)
+		if (keep(ws, &ws->subprotocol, subprotocol, wsi_strlen(subprotocol)) < 0)
 			return no_memory(ws);
-		ws->info.subprotocol = ws->subprotocol;
+		ws->info.subprotocol = ws->subprotocol.p;
 	}
 	enter(ws, WS_READY);
 	ws->opened = 1;
@@ -1334,10 +1335,10 @@ static int step_head(struct ws *ws)
 		n = WS_MAX_HEAD + 1 - op->len;
 	if (open_room(ws, n, WS_MAX_HEAD + 1) < 0)
 		return no_memory(ws);
-	memcpy(op->buf + op->len, ws->rbuf + ws->rpos, n);
+	memcpy(op->buf.p + op->len, ws->rbuf + ws->rpos, n);
 	op->len += n;
 	ws->rpos += n;
-	end = wsi_head_end(&op->scan, op->buf, op->len, &why);
+	end = wsi_head_end(&op->scan, op->buf.p, op->len, &why);
 	if (end < 0)
 		return fail(ws, WS_EHANDSHAKE, no_http, why);
 	if (end == 0)
@@ -1353,12 +1354,12 @@ static int step_body(struct ws *ws)
 	ptrdiff_t eof = 0;
 	int r = 0;
 
-	if (!ws->body) {
-		ws->body = grow(ws, NULL, 0, WS_MAX_BODY + 1);
-		if (!ws->body)
+	if (!ws->body.p) {
+		ws->body.p = grow(ws, NULL, 0, WS_MAX_BODY + 1);
+		if (!ws->body.p)
 			return no_memory(ws);
-		ws->body_cap = WS_MAX_BODY + 1;
-		ws->info.body = ws->body;
+		ws->body.cap = WS_MAX_BODY + 1;
+		ws->info.body = ws->body.p;
 	}
 	while (!op->body.done && ws->info.body_len < WS_MAX_BODY && !eof) {
 		if (ws->rpos == ws->rend) {
@@ -1368,11 +1369,11 @@ static int step_body(struct ws *ws)
 			if (r)
 				return r;
 		}
-		wsi_body_feed(&op->body, (const char *)ws->rbuf + ws->rpos, ws->rend - ws->rpos, ws->body, WS_MAX_BODY,
-		              &ws->info.body_len);
+		wsi_body_feed(&op->body, (const char *)ws->rbuf + ws->rpos, ws->rend - ws->rpos, ws->body.p,
+		              WS_MAX_BODY, &ws->info.body_len);
 		ws->rpos = ws->rend;
 	}
-	ws->body[ws->info.body_len] = '\0';
+	ws->body.p[ws->info.body_len] = '\0';
 	return refused(ws, &op->response);
 }
 
@@ -2071,8 +2072,8 @@ int ws_recv(struct ws *ws, struct ws_msg *msg)
 	}
 	if (ws->state != OPEN)
 		return not_open(ws);
-	if (ws->head) {
-		release(ws, &ws->head, &ws->head_cap);
+	if (ws->head.p) {
+		release(ws, &ws->head);
 		ws->info.head = "";
 		ws->info.head_len = 0;
 	}
