@@ -773,6 +773,13 @@ def test_details_are_whole():
     assert 0 <= t["first_message"] <= t["total"]
 
 
+def test_a_long_url_is_shown_in_part():
+    with Server(says("a")) as s:
+        d = run("-D", s.url + "x" * 5000, status=0).details
+        assert s.conn.request_line == "GET /%s HTTP/1.1" % ("x" * 5000)
+    assert len(d["url"]) <= 2048 and d["url"].startswith(s.url + "xxx")
+
+
 def test_details_without_a_connection():
     sock, port = unused_port()
     with sock:
