@@ -1971,6 +1971,72 @@ static void test_both_ways(void)
 	free(data);
 }
 
+/* What ws_recv gave may be sent as it is, however long that takes and whatever comes meanwhile */
+static void test_echo(void)
+{
+	static const size_t lengths[] = {1, 100, 3000, 16000, 16379, 16380, 16381, 50000};
+	size_t i, k;
+	int mode;
+
+	for (mode = 0; mode < 8; mode++) {
+		for (i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+			struct talk t;
+			struct ws_msg msg;
+			struct script whole = {NULL, 0, 0}, got = {NULL, 0, 0};
+			unsigned char *p;
+			size_t n;
+
+			talk_begin(&t, "", 0);
+			for (k = 0; k < 3; k++) {
+				size_t from = t.s.len;
+
+				script_frame(&t.s, 0x82, NULL, lengths[i]);
+				for (from = t.s.len - lengths[i]; from < t.s.len; from++)
+					t.s.p[from] ^= (unsigned char)(k * 85);
+				script_put(&whole, t.s.p + t.s.len - lengths[i], lengths[i]);
+			}
+			script_frame(&t.s, 0x88, NULL, 0);
+			talk_more(&t, "", 0);
+			t.f.step = mode & 1 ? 500 : (t.s.len - 2 - HEAD_LEN) / 3; /* a frame at a time */
+			t.f.gap_us = 30;
+			t.o.send_buffer = 256;
+			t.o.stream = mode >> 1 & 1;
+			talk_open(&t);
+			t.f.room = 0;
+			t.f.drain = 200;
+			t.f.drain_us = mode & 4 ? 10 : 100;
+			t.f.wake_us = 25;
+			/* a program that stops where it would have to keep the bytes itself: what was taken is right */
+			while (ws_recv(t.ws, &msg) == 0
+			       && ws_send(t.ws, WS_BINARY, msg.data, msg.len) == (ptrdiff_t)msg.len)
+				;
+			t.f.room = t.f.drain = SIZE_MAX;
+			while (ws_recv(t.ws, &msg) == 0)
+				;
+			ws_close(t.ws, 1000, NULL);
+			while (talk_sent(&t, &p, &n) == 0x82)
+				script_put(&got, p, n);
+			CHECK(got.len <= whole.len && (got.len == 0 || memcmp(got.p, whole.p, got.len) == 0));
+			/* what of a frame was sent, too */
+			if (t.f.out_len > t.at + 8 && t.f.out[t.at] == 0x82) {
+				size_t head = (t.f.out[t.at + 1] & 127) < 126    ? 6
+				              : (t.f.out[t.at + 1] & 127) == 126 ? 8
+				                                                 : 14;
+
+				for (k = t.at + head; k < t.f.out_len && got.len < whole.len; k++)
+					script_byte(&got,
+					            t.f.out[k] ^ t.f.out[t.at + head - 4 + (k - t.at - head) % 4]);
+				if (t.f.out_len > t.at + head)
+					CHECK(got.len <= whole.len && memcmp(got.p, whole.p, got.len) == 0);
+			}
+			CHECK(got.len > 0);
+			talk_end(&t);
+			script_free(&whole);
+			script_free(&got);
+		}
+	}
+}
+
 /* Time: one deadline, which nothing re-arms */
 
 static void timed(const char *what, int r, int want, const struct fake *f, int64_t us)
@@ -2263,6 +2329,34 @@ static void test_deadline_send(void)
 			CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ERESET);
 			CHECK_EQ_U(ws_info(t.ws)->close_code, 1006);
 		}
+		talk_end(&t);
+	}
+
+	/* the same, met by a program that sends and receives by turns: it gets all that was said before */
+	for (r = 0; r < 2; r++) {
+		int k;
+
+		talk_begin(&t,
+		           "\x82\x01"
+		           "0\x82\x01"
+		           "1\x82\x01"
+		           "2\x82\x01"
+		           "3\x82\x01"
+		           "4\x88\x02\x0f\xa0",
+		           19);
+		t.o.nonblock = r;
+		t.f.split = 0;
+		talk_open(&t);
+		t.f.deaf_after = 1;
+		for (k = 0; k < 5; k++) {
+			n = ws_send(t.ws, WS_TEXT, "x", 1);
+			CHECK(n == 1 || n == WS_AGAIN);
+			CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+			CHECK(msg.len == 1 && ((const char *)msg.data)[0] == '0' + k);
+		}
+		CHECK(ws_send(t.ws, WS_TEXT, "x", 1) == WS_AGAIN);
+		CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ECLOSED);
+		CHECK_EQ_U(ws_info(t.ws)->close_code, 4000);
 		talk_end(&t);
 	}
 
@@ -3375,6 +3469,7 @@ int main(void)
 	test_close_out();
 	test_close_when_full();
 	test_both_ways();
+	test_echo();
 	test_deadline_open();
 	test_deadline_recv();
 	test_deadline_send();
