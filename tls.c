@@ -965,14 +965,17 @@ static void tls_configure_versions(mbedtls_ssl_config *conf, int min, int max)
 }
 
 #if defined(MBEDTLS_SSL_PROTO_TLS1_3) && MBEDTLS_VERSION_NUMBER >= 0x03020000
-/* RSA with PKCS #1 goes before PSS: mbedTLS 3.6.6 offers PSS, for TLS 1.3, and then refuses it in a ServerKeyExchange of
- * TLS 1.2, where OpenSSL takes the client's first choice (Mbed-TLS issue 10668). TLS 1.3 has no PKCS #1 here. */
-static const uint16_t tls_signatures[] = {
-    MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256, MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,
-    MBEDTLS_TLS1_3_SIG_ECDSA_SECP521R1_SHA512, MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,
-    MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384,       MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512,
-    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,
-    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512,    MBEDTLS_TLS1_3_SIG_NONE};
+/* mbedTLS 3.6.6 offers RSA-PSS, which TLS 1.3 wants, and then refuses it in a ServerKeyExchange of TLS 1.2 (Mbed-TLS issue
+ * 10668). So PKCS #1, which TLS 1.3 does not use here, goes first, for servers that heed the client's order; and PSS is not
+ * offered at all where TLS 1.2 is the most that is allowed. */
+#define TLS_SIGNATURES_12                                                                                              \
+	MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256, MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,                          \
+	    MBEDTLS_TLS1_3_SIG_ECDSA_SECP521R1_SHA512, MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,                            \
+	    MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384, MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512
+static const uint16_t tls_signatures_12[] = {TLS_SIGNATURES_12, MBEDTLS_TLS1_3_SIG_NONE};
+static const uint16_t tls_signatures[] = {TLS_SIGNATURES_12, MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,
+                                          MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,
+                                          MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512, MBEDTLS_TLS1_3_SIG_NONE};
 #endif
 
 static int tls_configure(struct wsi_tls *t, int same_origin)
@@ -987,7 +990,7 @@ static int tls_configure(struct wsi_tls *t, int same_origin)
 		return ret;
 	tls_configure_versions(conf, c->min, c->max);
 #if defined(MBEDTLS_SSL_PROTO_TLS1_3) && MBEDTLS_VERSION_NUMBER >= 0x03020000
-	mbedtls_ssl_conf_sig_algs(conf, tls_signatures);
+	mbedtls_ssl_conf_sig_algs(conf, c->max == 13 ? tls_signatures : tls_signatures_12);
 #endif
 	/* With OPTIONAL the library does not insist on key usage either; without a callback's verdict it accepts all */
 	mbedtls_ssl_conf_authmode(conf, c->opt->insecure_no_verify ? MBEDTLS_SSL_VERIFY_OPTIONAL
@@ -1173,6 +1176,10 @@ static int tls_explain(const struct wsi_tls *t, int ret, struct wsi_text *why)
 		wsi_put(why, "a TLS record was damaged on the way");
 	} else {
 		tls_put_code(why, ret);
+#if MBEDTLS_VERSION_NUMBER >= 0x03060000 && MBEDTLS_VERSION_NUMBER < 0x04000000
+		if (ret == MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER && !t->done) /* see tls_signatures */
+			wsi_put(why, ": with a server of TLS 1.2 it may help to allow no newer version");
+#endif
 	}
 	return WS_ETLS;
 }
