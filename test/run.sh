@@ -40,7 +40,8 @@ if [ -n "$PYTHON" ]; then
 	done
 	if [ -n "$python" ]; then
 		parallel=$("$python" -c 'import xdist' 2>/dev/null && echo "-n ${TEST_JOBS:-8}")
-		# shellcheck disable=SC2086
+		: >"$out"
+		# shellcheck disable=SC2046,SC2086
 		TEST_COUNTS=$out $(command -v timeout >/dev/null && echo timeout 1800) "$python" -m pytest -q -p no:cacheprovider $parallel ${PYTEST_ARGS:-} test
 		status=$?
 		read -r p f s <"$out" || p=0 f=1 s=0
