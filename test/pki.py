@@ -159,6 +159,18 @@ class Pki:
         return str(directory)
 
 
+made = []
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory):
+    if not shutil.which("openssl"):
+        pytest.skip("openssl is not installed")
+    if not made:  # each module that imports this has a session of its own
+        made.append(Pki(tmp_path_factory.mktemp("pki")))
+    return made[0]
+
+
 def fails(r, reason, *words):
     """The TLS handshake failed, for this reason and in these words."""
     assert r.status == 1 and r.json["connection"] is False and r.data is None

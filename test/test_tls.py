@@ -11,20 +11,13 @@ import time
 
 import pytest
 from conftest import needs, run
-from pki import TLS13, Pki, fails, heard, needs_tls13, openssl, version, welcome
+from pki import TLS13, fails, heard, needs_tls13, openssl, pki, version, welcome  # noqa: F401
 from servers import Conn, Server, accept_of, echo, says
 from test_proxy import connect, socks5
 from test_redirect import redirect
 
 pytestmark = needs("tls")
 SECRET = "secret"  # of the encrypted keys
-
-
-@pytest.fixture(scope="session")
-def pki(tmp_path_factory):
-    if not shutil.which("openssl"):
-        pytest.skip("openssl is not installed")
-    return Pki(tmp_path_factory.mktemp("pki"))
 
 
 VERSIONS = [pytest.param(2, id="TLSv1.2"), pytest.param(3, id="TLSv1.3", marks=needs_tls13)]
