@@ -107,14 +107,13 @@ struct ws { /* what is used most comes first: small offsets make small code */
 	unsigned char hungry;       /* 1: nothing more can be done with what is buffered */
 	unsigned char rd, wr, want; /* WS_POLL_ that reading, writing, the opening waits for */
 	unsigned char write_dead, close_sent, why_lost;
-	unsigned char dead_told; /* 1: ws_send said so, and ws_recv was not called since */
-	unsigned char idle;      /* 1: open, between messages, and nothing that the short way in ws_recv would skip */
-	unsigned char in_frame;  /* 1: its header is used up, rx_left of its payload are not */
-	unsigned char large;     /* 1: the last message did not fit in rbuf, so perhaps the next will not */
-	unsigned char in_place;  /* 1: the message is this frame, and is handed out in place */
-	unsigned char pinged;    /* 1: pongs are asked for */
-	unsigned char rx_type;   /* of the message under way; 0: none */
-	unsigned char tx_type;   /* likewise, over all its fragments */
+	unsigned char idle;     /* 1: open, between messages, and nothing that the short way in ws_recv would skip */
+	unsigned char in_frame; /* 1: its header is used up, rx_left of its payload are not */
+	unsigned char large;    /* 1: the last message did not fit in rbuf, so perhaps the next will not */
+	unsigned char in_place; /* 1: the message is this frame, and is handed out in place */
+	unsigned char pinged;   /* 1: pongs are asked for */
+	unsigned char rx_type;  /* of the message under way; 0: none */
+	unsigned char tx_type;  /* likewise, over all its fragments */
 	unsigned char tx_active, tx_more, pool_left;
 	unsigned char control, control_len; /* a pong or close frame that waits for room; 0: none does */
 	unsigned char reads;                /* of this call */
@@ -129,6 +128,7 @@ struct ws { /* what is used most comes first: small offsets make small code */
 	size_t rx_checked; /* bytes at rpos that UTF-8 was checked in already */
 	size_t max_message;
 	size_t tx_left;
+	size_t dead_told; /* rpos + 1 when ws_send said that writing has failed; 0: it did not since ws_recv */
 	uint64_t tx_off;
 	unsigned char tx_key[4];
 	unsigned change;
@@ -394,7 +394,7 @@ static int await_io(struct ws *ws, int inside)
 
 	list_wants(ws, &set, inside);
 	if (ws->own_io)
-		r = ws->io.io_wait(ws->io.io, set.n ? set.fd[0].events : 0, set.timeout_ms);
+		r = ws->raw.io_wait(ws->raw.io, set.n ? set.fd[0].events : 0, set.timeout_ms);
 	else
 		r = wsi_poll(&set);
 	return r < 0 ? fail(ws, WS_EIO, "waiting for %P failed") : 0;
@@ -1050,8 +1050,8 @@ static int start_tls(struct ws *ws)
 
 	wsi_text_init(&why, buf, sizeof buf);
 	lower.io = ws;
-	ws->pre_cap = ws->rend - ws->rpos;
-	if (ws->pre_cap) {
+	if (ws->rend > ws->rpos) {
+		ws->pre_cap = ws->rend - ws->rpos;
 		ws->pre = grow(ws, NULL, 0, ws->pre_cap);
 		if (!ws->pre)
 			return no_memory(ws);
@@ -1064,7 +1064,8 @@ static int start_tls(struct ws *ws)
 	if (r == 0)
 		r = wsi_tls_new(&ws->tls, ws->tls_config, &lower, op->u.host, op->u.ip, op->same_origin, entropy, ws,
 		                &why);
-	return r ? fail(ws, r, "TLS handshake with %P: %s", buf) : 0;
+	ws->entropy_wait = r == WS_AGAIN;
+	return r == 0 || r == WS_AGAIN ? r : fail(ws, r, "TLS handshake with %P: %s", buf);
 }
 
 static int step_tls(struct ws *ws)
@@ -1141,6 +1142,13 @@ static int step_request(struct ws *ws)
 	return 0;
 }
 
+static void drop_head(struct ws *ws)
+{
+	release(ws, &ws->head);
+	ws->info.head = "";
+	ws->info.head_len = 0;
+}
+
 static void put_header(struct wsi_text *t, const struct wsi_response *r, const char *name, const char *before)
 {
 	struct wsi_str v;
@@ -1184,7 +1192,16 @@ static int refused(struct ws *ws, const struct wsi_response *r)
 #ifndef WS_NO_REDIRECTS
 static int redirect_refused(struct ws *ws, const struct wsi_response *r, const char *why)
 {
-	return fail(ws, WS_EREDIRECT, "redirect from %U (HTTP %u): %s", (unsigned)r->status, why);
+	char buf[300];
+	struct wsi_text t;
+	struct wsi_str location;
+
+	wsi_text_init(&t, buf, sizeof buf);
+	if (wsi_header_get(r, "location", &location)) {
+		wsi_put(&t, " to ");
+		wsi_put_url(&t, location.p, location.len);
+	}
+	return fail(ws, WS_EREDIRECT, "redirect from %U%s (HTTP %u): %s", buf, (unsigned)r->status, why);
 }
 
 /* 0: on to the next hop; 1: this 30x is the answer; or an error */
@@ -1244,6 +1261,7 @@ static int redirect(struct ws *ws, const struct wsi_response *r)
 		return no_memory(ws);
 	ws->info.redirects++;
 	ws->info.http_status = 0;
+	drop_head(ws);
 	close_transport(ws);
 	op->len = op->off = 0;
 	op->interim = 0;
@@ -1273,6 +1291,11 @@ static int judge_head(struct ws *ws)
 		memset(&op->scan, 0, sizeof op->scan);
 		return 0;
 	}
+	/* The report has the head from here on, whatever it means */
+	if (keep(ws, &ws->head, op->buf.p, op->len) < 0)
+		return no_memory(ws);
+	ws->info.head = ws->head.p;
+	ws->info.head_len = op->len;
 #ifndef WS_NO_REDIRECTS
 	if ((r->status >= 301 && r->status <= 303) || r->status == 307 || r->status == 308) {
 		int e = redirect(ws, r);
@@ -1281,12 +1304,6 @@ static int judge_head(struct ws *ws)
 			return e;
 	}
 #endif
-	/* The report has the head from here on, whatever it means */
-	release(ws, &ws->head);
-	if (keep(ws, &ws->head, op->buf.p, op->len) < 0)
-		return no_memory(ws);
-	ws->info.head = ws->head.p;
-	ws->info.head_len = op->len;
 	if (r->status != 101) {
 		int64_t now = now_us(ws), end = now + (int64_t)WS_MAX_BODY_WAIT_MS * 1000;
 
@@ -1599,9 +1616,9 @@ static int receive_failed(struct ws *ws, ptrdiff_t n)
  * does not ask it is told here */
 static int cannot_write(struct ws *ws)
 {
-	if (ws->dead_told)
+	if (ws->dead_told == ws->rpos + 1)
 		return receive_failed(ws, WS_IO_RESET);
-	ws->dead_told = 1;
+	ws->dead_told = ws->rpos + 1;
 	return WS_AGAIN;
 }
 
@@ -1623,9 +1640,7 @@ static int await_write(struct ws *ws)
 			return r;
 		if (flush_out(ws) == 0 || ws->send - ws->spos < waiting)
 			return 0;
-		/* Something to read, or an interruption: a look tells */
-		if (ws->rpos == ws->rend)
-			ws->rpos = ws->rend = 0;
+		/* Something to read, or an interruption: a look tells. What was handed out, perhaps to be echoed, stays */
 		if (ws->rend == ws->rcap)
 			return WS_AGAIN;
 		n = ws->io.io_read(ws->io.io, ws->rbuf + ws->rend, ws->rcap - ws->rend);
@@ -2072,11 +2087,8 @@ int ws_recv(struct ws *ws, struct ws_msg *msg)
 	}
 	if (ws->state != OPEN)
 		return not_open(ws);
-	if (ws->head.p) {
-		release(ws, &ws->head);
-		ws->info.head = "";
-		ws->info.head_len = 0;
-	}
+	if (ws->head.p)
+		drop_head(ws);
 	return receive(ws, msg);
 }
 

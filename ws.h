@@ -92,6 +92,7 @@ enum ws_ioerr {
 struct ws_io { /* members have a prefix because some stacks define read and close as macros */
 	ptrdiff_t (*io_read)(void *io, void *buf, size_t len);
 	ptrdiff_t (*io_write)(void *io, const void *buf, size_t len);
+	/* after a WS_IO_READ or WS_IO_WRITE it is called with the same bytes again, perhaps elsewhere and with more */
 	int (*io_wait)(void *io, int events,
 	               int timeout_ms); /* until one of events (WS_POLL_), timeout_ms (-1: none) or
 	                                   an interruption; < 0: failed. NULL: only with .nonblock */
