@@ -276,7 +276,7 @@ static int use_input(struct wq_query *q, struct wq_input *in)
 		return 0;
 	in->step->p = in->p;
 	in->step->len = in->len;
-	if (q->o->binary || q->o->lib.no_utf8_check)
+	if (q->o->binary)
 		return 0;
 	good = wsi_utf8_check(&state, in->p, in->len);
 	if (good == in->len && !state)
@@ -574,6 +574,7 @@ static int next_step(struct wq_query *q)
 static int send_step(struct wq_query *q)
 {
 	const struct wq_step *s = current_step(q);
+	int64_t begun_us = wq_now_us(); /* the answer may be there before ws_send is back */
 	ptrdiff_t n = ws_send(q->ws, q->o->binary ? WS_BINARY : WS_TEXT, s->p + q->sent, s->len - q->sent);
 
 	if (n < 0 && n != WS_AGAIN)
@@ -583,7 +584,7 @@ static int send_step(struct wq_query *q)
 	if (n < 0 || q->sent < s->len) /* the peer may not read before we do */
 		return keep_all(q, 0);
 	if (q->first_us < 0)
-		q->since_us = wq_now_us();
+		q->since_us = begun_us;
 	q->step++;
 	q->state = WQ_STEP;
 	return -1;
