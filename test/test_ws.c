@@ -1472,7 +1472,7 @@ static void test_send(void)
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT | WS_MORE, NULL, 0), 0);
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "\xa9", 1), 1);
 	CHECK_EQ_U(ws_send(t.ws, WS_BINARY | WS_MORE, "\xff", 1), 1);
-	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, "", 0), 0);
+	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, "\xc3", 1), 1); /* which no text goes on with */
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, NULL, 0), 0);
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "\xf0\x9f\x98\x80", 4), 4);
 	SENT(&t, 0x01, "a\xc3", 2);
@@ -1480,7 +1480,7 @@ static void test_send(void)
 	SENT(&t, 0x00, "", 0);
 	SENT(&t, 0x80, "\xa9", 1);
 	SENT(&t, 0x02, "\xff", 1);
-	SENT(&t, 0x80, "", 0);
+	SENT(&t, 0x80, "\xc3", 1);
 	SENT(&t, 0x81, "", 0);
 	SENT(&t, 0x81, "\xf0\x9f\x98\x80", 4);
 	SENT_ALL(&t);
