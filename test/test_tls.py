@@ -10,7 +10,7 @@ import ssl
 import time
 
 import pytest
-from conftest import needs, run
+from conftest import BUILT_IN, needs, run
 from pki import TLS13, fails, heard, needs_tls13, openssl, pki, version, welcome  # noqa: F401
 from servers import Conn, Server, accept_of, echo, says
 from test_proxy import connect, socks5
@@ -31,8 +31,13 @@ VERSIONS = [pytest.param(2, id="TLSv1.2"), pytest.param(3, id="TLSv1.3", marks=n
 def test_good(pki, cert, n):
     before = time.time()
     with pki.server(says("a", b"b"), cert=cert, configure=version(n)) as s:
-        r = pki.query(s, "-n", 2, status=0)
-        c = s.conn
+        r = pki.query(s, "-n", 2)
+        if r.status != 0 and (cert, n) == ("rsa", 2) and re.search(r"mbedtls/(3\.6|4\.1)\.", BUILT_IN):
+            # Mbed-TLS issue 10668: it offers signatures for TLS 1.3 that it does not take in TLS 1.2
+            fails(r, "tls", "no newer version")
+            r = pki.query(s, "-n", 2, "--tls-max", "1.2")
+        assert r.status == 0
+        c = s.conns[-1]
     assert r.data == ["a", "Yg=="]
     tls = r.details["tls"]
     end = pki.not_after(cert + ".crt")
@@ -358,12 +363,24 @@ KEYS = {
     "one file": ["--cert", "client-both.pem"],
     "DER": ["--cert", "client.der", "--key", "client-key.der"],
     "RSA": ["--cert", "clientrsa.pem", "--key", "clientrsa.key"],
+    "AES": ["--cert", "client.pem", "--key", "client-enc.key", "--pass", SECRET],
     "DES": ["--cert", "client.pem", "--key", "client-des.key", "--pass", SECRET],
     "traditional": ["--cert", "client.pem", "--key", "client-old.key", "--pass", SECRET],
 }
 
 
+def skip_unless_read(pki, key):
+    """mbedTLS 2.28 reads no PKCS #8 with AES, one with a small configuration no DES and nothing traditional."""
+    if key in ("client-enc.key", "client-des.key", "client-old.key"):
+        r = run("--cert", pki("client.pem"), "--key", pki(key), "--pass", SECRET, "ws://[", secrets=[SECRET])
+        if r.status == 64:
+            assert pki(key) in r.err and "lacks" in r.err
+            pytest.skip("this build's TLS library cannot decrypt " + key)
+
+
 def own(pki, args):
+    if "--key" in args:
+        skip_unless_read(pki, args[args.index("--key") + 1])
     return [pki(a) if re.search(r"\.(pem|key|der)$", a) else a for a in args]
 
 
@@ -378,10 +395,11 @@ def test_client_certificate(pki, how, n):
     assert r.data == "welcome"
 
 
-def test_pass_from_a_file(pki, tmp_path):
+@pytest.mark.parametrize("key", ["client-des.key", "client-enc.key"])
+def test_pass_from_a_file(pki, tmp_path, key):
     (tmp_path / "pass").write_text(SECRET + "\n")
     with pki.server(configure=wants_client(pki)) as s:
-        args = own(pki, ["--cert", "client.pem", "--key", "client-des.key"])
+        args = own(pki, ["--cert", "client.pem", "--key", key])
         pki.query(s, *args, "--pass", "@%s" % (tmp_path / "pass"), status=0)
         pki.query(s, *args, "--pass", "@-", stdin=SECRET.encode(), status=0)
 
@@ -452,7 +470,9 @@ USAGE = [
     (["--cert", "client.pem", "--pass", "wr0ngpass", "--key", "client-des.key"], "--pass"),
     (["--cert", "client.pem", "--key", "client-old.key"], "--pass"),
     (["--cert", "client.pem", "--pass", "wr0ngpass", "--key", "client-old.key"], "--pass"),
-    (["--cert", "client.pem", "--key", "client-des.key", "--pass", "@none.pem"], "--pass"),
+    (["--cert", "client.pem", "--key", "client-enc.key"], "--pass"),
+    (["--cert", "client.pem", "--pass", "wr0ngpass", "--key", "client-enc.key"], "--pass"),
+    (["--cert", "client.pem", "--key", "client-both.pem", "--pass", "@none.pem"], "--pass"),
     (["--tls-min", "1.1"], "--tls-min"),
     (["--tls-min", "1.4"], "--tls-min"),
     (["--tls-min", "TLSv1.2"], "--tls-min"),
@@ -484,6 +504,8 @@ USAGE = [
 @pytest.mark.parametrize("args, option", USAGE, ids=lambda v: " ".join(v)[:60] if isinstance(v, list) else "")
 def test_wrong_command_line(pki, args, option, scheme):
     """Found before connecting, and whenever given: for ws:// too."""
+    for a in args:
+        skip_unless_read(pki, a)
     full = [("@" + pki(a[1:]) if a[0] == "@" else pki(a)) if re.search(r"\.(pem|key|der)$|^emptydir$", a) else a for a in args]
     with Server(lambda c: c.eof()) as s:
         r = run(*full, "%s://%s/" % (scheme, s.hostport), status=64, secrets=["wr0ngpass"] if "wr0ngpass" in args else [])
@@ -492,15 +514,6 @@ def test_wrong_command_line(pki, args, option, scheme):
     last = full[-1].lstrip("@")
     if last.startswith("/"):
         assert last in r.err
-
-
-def test_an_encrypted_key_that_the_library_cannot_read_or_can(pki):
-    # AES in PKCS #8 is read by mbedTLS 3.6, not by 2.28: then it is told, never taken for something else
-    with pki.server(configure=wants_client(pki)) as s:
-        r = pki.query(s, *own(pki, ["--cert", "client.pem", "--key", "client-enc.key", "--pass", SECRET]), secrets=[SECRET])
-        assert r.status in (0, 64)
-        if r.status == 64:
-            assert pki("client-enc.key") in r.err and not s.conns
 
 
 # versions and cipher suites

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -14,7 +13,7 @@ import time
 
 import pytest
 from conftest import Running, needs, run
-from pki import fails, heard, needs_tls13, openssl, pki, version, welcome  # noqa: F401
+from pki import fails, heard, needs_tls13, pki, version  # noqa: F401
 from servers import LONG, PING, TEXT, Conn, Server, accept_of, close_frame, echo, frame, says
 from test_real import NODE, WEBSOCKETS, Process, free_ports, node_ws, started, stopped, which
 
