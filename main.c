@@ -188,6 +188,9 @@ int main(int argc, char **argv)
 	static struct wq_options o; /* static: beside what lies in that page anyway */
 	static struct wq_query q;
 	struct pollfd p[1];
+	static char before[256]; /* why the last try failed */
+	const char *before_phase = NULL;
+	struct wsi_text t;
 	int64_t end_us = WQ_NEVER, timeout_us, pause, until;
 	int status, attempts = 0;
 
@@ -208,10 +211,19 @@ int main(int argc, char **argv)
 			timeout_us = end_us - wq_now_us();
 		attempts += !wq_signal(); /* which may have come in the pause */
 		wq_query_begin(&q, &o, attempts, timeout_us);
+		if (attempts && wq_signal() && before[0]) {
+			q.before = before;
+			q.before_phase = before_phase;
+		}
 		run(&q);
 		pause = pause_us(&q, end_us);
 		if (pause == WQ_NEVER)
 			status = answer(&q);
+		else {
+			wsi_text_init(&t, before, sizeof before);
+			wsi_put(&t, q.error);
+			before_phase = q.phase;
+		}
 		wq_query_close(&q);
 		run(&q);
 		if (pause == WQ_NEVER)

@@ -28,6 +28,8 @@ static const struct wq_step *current_step(const struct wq_query *q)
 
 static const char *state_phase(const struct wq_query *q)
 {
+	if (q->before)
+		return q->before_phase;
 	switch (q->state) {
 	case WQ_INPUT:
 	case WQ_OPTION_INPUT:
@@ -131,8 +133,15 @@ static int library_failed(struct wq_query *q, int err)
 
 static int interrupted(struct wq_query *q)
 {
+	struct wsi_text *t = begin_sentence(q);
+
 	q->signal = wq_signal();
-	wsi_put(begin_sentence(q), q->signal == SIGINT ? "interrupted by SIGINT" : "interrupted by SIGTERM");
+	wsi_put(t, q->signal == SIGINT ? "interrupted by SIGINT" : "interrupted by SIGTERM");
+	if (q->before) { /* in the pause between two tries */
+		wsi_put(t, " before another try; the last one: ");
+		wsi_put(t, q->before);
+		q->phase = q->before_phase;
+	}
 	return fail(q, WQ_EINTERRUPTED);
 }
 
@@ -194,7 +203,7 @@ static int too_late(struct wq_query *q)
 	if (q->state == WQ_COLLECT && !q->store.n)
 		wsi_put(t, "; --check tests the connection alone");
 	if (q->state == WQ_SEND)
-		wsi_put(t, ": the peer does not read");
+		wsi_put(t, ": the peer does not read, or not fast enough");
 	return fail(q, unmatched ? WQ_EUNMATCHED : WS_ETIMEOUT);
 }
 
@@ -634,7 +643,7 @@ static int expect_step(struct wq_query *q)
 		/* The library's bytes end with the next ws_recv; for an answer without a match the last message is kept
 		 */
 		if (last) {
-			if (live) {
+			if (live && r == 0) { /* at r < 0 there is no next one */
 				size_t at;
 
 				q->store.n = q->store.bytes = 0;

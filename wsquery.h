@@ -145,7 +145,8 @@ struct wq_query {
 	int usage; /* 1: the command line was wrong; there is no answer but .error */
 	int final; /* 1: another try would fail alike */
 	int connected, attempts, signal;
-	const char *error; /* NULL: all that was asked for happened */
+	const char *error;                 /* NULL: all that was asked for happened */
+	const char *before, *before_phase; /* of the try before, where the signal came in the pause behind it */
 	const char *phase;
 	const struct ws_report *info; /* NULL: none */
 	struct ws_msg msg;            /* .data NULL: none */
