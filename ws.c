@@ -1341,7 +1341,10 @@ static int step_head(struct ws *ws)
 		if (r)
 			return r;
 		if (eof)
-			return io_failed(ws, "upgrade at", eof, op->len ? " within its answer" : " without an answer");
+			return io_failed(ws, "upgrade at", eof,
+			                 op->len        ? " within its answer"
+			                 : op->u.secure ? " without an answer"
+			                                : " without an answer (if it speaks TLS here, try wss://)");
 	}
 	if (op->len == 0 && op->interim == 0 && (ws->rbuf[ws->rpos] == 0x15 || ws->rbuf[ws->rpos] == 0x16))
 		return fail(ws, WS_EHANDSHAKE, "upgrade of %U: %P answered in TLS: try wss://");
@@ -1751,10 +1754,7 @@ static int violate(struct ws *ws, int err, unsigned code, const char *what)
 {
 	send_close(ws, code, what, wsi_strlen(what) < 100 ? wsi_strlen(what) : 0);
 	ws->linger = ws->state == OPEN;
-	return fail(ws, err, "%s %P: %s (closed with %u)",
-	            err == WS_ETOOBIG ? "message from"
-	            : err == WS_EUTF8 ? "text from"
-	                              : "protocol error by",
+	return fail(ws, err, "receive from %P: %s%s (closed with %u)", err == WS_EPROTOCOL ? "protocol error: " : "",
 	            what, code);
 }
 
@@ -1829,7 +1829,7 @@ static int begin_receiving(struct ws *ws, size_t header)
 		if (op != WSI_CONT && ws->rx_type)
 			return violate(ws, WS_EPROTOCOL, 1002, "a new message within a fragmented one");
 		if (!ws->stream && ws->state == OPEN && (before > ws->max_message || f->len > ws->max_message - before))
-			return violate(ws, WS_ETOOBIG, 1009, "over max_message");
+			return violate(ws, WS_ETOOBIG, 1009, "a message over max_message");
 		if (op != WSI_CONT) {
 			ws->rx_type = (unsigned char)op;
 			ws->rx_utf8 = 0;
@@ -1847,13 +1847,13 @@ static int check_text(struct ws *ws, const void *p, size_t len)
 {
 	if (ws->rx_type != WS_TEXT || ws->no_utf8_check || wsi_utf8_check(&ws->rx_utf8, p, len) == len)
 		return 0;
-	return violate(ws, WS_EUTF8, 1007, "not UTF-8");
+	return violate(ws, WS_EUTF8, 1007, "text that is not UTF-8");
 }
 
 static int hand_out(struct ws *ws, struct ws_msg *msg, const void *p, size_t len, int last)
 {
 	if (last && ws->rx_type == WS_TEXT && ws->rx_utf8 && !ws->no_utf8_check)
-		return violate(ws, WS_EUTF8, 1007, "ends inside a UTF-8 character");
+		return violate(ws, WS_EUTF8, 1007, "text that ends inside a UTF-8 character");
 	msg->type = ws->rx_type;
 	msg->more = !last;
 	msg->data = p;
