@@ -110,7 +110,7 @@ struct wsi_tls {
 	char name[TLS_NAME_MAX + 1]; /* what the certificate must be for */
 	unsigned char ip[16];
 	int ip_len;                   /* 4, 16: the name is this address */
-	int done, gone;               /* handshake over; no more to be sent */
+	int done, gone, got_data;     /* handshake over; no more to be sent; some of the server's data came */
 	int verified, pinned;         /* the certificate held; its key is one of the pins */
 	ptrdiff_t end;                /* what reading came to in the end: WS_IO_EOF, WS_IO_RESET, WS_IO_ERROR */
 	int io_err, err;              /* first WS_IO_ of the transport that is none of READ, WRITE; first of mbedTLS */
@@ -1162,12 +1162,16 @@ static int tls_explain(const struct wsi_tls *t, int ret, struct wsi_text *why)
 	} else if (ret == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE && t->alert >= 0) {
 		tls_put_alert(why, t->alert);
 	} else if (ret == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {
-		wsi_put(why, "the server sent a fatal alert: it may ");
-		wsi_put(why, t->c->has_own ? "not accept the client certificate" : "want a client certificate");
+		wsi_put(why, "the server sent a fatal alert");
+		if (!t->got_data) /* TLS 1.3 refuses certificates after its handshake */
+			wsi_put(why, t->c->has_own ? ": it may not accept the client certificate"
+			                           : ": it may want a client certificate");
 	} else if (t->io_err != 0) {
 		wsi_put(why, eof ? "the server closed the connection" : "the connection was reset");
 		wsi_put(why, t->done ? "" : " in the TLS handshake");
 		return eof && !t->done ? WS_ETLS : WS_ERESET;
+	} else if (ret == MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE && t->done) {
+		wsi_put(why, "a TLS message that this library does not know here: perhaps a key update of TLS 1.3");
 	} else if (ret == MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION) {
 		wsi_put(why, "the server speaks no TLS version that is allowed here");
 	} else if (ret == MBEDTLS_ERR_SSL_INVALID_RECORD) {
@@ -1289,6 +1293,7 @@ WSI ptrdiff_t wsi_tls_read(void *io, void *buf, size_t len)
 		if (ret == 0 && t->io_err == 0) /* a record without bytes */
 			continue;
 		n = tls_result(t, ret);
+		t->got_data |= n > 0;
 		break;
 	}
 	if (n < 0 && n != WS_IO_READ && n != WS_IO_WRITE)
