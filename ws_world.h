@@ -91,8 +91,7 @@ WSI void wsi_tls_config_free(struct wsi_tls_config *c);
 WSI int wsi_tls_new(struct wsi_tls **out, struct wsi_tls_config *c, const struct ws_io *io, struct wsi_str name, int ip,
                     int same_origin, int (*entropy)(void *ctx, void *buf, size_t len), void *entropy_ctx,
                     struct wsi_text *why);
-WSI int wsi_tls_handshake(struct wsi_tls *t,
-                          struct wsi_text *why); /* 0; WS_IO_READ, WS_IO_WRITE; WS_ETLS, WS_ECERT,
+WSI int wsi_tls_handshake(struct wsi_tls *t, struct wsi_text *why); /* 0; WS_IO_READ, WS_IO_WRITE; WS_ETLS, WS_ECERT,
                                                     WS_ERESET, WS_EIO, WS_EMEMORY, why a sentence's end */
 /* As a transport: io is the struct wsi_tls. WS_IO_EOF: the peer said close_notify; WS_IO_RESET: it ended without, which
  * in mid message is an error (it may be cut off by anyone) and after the close frame is not; WS_IO_ERROR: see
