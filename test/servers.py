@@ -7,6 +7,7 @@ peer has gone. Everything listens on the loopback at a port that the system pick
 """
 
 import base64
+import errno
 import hashlib
 import os
 import socket
@@ -310,10 +311,11 @@ class Server:
     def _run(self, script, c):
         try:
             script(c)
-        except (Gone, BrokenPipeError, ConnectionResetError):
+        except (Gone, ConnectionError):
             pass
         except Exception as e:  # told by __exit__
-            if not self.stop.is_set():
+            gone = isinstance(e, OSError) and e.errno == errno.ENOTCONN
+            if not gone and not self.stop.is_set():
                 self.errors.append(e)
         finally:
             try:
