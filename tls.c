@@ -26,6 +26,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <mbedtls/version.h>
@@ -539,8 +540,14 @@ static int tls_load(struct wsi_tls_config *c)
 #if MBEDTLS_VERSION_NUMBER < 0x03000000 && !defined(MBEDTLS_SSL_EXPORT_KEYS)
 	return tls_bad(c, "tls.keylog_file", path, "this build's TLS library cannot export secrets");
 #else
+	struct stat st;
+
 	c->keylog_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
-	return c->keylog_fd < 0 ? tls_bad(c, "tls.keylog_file", path, strerror(errno)) : 0;
+	if (c->keylog_fd < 0)
+		return tls_bad(c, "tls.keylog_file", path, strerror(errno));
+	if (fstat(c->keylog_fd, &st) != 0 || S_ISFIFO(st.st_mode)) /* whose reader may go: SIGPIPE */
+		return tls_bad(c, "tls.keylog_file", path, "is a pipe");
+	return 0;
 #endif
 }
 
@@ -1201,6 +1208,11 @@ static int tls_check_foreign(struct wsi_tls *t)
 			tls_check_name(t, crt);
 		if (t->flags == 0 && t->c->pins_n > 0)
 			return tls_check_pin(t, crt);
+	}
+#else
+	if (t->ip_len > 0 && !t->c->opt->insecure_no_hostname) {
+		t->flags |= MBEDTLS_X509_BADCERT_OTHER;
+		wsi_put(&t->cert_why, "this TLS library keeps no certificate, so its address cannot be checked");
 	}
 #endif
 	return 0;

@@ -38,6 +38,7 @@
 #define TRACE_MAX 256             /* of a frame shown to trace */
 #define ENTROPY_WAIT_US 20000     /* between two looks, while the system has none yet */
 #define READS_PER_CALL 64         /* with .nonblock, so that a flood leaves the caller's other work some time */
+#define TLS_READS_PER_CALL 250    /* below TLS: a flight of the handshake is some 20, a record 2 */
 #define AHEAD_OF_LARGE 256        /* bytes read for a header where a large message is likely */
 #define HEAD_PIECE 512
 #define KEEPALIVE_MAX 32767 /* what Linux takes, in seconds */
@@ -101,6 +102,7 @@ struct ws { /* what is used most comes first: small offsets make small code */
 	enum { OPENING, OPEN, CLOSING, OVER } state;
 	unsigned char opened; /* 1: the upgrade succeeded */
 	unsigned char nonblock, stream, no_utf8_check;
+	unsigned char proxied;      /* 1: address is the proxy's */
 	unsigned char own_io;       /* 1: the caller's transport */
 	unsigned char linger;       /* 1: over by our close frame, the peer's end of file is still to come */
 	unsigned char entropy_wait; /* 1: the system has no random bytes yet */
@@ -117,6 +119,7 @@ struct ws { /* what is used most comes first: small offsets make small code */
 	unsigned char tx_active, tx_more, pool_left;
 	unsigned char control, control_len; /* a pong or close frame that waits for room; 0: none does */
 	unsigned char reads;                /* of this call */
+	unsigned char tls_reads;            /* below TLS, of one call to it */
 	size_t mlen;
 	int64_t deadline;
 
@@ -214,12 +217,8 @@ static void enter(struct ws *ws, enum ws_phase phase)
 	ws->info.phase = phase;
 }
 
-static const char *peer(const struct ws *ws)
-{
-	return ws->address[0] ? ws->address : ws->info.url;
-}
-
-/* %s a string, %u an unsigned; of the connection: %P its peer, %U its URL, %T how long it has been going on */
+/* %s a string, %u an unsigned; of the connection: %P its peer, %A its address, %U its URL, %T how long it has been going
+ * on */
 static void put_format(const struct ws *ws, struct wsi_text *t, const char *fmt, va_list ap)
 {
 	for (; *fmt; fmt++) {
@@ -232,8 +231,17 @@ static void put_format(const struct ws *ws, struct wsi_text *t, const char *fmt,
 			wsi_put_u(t, va_arg(ap, unsigned));
 		else if (*fmt == 'T')
 			wsi_put_ms(t, now_us(ws) - ws->start);
-		else
-			wsi_put(t, *fmt == 's' ? va_arg(ap, const char *) : *fmt == 'P' ? peer(ws) : ws->info.url);
+		else if (*fmt == 's')
+			wsi_put(t, va_arg(ap, const char *));
+		else if (*fmt == 'U' || (*fmt == 'P' && !ws->address[0]))
+			wsi_put(t, ws->info.url);
+		else {
+			if (*fmt == 'P' && ws->proxied) {
+				wsi_put(t, ws->info.url);
+				wsi_put(t, " through ");
+			}
+			wsi_put(t, ws->address);
+		}
 	}
 }
 
@@ -243,7 +251,8 @@ static void end_net(struct ws *ws)
 
 	if (!ws->op->net)
 		return;
-	wsi_net_wants(ws->op->net, 0, &set);
+	memset(&set, 0, sizeof set);
+	wsi_net_wants(ws->op->net, ws->start, &set);
 	ws->change += set.change + 1; /* beyond all that ws_wants has said of it */
 	wsi_net_free(ws->op->net);
 	ws->op->net = NULL;
@@ -309,10 +318,11 @@ const struct ws_report *ws_info(const struct ws *ws)
 	return &ws->info;
 }
 
-static int timed_out(struct ws *ws, const char *doing, const char *who, const char *what)
+/* doing ends with the name of the peer, or with a space, behind which it is put */
+static int timed_out(struct ws *ws, const char *doing, const char *what)
 {
-	return fail(ws, WS_ETIMEOUT, "%s%s: %s after %T%s", doing, who, what,
-	            !ws->opened && ws->deadline > ws->connect_deadline ? " (the connect timeout)" : "");
+	return fail(ws, WS_ETIMEOUT, doing[wsi_strlen(doing) - 1] == ' ' ? "%s%P: %s after %T%s" : "%s: %s after %T%s",
+	            doing, what, !ws->opened && ws->deadline > ws->connect_deadline ? " (the connect timeout)" : "");
 }
 
 static int entropy(void *ctx, void *buf, size_t len)
@@ -423,10 +433,7 @@ static int wrong_value(struct ws *ws, const char *option, const char *value, con
 	if (wsi_same("headers", 7, option)) {
 		while (i < n && value[i] != ':')
 			i++;
-		if (i == n) /* no colon: where the value begins is anyone's guess */
-			for (i = 0; i < n && wsi_is_tchar((unsigned char)value[i]);)
-				i++;
-		n = i;
+		n = i < n ? i : 0; /* without a colon all of it may be a secret */
 	}
 	if (n == 0 || option[0] == 'c' || option[0] == 'u' || option[0] == 'b') /* cookie, user, bearer */
 		return wrong_option(ws, option, why);
@@ -443,21 +450,25 @@ static int check_proxy(struct ws *ws, const char *option, const char *s)
 	struct wsi_proxy_url p;
 	struct wsi_text t;
 	const char *why;
-	size_t where;
+	size_t where, i, at = 0;
 
 	if (!s || !*s || wsi_proxy_parse(&p, s, wsi_strlen(s), &why, &where) == 0)
 		return 0;
 	ws->info.option = option;
 	wsi_text_init(&t, buf, sizeof buf);
-	wsi_put_url(&t, s, wsi_strlen(s));
+	for (i = 0; s[i]; i++) /* it is no URL, so what is before the last '@' may be a password all the same */
+		at = s[i] == '@' ? i + 1 : at;
+	wsi_put_url(&t, s + at, wsi_strlen(s + at));
 	return fail(ws, WS_EUSAGE, "%s: \"%s\": %s", option, buf, why);
 }
 #endif
 
 static int check_options(struct ws *ws, const struct ws_options *o)
 {
+	const char *const value_of[] = {o->origin, o->host, o->user_agent, o->cookie, o->user, o->bearer};
 	struct wsi_request r;
 	const char *option = "", *why = "", *value = NULL;
+	size_t i, len = 0;
 
 	if (o->timeout_ms < -1)
 		return wrong_option(ws, "timeout_ms", "is negative");
@@ -490,6 +501,14 @@ static int check_options(struct ws *ws, const struct ws_options *o)
 	r.cookie = o->cookie;
 	r.user = o->user;
 	r.bearer = o->bearer;
+	for (i = 0; o->headers && o->headers[i]; i++)
+		len += wsi_strlen(o->headers[i]);
+	for (i = 0; o->subprotocols && o->subprotocols[i]; i++)
+		len += wsi_strlen(o->subprotocols[i]);
+	for (i = 0; i < sizeof value_of / sizeof value_of[0]; i++)
+		len += value_of[i] ? wsi_strlen(value_of[i]) : 0;
+	if (len > REQUEST_MAX / 2)
+		return wrong_option(ws, "headers", "are, with all that goes into the request, over 512 KiB");
 	if (wsi_request_check(&r, &option, &why, &value) < 0
 	    || wsi_net_check(o->resolve, o->local_interface, &option, &why, &value) < 0)
 		return wrong_value(ws, option, value, why);
@@ -661,6 +680,7 @@ static void close_transport(struct ws *ws)
 #endif
 	if (ws->raw.io_close)
 		ws->raw.io_close(ws->raw.io);
+	ws->address[0] = '\0';
 	ws->io = ws->raw;
 	ws->change++;
 	ws->rpos = ws->rend = 0;
@@ -704,10 +724,11 @@ static int blocked(struct ws *ws, ptrdiff_t n, unsigned char *side)
 		return 0;
 	*side = n == WS_IO_READ ? WS_POLL_READ : WS_POLL_WRITE;
 	ws->want = *side;
-	ws->hungry = 1;
+	if (ws->op || side == &ws->rd) /* that a write is blocked says nothing of what was read */
+		ws->hungry = 1;
 #ifdef WS_WITH_MBEDTLS
-	if (ws->io.io_read == wsi_tls_read && wsi_tls_pending(ws->tls))
-		ws->hungry = 0; /* poll knows nothing of what TLS has read ahead */
+	if (ws->tls_reads >= TLS_READS_PER_CALL || (ws->io.io_read == wsi_tls_read && wsi_tls_pending(ws->tls)))
+		ws->hungry = 0; /* poll knows nothing of what TLS has read ahead, or would have */
 #endif
 	return WS_AGAIN;
 }
@@ -733,6 +754,12 @@ static int io_failed(struct ws *ws, const char *doing, ptrdiff_t n, const char *
 	            : n == WS_IO_RESET ? "connection reset"
 	                               : "input/output error",
 	            detail);
+}
+
+static ptrdiff_t read_io(struct ws *ws, void *buf, size_t len)
+{
+	ws->tls_reads = 0;
+	return ws->io.io_read(ws->io.io, buf, len);
 }
 
 /* Sends buf[off..len): 0 when all of it is gone */
@@ -763,7 +790,7 @@ static int open_read(struct ws *ws, ptrdiff_t *eof)
 		ws->rpos = ws->rend = 0;
 	if (read_enough(ws) || now_us(ws) >= open_deadline(ws))
 		return WS_AGAIN; /* a peer that always has one more byte must not keep us */
-	n = ws->io.io_read(ws->io.io, ws->rbuf + ws->rend, ws->rcap - ws->rend);
+	n = read_io(ws, ws->rbuf + ws->rend, ws->rcap - ws->rend);
 	if (n > 0)
 		ws->rend += (size_t)n;
 	else if (blocked(ws, n, &ws->rd))
@@ -800,16 +827,19 @@ static void trace_head(struct ws *ws, int sent, const char *p, size_t len)
 		ws->trace(ws->user_data, sent, WS_TRACE_HEAD, p, len);
 }
 
-static int same_origin(const struct wsi_url *a, const struct wsi_url *b)
+static int same_text(struct wsi_str a, struct wsi_str b)
 {
 	size_t i;
 
-	if (a->secure != b->secure || a->port != b->port || a->host.len != b->host.len)
-		return 0;
-	for (i = 0; i < a->host.len; i++)
-		if (wsi_lower(a->host.p[i]) != wsi_lower(b->host.p[i]))
-			return 0;
-	return 1;
+	for (i = 0; i < a.len && i < b.len && wsi_lower(a.p[i]) == wsi_lower(b.p[i]); i++)
+		;
+	return i == a.len && i == b.len;
+}
+
+static int same_origin(const struct wsi_url *a, const struct wsi_url *b)
+{
+	return a->secure == b->secure && a->port == b->port && same_text(a->host, b->host)
+	       && same_text(a->zone, b->zone);
 }
 
 static int lacks_tls(struct ws *ws)
@@ -852,6 +882,7 @@ static int step_start(struct ws *ws)
 
 	if (r)
 		return r;
+	ws->proxied = 0;
 	op->same_origin = (unsigned char)same_origin(&op->u, &op->first);
 	if (op->same_origin && !op->u.has_user) { /* back at the first origin, by a Location that cannot know them */
 		op->u.has_user = op->first.has_user;
@@ -942,6 +973,7 @@ static int step_net(struct ws *ws)
 		op->step = OPEN_TLS;
 #ifndef WS_NO_PROXY
 		if (op->proxy_str) {
+			ws->proxied = 1;
 			wsi_proxy_init(&op->proxy, &op->proxy_url, &op->u, op->addr, op->addr_len);
 			op->len = op->off = 0;
 			enter(ws, WS_PROXY);
@@ -977,7 +1009,7 @@ static int step_proxy(struct ws *ws)
 			trace_head(ws, 0, (const char *)ws->rbuf + ws->rpos, used);
 		ws->rpos += used;
 		if (r < 0)
-			return fail(ws, WS_EPROXY, "proxy %P: %s", buf);
+			return fail(ws, WS_EPROXY, "proxy %A for %U: %s", buf);
 		if (r > 0) {
 			op->len = op->off = 0;
 			op->step = OPEN_TLS;
@@ -998,7 +1030,7 @@ static int step_proxy(struct ws *ws)
 			ws->rpos = 0;
 		}
 		if (ws->rend == ws->rcap)
-			return fail(ws, WS_EPROXY, "proxy %P: its answer is longer than the receive buffer");
+			return fail(ws, WS_EPROXY, "proxy %A for %U: its answer is longer than the receive buffer");
 		op->len = 1; /* nothing to send, but no longer the first step */
 		op->off = 1;
 		r = open_read(ws, &eof);
@@ -1015,6 +1047,11 @@ static int step_proxy(struct ws *ws)
 static ptrdiff_t pre_read(void *io, void *buf, size_t len)
 {
 	struct ws *ws = io;
+
+	/* The library reads records that bring nothing on and on, without a clock: so this has one */
+	if (ws->tls_reads >= TLS_READS_PER_CALL || now_us(ws) >= (ws->op ? open_deadline(ws) : ws->deadline))
+		return WS_IO_READ;
+	ws->tls_reads++;
 
 	if (ws->pre) {
 		size_t n = ws->pre_cap - ws->pre_off;
@@ -1083,6 +1120,7 @@ static int step_tls(struct ws *ws)
 				return r;
 		}
 		wsi_text_init(&why, buf, sizeof buf);
+		ws->tls_reads = 0;
 		r = wsi_tls_handshake(ws->tls, &why);
 		if (blocked(ws, r, &ws->rd)) {
 			ws->rd = WS_POLL_READ;
@@ -1107,6 +1145,7 @@ static int step_request(struct ws *ws)
 	const struct ws_options *o = &op->opt;
 	struct wsi_request q;
 	struct wsi_text t;
+	size_t need;
 	unsigned char nonce[16];
 	int r = take_random(ws, nonce, sizeof nonce);
 
@@ -1126,10 +1165,9 @@ static int step_request(struct ws *ws)
 	q.bearer = o->bearer;
 	q.same_origin = op->same_origin;
 	op->len = 0;
-	for (;;) {
-		r = open_room(ws, op->buf.cap + 1, REQUEST_MAX);
-		if (r)
-			return r == WS_EMEMORY ? no_memory(ws) : wrong_option(ws, "headers", "are over 1 MiB in all");
+	for (need = 1;; need = op->buf.cap + 1) {
+		if (open_room(ws, need, REQUEST_MAX) < 0)
+			return no_memory(ws); /* check_options saw to it that it is not the limit */
 		wsi_text_init(&t, op->buf.p, op->buf.cap);
 		wsi_put_request(&t, &q);
 		if (!t.cut)
@@ -1406,17 +1444,17 @@ static int open_timed_out(struct ws *ws)
 	if (op->net) {
 		wsi_text_init(&t, buf, sizeof buf);
 		wsi_net_timeout(op->net, &t);
-		return timed_out(ws, buf, "", "timed out");
+		return timed_out(ws, buf, "timed out");
 	}
 	switch (op->step) {
 	case OPEN_BODY:
 		return step_body(ws);
 	case OPEN_PROXY:
-		return timed_out(ws, "proxy ", peer(ws), "timed out");
+		return timed_out(ws, "proxy ", "timed out");
 	case OPEN_TLS:
-		return timed_out(ws, "TLS handshake with ", peer(ws), "timed out");
+		return timed_out(ws, "TLS handshake with ", "timed out");
 	default:
-		return timed_out(ws, "upgrade at ", peer(ws),
+		return timed_out(ws, "upgrade at ",
 		                 op->len && op->step == OPEN_HEAD ? "answer still incomplete" : "no answer");
 	}
 }
@@ -1514,6 +1552,8 @@ static void trace_frame(struct ws *ws, int sent, unsigned char b0, uint64_t fram
  * that is not yet the end */
 static int flush_out(struct ws *ws)
 {
+	int r;
+
 	for (;;) {
 		while (ws->spos < ws->send && !ws->write_dead) {
 			ptrdiff_t n = ws->io.io_write(ws->io.io, ws->sbuf + ws->spos, ws->send - ws->spos);
@@ -1530,8 +1570,13 @@ static int flush_out(struct ws *ws)
 			return WS_ERESET;
 		if (!ws->control || ws->tx_active)
 			return 0;
-		if (queue_control(ws, ws->control, ws->control_data, ws->control_len))
-			return WS_AGAIN;
+		r = queue_control(ws, ws->control, ws->control_data, ws->control_len);
+		if (r == WS_AGAIN)
+			return r;
+		if (r) { /* without a mask it will never go */
+			ws->control = 0;
+			return 0;
+		}
 		ws->close_sent = ws->control == WSI_CLOSE;
 		ws->control = 0;
 	}
@@ -1635,7 +1680,7 @@ static int await_write(struct ws *ws)
 
 	for (;;) {
 		if (now_us(ws) >= ws->deadline)
-			return timed_out(ws, "send to ", peer(ws), "not taken");
+			return timed_out(ws, "send to ", "not taken");
 		if (ws->nonblock || ws->write_dead)
 			return WS_AGAIN;
 		r = await_io(ws, 0);
@@ -1646,7 +1691,7 @@ static int await_write(struct ws *ws)
 		/* Something to read, or an interruption: a look tells. What was handed out, perhaps to be echoed, stays */
 		if (ws->rend == ws->rcap)
 			return WS_AGAIN;
-		n = ws->io.io_read(ws->io.io, ws->rbuf + ws->rend, ws->rcap - ws->rend);
+		n = read_io(ws, ws->rbuf + ws->rend, ws->rcap - ws->rend);
 		if (n > 0)
 			ws->rend += (size_t)n;
 		if (!blocked(ws, n, &ws->rd)) {
@@ -1712,9 +1757,15 @@ ptrdiff_t ws_send(struct ws *ws, int type, const void *data, size_t len)
 		}
 		r = flush_out(ws);
 		n = begun && !ws->tx_active; /* all is taken; when we may wait, all is written too */
+		if (r == WS_ERESET) {        /* what was taken is lost: nothing was */
+			ws->tx_active = (unsigned char)begun;
+			ws->tx_left = len;
+			ws->tx_type = (unsigned char)op;
+			return cannot_write(ws);
+		}
 		if (n && (r == 0 || ws->nonblock))
 			return (ptrdiff_t)taken;
-		if (r == 0 && begun)
+		if (r == 0 && begun && now_us(ws) < ws->deadline)
 			continue;
 		r = await_write(ws);
 		if (r)
@@ -1770,7 +1821,7 @@ static ptrdiff_t read_some(struct ws *ws, void *buf, size_t len)
 			flush_out(ws); /* also while bytes keep coming */
 		if (ws->err)
 			return ws->err;
-		n = ws->io.io_read(ws->io.io, buf, len);
+		n = read_io(ws, buf, len);
 		if (n > 0)
 			return n;
 		if (!blocked(ws, n, &ws->rd))
@@ -1783,7 +1834,7 @@ static ptrdiff_t read_some(struct ws *ws, void *buf, size_t len)
 			return now_us(ws) < ws->deadline ? WS_AGAIN : 0;
 		return await_io(ws, 1);
 	}
-	return timed_out(ws, ws->state == CLOSING ? "close of " : "receive from ", peer(ws),
+	return timed_out(ws, ws->state == CLOSING ? "close of " : "receive from ",
 	                 ws->in_frame || ws->rx_type ? "message still incomplete" : "nothing came");
 }
 
@@ -2108,7 +2159,7 @@ static int drain(struct ws *ws)
 			return WS_ETIMEOUT;
 		if (read_enough(ws))
 			return WS_AGAIN;
-		n = ws->io.io_read(ws->io.io, ws->rbuf, ws->rcap);
+		n = read_io(ws, ws->rbuf, ws->rcap);
 		if (n > 0)
 			continue;
 		if (!blocked(ws, n, &ws->rd)) {
@@ -2132,7 +2183,7 @@ static int begin_close(struct ws *ws, int code, const char *reason)
 		return misuse(ws, "ws_close: a code that must not be sent, or a reason over 123 bytes");
 	if (wsi_utf8_check(&utf8, reason, len) < len || utf8)
 		return misuse(ws, "ws_close: the reason is not UTF-8");
-	if (ws->tx_active) /* no frame can begin within another: all that is left is to hang up */
+	if (ws->tx_active && !ws->write_dead) /* no frame can begin within another: all that is left is to hang up */
 		return fail(ws, WS_ECLOSED, "closed in the middle of a frame of ours");
 	enter(ws, WS_CLOSING);
 	ws->state = CLOSING;

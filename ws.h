@@ -14,6 +14,7 @@
  * Zero      A zeroed struct is valid; 0 or NULL in a field means the default named beside it.
  * Yours     Bytes given to a call are read during that call only. Options, and all they point to, must live until
  *           ws_open ends (returns anything but WS_AGAIN); callbacks and user_data until ws_free. The URL is copied.
+ *           A callback must not call the library with the same ws.
  * Ours      A pointer that you get is valid until your next call that takes the same ws without const.
  * Time      ws_new starts ONE deadline over all that follows; only ws_timeout moves it. Nothing else re-arms it.
  * Waiting   A call waits, at most to the deadline; with .nonblock it never waits and returns WS_AGAIN instead.
@@ -100,8 +101,9 @@ struct ws_io { /* members have a prefix because some stacks define read and clos
 	void *io;
 };
 
-struct ws_tls {                           /* wss:// only. Of a build without TLS: any field set is WS_EUSAGE */
-	const char *ca_file, *ca_dir;     /* PEM or DER; trusted in place of the system's. NULL: the system's, where
+struct ws_tls {                       /* wss:// only. Of a build without TLS: any field set is WS_EUSAGE */
+	const char *ca_file, *ca_dir; /* PEM or DER; trusted in place of the system's. Read by ws_new, at most 16 MiB;
+	                                     a pipe is waited for at most 1 s in all. NULL: the system's, where
 	                                     distributions keep it */
 	const char *cert_file, *key_file; /* the client's chain and key, PEM or DER. key_file NULL: in cert_file */
 	const char *key_password;         /* of key_file. NULL: not encrypted */
@@ -112,9 +114,9 @@ struct ws_tls {                           /* wss:// only. Of a build without TLS
 	int min_version, max_version;     /* 12 or 13. 0: what the TLS library has */
 	int insecure_no_verify;           /* 1: any certificate will do */
 	int insecure_no_hostname;         /* 1: the chain is verified, the name in it is not */
-	void *config;                     /* your own mbedtls_ssl_config *, borrowed until ws_free; of the fields above
-	                                     only server_name, pin_sha256 and, for an address, insecure_no_hostname
-	                                     then count */
+	void *config; /* your own mbedtls_ssl_config *, borrowed until ws_free, used for every hop of
+	                                     a redirect; of the fields above only server_name, pin_sha256 and, for an
+	                                     address, insecure_no_hostname then count */
 };
 
 struct ws_options {
@@ -216,7 +218,8 @@ WS_API int ws_open(struct ws *ws);
 /* Takes part or all of data: bytes taken, as write(2), or < 0. Fewer (or WS_AGAIN: none) when it may not wait, at the
  * deadline, or when the peer will not read before we do: ws_recv, then send the rest: data + taken, len - taken, same
  * type; until then no other message or ping can begin. len of the first call is the frame's. An empty message: 0.
- * Text must be UTF-8 (WS_EUSAGE, nothing sent). What is taken and not yet written goes out in later calls. */
+ * Text must be UTF-8 (WS_EUSAGE, nothing sent). What is taken and not yet written goes out in later calls. A message of
+ * ws_recv may be sent back from where it lies, but its rest is gone once that ws_recv is called: copy what may be large. */
 WS_API ptrdiff_t ws_send(struct ws *ws, int type, const void *data, size_t len);
 
 /* 0: the next message, or with .stream the next piece of one. WS_ECLOSED: there will be no more. Pings are answered
@@ -229,7 +232,7 @@ WS_API int ws_ping(struct ws *ws, const void *data, size_t len);
 
 /* Sends a close frame if none was, discards what comes, awaits the peer's. 0: both closed. code 0: a frame without one
  * (reason must then be NULL); else 1000-1003, 1007-1014 or 3000-4999 (7.4), reason at most 123 bytes of UTF-8. In any
- * other state than open it ends what there is and waits for nothing but the peer's end of file. */
+ * other state than open it waits for nothing but the peer's end of file; before that it does nothing: WS_EUSAGE. */
 WS_API int ws_close(struct ws *ws, int code, const char *reason);
 
 /* In any state, at once, sends nothing. NULL is fine. */
