@@ -15,7 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TRUST_DER_MAX 8192 /* one certificate */
+#define TRUST_DER_MAX 8192           /* one certificate */
+#define TRUST_MAX (16 * 1024 * 1024) /* all that is read of a file, or of the files of a directory */
+#define TRUST_WAIT_US 1000000        /* for a pipe to be written to, in all */
 
 enum trust_mode { TRUST_TEXT, TRUST_BASE64, TRUST_DER };
 
@@ -25,6 +27,8 @@ struct trust_scan {
 	uint32_t bits;
 	int bits_n;
 	size_t line_len, der_len;
+	size_t left;   /* of TRUST_MAX */
+	int64_t until; /* a pipe is waited for */
 	char line[32];
 	unsigned char der[TRUST_DER_MAX + 1]; /* one more than allowed: too long */
 	unsigned char buf[4096];
@@ -36,15 +40,31 @@ static int trust_open(int dir, const char *path)
 	return openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 }
 
-/* read(2); a pipe gets a second to be written to */
-static ptrdiff_t trust_read(int fd, void *buf, size_t len)
+/* read(2); a pipe has until until_us to be written to */
+static ptrdiff_t trust_read(int fd, void *buf, size_t len, int64_t until_us)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
+	int64_t wait;
 	ssize_t n;
 
-	do {
+	for (;;) {
 		n = read(fd, buf, len);
-	} while (n < 0 && (errno == EINTR || ((errno == EAGAIN || errno == EWOULDBLOCK) && poll(&p, 1, 1000) > 0)));
+		if (n >= 0 || (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK))
+			return n;
+		wait = until_us - wsi_clock_us();
+		if (wait <= 0)
+			return -1;
+		poll(&p, 1, (int)(wait / 1000) + 1);
+	}
+}
+
+/* More into buf, within the limits of s */
+static ptrdiff_t trust_more(struct trust_scan *s, int fd)
+{
+	ptrdiff_t n = trust_read(fd, s->buf, sizeof s->buf < s->left ? sizeof s->buf : s->left, s->until);
+
+	if (n > 0)
+		s->left -= (size_t)n;
 	return n;
 }
 
@@ -119,7 +139,7 @@ static void trust_fd(struct trust_scan *s, int fd)
 
 	s->mode = TRUST_TEXT;
 	s->line_len = s->der_len = 0;
-	n = trust_read(fd, s->buf, sizeof s->buf);
+	n = trust_more(s, fd);
 	if (n >= 2 && s->buf[0] == 0x30 && (s->buf[1] & 0x80)) /* a SEQUENCE of 128 bytes or more */
 		s->mode = TRUST_DER;
 	while (n > 0 && !s->t->stop) {
@@ -131,7 +151,7 @@ static void trust_fd(struct trust_scan *s, int fd)
 		} else {
 			trust_pem(s, (size_t)n);
 		}
-		n = trust_read(fd, s->buf, sizeof s->buf);
+		n = trust_more(s, fd);
 	}
 	if (s->mode == TRUST_DER)
 		trust_take(s);
@@ -175,6 +195,8 @@ WSI int wsi_trust_scan(struct wsi_trust *t, const struct wsi_mem *mem, const cha
 		if (s != NULL) {
 			memset(s, 0, sizeof *s);
 			s->t = t;
+			s->left = TRUST_MAX;
+			s->until = wsi_clock_us() + TRUST_WAIT_US;
 			dir = want_dir ? fdopendir(fd) : NULL;
 			if (dir != NULL)
 				trust_dir(s, dir);
@@ -182,6 +204,10 @@ WSI int wsi_trust_scan(struct wsi_trust *t, const struct wsi_mem *mem, const cha
 				trust_fd(s, fd);
 			if (dir != NULL && closedir(dir) == 0)
 				fd = -1; /* it was the directory's */
+			if (s->left == 0 && !t->stop) {
+				*cause = "is over 16 MiB";
+				r = -1;
+			}
 			wsi_alloc(mem, s, sizeof *s, 0);
 		}
 	}
@@ -221,9 +247,10 @@ WSI ptrdiff_t wsi_read_file(const char *path, void *buf, size_t cap, const char 
 	unsigned char *b = buf;
 	size_t len = 0;
 	ptrdiff_t n = -1;
+	int64_t until = wsi_clock_us() + TRUST_WAIT_US;
 	int fd = trust_open(AT_FDCWD, path);
 
-	while (fd >= 0 && len < cap && (n = trust_read(fd, b + len, cap - len)) > 0)
+	while (fd >= 0 && len < cap && (n = trust_read(fd, b + len, cap - len, until)) > 0)
 		len += (size_t)n;
 	*cause = n < 0 ? strerror(errno) : "too large";
 	if (fd >= 0)
