@@ -371,7 +371,8 @@ static void *net_job_thread(void *arg)
 	int fd = j->done_fd;
 
 	net_job_run(j);
-	net_job_release(j); /* before the close that wakes the owner, which takes j->owners == 1 as the word */
+	net_job_release(j);      /* before the close that wakes the owner, which takes j->owners == 1 as the word */
+	shutdown(fd, SHUT_RDWR); /* closing alone leaves it open in a child of fork, which may have a copy */
 	close(fd);
 	return NULL;
 }
@@ -545,13 +546,18 @@ static int net_lookup_here(struct wsi_net *n)
 	if (len) {
 		uint32_t scope = 0;
 		char zone[IF_NAMESIZE];
+		int index;
 
 		if (n->o.zone.len && n->o.zone.len < sizeof zone) {
 			memcpy(zone, n->o.zone.p, n->o.zone.len);
 			zone[n->o.zone.len] = '\0';
 			scope = if_nametoindex(zone);
+			index = wsi_number(zone, n->o.zone.len, INT_MAX);
+			if (scope == 0 && index > 0)
+				scope = (uint32_t)index;
 		}
-		net_add(n, ip, len, scope);
+		if (n->o.zone.len == 0 || scope)
+			net_add(n, ip, len, scope);
 		return 1;
 	}
 	for (r = n->o.resolve; r && *r; r++) {
