@@ -64,10 +64,11 @@ static void trace_frame(struct wq_out *o, const char *mark, const unsigned char 
 	struct wsi_frame f;
 	const char *why;
 	int head = wsi_frame_decode(&f, p, len, &why);
-	unsigned op = f.b0 & 15u;
+	unsigned op;
 
 	if (head <= 0)
 		return;
+	op = f.b0 & 15u;
 	p += head;
 	len -= (size_t)head;
 	wq_print(o, "%s%s%s%d byte%s", mark, names[op], f.b0 & WSI_FIN ? ", " : " (more follows), ", (int64_t)f.len,
