@@ -433,7 +433,10 @@ static int wrong_value(struct ws *ws, const char *option, const char *value, con
 	if (wsi_same("headers", 7, option)) {
 		while (i < n && value[i] != ':')
 			i++;
-		n = i < n ? i : 0; /* without a colon all of it may be a secret */
+		if (i == n) /* no colon: where a value would begin is anyone's guess */
+			for (i = 0; i < n && wsi_is_tchar((unsigned char)value[i]);)
+				i++;
+		n = i;
 	}
 	if (n == 0 || option[0] == 'c' || option[0] == 'u' || option[0] == 'b') /* cookie, user, bearer */
 		return wrong_option(ws, option, why);
