@@ -146,3 +146,17 @@ def test_a_redirect_through_a_unix_socket(tmp_path):
     with Server(says("a")) as other, Server(redirect(lambda: other.url), unix=path) as s:
         assert run("-D", "--unix-socket", path, "ws://example.com/one", status=1).details["reason"] == "redirect"
         assert not other.conns
+
+
+def test_a_long_chain_needs_no_more_memory_than_a_short_one():
+    with Server(redirect("/again")) as s:
+        r = run("-D", "--max-redirs", "40", s.url, status=1)
+        assert len(s.conns) == 41
+    assert r.details["reason"] == "redirect" and r.details["headers"]["location"] == "/again" and "/again" in r.error
+
+
+def test_back_at_the_first_origin():
+    """The userinfo of the first URL goes there again, whatever the Location looks like."""
+    with Server(redirect("two"), redirect(lambda: s.url + "three"), says("a")) as s:
+        run("ws://joe:%s@%s/one" % (SECRET, s.hostport), status=0, secrets=[SECRET])
+        assert [c.header("authorization") for c in s.conns] == [basic("joe:" + SECRET)] * 3

@@ -710,3 +710,25 @@ def test_both_send_a_lot(pki, n):
         s.wait()
         assert s.conn.size == 4 << 20
     assert r.data == ["y" * 60000] * 70
+
+
+@pytest.mark.parametrize("record", [bytes.fromhex("15030300020 15a".replace(" ", "")), bytes.fromhex("140303000101")],
+                         ids=["warnings", "ChangeCipherSpec"])
+def test_records_that_bring_nothing_without_end(record):
+    """The TLS library reads on and on inside one call: the deadline must hold all the same."""
+
+    def script(c):
+        c.sock.recv(65536)
+        with pytest.raises(OSError):
+            while True:
+                c.sock.sendall(record * 3000)
+
+    with Server(script) as s:
+        r = run("-D", "-t", "1", "wss://" + s.hostport, status=1, within=1)
+    assert r.details["phase"] == "tls" and r.details["reason"] in ("timeout", "tls")
+
+
+def test_trust_that_never_ends():
+    run("-t", "5", "--cacert", "/dev/zero", "wss://127.0.0.1:1/", status=64, within=5)
+    r = run("-D", "-t", "5", "wss://127.0.0.1:1/", env={"SSL_CERT_FILE": "/dev/zero"}, status=1, within=5)
+    assert r.details["reason"] == "tls"
