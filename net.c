@@ -519,15 +519,11 @@ static int net_parse_resolve(const char *s, struct wsi_str *host, unsigned *port
 
 static int net_same_host(struct wsi_str a, struct wsi_str b)
 {
-	size_t i;
-
 	if (a.len && a.p[a.len - 1] == '.')
 		a.len--;
 	if (b.len && b.p[b.len - 1] == '.')
 		b.len--;
-	for (i = 0; i < a.len && i < b.len && wsi_lower(a.p[i]) == wsi_lower(b.p[i]); i++)
-		;
-	return i == a.len && i == b.len;
+	return wsi_same_str(a, b);
 }
 
 /* What needs no resolver: 1 if that was it */

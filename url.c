@@ -5,6 +5,15 @@
 #include "ws.h"
 #include "ws_bytes.h"
 
+WSI int wsi_same_str(struct wsi_str a, struct wsi_str b)
+{
+	size_t i;
+
+	for (i = 0; i < a.len && i < b.len && wsi_lower(a.p[i]) == wsi_lower(b.p[i]); i++)
+		;
+	return i == a.len && i == b.len;
+}
+
 static int url_in(const char *set, int c)
 {
 	while (*set != '\0' && *set != c)

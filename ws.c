@@ -466,6 +466,19 @@ static int check_proxy(struct ws *ws, const char *option, const char *s)
 }
 #endif
 
+static void request_of(struct wsi_request *r, const struct ws_options *o)
+{
+	memset(r, 0, sizeof *r);
+	r->headers = o->headers;
+	r->subprotocols = o->subprotocols;
+	r->origin = o->origin;
+	r->host = o->host;
+	r->user_agent = o->user_agent;
+	r->cookie = o->cookie;
+	r->user = o->user;
+	r->bearer = o->bearer;
+}
+
 static int check_options(struct ws *ws, const struct ws_options *o)
 {
 	const char *const value_of[] = {o->origin, o->host, o->user_agent, o->cookie, o->user, o->bearer};
@@ -495,15 +508,7 @@ static int check_options(struct ws *ws, const struct ws_options *o)
 		return wrong_option(ws, "io", "lacks a function (io_wait is needed without nonblock)");
 	if (o->unix_socket && !*o->unix_socket)
 		return wrong_option(ws, "unix_socket", "is empty");
-	memset(&r, 0, sizeof r);
-	r.headers = o->headers;
-	r.subprotocols = o->subprotocols;
-	r.origin = o->origin;
-	r.host = o->host;
-	r.user_agent = o->user_agent;
-	r.cookie = o->cookie;
-	r.user = o->user;
-	r.bearer = o->bearer;
+	request_of(&r, o);
 	for (i = 0; o->headers && o->headers[i]; i++)
 		len += wsi_strlen(o->headers[i]);
 	for (i = 0; o->subprotocols && o->subprotocols[i]; i++)
@@ -830,19 +835,10 @@ static void trace_head(struct ws *ws, int sent, const char *p, size_t len)
 		ws->trace(ws->user_data, sent, WS_TRACE_HEAD, p, len);
 }
 
-static int same_text(struct wsi_str a, struct wsi_str b)
-{
-	size_t i;
-
-	for (i = 0; i < a.len && i < b.len && wsi_lower(a.p[i]) == wsi_lower(b.p[i]); i++)
-		;
-	return i == a.len && i == b.len;
-}
-
 static int same_origin(const struct wsi_url *a, const struct wsi_url *b)
 {
-	return a->secure == b->secure && a->port == b->port && same_text(a->host, b->host)
-	       && same_text(a->zone, b->zone);
+	return a->secure == b->secure && a->port == b->port && wsi_same_str(a->host, b->host)
+	       && wsi_same_str(a->zone, b->zone);
 }
 
 static int lacks_tls(struct ws *ws)
@@ -1145,7 +1141,6 @@ static int step_tls(struct ws *ws)
 static int step_request(struct ws *ws)
 {
 	struct opening *op = ws->op;
-	const struct ws_options *o = &op->opt;
 	struct wsi_request q;
 	struct wsi_text t;
 	size_t need;
@@ -1155,17 +1150,9 @@ static int step_request(struct ws *ws)
 	if (r)
 		return r;
 	wsi_base64_encode(op->key, nonce, sizeof nonce);
-	memset(&q, 0, sizeof q);
+	request_of(&q, &op->opt);
 	q.url = &op->u;
 	q.key = op->key;
-	q.headers = o->headers;
-	q.subprotocols = o->subprotocols;
-	q.origin = o->origin;
-	q.host = o->host;
-	q.user_agent = o->user_agent;
-	q.cookie = o->cookie;
-	q.user = o->user;
-	q.bearer = o->bearer;
 	q.same_origin = op->same_origin;
 	op->len = 0;
 	for (need = 1;; need = op->buf.cap + 1) {

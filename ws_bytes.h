@@ -12,6 +12,7 @@ struct wsi_str {
 };
 
 /* url.c: RFC 3986, RFC 6455 section 3 */
+WSI int wsi_same_str(struct wsi_str a, struct wsi_str b); /* 1: equal, ASCII case ignored */
 struct wsi_url {
 	int secure;              /* wss, https */
 	int ip;                  /* 4, 16: host is a numeric address of that many bytes; 0: a name */
