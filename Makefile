@@ -74,10 +74,11 @@ ws.pc: ws.pc.in
 
 # One static program for a container that has nothing else; musl-gcc (or MUSL_CC) is all it takes. With
 # MBEDTLS_SRC=DIRECTORY, mbedTLS's sources, which are only read, it speaks wss:// too
-STATIC = -std=c11 -I. -Os -flto=auto -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-pie -no-pie \
-	-static -s -Wl,--gc-sections,-z,noseparate-code,-z,norelro,--build-id=none $(CPPFLAGS)
+STATIC = -std=c11 -I. -Os -flto=auto -fno-inline-functions-called-once -ffunction-sections -fdata-sections \
+	-fno-asynchronous-unwind-tables -fno-pie -no-pie -static -s \
+	-Wl,--gc-sections,-z,noseparate-code,-z,norelro,--build-id=none $(CPPFLAGS)
 # The least file, for a page of memory more
-STATIC_LEAST = $(STATIC) -Oz -fno-inline-small-functions -Wl,-z,common-page-size=64
+STATIC_LEAST = $(STATIC) -Oz -finline-functions-called-once -fno-inline-small-functions -Wl,-z,common-page-size=64
 STATIC_KIND != [ -z '$(MBEDTLS_SRC)' ] || echo _tls
 STATIC_LIB_tls = build/static/libmbedtls.a
 STATIC_TLS_tls = -DWS_WITH_MBEDTLS -DMBEDTLS_CONFIG_FILE='"tls-static/mbedtls_config.h"' -isystem '$(MBEDTLS_SRC)/include' \
