@@ -15,6 +15,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -732,6 +734,54 @@ static void test_addresses(void)
 	}
 }
 
+/* An address that means something on one device alone, where there is one */
+static void test_zone(void)
+{
+	struct ifaddrs *list, *a;
+	struct server s;
+	struct client c;
+	char addr[INET6_ADDRSTRLEN], text[200];
+	int i;
+
+	if (getifaddrs(&list) < 0)
+		return;
+	for (a = list; a; a = a->ifa_next) {
+		struct sockaddr_in6 sin6;
+		socklen_t len = sizeof sin6;
+		int fd;
+
+		if (!a->ifa_addr || a->ifa_addr->sa_family != AF_INET6)
+			continue;
+		memcpy(&sin6, a->ifa_addr, sizeof sin6);
+		if (!IN6_IS_ADDR_LINKLOCAL(&sin6.sin6_addr))
+			continue;
+		fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (fd < 0 || bind(fd, (struct sockaddr *)&sin6, len) < 0
+		    || getsockname(fd, (struct sockaddr *)&sin6, &len) < 0) {
+			close(fd);
+			continue;
+		}
+		server_on(&s, fd, good, 2);
+		inet_ntop(AF_INET6, &sin6.sin6_addr, addr, sizeof addr);
+		for (i = 0; i < 2; i++) {
+			client_init(&c, i ? "ws://[%s%%%s]:%d/" : "ws://[%s%%25%s]:%d/", addr, a->ifa_name,
+			            ntohs(sin6.sin6_port));
+			if (i == 0) {
+				CHECK_EQ_U(client_open(&c), 0);
+				sprintf(text, "[%s]:%d", addr, ntohs(sin6.sin6_port));
+				CHECK_EQ_S(ws_info(c.ws)->address, text);
+				client_talk(&c);
+			} else { /* a bare '%' is no URL (RFC 6874) */
+				CHECK_EQ_U(client_open(&c), WS_EURL);
+			}
+			client_free(&c);
+		}
+		server_end(&s);
+		break;
+	}
+	freeifaddrs(list);
+}
+
 /* RFC 8305: addresses that do not answer do not hold up those that do */
 static void test_race(void)
 {
@@ -757,7 +807,7 @@ static void test_race(void)
 		close(fds[9]);
 		return;
 	}
-	server_on(&s, fds[9], good, 3);
+	server_on(&s, fds[9], good, 4);
 	for (nonblock = 0; nonblock < 2; nonblock++) {
 		/* two silent, one good */
 		resolve[0] = lines[0];
@@ -794,6 +844,50 @@ static void test_race(void)
 		HAS(&c, "connect timeout");
 		client_free(&c);
 	}
+	/* by a clock of our own: an attempt each 250 ms, and at once when one fails while others are under way */
+	{
+		struct ws_pollset set;
+		int64_t start;
+		char refusing[60];
+
+		sprintf(refusing, "a.test:%d:127.0.0.99", port); /* nobody listens there */
+		resolve[0] = lines[0];
+		resolve[1] = lines[1];
+		resolve[2] = refusing;
+		resolve[3] = lines[9];
+		resolve[4] = NULL;
+		client_init(&c, "ws://a.test:%d/", port);
+		c.o.nonblock = 1;
+		c.o.resolve = resolve;
+		c.o.now_us = fake_now;
+		start = c.f.now;
+		c.ws = ws_new(c.url, &c.o);
+		CHECK_EQ_U(ws_open(c.ws), WS_AGAIN);
+		ws_wants(c.ws, &set);
+		CHECK(set.n == 1 && set.timeout_ms == 250 && set.fd[0].events == WS_POLL_WRITE);
+		c.f.now = start + 249000;
+		CHECK_EQ_U(ws_open(c.ws), WS_AGAIN);
+		ws_wants(c.ws, &set);
+		CHECK(set.n == 1 && set.timeout_ms == 1);
+		c.f.now = start + 250000;
+		CHECK_EQ_U(ws_open(c.ws), WS_AGAIN);
+		ws_wants(c.ws, &set);
+		CHECK(set.n == 2 && set.timeout_ms == 250);
+		c.f.now = start + 500000;
+		CHECK_EQ_U(ws_open(c.ws), WS_AGAIN);
+		for (k = 0; k < 1000 && ws_info(c.ws)->phase == WS_CONNECT; k++) { /* the network takes its own time */
+			sleep_ms(1);
+			CHECK_EQ_U(ws_open(c.ws), WS_AGAIN);
+		}
+		ws_wants(c.ws, &set);
+		CHECK(set.n == 1 && ws_info(c.ws)->phase == WS_UPGRADE);
+		CHECK_EQ_U(ws_info(c.ws)->phase_us[WS_CONNECT], 500000);
+		while ((k = ws_open(c.ws)) == WS_AGAIN)
+			sleep_ms(1);
+		CHECK_EQ_U(k, 0);
+		client_talk(&c);
+		client_free(&c);
+	}
 	/* more silent ones than there are places; the good one is the tenth */
 	for (k = 0; k < 10; k++)
 		resolve[k] = lines[k];
@@ -818,10 +912,18 @@ static void test_resolver(void)
 	int nonblock, port, fd;
 
 	for (nonblock = 0; nonblock < 2; nonblock++) {
+		sigset_t was, is;
+		int sig;
+
 		server_start(&s, good, 3);
 		client_init(&c, "ws://slow.a127-0-0-1.test:%d/", s.port);
 		c.o.nonblock = nonblock;
+		pthread_sigmask(SIG_SETMASK, NULL, &was);
 		CHECK_EQ_U(client_open(&c), 0);
+		pthread_sigmask(SIG_SETMASK, NULL, &is);
+		for (sig = 1; sig < 32 && sigismember(&was, sig) == sigismember(&is, sig); sig++)
+			;
+		CHECK_EQ_U(sig, 32);
 		CHECK(ws_info(c.ws)->phase_us[WS_RESOLVE] >= 90000);
 		sprintf(text, "127.0.0.1:%d", s.port);
 		CHECK_EQ_S(ws_info(c.ws)->address, text);
@@ -1979,6 +2081,7 @@ int main(void)
 	int before = count_fds();
 
 	test_addresses();
+	test_zone();
 	test_race();
 	if (ws_features() & WS_HAS_THREADS) { /* else a name is waited for, or there are none */
 		test_resolver();
