@@ -56,6 +56,8 @@ struct fake {
 	int hung;  /* it waited for what never comes */
 	int wrong; /* it broke a rule of the interface */
 	int broken, spurious;
+	unsigned char *retry; /* what io_write did not take: the next one must begin with it */
+	size_t retry_len;
 	uint64_t random;
 };
 
@@ -75,7 +77,8 @@ static inline void fake_init(struct fake *f, const void *in, size_t in_len)
 static inline void fake_free(struct fake *f)
 {
 	free(f->out);
-	f->out = NULL;
+	free(f->retry);
+	f->out = f->retry = NULL;
 }
 
 static inline void fake_wrong(struct fake *f, const char *what)
@@ -143,6 +146,17 @@ static inline ptrdiff_t fake_read(void *io, void *buf, size_t len)
 	return (ptrdiff_t)n;
 }
 
+static inline ptrdiff_t fake_refuse(struct fake *f, const void *buf, size_t len, ptrdiff_t r)
+{
+	free(f->retry);
+	f->retry = malloc(len);
+	f->retry_len = len;
+	if (!f->retry)
+		abort();
+	memcpy(f->retry, buf, len);
+	return r;
+}
+
 static inline ptrdiff_t fake_write(void *io, const void *buf, size_t len)
 {
 	struct fake *f = io;
@@ -151,8 +165,12 @@ static inline ptrdiff_t fake_write(void *io, const void *buf, size_t len)
 	f->writes++;
 	if (len == 0)
 		fake_wrong(f, "io_write of 0 bytes");
+	if (f->retry && (len < f->retry_len || memcmp(buf, f->retry, f->retry_len) != 0))
+		fake_wrong(f, "io_write again, of other bytes");
+	free(f->retry);
+	f->retry = NULL;
 	if (fake_fails(f, &r))
-		return r;
+		return r == WS_IO_READ || r == WS_IO_WRITE ? fake_refuse(f, buf, len, r) : r;
 	if (f->broken)
 		return f->broken == WS_IO_EOF ? WS_IO_RESET : f->broken;
 	if (f->deaf_after && f->out_len >= f->deaf_after)
@@ -160,7 +178,7 @@ static inline ptrdiff_t fake_write(void *io, const void *buf, size_t len)
 	if (f->room == 0) {
 		if (f->full_us == 0)
 			f->full_us = f->now;
-		return WS_IO_WRITE;
+		return fake_refuse(f, buf, len, WS_IO_WRITE);
 	}
 	f->full_us = 0;
 	if (len > f->room)
