@@ -91,7 +91,7 @@ static inline void fake_wrong(struct fake *f, const char *what)
 /* The n-th call: 1: it fails with *n */
 static inline int fake_fails(struct fake *f, ptrdiff_t *n)
 {
-	if (++f->ios > 200000000) {
+	if (++f->ios > 20000000) {
 		fprintf(stderr, "fake: endless loop\n");
 		abort();
 	}

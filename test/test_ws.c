@@ -1688,6 +1688,34 @@ static void test_close_out(void)
 	SENT_ALL(&t);
 	talk_end(&t);
 
+	/* a violation while a frame of ours is under way: nothing is written any more, and nothing waits for that */
+	for (c = 0; c < 4; c++) {
+		static char data[9000];
+		struct ws_msg msg;
+		unsigned long waits = 0;
+		int r;
+
+		talk_begin(&t, "", 0);
+		t.o.nonblock = c & 1;
+		talk_open(&t);
+		t.f.room = 100;
+		t.f.drain = 0;
+		ws_timeout(t.ws, 10);
+		CHECK(ws_send(t.ws, WS_BINARY, data, sizeof data) > 0);
+		ws_timeout(t.ws, 5000);
+		talk_more(&t, "\xc1\x00", 2);
+		REPEAT(r, &t.f, t.ws, 1, ws_recv(t.ws, &msg));
+		CHECK_EQ_U(r, WS_EPROTOCOL);
+		t.f.room = t.f.drain = SIZE_MAX;
+		t.f.deaf_after = c & 2 ? 1 : 0;
+		t.f.waits = 0;
+		while ((r = ws_close(t.ws, 1000, NULL)) == WS_AGAIN && ++waits < 1000)
+			fake_poll(&t.f, t.ws);
+		CHECK(r == WS_ETIMEOUT || r == WS_EPROTOCOL);
+		CHECK(t.f.waits < 20);
+		talk_end(&t);
+	}
+
 	/* a violation is told in words, with the peer and the code */
 	for (c = 0; c < 3; c++) {
 		struct ws_msg msg;
