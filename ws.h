@@ -11,6 +11,10 @@
  *
  * Threads   No state of our own outside struct ws. One struct ws belongs to one thread at a time and to one
  *           process: after fork, only one of the two may go on with it (the other must not even free it).
+ * Names     getaddrinfo runs in a thread of its own, with all signals blocked, which may outlive a connection that did not
+ *           wait for it: a shared libws must not be unloaded (dlclose) meanwhile, and a fork leaves it behind. Built
+ *           with WS_NO_THREADS it blocks the caller, past any deadline; with WS_NO_RESOLVER there is none: numeric
+ *           addresses, localhost and .resolve. Those never need it.
  * Zero      A zeroed struct is valid; 0 or NULL in a field means the default named beside it.
  * Yours     Bytes given to a call are read during that call only. Options, and all they point to, must live until
  *           ws_open ends (returns anything but WS_AGAIN); callbacks and user_data until ws_free. The URL is copied.
