@@ -14,11 +14,10 @@ passed=0 failed=0 skipped=0
 
 python=
 if [ -n "$PYTHON" ]; then
-	for p in "$PYTHON" python3 /usr/bin/python3; do
-		if "$p" -c 'import pytest, jsonschema' 2>/dev/null; then
-			python=$p
-			break
-		fi
+	for need in 'pytest, jsonschema, websockets' 'pytest, jsonschema'; do
+		for p in "$PYTHON" python3 /usr/bin/python3; do
+			[ -n "$python" ] || ! "$p" -c "import $need" 2>/dev/null || python=$p
+		done
 	done
 	if [ -n "$python" ]; then
 		parallel=$("$python" -c 'import xdist' 2>/dev/null && echo "-n ${TEST_JOBS:-8}")
