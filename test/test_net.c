@@ -1191,7 +1191,8 @@ static void test_unix(void)
 		c.o.timeout_ms = 150;
 		CHECK_EQ_U(client_open(&c), WS_ETIMEOUT);
 		CHECK(c.us >= 150000 && c.us < 5000000);
-		HAS(&c, path);
+		sprintf(text, "connect to unix:%s: timed out after ", path);
+		HAS(&c, text);
 		client_free(&c);
 		/* or until there is room */
 		client_init(&c, "ws://a.test/");

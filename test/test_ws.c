@@ -3105,6 +3105,7 @@ static void test_options(void)
 		WRONG("no_proxy", t.o.no_proxy = "a,10.0.0.0/33");
 	}
 	WRONG("local_interface", t.o.local_interface = "");
+	WRONG("local_interface", t.o.local_interface = "sixteen-letters.");
 	WRONG("local_interface", t.o.local_interface = "a-name-that-is-longer-than-that-of-any-device");
 	for (i = 0; i < sizeof bad_headers / sizeof bad_headers[0]; i++)
 		WRONG("headers", t.o.headers = bad_headers[i]);
@@ -3171,6 +3172,9 @@ static void test_options(void)
 	t.o.connect_timeout_ms = INT_MAX;
 	t.o.family = 6;
 	t.o.keepalive_s = 1;
+#ifndef WS_NO_NET
+	t.o.local_interface = "fifteen-letters";
+#endif
 	t.o.proxy = t.o.proxy_wss = "";
 	talk_open(&t);
 	talk_end(&t);
