@@ -196,9 +196,9 @@ int wq_parse_size(const char *s, size_t *size)
 			return -1;
 		v <<= 10 * (i + 1);
 	}
-	if (v < 1 || (uint64_t)v > PTRDIFF_MAX / 2)
+	if (v < 1 || v > INT64_MAX / 2)
 		return -1;
-	*size = (size_t)v;
+	*size = (uint64_t)v > PTRDIFF_MAX / 2 ? PTRDIFF_MAX / 2 : (size_t)v; /* with 32 bits no memory holds more */
 	return 0;
 }
 
