@@ -369,7 +369,7 @@ static void list_wants(const struct ws *ws, struct ws_pollset *set, int inside)
 		set->n = 1;
 		set->fd[0].fd = ws->own_io ? -1 : ws->fd;
 		set->fd[0].events = ws->op ? ws->want : ws->rd;
-		if (!ws->op && (ws->send > ws->spos || ws->tx_active))
+		if (!ws->op && (ws->send > ws->spos || (ws->tx_active && ws->state == OPEN && !ws->write_dead)))
 			set->fd[0].events |= ws->wr;
 		if (inside && !ws->hungry)
 			set->timeout_ms = 0;
@@ -1794,7 +1794,7 @@ int ws_ping(struct ws *ws, const void *data, size_t len)
 static int violate(struct ws *ws, int err, unsigned code, const char *what)
 {
 	send_close(ws, code, what, wsi_strlen(what) < 100 ? wsi_strlen(what) : 0);
-	ws->linger = ws->state == OPEN;
+	ws->linger = ws->state == OPEN && !ws->tx_active; /* within a frame of ours no close frame can go */
 	return fail(ws, err, "receive from %P: %s%s (closed with %u)", err == WS_EPROTOCOL ? "protocol error: " : "",
 	            what, code);
 }
