@@ -10,8 +10,8 @@ static max_align_t arena[2000];
 /* The arguments, separated by single spaces; "_" is an empty one */
 static int parse(const char *line)
 {
-	static char buf[1000];
-	char *argv[100] = {"wsquery", NULL}, *p = buf;
+	static char buf[1000], name[] = "wsquery", empty[] = "";
+	char *argv[100] = {name, NULL}, *p = buf;
 	int argc = 1;
 
 	wq_memory_init(arena, sizeof arena / sizeof arena[0]); /* all anew */
@@ -22,7 +22,7 @@ static int parse(const char *line)
 		if (p)
 			*p++ = '\0';
 		if (strcmp(argv[argc], "_") == 0)
-			argv[argc] = "";
+			argv[argc] = empty;
 		argc++;
 	}
 	argv[argc] = NULL;
