@@ -770,22 +770,27 @@ static ptrdiff_t read_io(struct ws *ws, void *buf, size_t len)
 	return ws->io.io_read(ws->io.io, buf, len);
 }
 
+/* Writes p[*at..end): 0 when all of it is gone, WS_AGAIN, or the transport's word */
+static ptrdiff_t write_io(struct ws *ws, const void *p, size_t *at, size_t end)
+{
+	ptrdiff_t n;
+
+	for (; *at < end; *at += (size_t)n) {
+		n = ws->io.io_write(ws->io.io, (const char *)p + *at, end - *at);
+		if (n <= 0)
+			return blocked(ws, n, &ws->wr) ? WS_AGAIN : n;
+	}
+	return 0;
+}
+
 /* Sends buf[off..len): 0 when all of it is gone */
 static int open_write(struct ws *ws, const char *doing)
 {
 	struct opening *op = ws->op;
 
-	while (op->off < op->len) {
-		ptrdiff_t n = ws->io.io_write(ws->io.io, op->buf.p + op->off, op->len - op->off);
+	ptrdiff_t n = write_io(ws, op->buf.p, &op->off, op->len);
 
-		if (n > 0)
-			op->off += (size_t)n;
-		else if (blocked(ws, n, &ws->wr))
-			return WS_AGAIN;
-		else
-			return io_failed(ws, doing, n, "");
-	}
-	return 0;
+	return n == 0 || n == WS_AGAIN ? (int)n : io_failed(ws, doing, n, "");
 }
 
 /* More bytes into rbuf, which holds at least one free: 0, WS_AGAIN, or the transport's word (*eof) */
@@ -1333,10 +1338,8 @@ static int judge_head(struct ws *ws)
 	}
 #endif
 	if (r->status != 101) {
-		int64_t now = now_us(ws), end = now + (int64_t)WS_MAX_BODY_WAIT_MS * 1000;
-
 		wsi_body_init(&op->body, r);
-		op->body_deadline = end;
+		op->body_deadline = after_ms(now_us(ws), WS_MAX_BODY_WAIT_MS);
 		op->step = OPEN_BODY;
 		return 0;
 	}
@@ -1545,16 +1548,11 @@ static int flush_out(struct ws *ws)
 	int r;
 
 	for (;;) {
-		while (ws->spos < ws->send && !ws->write_dead) {
-			ptrdiff_t n = ws->io.io_write(ws->io.io, ws->sbuf + ws->spos, ws->send - ws->spos);
+		ptrdiff_t n = ws->write_dead ? 0 : write_io(ws, ws->sbuf, &ws->spos, ws->send);
 
-			if (n > 0)
-				ws->spos += (size_t)n;
-			else if (blocked(ws, n, &ws->wr))
-				return WS_AGAIN;
-			else
-				ws->write_dead = 1;
-		}
+		if (n == WS_AGAIN)
+			return WS_AGAIN;
+		ws->write_dead |= n < 0;
 		ws->spos = ws->send = 0;
 		if (ws->write_dead)
 			return WS_ERESET;
