@@ -417,7 +417,7 @@ def test_a_peer_that_stops_reading(pki, n):
         c.hold()
 
     with pki.server(script, configure=version(n)) as s:
-        r = pki.query(s, "-t", 1, "--max-message", "64M", "-d", "@-", stdin=b"x" * (32 << 20), at_least=1, within=1, status=3)
+        r = pki.query(s, "-t", 4, "--max-message", "64M", "-d", "@-", stdin=b"x" * (16 << 20), at_least=4, within=4, status=3)
     assert (r.details["phase"], r.details["reason"]) == ("send", "timeout")
 
 
