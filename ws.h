@@ -165,7 +165,8 @@ struct ws_options {
 	struct ws_tls tls;
 
 	/* your world: each may be NULL; called from the thread that makes the call, never from the resolver's */
-	void *(*alloc)(void *user_data, void *ptr, size_t old_len, size_t new_len); /* new_len 0 frees. NULL: realloc */
+	void *(*alloc)(void *user_data, void *ptr, size_t old_len,
+	               size_t new_len);     /* as realloc, also to less; new_len 0 frees. NULL: realloc */
 	int64_t (*now_us)(void *user_data); /* monotonic, microseconds. NULL: CLOCK_MONOTONIC */
 	int (*entropy)(void *user_data, void *buf,
 	               size_t len); /* 0: filled, > 0: not yet, < 0: never. NULL: system's */
