@@ -3,62 +3,53 @@
  */
 #include "ws_pure.h"
 
+static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 size_t wsi_base64_encode(char *out, const void *in, size_t len)
 {
-	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const unsigned char *s = in;
-	size_t i, o = 0;
+	size_t i, o;
 
-	for (i = 0; i < len; i += 3) {
-		uint32_t v = (uint32_t)s[i] << 16;
+	/* the digit o has the first of its bits in the byte i, and perhaps others in the one behind it */
+	for (o = 0; i = o * 3 / 4, i < len || o % 4 != 0; o++) {
+		unsigned v = 0;
 
-		if (i + 1 < len)
-			v |= (uint32_t)s[i + 1] << 8;
-		if (i + 2 < len)
-			v |= s[i + 2];
-		out[o++] = alphabet[v >> 18];
-		out[o++] = alphabet[v >> 12 & 63];
-		out[o++] = i + 1 < len ? alphabet[v >> 6 & 63] : '=';
-		out[o++] = i + 2 < len ? alphabet[v & 63] : '=';
+		out[o] = '=';
+		if (i < len) {
+			v = (unsigned)s[i] << 8 | (i + 1 < len ? s[i + 1] : 0);
+			out[o] = base64_digits[v >> (10 - o * 6 % 8) & 63];
+		}
 	}
 	return o;
 }
 
-static int base64_value(int c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
+#ifdef WS_WITH_MBEDTLS
 ptrdiff_t wsi_base64_decode(void *out, const char *in, size_t len)
 {
 	unsigned char *d = out;
-	size_t i, k, o = 0, pad = 0;
+	size_t i, o = 0, digits = len;
+	uint32_t v = 0;
+	unsigned bits = 0; /* of v that no byte has yet */
 
+	while (digits > 0 && len < digits + 2 && in[digits - 1] == '=')
+		digits--;
 	if (len % 4 != 0)
 		return -1;
-	if (len > 0 && in[len - 1] == '=')
-		pad = in[len - 2] == '=' ? 2 : 1;
-	for (i = 0; i + 4 <= len; i += 4) {
-		size_t n = i + 4 < len ? 3 : 3 - pad; /* bytes in this group of four */
-		uint32_t v = 0;
+	for (i = 0; i < digits; i++) {
+		unsigned digit = 0;
 
-		for (k = 0; k < 4; k++) {
-			int digit = k <= n ? base64_value(in[i + k]) : 0;
-
-			if (digit < 0)
-				return -1;
-			v = v << 6 | (uint32_t)digit;
-		}
-		for (k = 0; k < n; k++, v <<= 8)
-			d[o++] = (unsigned char)(v >> 16);
-		if ((v & 0xffffff) != 0) /* RFC 4648 3.5: bits that nobody needs are zero */
+		while (digit < 64 && base64_digits[digit] != in[i])
+			digit++;
+		if (digit == 64)
 			return -1;
+		v = v << 6 | digit;
+		bits += 6;
+		if (bits >= 8) {
+			bits -= 8;
+			d[o++] = (unsigned char)(v >> bits);
+		}
 	}
-	return (ptrdiff_t)o;
+	/* RFC 4648 3.5: bits that nobody needs are zero */
+	return (v & ((1U << bits) - 1)) == 0 ? (ptrdiff_t)o : -1;
 }
+#endif

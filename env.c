@@ -112,10 +112,13 @@ static const char env_loopback[] = ",localhost,127.0.0.0/8,::1";
 static void env_wrong(struct wq_why *why, const char *name, const char *v, size_t len, const char *cause)
 {
 	struct wsi_text *t = wq_why(why);
+	size_t from = len;
 
+	while (from > 0 && v[from - 1] != '@') /* before it may be a password, whatever URL this is */
+		from--;
 	wsi_put(t, name);
 	wsi_put(t, ": \"");
-	wsi_put_url(t, v, len);
+	wsi_put_safe(t, v + from, len - from);
 	wsi_put(t, "\": ");
 	wsi_put(t, cause);
 }
@@ -148,11 +151,10 @@ static int env_spare_loopback(struct wq_options *o)
 static int env_proxies(struct wq_options *o, struct wq_why *why)
 {
 	struct wsi_url url;
-	struct wsi_proxy_url proxy;
+	struct wsi_proxy proxy;
 	struct wsi_str bad;
-	const char *cause, *v[2] = {NULL, NULL}, *from[2] = {NULL, NULL};
-	size_t where;
-	int i, use, url_ok = wsi_url_parse(&url, o->url, strlen(o->url), &cause, &where) == 0;
+	const char *v[2] = {NULL, NULL}, *from[2] = {NULL, NULL};
+	int i, use, url_ok = wsi_url_parse(&url, o->url, strlen(o->url), -1) == NULL;
 
 	if (!o->lib.proxy)
 		env_pick(v, from);
@@ -173,7 +175,9 @@ static int env_proxies(struct wq_options *o, struct wq_why *why)
 	if (env_spare_loopback(o) < 0)
 		return WS_EMEMORY;
 	for (i = 0; i < 2; i++) {
-		if (!v[i] || wsi_proxy_parse(&proxy, v[i], strlen(v[i]), &cause, &where) == 0)
+		const char *cause = v[i] ? wsi_proxy_parse(&proxy, v[i], strlen(v[i])) : NULL;
+
+		if (!cause)
 			continue;
 		env_wrong(why, from[i], v[i], strlen(v[i]), cause);
 		if (env_judge(why, use && url.secure == i && wsi_no_proxy(o->lib.no_proxy, &url, &bad) <= 0))

@@ -1,467 +1,409 @@
 /* SPDX-License-Identifier: ISC
- * handshake.c - the opening handshake (RFC 6455 section 4) in HTTP's syntax (RFC 7230): the request, where a response's
- * head ends, what it says, whether it is the answer to our request, and the body of one that is not
+ * handshake.c - the opening handshake (RFC 6455 section 4) in HTTP's syntax (RFC 7230): the request, a response's head,
+ * whether it is the answer to our request, and the body of one that is not
  */
 #include <string.h>
 #include "ws.h"
 #include "ws_bytes.h"
 
-/* RFC 7230 3.2: what a header's value may hold */
-static int hs_is_text(int c)
+/* RFC 7230 3.2: what a header's value may hold. No NUL and no CR, so that either ends it */
+#define HS_TEXT "\t\t ~\x80\xff"
+
+WSI const char *wsi_header_split(const char *line, struct wsi_header *h)
 {
-	return c == '\t' || (c >= 0x20 && c != 0x7f);
+	size_t n = wsi_span(line, SIZE_MAX, WSI_TCHAR);
+
+	h->name.p = line;
+	h->name.len = n;
+	if (n == 0 || line[n] != ':') /* RFC 7230 3.2.4: no space before the colon, no folding */
+		return NULL;
+	line += n + 1;
+	n = wsi_span(line, SIZE_MAX, HS_TEXT);
+	h->value = wsi_trim(line, n);
+	return line + n;
 }
 
-static int hs_is_space(int c)
+/* Where that string is in the list, or NULL; case counts */
+static const char *const *hs_find(const char *const *list, const char *p, size_t len)
 {
-	return c == ' ' || c == '\t';
-}
-
-static int hs_equal(const char *s, const char *p, size_t len)
-{
-	return wsi_strlen(s) == len && memcmp(s, p, len) == 0;
-}
-
-/* "Name: value" to its parts, the value trimmed. 0: it is none; RFC 7230 3.2.4: no space before the colon, no folding
- */
-static int hs_split(const char *p, size_t len, struct wsi_str *name, struct wsi_str *value)
-{
-	size_t i = 0;
-
-	while (i < len && wsi_is_tchar((unsigned char)p[i]))
-		i++;
-	name->p = p;
-	name->len = i;
-	if (i == 0 || i == len || p[i] != ':')
-		return 0;
-	do
-		i++;
-	while (i < len && hs_is_space(p[i]));
-	while (len > i && hs_is_space(p[len - 1]))
-		len--;
-	value->p = p + i;
-	value->len = len - i;
-	return 1;
+	for (; list != NULL && *list != NULL; list++)
+		if (wsi_strlen(*list) == len && memcmp(*list, p, len) == 0)
+			return list;
+	return NULL;
 }
 
 /* ---- request ---- */
 
-/* The user's next header, without those that another origin must not see */
-static int hs_user_next(const struct wsi_request *r, size_t *i, struct wsi_str *name, struct wsi_str *value)
+#define HS_OPTIONS_MAX (512 * 1024) /* of all that goes into a request */
+
+WSI void wsi_put_basic(struct wsi_text *t, const char *user, char end)
 {
-	while (r->headers != NULL && r->headers[*i] != NULL) {
-		const char *h = r->headers[(*i)++];
-
-		if (hs_split(h, wsi_strlen(h), name, value)
-		    && (r->same_origin || wsi_among(name->p, name->len, "Authorization\0Cookie\0Host\0") < 0))
-			return 1;
-	}
-	return 0;
-}
-
-/* Begins a line with a default header, unless the user replaced or removed it: 1: its value is to be put */
-static int hs_begin(struct wsi_text *t, const struct wsi_request *r, const char *name)
-{
-	struct wsi_str n, v;
-	size_t i = 0;
-
-	while (hs_user_next(r, &i, &n, &v))
-		if (wsi_same(n.p, n.len, name))
-			return 0;
-	wsi_put(t, "\r\n");
-	wsi_put(t, name);
-	wsi_put(t, ": ");
-	return 1;
-}
-
-static void hs_put_field(struct wsi_text *t, const struct wsi_request *r, const char *name, const char *value)
-{
-	if (value != NULL && value[0] != '\0' && hs_begin(t, r, name))
-		wsi_put(t, value);
-}
-
-/* The user's own headers: Host, which belongs first (RFC 7230 5.4), or all others */
-static void hs_put_user(struct wsi_text *t, const struct wsi_request *r, int host)
-{
-	struct wsi_str n, v;
-	size_t i = 0;
-
-	while (hs_user_next(r, &i, &n, &v)) {
-		if (v.len == 0 || wsi_same(n.p, n.len, "Host") != host)
-			continue;
-		wsi_put(t, "\r\n");
-		wsi_put_n(t, n.p, n.len);
-		wsi_put(t, ": ");
-		wsi_put_n(t, v.p, v.len);
-	}
-}
-
-WSI void wsi_put_basic(struct wsi_text *t, const char *user, size_t len, int escaped)
-{
-	const char *end = user + len;
+	char code[WSI_BASE64_LEN(3)];
 	unsigned char raw[3];
-	char code[WSI_BASE64_LEN(sizeof raw)];
 	size_t n;
-	int colon = !escaped; /* seen, or not needed */
+	int colon = 0;
 
-	wsi_put(t, "Basic ");
 	do {
-		for (n = 0; n < sizeof raw && (user < end || !colon); n++) {
-			colon |= user == end || *user == ':'; /* RFC 7617 2: a name alone has an empty password */
-			raw[n] = (unsigned char)(user == end ? ':' : escaped ? wsi_url_next(&user, end) : *user++);
+		for (n = 0; n < sizeof raw; n++) {
+			if (*user == end) {
+				if (colon)
+					break;
+				user = ":@"; /* RFC 7617 2: a name alone has an empty password */
+			}
+			colon |= *user == ':';
+			raw[n] = (unsigned char)(end == '@' ? wsi_url_next(&user) : *user++);
 		}
 		wsi_put_n(t, code, wsi_base64_encode(code, raw, n));
 	} while (n == sizeof raw);
 }
 
-WSI void wsi_put_request(struct wsi_text *t, const struct wsi_request *r)
+/* The request's lines, and behind each the value where there is no other; without one it is left out. Before each: which
+ * of the user's headers go out at its place, those of other names, of the same, or none; and whose value it has, that of
+ * the field of ws_options at that place from headers on ('1' to '7'; '9' to '?': the same, to the first origin alone),
+ * its own, or the key. The last is for the user's other headers */
+enum { HS_OTHERS = '0', HS_SAME, HS_NONE };
+enum { HS_PROTOCOLS = '1', HS_FIRST = '8', HS_HOST = ';', HS_BEARER = '?', HS_OWN, HS_KEY };
+static const char hs_lines[] = "1;\r\nHost: \0\0" /* RFC 7230 5.4: it belongs first */
+                               "2@\r\nUpgrade: \0websocket\0"
+                               "2@\r\nConnection: \0Upgrade\0"
+                               "2A\r\nSec-WebSocket-Key: \0\0"
+                               "22\r\nOrigin: \0\0"
+                               "21\r\nSec-WebSocket-Protocol: \0\0"
+                               "2@\r\nSec-WebSocket-Version: \00013\0"
+                               "24\r\nUser-Agent: \0wsquery/" WS_VERSION "\0"
+                               "2=\r\nCookie: \0\0"
+                               "2?\r\nAuthorization: Bearer \0\0"
+                               "0@\r\nHost: \0\0"
+                               "\r\n\r\n";
+
+/* Puts the user's headers that have that name, or the others, or none. 1: there are some of that name */
+static int hs_put_user(const struct wsi_request *r, struct wsi_str name, char which)
+{
+	const char *const *list = r->opt->headers;
+	int found = 0;
+
+	for (; list != NULL && *list != NULL; list++) {
+		struct wsi_header h;
+		int same;
+
+		wsi_header_split(*list, &h);
+		if (!r->same_origin && wsi_among(h.name.p, h.name.len, "Authorization\0Cookie\0Host\0") >= 0)
+			continue;
+		same = wsi_same_str(h.name, name);
+		found |= same;
+		if (HS_OTHERS + same != which || h.value.len == 0)
+			continue;
+		wsi_put(r->out, "\r\n");
+		wsi_put_n(r->out, h.name.p, h.name.len);
+		wsi_put(r->out, ": ");
+		wsi_put_n(r->out, h.value.p, h.value.len);
+	}
+	return found;
+}
+
+WSI void wsi_put_request(const struct wsi_request *r)
 {
 	const struct wsi_url *u = r->url;
-	const char *const *s = r->subprotocols, *between = "\r\nSec-WebSocket-Protocol: ";
+	const struct ws_options *o = r->opt;
+	const char *line, *end, *value;
+	struct wsi_header ours;
 
-	wsi_put(t, u->path.len > 0 && u->path.p[0] == '/' ? "GET " : "GET /");
-	wsi_put_n(t, u->path.p, u->path.len);
-	wsi_put(t, " HTTP/1.1");
-	hs_put_user(t, r, 1);
-	if (r->same_origin && r->host != NULL)
-		hs_put_field(t, r, "Host", r->host);
-	else if (hs_begin(t, r, "Host"))
-		wsi_put_hostport(t, u, 0);
-	wsi_put(t, "\r\nUpgrade: websocket");
-	hs_put_field(t, r, "Connection", "Upgrade");
-	wsi_put(t, "\r\nSec-WebSocket-Key: ");
-	wsi_put_n(t, r->key, 24);
-	hs_put_field(t, r, "Origin", r->origin);
-	for (; s != NULL && *s != NULL; s++) {
-		wsi_put(t, between);
-		wsi_put(t, *s);
-		between = ", ";
-	}
-	wsi_put(t, "\r\nSec-WebSocket-Version: 13");
-	hs_put_field(t, r, "User-Agent", r->user_agent != NULL ? r->user_agent : "wsquery/" WS_VERSION);
-	if (r->same_origin) {
-		hs_put_field(t, r, "Cookie", r->cookie);
-		if ((r->bearer != NULL || r->user != NULL || u->userinfo.len > 0) && hs_begin(t, r, "Authorization")) {
-			if (r->bearer != NULL) {
-				wsi_put(t, "Bearer ");
-				wsi_put(t, r->bearer);
-			} else if (r->user != NULL) {
-				wsi_put_basic(t, r->user, wsi_strlen(r->user), 0);
-			} else {
-				wsi_put_basic(t, u->userinfo.p, u->userinfo.len, 1);
+	wsi_put(r->out, u->path.len > 0 && u->path.p[0] == '/' ? "GET " : "GET /");
+	wsi_put_n(r->out, u->path.p, u->path.len);
+	wsi_put(r->out, " HTTP/1.1");
+	for (line = hs_lines; (end = wsi_header_split(line + 4, &ours)) != NULL; line = end + 1) {
+		const char *one[2] = {end + 1, NULL}, *before = line + 2;
+		const char *const *list = one;
+		int what = line[1];
+
+		end += 1 + wsi_strlen(one[0]);
+		if (hs_put_user(r, ours.name, line[0]))
+			continue;
+		if (what < (r->same_origin ? HS_OWN : HS_FIRST)) {
+			memcpy(&value,
+			       (const char *)o + offsetof(struct ws_options, headers) + (what & 7) * sizeof value,
+			       sizeof value);
+			if (value != NULL)
+				one[0] = value;
+		}
+		if (what == HS_KEY)
+			one[0] = r->key;
+		if (what == HS_PROTOCOLS) {
+			list = o->subprotocols;
+		} else if (*one[0] == '\0') {
+			if (what == HS_HOST) {
+				wsi_put(r->out, before);
+				wsi_put_hostport(r->out, u, 0);
+			} else if (what == HS_BEARER && r->same_origin && (o->user != NULL || u->userinfo.len > 0)) {
+				wsi_put(r->out, "\r\nAuthorization: Basic ");
+				wsi_put_basic(r->out, o->user != NULL ? o->user : u->userinfo.p,
+				              o->user != NULL ? '\0' : '@');
 			}
+			continue;
+		}
+		for (; list != NULL && *list != NULL; list++) {
+			wsi_put(r->out, before);
+			wsi_put(r->out, *list);
+			before = ", ";
 		}
 	}
-	hs_put_user(t, r, 0);
-	wsi_put(t, "\r\n\r\n");
+	wsi_put(r->out, line);
 }
 
-/* Up to the first character that no header's value has */
-static size_t hs_text_span(const char *s)
+enum hs_kind { HS_HEADERS, HS_SUBPROTOCOLS, HS_TEXTS, HS_HOSTS, HS_USERS };
+
+/* The fields of ws_options that go into a request stand in a row there; the first two are lists */
+static const struct hs_field {
+	char name[14];
+	char set[23];       /* what a string of it may hold */
+	unsigned char kind; /* enum hs_kind */
+	unsigned char least;
+	unsigned char wrong; /* in hs_wrong: what to say where it holds another character, or fewer than the least */
+} hs_fields[] = {
+    {"headers", HS_TEXT, HS_HEADERS, 0, 0},  {"subprotocols", WSI_TCHAR, HS_SUBPROTOCOLS, 1, 1},
+    {"origin", HS_TEXT, HS_TEXTS, 0, 0},     {"host", "!!$.0;==AZ[[]]__az~~", HS_HOSTS, 1, 2},
+    {"user_agent", HS_TEXT, HS_TEXTS, 0, 0}, {"cookie", HS_TEXT, HS_TEXTS, 0, 0},
+    {"user", HS_TEXT, HS_USERS, 0, 0},       {"bearer", "++-9==AZ__az~~", HS_TEXTS, 1, 2}, /* RFC 6750 2.1 */
+};
+#define HS_FIELDS (sizeof hs_fields / sizeof hs_fields[0])
+_Static_assert(offsetof(struct ws_options, bearer) - offsetof(struct ws_options, headers)
+                   == (HS_FIELDS - 1) * sizeof(const char *),
+               "hs_fields is not as struct ws_options");
+static const char hs_wrong[][56] = {"has a line break or another control character",
+                                    "is no token: letters, digits and !#$%&'*+-.^_`|~",
+                                    "is empty, or has a character that must not be there"};
+
+/* The headers that the user may not have as he likes, the last by its beginning, and what each is told */
+static const char hs_ours[] = "Host\0Connection\0Upgrade\0Sec-WebSocket-\0";
+static const char hs_ours_wrong[] =
+    "must be there\0must keep the token Upgrade\0is not for changing\0is not for changing";
+
+/* NULL, or what is wrong with at[0], a string of that field; of a list the others are behind it */
+static const char *hs_check(const struct hs_field *f, const char *const *at, size_t len)
 {
-	size_t i = 0;
+	const char *s = *at;
+	struct wsi_header h;
+	int k;
 
-	while (hs_is_text((unsigned char)s[i]))
-		i++;
-	return i;
-}
-
-static const char *hs_check_header(const char *h, size_t len)
-{
-	struct wsi_str n, v;
-
-	if (!hs_split(h, len, &n, &v))
-		return "is not of the form \"Name: value\"";
-	if (hs_text_span(h) < len)
-		return "has a line break or another control character";
-	if (n.len >= 14 && wsi_same(n.p, 14, "Sec-WebSocket-"))
-		n.len = 14;
-	switch (wsi_among(n.p, n.len, "Host\0Connection\0Upgrade\0Sec-WebSocket-\0")) {
-	case -1:
-		return NULL;
-	case 0: /* RFC 7230 5.4 */
-		return v.len > 0 ? NULL : "must be there";
-	case 1:
-		return wsi_has_token(v.p, v.len, "Upgrade") ? NULL : "must keep the token Upgrade";
+	if (len < f->least || (f->kind == HS_HOSTS ? wsi_url_span : wsi_span)(s, len, f->set) < len)
+		return hs_wrong[f->wrong];
+	switch (f->kind) {
+	case HS_HEADERS:
+		if (wsi_header_split(s, &h) == NULL)
+			return "is not of the form \"Name: value\"";
+		k = wsi_among(h.name.p, h.name.len < 14 ? h.name.len : 14, hs_ours);
+		if (k < 0 || (k == 0 && h.value.len > 0) /* RFC 7230 5.4 */
+		    || (k == 1 && wsi_has_token(h.value.p, h.value.len, "Upgrade\0")))
+			return NULL;
+		return wsi_nth(hs_ours_wrong, (unsigned)k);
+	case HS_SUBPROTOCOLS: /* RFC 6455 4.1, 10.: all unique */
+		return hs_find(at + 1, s, len) == NULL ? NULL : "is offered twice";
+	case HS_USERS:
+		return wsi_find(s, len, ':') < len ? NULL : "has no ':' between name and password";
 	default:
-		return "is not for changing";
+		return NULL;
 	}
 }
 
-static const char *hs_check(const struct wsi_request *r, const char **option, const char **value)
+WSI const char *wsi_request_check(const struct ws_options *o, const char **option, const char **value)
 {
-	const char *const values[] = {r->origin, r->user_agent, r->cookie, r->user, r->host, r->bearer};
+	const char *why, *one[2] = {NULL, NULL};
 	const char *const *list;
-	const char *why, *s;
-	size_t i, len;
+	const struct hs_field *f;
+	const unsigned char *at = (const unsigned char *)o + offsetof(struct ws_options, headers);
+	size_t total = 0, len;
 
-	*option = "headers";
-	for (list = r->headers; list != NULL && *list != NULL; list++) {
-		*value = *list;
-		why = hs_check_header(*list, wsi_strlen(*list));
-		if (why != NULL)
-			return why;
+	for (f = hs_fields; f < hs_fields + HS_FIELDS; f++, at += sizeof one[0]) {
+		*option = f->name;
+		memcpy(one, at, sizeof one[0]);
+		list = one;
+		if (f->kind <= HS_SUBPROTOCOLS)
+			memcpy(&list, at, sizeof list);
+		for (; list != NULL && *list != NULL; list++) {
+			*value = *list;
+			len = wsi_strlen(*list);
+			total += len;
+			if (total > HS_OPTIONS_MAX)
+				return "is too much: all that goes into the request may have 512 KiB";
+			why = hs_check(f, list, len);
+			if (why != NULL)
+				return why;
+		}
 	}
-	*option = "subprotocols";
-	for (list = r->subprotocols; list != NULL && *list != NULL; list++) {
-		*value = s = *list;
-		len = wsi_strlen(s);
-		if (!wsi_is_token(s, len))
-			return "is no token: letters, digits and !#$%&'*+-.^_`|~";
-		for (i = 0; r->subprotocols + i < list; i++) /* RFC 6455 4.1, 10.: all unique */
-			if (hs_equal(r->subprotocols[i], s, len))
-				return "is offered twice";
-	}
-	*option = "origin\0user_agent\0cookie\0user\0host\0bearer";
-	for (i = 0; i < 6; i++, *option += wsi_strlen(*option) + 1) {
-		*value = s = values[i];
-		if (s == NULL)
-			continue;
-		len = wsi_strlen(s);
-		if ((i < 4    ? hs_text_span(s)
-		     : i == 4 ? wsi_url_span(s, len, "!$&'()*+,;=:[]%")
-		              : wsi_url_span(s, len, "+/=")) /* RFC 6750 2.1 */
-		    < len)
-			return "has a character that must not be there";
-		if (i >= 4 && len == 0)
-			return "is empty";
-		if (i == 3 && wsi_find(s, len, ':') == len)
-			return "has no ':' between name and password";
-		if (i == 5 && r->user != NULL)
-			return "does not go together with user";
-	}
-	return NULL;
-}
-
-WSI int wsi_request_check(const struct wsi_request *r, const char **option, const char **why, const char **value)
-{
-	*why = hs_check(r, option, value);
-	return *why == NULL ? 0 : -1;
+	/* the last, as *option and *value still say */
+	return o->bearer != NULL && o->user != NULL ? "does not go together with user" : NULL;
 }
 
 /* ---- response ---- */
 
-enum { HS_START, HS_LINE, HS_LAST_CR, HS_CR, HS_END }; /* LAST_CR: at the start of a line, the head's end */
+/* As in enum wsi_seen_header; of the first, the token that is asked for, and what a 101 is without it, or with it */
+static const char hs_names[] = "Upgrade\0Connection\0Transfer-Encoding\0Content-Length\0Sec-WebSocket-Extensions\0"
+                               "Sec-WebSocket-Accept\0Sec-WebSocket-Protocol\0Sec-WebSocket-Version\0"
+                               "WWW-Authenticate\0Retry-After\0Location\0";
+static const char hs_tokens[][11] = {"websocket\0", "Upgrade\0", "chunked\0"};
+static const char hs_no_101[] = "it has no \"Upgrade: websocket\"\0"
+                                "it has no \"Connection: Upgrade\"\0"
+                                "it has a Transfer-Encoding, but a 101 has no body\0" /* RFC 7230 3.3 */
+                                "it has a Content-Length, but a 101 has no body\0"
+                                "it chose an extension that was not offered";
 
-/* Takes the next byte of a head. NULL, or what is wrong */
-static const char *hs_scan(struct wsi_head_scan *s, int c)
+/* RFC 7230 3.1.2: what may stand at each place of the status line, up to the SP before the reason, which is missed by
+ * some where that is empty */
+static const char hs_status_line[][5] = {"HH", "TT", "TT", "PP", "//", "11",    "..",
+                                         "09", "  ", "19", "09", "09", "\r\r  "};
+
+/* Takes the head, which is whole and has text alone in its lines, to its parts */
+static const char *hs_parse(struct wsi_response *r, const char *head)
 {
-	if (s->scanned < 5 && c != "HTTP/"[s->scanned])
-		return s->scanned == 0 && c == 0x15 ? "it is TLS: is the URL wss://?" : "it is not HTTP";
-	s->scanned++;
-	if (s->state >= HS_LAST_CR ? c != '\n' : c != '\r' && !hs_is_text(c))
-		return "it has a bare control character"; /* a bare LF too: smuggling lives on what RFC 7230 3.5 allows
-		                                           */
-	if (s->state == HS_LAST_CR) {
-		s->state = HS_END;
-		return NULL;
-	}
-	s->lines += c == '\n';
-	s->state = c == '\n' ? HS_START : c == '\r' ? s->state + HS_LAST_CR : HS_LINE;
-	return s->lines > WS_MAX_HEAD_LINES || s->scanned >= WS_MAX_HEAD ? "it is over 16 KiB, or 100 lines" : NULL;
-}
+	size_t n = wsi_span(head + 12, SIZE_MAX, HS_TEXT);
+	const char *at, *next;
+	struct wsi_header h;
 
-WSI ptrdiff_t wsi_head_end(struct wsi_head_scan *s, const char *p, size_t len, const char **why)
-{
-	while (s->scanned < len && s->state != HS_END) {
-		const char *wrong = hs_scan(s, (unsigned char)p[s->scanned]);
+	r->minor = head[7] - '0';
+	r->reason = wsi_trim(head + 12, n);
+	r->fields = head + 12 + n;
+	for (at = r->fields; (next = wsi_header_split(at + 2, &h)) != NULL; at = next) {
+		int k = wsi_among(h.name.p, h.name.len, hs_names);
+		struct wsi_seen *s;
 
-		if (wrong != NULL) {
-			*why = wrong;
-			return -1;
-		}
-	}
-	return s->state == HS_END ? (ptrdiff_t)s->scanned : 0;
-}
-
-WSI int wsi_header_next(const struct wsi_response *r, size_t *at, struct wsi_str *name, struct wsi_str *value)
-{
-	const char *p;
-	size_t len;
-
-	if (*at >= r->fields.len)
-		return 0;
-	p = r->fields.p + *at;
-	len = wsi_find(p, r->fields.len - *at, '\r');
-	*at += len + 2;
-	return hs_split(p, len, name, value) ? 1 : -1;
-}
-
-WSI int wsi_response_parse(struct wsi_response *r, const char *head, size_t len, const char **why)
-{
-	struct wsi_str name, value;
-	size_t at = 0, end = wsi_find(head, len, '\r'), reason = end > 12 ? 13 : 12;
-	int more;
-
-	memset(r, 0, sizeof *r);
-	*why = "it has no status line of HTTP/1.1"; /* RFC 7230 3.1.2; the SP before no reason is missed by some */
-	if (end < 12 || end + 4 > len || memcmp(head, "HTTP/1.", 7) != 0 || head[8] != ' '
-	    || (end > 12 && head[12] != ' '))
-		return -1;
-	r->minor = wsi_number(head + 7, 1, 9);
-	r->status = wsi_number(head + 9, 3, 999);
-	if (r->minor < 0 || r->status < 100)
-		return -1;
-	r->reason.p = head + reason;
-	r->reason.len = end - reason;
-	r->fields.p = head + end + 2;
-	r->fields.len = len - end - 4;
-	*why = "it has a folded header line, or one not of the form \"Name: value\"";
-	do
-		more = wsi_header_next(r, &at, &name, &value);
-	while (more > 0);
-	return more;
-}
-
-/* How many headers there are of that name, in *value the first; plus HS_LISTS for each that lists the word (RFC 7230
- * 3.2.2: together they are one list), plus HS_OTHER for each that is not the word alone */
-enum { HS_LISTS = 0x100, HS_OTHER = 0x10000 };
-
-static int hs_see(const struct wsi_response *r, const char *name, const char *word, struct wsi_str *value)
-{
-	struct wsi_str n, v;
-	size_t at = 0;
-	int seen = 0;
-
-	value->len = 0;
-	while (wsi_header_next(r, &at, &n, &v) > 0) {
-		if (!wsi_same(n.p, n.len, name))
+		if (k < 0)
 			continue;
-		if (seen++ == 0)
-			*value = v;
-		if (wsi_has_token(v.p, v.len, word))
-			seen += HS_LISTS;
-		if (!wsi_same(v.p, v.len, word))
-			seen += HS_OTHER;
+		s = &r->seen[k];
+		s->count++;
+		/* RFC 7230 3.2.2: all of that name together are one list */
+		if (k <= WSI_TRANSFER_ENCODING)
+			s->listed |= wsi_has_token(h.value.p, h.value.len, hs_tokens[k]);
+		/* a length of 0 must not hide another */
+		if (s->value.len == 0 || (s->value.len == 1 && *s->value.p == '0' && h.value.len > 0))
+			s->value = h.value;
 	}
-	return seen;
+	if (at[2] != '\r')
+		return "it has a folded header line, or one not of the form \"Name: value\"";
+	r->status = wsi_number(head + 9, 3, 999);
+	return NULL;
 }
 
-WSI int wsi_header_get(const struct wsi_response *r, const char *name, struct wsi_str *value)
+WSI const char *wsi_response_read(struct wsi_response *r, const char *p, size_t len)
 {
-	return hs_see(r, name, "", value) > 0;
+	while (r->len < len) {
+		const char *s = p + r->len, *set = "\t\t\r\r ~\x80\xff";
+
+		if (r->len < sizeof hs_status_line / sizeof hs_status_line[0])
+			set = hs_status_line[r->len];
+		else if (s[-1] == '\r')
+			set = "\n\n";
+		if (wsi_span(s, 1, set) == 0)
+			return r->len > 12
+			           ? "it has a bare control character" /* a LF too: smuggling lives on what RFC 7230 3.5 allows */
+			       : r->len >= 5                      ? "it has no status line of HTTP/1.1"
+			       : r->len == 0 && (*s & ~3) == 0x14 ? "it is TLS: try wss://"
+			                                          : "it is not HTTP";
+		r->len++;
+		if (*s == '\n' && s[-2] == '\n')
+			return hs_parse(r, p);
+		r->lines += *s == '\n';
+		if (r->len >= WS_MAX_HEAD || r->lines > WS_MAX_HEAD_LINES)
+			return "it is over 16 KiB, or 100 lines";
+	}
+	return NULL;
 }
 
-/* Header, word, what is wrong: if the header does not list the word ('+'), or if it has another value ('-') */
-static const char hs_rules[] = "+Upgrade\0websocket\0it has no \"Upgrade: websocket\"\0"
-                               "+Connection\0Upgrade\0it has no \"Connection: Upgrade\"\0"
-                               "-Sec-WebSocket-Extensions\0\0it chose an extension that was not offered\0"
-                               "-Transfer-Encoding\0\0it announces a body, which a 101 never has\0" /* RFC 7230 3.3 */
-                               "-Content-Length\0"
-                               "0\0it announces a body, which a 101 never has\0";
-
-static const char *hs_check_101(const struct wsi_response *r, const char *accept, const char *const *offered,
-                                const char **subprotocol)
+WSI const char *wsi_response_check(const struct wsi_response *r, const char *accept, const char *const *offered,
+                                   const char **subprotocol)
 {
-	const char *rule = hs_rules, *word, *why;
-	struct wsi_str v;
-	int seen;
+	const struct wsi_seen *s = r->seen;
+	unsigned k;
 
 	*subprotocol = NULL;
 	if (r->minor == 0) /* RFC 7230 6.7 */
 		return "HTTP/1.0 knows no upgrade";
-	for (; *rule != '\0'; rule = why + wsi_strlen(why) + 1) {
-		word = rule + wsi_strlen(rule) + 1;
-		why = word + wsi_strlen(word) + 1;
-		seen = hs_see(r, rule + 1, word, &v);
-		if (*rule == '+' ? (seen & (HS_OTHER - HS_LISTS)) == 0 : seen >= HS_OTHER)
-			return why;
-	}
-	if (hs_see(r, "Sec-WebSocket-Accept", "", &v) % HS_LISTS != 1 || v.len != 28 || memcmp(v.p, accept, 28) != 0)
-		return "it has no Sec-WebSocket-Accept that answers our key, or several (did a cache or a plain HTTP "
-		       "server "
-		       "answer?)";
-	seen = hs_see(r, "Sec-WebSocket-Protocol", "", &v) % HS_LISTS;
-	if (seen == 0)
-		return NULL;
-	for (; seen == 1 && offered != NULL && *offered != NULL; offered++) {
-		if (hs_equal(*offered, v.p, v.len)) {
-			*subprotocol = *offered;
-			return NULL;
-		}
-	}
-	return "it chose a subprotocol that was not offered, or several";
-}
+	for (k = 0; k < WSI_ACCEPT; k++, s++) {
+		int wrong = s->value.len > 0;
 
-WSI int wsi_response_check(const struct wsi_response *r, const char *accept, const char *const *offered,
-                           const char **subprotocol, const char **why)
-{
-	*why = hs_check_101(r, accept, offered, subprotocol);
-	return *why == NULL ? 0 : -1;
+		if (k <= WSI_CONNECTION)
+			wrong = !s->listed;
+		if (k == WSI_CONTENT_LENGTH && s->value.len == 1)
+			wrong = *s->value.p != '0';
+		if (wrong)
+			return wsi_nth(hs_no_101, k);
+	}
+	if (s->count != 1 || s->value.len != 28 || memcmp(s->value.p, accept, 28) != 0)
+		return "it has no Sec-WebSocket-Accept that answers our key, or several (did a cache or a plain HTTP "
+		       "server answer?)";
+	s++;
+	if (s->count == 0)
+		return NULL;
+	offered = hs_find(offered, s->value.p, s->value.len);
+	if (offered == NULL || s->count != 1)
+		return "it chose a subprotocol that was not offered, or several";
+	*subprotocol = *offered;
+	return NULL;
 }
 
 WSI void wsi_accept(char out[28], const char key[24])
 {
-	struct wsi_sha1 s;
-	unsigned char digest[20];
+	unsigned char text[24 + 36], digest[20];
 
-	wsi_sha1_init(&s);
-	wsi_sha1_update(&s, key, 24);
-	wsi_sha1_update(&s, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11", 36);
-	wsi_sha1_final(&s, digest);
+	memcpy(text, key, 24);
+	memcpy(text + 24, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11", 36);
+	wsi_sha1(digest, text, sizeof text);
 	wsi_base64_encode(out, digest, sizeof digest);
 }
 
 /* ---- body of a refused upgrade ---- */
 
-/* of the chunked coding, RFC 7230 4.1; without it all is DATA */
-enum { HS_SIZE, HS_DIGITS, HS_EXTENSION, HS_DATA, HS_DATA_END };
+/* A body without coding, and what is around the data of a chunk (RFC 7230 4.1). In the states of data left counts down,
+ * and then comes the one before */
+enum { HS_DONE, HS_BODY, HS_DATA_END, HS_DATA, HS_SIZE, HS_DIGITS, HS_EXTENSION };
+
+/* From HS_DATA_END on, the next state at a digit, CR, LF, ";", SP, HT, and another byte. What does not belong there ends
+ * the body, and so does the last chunk: a trailer says nothing to us */
+static const unsigned char hs_chunk[][8] = {
+    {HS_DONE, HS_DATA_END, HS_SIZE},
+    {HS_DONE},
+    {HS_DIGITS},
+    {HS_DIGITS, HS_EXTENSION, HS_DATA, HS_EXTENSION, HS_EXTENSION, HS_EXTENSION},
+    {HS_EXTENSION, HS_EXTENSION, HS_DATA, HS_EXTENSION, HS_EXTENSION, HS_EXTENSION, HS_EXTENSION},
+};
 
 WSI void wsi_body_init(struct wsi_body *b, const struct wsi_response *r)
 {
-	struct wsi_str v;
-	int n;
+	const struct wsi_str *length = &r->seen[WSI_CONTENT_LENGTH].value;
 
-	memset(b, 0, sizeof *b);
-	b->chunked = hs_see(r, "Transfer-Encoding", "chunked", &v) >= HS_LISTS;
-	if (b->chunked)
+	b->left = 0;
+	b->state = HS_SIZE;
+	if (r->seen[WSI_TRANSFER_ENCODING].listed)
 		return;
-	b->state = HS_DATA;
-	wsi_header_get(r, "Content-Length", &v);
-	n = wsi_number(v.p, v.len, INT32_MAX / 16);
-	b->left = n < 0 ? UINT64_MAX : (unsigned)n; /* nonsense, none, too much for us: up to the end of file */
-	b->done = n == 0 || r->status < 200 || r->status == 204 || r->status == 304; /* RFC 7230 3.3.3 */
+	/* -1, for nonsense, none, or too much for us, is without end: up to that of the file */
+	b->left = (uint64_t)wsi_number(length->p, length->len, INT32_MAX / 16);
+	/* RFC 7230 3.3.3 */
+	b->state = b->left != 0 && r->status >= 200 && r->status != 204 && r->status != 304;
 }
 
-/* Takes one byte of what is around a chunk's data. What does not belong there ends the body, and so does the last
- * chunk: a trailer says nothing to us */
-static void hs_chunk(struct wsi_body *b, int c)
+/* Takes one byte of what is around a chunk's data */
+static int hs_chunk_next(struct wsi_body *b, char c)
 {
 	int digit = wsi_hex(c);
+	int state = hs_chunk[b->state - HS_DATA_END][digit >= 0 ? 0 : 1 + wsi_find("\r\n; \t", 5, c)];
 
-	if (b->state <= HS_DIGITS && digit >= 0 && b->left >> 59 == 0) {
+	if (state == HS_DIGITS) {
+		if (b->left >> 59 != 0)
+			return HS_DONE;
 		b->left = b->left * 16 + (unsigned)digit;
-		b->state = HS_DIGITS;
-	} else if (b->state == HS_DATA_END) {
-		b->done = c != '\r' && c != '\n';
-		b->state = c == '\n' ? HS_SIZE : HS_DATA_END;
-	} else if (b->state == HS_SIZE || (b->state == HS_DIGITS && wsi_find("\n\r; \t", 5, (char)c) == 5)) {
-		b->done = 1;
-	} else {
-		b->state = c == '\n' ? HS_DATA : HS_EXTENSION;
-		b->done = c == '\n' && b->left == 0;
 	}
+	return state == HS_DATA && b->left == 0 ? HS_DONE : state;
 }
 
-WSI void wsi_body_feed(struct wsi_body *b, const char *p, size_t len, char *out, size_t cap, size_t *out_len)
+WSI void wsi_body_feed(struct wsi_body *b, struct wsi_text *out, const char *p, size_t len)
 {
-	while (len > 0 && !b->done) {
-		size_t n = 1, room = cap - *out_len;
-
-		if (b->state != HS_DATA) {
-			hs_chunk(b, (unsigned char)*p);
-		} else {
-			n = len < b->left ? len : (size_t)b->left;
-			room = n < room ? n : room;
-			memcpy(out + *out_len, p, room);
-			*out_len += room;
-			b->left -= n;
-			if (b->left == 0) {
-				b->state = HS_DATA_END;
-				b->done = !b->chunked;
-			}
+	for (; len > 0 && b->state != HS_DONE; p++, len--) {
+		if ((b->state | 2) != HS_DATA) { /* HS_BODY or that */
+			b->state = hs_chunk_next(b, *p);
+			continue;
 		}
-		p += n;
-		len -= n;
+		wsi_put_c(out, *p);
+		b->left--;
+		if (b->left == 0)
+			b->state--;
 	}
 }

@@ -269,7 +269,7 @@ static void put_value(struct wq_out *o, struct wsi_str name, struct wsi_str v)
 	char url[WQ_MAX_URL + 1];
 	struct wsi_text t;
 
-	if (!wsi_same(name.p, name.len, "location")) {
+	if (wsi_among(name.p, name.len, "location\0") != 0) {
 		put_escaped(o, v.p, v.len);
 		return;
 	}
@@ -281,30 +281,31 @@ static void put_value(struct wq_out *o, struct wsi_str name, struct wsi_str v)
 static void put_headers(struct wq_out *o, const struct wq_query *q)
 {
 	struct wsi_response r;
-	struct wsi_str name, v, other, w;
-	size_t at = 0, k;
-	const char *why, *before = "{";
+	struct wsi_header h, other;
+	const char *at, *k, *before = "{";
 
-	if (!q->head_len || wsi_response_parse(&r, q->head, q->head_len, &why) < 0) {
+	memset(&r, 0, sizeof r);
+	wsi_response_read(&r, q->head, q->head_len);
+	if (r.status == 0) {
 		wq_out(o, "null");
 		return;
 	}
-	while (wsi_header_next(&r, &at, &name, &v) > 0) {
-		k = 0;
-		while (wsi_header_next(&r, &k, &other, &w) > 0 && !same_name(name, other))
-			;
-		if (other.p != name.p)
+	for (at = r.fields; (at = wsi_header_split(at + 2, &h)) != NULL;) {
+		for (k = r.fields; (k = wsi_header_split(k + 2, &other)) != NULL;)
+			if (same_name(h.name, other.name))
+				break;
+		if (other.name.p != h.name.p)
 			continue; /* it went with the first of that name */
 		wq_out(o, before);
 		before = ", ";
-		put_name(o, name);
+		put_name(o, h.name);
 		wq_out(o, "\"");
-		put_value(o, name, v);
-		while (wsi_header_next(&r, &k, &other, &w) > 0) {
-			if (!same_name(name, other))
+		put_value(o, h.name, h.value);
+		while ((k = wsi_header_split(k + 2, &other)) != NULL) {
+			if (!same_name(h.name, other.name))
 				continue;
 			wq_out(o, ", ");
-			put_value(o, name, w);
+			put_value(o, h.name, other.value);
 		}
 		wq_out(o, "\"");
 	}

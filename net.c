@@ -12,6 +12,7 @@
  */
 #ifdef WS_NO_NET
 #include "ws_world.h"
+#include <string.h>
 
 WSI void *wsi_alloc(const struct wsi_mem *m, void *ptr, size_t old_len, size_t new_len)
 {
@@ -63,70 +64,50 @@ WSI int wsi_socket_prepare(int fd)
 	return -1;
 }
 
-struct wsi_net {
-	struct wsi_mem mem;
-};
-
-WSI struct wsi_net *wsi_net_new(const struct wsi_net_options *o)
+WSI void wsi_net_init(struct wsi_net *n, const struct ws_options *opt, const struct wsi_url *to)
 {
-	struct wsi_net *n = wsi_alloc(&o->mem, NULL, 0, sizeof *n);
-
-	if (n)
-		n->mem = o->mem;
-	return n;
+	(void)opt;
+	(void)to;
+	memset(n, 0, sizeof *n);
 }
 
-WSI int wsi_net_step(struct wsi_net *n, int64_t now_us, int *fd, enum ws_phase *phase, struct wsi_text *why)
+WSI int wsi_net_step(struct wsi_net *n, int64_t now_us)
 {
 	(void)n;
 	(void)now_us;
-	*fd = -1;
-	*phase = WS_CONNECT;
+	return WS_EUNSUPPORTED;
+}
+
+WSI int64_t wsi_net_wants(const struct wsi_net *n, struct ws_pollset *set)
+{
+	(void)n;
+	(void)set;
+	return INT64_MAX;
+}
+
+WSI int wsi_net_put_tried(const struct wsi_net *n, struct wsi_text *why)
+{
+	(void)n;
 	wsi_put(why, "connect: this build has no sockets: give it an io");
 	return WS_EUNSUPPORTED;
 }
 
-WSI void wsi_net_wants(const struct wsi_net *n, int64_t now_us, struct ws_pollset *set)
+WSI void wsi_net_put_peer(const struct wsi_net *n, const struct wsi_net_addr *a, struct wsi_text *t)
 {
 	(void)n;
-	(void)now_us;
-	(void)set;
-}
-
-WSI void wsi_net_timeout(const struct wsi_net *n, struct wsi_text *why)
-{
-	(void)n;
-	wsi_put(why, "connect");
-}
-
-WSI int wsi_net_addr(const struct wsi_net *n, unsigned char addr[16])
-{
-	(void)n;
-	(void)addr;
-	return 0;
-}
-
-WSI void wsi_net_put_address(const struct wsi_net *n, struct wsi_text *t)
-{
-	(void)n;
+	(void)a;
 	(void)t;
 }
 
-WSI void wsi_net_free(struct wsi_net *n)
+WSI void wsi_net_end(struct wsi_net *n)
 {
-	if (n)
-		wsi_alloc(&n->mem, n, sizeof *n, 0);
+	(void)n;
 }
 
-WSI int wsi_net_check(const char *const *resolve, const char *local_interface, const char **option, const char **why,
-                      const char **value)
+WSI const char *wsi_net_check(const struct ws_options *o, const char **value)
 {
-	if (!resolve && !local_interface)
-		return 0;
-	*option = resolve ? "resolve" : "local_interface";
-	*why = "not built in";
 	*value = NULL;
-	return -1;
+	return o->resolve ? "resolve\0not built in" : o->local_interface ? "local_interface\0not built in" : NULL;
 }
 
 #else
@@ -172,7 +153,6 @@ WSI int wsi_net_check(const char *const *resolve, const char *local_interface, c
 
 #define NET_STAGGER_US 250000 /* RFC 8305 5: Connection Attempt Delay */
 #define NET_BUSY_US 20000     /* a Unix socket with a full backlog is tried again after this */
-#define NET_HOST_MAX 255      /* RFC 1035 2.3.4 */
 
 WSI void *wsi_alloc(const struct wsi_mem *m, void *ptr, size_t old_len, size_t new_len)
 {
@@ -187,102 +167,106 @@ WSI void *wsi_alloc(const struct wsi_mem *m, void *ptr, size_t old_len, size_t n
 
 WSI int64_t wsi_clock_us(void)
 {
-	struct timespec ts = {0, 0};
+	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+	return (int64_t)ts.tv_sec * 1000000 + (uint32_t)ts.tv_nsec / 1000;
 }
 
-static int net_urandom(unsigned char *p, size_t len)
-{
-	int fd = open("/dev/urandom", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	size_t have = 0;
-
-	if (fd < 0)
-		return -1;
-	while (have < len) {
-		ssize_t n = read(fd, p + have, len - have);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		have += (size_t)n;
-	}
-	close(fd);
-	return have == len ? 0 : -1;
-}
-
+/* buf: at most 256 bytes, which come whole or not at all, and are not interrupted: getrandom(2), random(4) */
 WSI int wsi_entropy(void *buf, size_t len)
 {
-#if defined(__linux__)
 	ssize_t n;
+	int fd;
 
-	do /* up to 256 bytes come whole or not at all: getrandom(2) */
-		n = getrandom(buf, len, GRND_NONBLOCK);
-	while (n < 0 && errno == EINTR);
-	if (n == (ssize_t)len)
-		return 0;
+#if defined(__linux__)
+	n = getrandom(buf, len, GRND_NONBLOCK);
 	if (n < 0 && errno == EAGAIN)
 		return 1;
 #elif defined(__APPLE__) || defined(__OpenBSD__) || defined(__FreeBSD__) || defined(__NetBSD__)
-	if (getentropy(buf, len) == 0)
-		return 0;
+	n = getentropy(buf, len) == 0 ? (ssize_t)len : -1;
+#else
+	n = -1;
 #endif
-	return net_urandom(buf, len);
+	if (n < 0) {
+		fd = open("/dev/urandom", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		n = read(fd, buf, len); /* which fails too where there is none */
+		close(fd);
+	}
+	return n == (ssize_t)len ? 0 : -1;
 }
 
 WSI int wsi_poll(const struct ws_pollset *set)
 {
+	static const short events[] = {0, [WS_POLL_READ] = POLLIN, [WS_POLL_WRITE] = POLLOUT,
+	                               [WS_POLL_READ | WS_POLL_WRITE] = POLLIN | POLLOUT};
 	struct pollfd p[WS_FDS_MAX];
 	int i;
 
 	for (i = 0; i < set->n; i++) {
 		p[i].fd = set->fd[i].fd;
-		p[i].events = (short)((set->fd[i].events & WS_POLL_READ ? POLLIN : 0)
-		                      | (set->fd[i].events & WS_POLL_WRITE ? POLLOUT : 0));
+		p[i].events = events[set->fd[i].events];
 	}
 	return poll(p, (nfds_t)set->n, set->timeout_ms) < 0 && errno != EINTR ? -1 : 0;
 }
 
-static ptrdiff_t net_ioerr(int want)
+/* What sockets meet, in the words of strerror(3), which is not safe in threads everywhere and large in static programs */
+struct net_error {
+	int err, class;
+	const char *text;
+};
+static const struct net_error net_errors[] = {{ECONNREFUSED, WS_EREFUSED, "Connection refused"},
+                                              {ETIMEDOUT, WS_EUNREACHABLE, "Connection timed out"},
+                                              {ENETUNREACH, WS_EUNREACHABLE, "Network is unreachable"},
+                                              {EHOSTUNREACH, WS_EUNREACHABLE, "No route to host"},
+                                              {ENETDOWN, WS_EUNREACHABLE, "Network is down"},
+                                              {ENOENT, WS_EUNREACHABLE, "No such file or directory"},
+                                              {EADDRNOTAVAIL, WS_EUNREACHABLE, "Cannot assign requested address"},
+                                              {EAFNOSUPPORT, WS_EUNREACHABLE, "Address family not supported"},
+                                              {ECONNRESET, WS_ERESET, "Connection reset by peer"},
+                                              {EPIPE, WS_ERESET, "Broken pipe"},
+                                              {ENXIO, WS_ERESOLVE, "no such zone"},
+                                              {EACCES, WS_EIO, "Permission denied"},
+                                              {EPERM, WS_EIO, "Operation not permitted"},
+                                              {ENODEV, WS_EIO, "No such device"},
+                                              {EMFILE, WS_EIO, "Too many open files"},
+                                              {EAGAIN, WS_EUNREACHABLE, "Resource temporarily unavailable"},
+                                              {ENOMEM, WS_EIO, "Cannot allocate memory"},
+                                              {ENAMETOOLONG, WS_EIO, "File name too long"},
+                                              {ECANCELED, WS_EIO, "refused by on_socket"},
+                                              {0, WS_EIO, "error "}};
+
+static const struct net_error *net_error(int err)
 {
-	switch (errno) {
-	case EAGAIN:
-#if EWOULDBLOCK != EAGAIN
-	case EWOULDBLOCK:
-#endif
+	const struct net_error *e = net_errors;
+
+	while (e->err && e->err != err)
+		e++;
+	return e;
+}
+
+/* What a call that moves bytes came to; want: WS_IO_READ or WS_IO_WRITE */
+static ptrdiff_t net_moved(ssize_t n, int want)
+{
+	int err = errno;
+
+	if (n > 0)
+		return n;
+	if (n == 0)
+		return WS_IO_EOF;
+	if (err == EAGAIN || err == EWOULDBLOCK || err == EINTR) /* poll will say when */
 		return want;
-	case ECONNRESET:
-	case EPIPE:
-	case ETIMEDOUT:
-	case EHOSTUNREACH:
-	case ENETUNREACH:
-	case ENETDOWN:
-		return WS_IO_RESET;
-	default:
-		return WS_IO_ERROR;
-	}
+	return net_error(err)->class == WS_EIO ? WS_IO_ERROR : WS_IO_RESET;
 }
 
 WSI ptrdiff_t wsi_socket_read(void *io, void *buf, size_t len)
 {
-	ssize_t n;
-
-	do
-		n = recv(*(int *)io, buf, len, 0);
-	while (n < 0 && errno == EINTR);
-	return n > 0 ? n : n == 0 ? WS_IO_EOF : net_ioerr(WS_IO_READ);
+	return net_moved(read(*(int *)io, buf, len), WS_IO_READ);
 }
 
 WSI ptrdiff_t wsi_socket_write(void *io, const void *buf, size_t len)
 {
-	ssize_t n;
-
-	do
-		n = send(*(int *)io, buf, len, MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
-	return n > 0 ? n : net_ioerr(WS_IO_WRITE);
+	return net_moved(send(*(int *)io, buf, len, MSG_NOSIGNAL), WS_IO_WRITE);
 }
 
 WSI void wsi_socket_close(void *io)
@@ -306,65 +290,39 @@ WSI int wsi_socket_prepare(int fd)
 
 /* Names to addresses */
 
-struct net_addr {
-	unsigned char b[16];
-	unsigned char len;  /* 4, 16; 0: the Unix socket */
-	unsigned char done; /* tried, and failed with .err */
-	uint32_t scope;
-	int err; /* errno; 0: given up for the next one, or lost the race */
-};
-
 #ifndef WS_NO_RESOLVER
 struct net_job {
 #ifndef WS_NO_THREADS
 	atomic_int owners;
 	int done_fd; /* closed by the thread */
 #endif
-	int family, gai;
-	size_t n;
-	struct net_addr addr[WS_MAX_ADDRESSES];
-	char host[NET_HOST_MAX + 1];
+	int gai, family;
+	struct addrinfo *list;
+	char host[]; /* NUL-terminated */
 };
 
 static void net_job_run(struct net_job *j)
 {
-	struct addrinfo hints, *list = NULL, *a;
+	struct addrinfo hints;
 
 	memset(&hints, 0, sizeof hints);
 	hints.ai_socktype = SOCK_STREAM;
-	hints.ai_family = j->family == 4 ? AF_INET : j->family == 6 ? AF_INET6 : AF_UNSPEC;
-	j->gai = getaddrinfo(j->host, NULL, &hints, &list);
-	for (a = j->gai == 0 ? list : NULL; a && j->n < WS_MAX_ADDRESSES; a = a->ai_next) {
-		struct net_addr *to = &j->addr[j->n];
+	hints.ai_family = j->family;
+	j->gai = getaddrinfo(j->host, NULL, &hints, &j->list);
+}
 
-		if (a->ai_family == AF_INET && a->ai_addrlen >= sizeof(struct sockaddr_in)) {
-			struct sockaddr_in sin;
-
-			memcpy(&sin, a->ai_addr, sizeof sin);
-			memcpy(to->b, &sin.sin_addr, 4);
-			to->len = 4;
-			j->n++;
-		} else if (a->ai_family == AF_INET6 && a->ai_addrlen >= sizeof(struct sockaddr_in6)) {
-			struct sockaddr_in6 sin6;
-
-			memcpy(&sin6, a->ai_addr, sizeof sin6);
-			memcpy(to->b, &sin6.sin6_addr, 16);
-			to->len = 16;
-			to->scope = sin6.sin6_scope_id;
-			j->n++;
-		}
-	}
+static void net_job_release(struct net_job *j)
+{
+#ifndef WS_NO_THREADS
+	if (atomic_fetch_sub(&j->owners, 1) != 1)
+		return;
+#endif
 	if (j->gai == 0)
-		freeaddrinfo(list);
+		freeaddrinfo(j->list);
+	free(j);
 }
 
 #ifndef WS_NO_THREADS
-static void net_job_release(struct net_job *j)
-{
-	if (atomic_fetch_sub(&j->owners, 1) == 1)
-		free(j);
-}
-
 static void *net_job_thread(void *arg)
 {
 	struct net_job *j = arg;
@@ -379,280 +337,139 @@ static void *net_job_thread(void *arg)
 #endif
 #endif
 
-/* The race */
-
-struct net_try {
-	int fd; /* -1: free */
-	int addr;
-	int64_t since_us;
+union net_sockaddr {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+	struct sockaddr_un un;
 };
 
-struct wsi_net {
-	struct wsi_net_options o;
-	enum { NET_START, NET_RESOLVING, NET_RACING, NET_DONE } state;
-#ifndef WS_NO_RESOLVER
-	struct net_job *job;
-#endif
-	int job_fd;
-	int n_addr, next; /* addr[next] is tried next */
-	int winner;
-	int64_t next_us; /* when, unless one fails before */
-	unsigned change;
-	struct net_try try[WS_FDS_MAX];
-	struct net_addr addr[WS_MAX_ADDRESSES];
-};
-
-WSI struct wsi_net *wsi_net_new(const struct wsi_net_options *o)
+WSI void wsi_net_init(struct wsi_net *n, const struct ws_options *opt, const struct wsi_url *to)
 {
-	struct wsi_net *n = wsi_alloc(&o->mem, NULL, 0, sizeof *n);
-	int i;
-
-	if (!n)
-		return NULL;
 	memset(n, 0, sizeof *n);
-	n->o = *o;
-	n->job_fd = -1;
-	n->winner = -1;
-	for (i = 0; i < WS_FDS_MAX; i++)
-		n->try[i].fd = -1;
-	return n;
+	n->opt = opt;
+	n->to = to;
+	n->family = opt->family;
+	n->next = n->end = n->addr;
 }
 
-static void net_job_drop(struct wsi_net *n)
+static void net_close(struct wsi_net_addr *a, int err)
 {
+	int fd = a->fd;
+
+	a->fd = -err;
+	if (fd >= 0)
+		close(fd);
+}
+
+WSI void wsi_net_end(struct wsi_net *n)
+{
+	while (n->next && n->next > n->addr)
+		if (--n->next != n->winner)
+			net_close(n->next, 0);
 #ifndef WS_NO_RESOLVER
-	if (!n->job)
-		return;
-#ifdef WS_NO_THREADS
-	free(n->job);
-#else
-	wsi_socket_close(&n->job_fd);
-	n->change++;
-	net_job_release(n->job);
-#endif
+	if (n->job)
+		net_job_release(n->job);
 	n->job = NULL;
-#else
-	(void)n;
 #endif
 }
 
-/* A failure lets the next attempt begin at once */
-static void net_try_end(struct wsi_net *n, struct net_try *t, int err)
-{
-	n->next_us = INT64_MIN;
-	n->addr[t->addr].done = 1;
-	n->addr[t->addr].err = err;
-	wsi_socket_close(&t->fd);
-	n->change++;
-}
-
-WSI void wsi_net_free(struct wsi_net *n)
-{
-	int i;
-
-	if (!n)
-		return;
-	net_job_drop(n);
-	for (i = 0; i < WS_FDS_MAX; i++)
-		wsi_socket_close(&n->try[i].fd);
-	wsi_alloc(&n->o.mem, n, sizeof *n, 0);
-}
-
+/* RFC 8305 4: the families take turns, each in the order it comes in */
 static void net_add(struct wsi_net *n, const void *b, int len, uint32_t scope)
 {
-	struct net_addr *a = &n->addr[n->n_addr];
+	struct wsi_net_addr *a = n->end;
 
-	if (n->n_addr == WS_MAX_ADDRESSES || (len == 4 && n->o.family == 6) || (len == 16 && n->o.family == 4))
+	if (a == &n->addr[WS_MAX_ADDRESSES] || n->family == (len == 4 ? 6 : 4))
 		return;
+	for (; a >= &n->addr[2] && a[-1].len != len && a[-2].len != len; a--)
+		*a = a[-1];
+	n->end++;
 	memcpy(a->b, b, (size_t)len);
-	a->len = (unsigned char)len;
+	a->len = len;
 	a->scope = scope;
-	n->n_addr++;
 }
 
-/* RFC 8305 4: the families take turns, each in the order it came in */
-static void net_interleave(struct wsi_net *n)
+/* ws_options.resolve, each HOST:PORT:ADDRESS, and *bad the first of them that is not: -1. Adds what is for n's host and
+ * port: 1 if there was any, else 0. n may be NULL */
+static int net_known(struct wsi_net *n, const char *const *list, const char **bad)
 {
-	struct net_addr a;
-	int i, k;
+	int found = 0;
 
-	for (i = 1; i < n->n_addr; i++) {
-		for (k = i; k < n->n_addr && n->addr[k].len == n->addr[i - 1].len; k++)
-			;
-		if (k == n->n_addr)
-			return;
-		a = n->addr[k];
-		memmove(&n->addr[i + 1], &n->addr[i], (size_t)(k - i) * sizeof a);
-		n->addr[i] = a;
+	for (; list && *list; list++) {
+		struct wsi_str part[3], *p = part;
+		unsigned char ip[16];
+		const char *s = *bad = *list, *behind = "::"; /* one of it, or the end, is behind each part */
+		int port, ip_len;
+
+		do {
+			char end = *s == '[' ? ']' : *behind;
+
+			s += end == ']';
+			p->p = s;
+			while (*s && *s != end)
+				s++;
+			p->len = (size_t)(s - p->p);
+			if (*s != end)
+				return -1;
+			s += end == ']';
+			if (*s++ != *behind)
+				return -1;
+			p++;
+		} while (*behind++);
+		if (part[0].len == 0 || part[1].p[-1] == '[')
+			return -1;
+		port = wsi_number(part[1].p, part[1].len, 65535);
+		ip_len = wsi_ip_parse(ip, part[2].p, part[2].len);
+		if (port <= 0 || ip_len == 0)
+			return -1;
+		if (!n || port != n->to->port || wsi_in_domain(part[0], n->to->host.p, n->to->host.len) != 1)
+			continue;
+		net_add(n, ip, ip_len, 0);
+		found = 1;
 	}
-}
-
-/* An element of ws_options.resolve, HOST:PORT:ADDR: the address's length, 0 if it is wrong */
-static int net_parse_resolve(const char *s, struct wsi_str *host, unsigned *port, unsigned char addr[16])
-{
-	size_t len = wsi_strlen(s), i = 0;
-
-	if (s[0] == '[') {
-		while (i < len && s[i] != ']')
-			i++;
-		host->p = s + 1;
-		host->len = i ? i - 1 : 0;
-		i++;
-	} else {
-		while (i < len && s[i] != ':')
-			i++;
-		host->p = s;
-		host->len = i;
-	}
-	if (host->len == 0 || i >= len || s[i++] != ':')
-		return 0;
-	for (*port = 0; i < len && s[i] >= '0' && s[i] <= '9' && *port <= 65535; i++)
-		*port = *port * 10 + (unsigned)(s[i] - '0');
-	if (*port == 0 || *port > 65535 || i >= len || s[i++] != ':')
-		return 0;
-	if (s[i] == '[' && s[len - 1] == ']') {
-		i++;
-		len--;
-	}
-	return wsi_ip_parse(addr, s + i, len - i);
-}
-
-static int net_same_host(struct wsi_str a, struct wsi_str b)
-{
-	if (a.len && a.p[a.len - 1] == '.')
-		a.len--;
-	if (b.len && b.p[b.len - 1] == '.')
-		b.len--;
-	return wsi_same_str(a, b);
+	return found;
 }
 
 /* What needs no resolver: 1 if that was it */
 static int net_lookup_here(struct wsi_net *n)
 {
 	static const unsigned char loop4[4] = {127, 0, 0, 1}, loop6[16] = {[15] = 1};
-	unsigned char ip[16];
-	const char *const *r;
-	int len, found = 0;
+	const struct wsi_url *to = n->to;
+	const char *bad;
 
-	if (n->o.unix_socket) {
-		n->n_addr = 1;
+	if (n->opt->unix_socket) {
+		n->end++;
 		return 1;
 	}
-	len = wsi_ip_parse(ip, n->o.host.p, n->o.host.len);
-	if (len) {
-		uint32_t scope = 0;
-		char zone[IF_NAMESIZE];
-		int index;
-
-		if (n->o.zone.len && n->o.zone.len < sizeof zone) {
-			memcpy(zone, n->o.zone.p, n->o.zone.len);
-			zone[n->o.zone.len] = '\0';
-			scope = if_nametoindex(zone);
-			index = wsi_number(zone, n->o.zone.len, INT_MAX);
-			if (scope == 0 && index > 0)
-				scope = (uint32_t)index;
-		}
-		if (n->o.zone.len == 0 || scope)
-			net_add(n, ip, len, scope);
+	if (to->ip) {
+		net_add(n, to->addr, to->ip, 0);
 		return 1;
 	}
-	for (r = n->o.resolve; r && *r; r++) {
-		struct wsi_str host;
-		unsigned port;
-
-		len = net_parse_resolve(*r, &host, &port, ip);
-		if (len && port == n->o.port && net_same_host(host, n->o.host)) {
-			net_add(n, ip, len, 0);
-			found = 1;
-		}
-	}
-	if (!found && wsi_is_localhost(n->o.host)) {
-		net_add(n, loop6, 16, 0);
-		net_add(n, loop4, 4, 0);
-		found = 1;
-	}
-	return found;
-}
-
-/* What connecting meets, in the words of strerror(3), which is not safe in threads everywhere and large in static
- * programs */
-static const struct {
-	int err, class;
-	const char *text;
-} net_errors[] = {{ECONNREFUSED, WS_EREFUSED, "Connection refused"},
-                  {ETIMEDOUT, WS_EUNREACHABLE, "Connection timed out"},
-                  {ENETUNREACH, WS_EUNREACHABLE, "Network is unreachable"},
-                  {EHOSTUNREACH, WS_EUNREACHABLE, "No route to host"},
-                  {ENETDOWN, WS_EUNREACHABLE, "Network is down"},
-                  {ENOENT, WS_EUNREACHABLE, "No such file or directory"},
-                  {EADDRNOTAVAIL, WS_EUNREACHABLE, "Cannot assign requested address"},
-                  {EAFNOSUPPORT, WS_EUNREACHABLE, "Address family not supported"},
-                  {ECONNRESET, WS_ERESET, "Connection reset by peer"},
-                  {EACCES, WS_EIO, "Permission denied"},
-                  {EPERM, WS_EIO, "Operation not permitted"},
-                  {ENODEV, WS_EIO, "No such device"},
-                  {EMFILE, WS_EIO, "Too many open files"},
-                  {ENOMEM, WS_EIO, "Cannot allocate memory"},
-                  {ENAMETOOLONG, WS_EIO, "File name too long"},
-                  {ECANCELED, WS_EIO, "refused by on_socket"},
-                  {0, WS_EIO, "error "}};
-
-static int net_put_error(struct wsi_text *t, int err)
-{
-	int i = 0;
-
-	while (net_errors[i].err && net_errors[i].err != err)
-		i++;
-	wsi_put(t, net_errors[i].text);
-	if (!net_errors[i].err)
-		wsi_put_u(t, (unsigned)err);
-	return net_errors[i].class;
-}
-
-static void net_put_peer(const struct wsi_net *n, const struct net_addr *a, struct wsi_text *t)
-{
-	if (a->len == 0) {
-		wsi_put(t, "unix:");
-		wsi_put_safe(t, n->o.unix_socket, wsi_strlen(n->o.unix_socket));
-		return;
-	}
-	if (a->len == 16)
-		wsi_put_c(t, '[');
-	wsi_put_ip(t, a->b, a->len);
-	wsi_put(t, a->len == 16 ? "]:" : ":");
-	wsi_put_u(t, n->o.port);
-}
-
-static void net_put_resolve(const struct wsi_net *n, struct wsi_text *why)
-{
-	wsi_put(why, "resolve ");
-	wsi_put_safe(why, n->o.host.p, n->o.host.len);
-}
-
-static int net_resolve_failed(const struct wsi_net *n, struct wsi_text *why, int err, const char *cause)
-{
-	net_put_resolve(n, why);
-	wsi_put(why, ": ");
-	wsi_put(why, cause);
-	return err;
+	if (net_known(n, n->opt->resolve, &bad))
+		return 1;
+	if (!wsi_is_localhost(to->host))
+		return 0;
+	net_add(n, loop6, 16, 0);
+	net_add(n, loop4, 4, 0);
+	return 1;
 }
 
 #ifndef WS_NO_RESOLVER
-static int net_job_start(struct wsi_net *n, struct wsi_text *why)
+static int net_job_start(struct wsi_net *n)
 {
-	struct net_job *j;
+	size_t len = n->to->host.len;
+	/* never the caller's allocator: the thread may outlive the connection */
+	struct net_job *j = malloc(sizeof *j + len + 1);
 
-	if (n->o.host.len > NET_HOST_MAX)
-		return net_resolve_failed(n, why, WS_ERESOLVE, "the name is longer than 255 bytes");
-	j = malloc(sizeof *j); /* never the caller's allocator: the thread may outlive the connection */
 	if (!j)
 		return WS_EMEMORY;
 	memset(j, 0, sizeof *j);
-	memcpy(j->host, n->o.host.p, n->o.host.len);
-	j->family = n->o.family;
+	memcpy(j->host, n->to->host.p, len);
+	j->host[len] = '\0';
+	j->family = n->family == 4 ? AF_INET : n->family == 6 ? AF_INET6 : AF_UNSPEC;
+	n->job = j;
 #ifdef WS_NO_THREADS
 	net_job_run(j);
-	n->job = j;
 	return 0;
 #else
 	{
@@ -660,401 +477,343 @@ static int net_job_start(struct wsi_net *n, struct wsi_text *why)
 		pthread_t thread;
 		int pair[2], r;
 
-		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
-			free(j);
-			return net_resolve_failed(n, why, WS_EIO, "no socket pair is to be had");
-		}
 		atomic_init(&j->owners, 2);
-		j->done_fd = pair[1];
-		sigfillset(&all);
-		pthread_sigmask(SIG_SETMASK, &all, &old);
-		r = pthread_create(&thread, NULL, net_job_thread, j);
-		pthread_sigmask(SIG_SETMASK, &old, NULL);
-		if (r != 0) {
-			close(pair[0]);
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0) {
+			j->done_fd = pair[1];
+			n->addr[0].fd = pair[0];
+			n->next++;
+			sigfillset(&all);
+			pthread_sigmask(SIG_SETMASK, &all, &old);
+			r = pthread_create(&thread, NULL, net_job_thread, j);
+			pthread_sigmask(SIG_SETMASK, &old, NULL);
+			if (r == 0) {
+				pthread_detach(thread);
+				return 0;
+			}
 			close(pair[1]);
-			free(j);
-			return net_resolve_failed(n, why, WS_EIO, "no thread is to be had");
 		}
-		pthread_detach(thread);
-		n->job = j;
-		n->job_fd = pair[0];
-		n->change++;
-		return 0;
+		atomic_init(&j->owners, 1);
+		j->gai = EAI_FAIL;
+		n->cause = "no socket pair and thread are to be had";
+		return WS_EIO;
 	}
 #endif
 }
 
-static int net_job_finish(struct wsi_net *n, struct wsi_text *why)
+static int net_job_finish(struct wsi_net *n)
 {
 	struct net_job *j = n->job;
-	size_t i;
-	int r = 0;
+	struct addrinfo *a;
 
 #ifndef WS_NO_THREADS
 	if (atomic_load(&j->owners) != 1)
 		return WS_AGAIN;
+	net_close(--n->next, 0);
 #endif
-	for (i = 0; i < j->n; i++)
-		net_add(n, j->addr[i].b, j->addr[i].len, j->addr[i].scope);
 	if (j->gai == EAI_MEMORY)
-		r = WS_EMEMORY;
-	else if (j->gai != 0) /* in the words of gai_strerror(3), of which these are what a person meets */
-		r = net_resolve_failed(n, why, WS_ERESOLVE,
-		                       j->gai == EAI_AGAIN    ? "Temporary failure in name resolution"
-		                       : j->gai == EAI_NONAME ? "Name or service not known"
-		                                              : "no address for this name");
-	net_job_drop(n);
-	return r;
+		return WS_EMEMORY;
+	/* in the words of gai_strerror(3), of which these are what a person meets */
+	n->cause = j->gai == EAI_AGAIN    ? "Temporary failure in name resolution"
+	           : j->gai == EAI_NONAME ? "Name or service not known"
+	                                  : "no address for this name";
+	for (a = j->gai == 0 ? j->list : NULL; a; a = a->ai_next) {
+		union net_sockaddr s;
+
+		if (a->ai_addrlen > sizeof s)
+			continue;
+		memcpy(&s, a->ai_addr, a->ai_addrlen);
+		if (a->ai_family == AF_INET)
+			net_add(n, &s.v4.sin_addr, 4, 0);
+		else if (a->ai_family == AF_INET6)
+			net_add(n, &s.v6.sin6_addr, 16, s.v6.sin6_scope_id);
+	}
+	return n->end > n->addr ? 1 : WS_ERESOLVE;
 }
 #endif
 
-static socklen_t net_sockaddr(const struct net_addr *a, unsigned port, struct sockaddr_storage *ss)
+/* 1; WS_AGAIN; or an error, n->cause: why */
+static int net_resolve(struct wsi_net *n)
 {
-	memset(ss, 0, sizeof *ss);
-	if (a->len == 4) {
-		struct sockaddr_in sin;
+#ifndef WS_NO_RESOLVER
+	int r = 0;
 
-		memset(&sin, 0, sizeof sin);
-		sin.sin_family = AF_INET;
-		sin.sin_port = htons((uint16_t)port);
-		memcpy(&sin.sin_addr, a->b, 4);
-		memcpy(ss, &sin, sizeof sin);
-		return sizeof sin;
-	} else {
-		struct sockaddr_in6 sin6;
-
-		memset(&sin6, 0, sizeof sin6);
-		sin6.sin6_family = AF_INET6;
-		sin6.sin6_port = htons((uint16_t)port);
-		sin6.sin6_scope_id = a->scope;
-		memcpy(&sin6.sin6_addr, a->b, 16);
-		memcpy(ss, &sin6, sizeof sin6);
-		return sizeof sin6;
-	}
+	if (!n->job && !net_lookup_here(n))
+		r = net_job_start(n);
+	if (r == 0 && n->job)
+		return net_job_finish(n);
+	if (r)
+		return r;
+#else
+	n->cause = "this build has no resolver: give a numeric address";
+	if (!net_lookup_here(n))
+		return WS_EUNSUPPORTED;
+#endif
+	n->cause = n->family == 4 ? "no IPv4 address" : "no IPv6 address";
+	return n->end > n->addr ? 1 : WS_ERESOLVE;
 }
 
-static int net_bind(const struct wsi_net *n, int fd, const struct net_addr *to)
+/* Attempts */
+
+/* By the length of an address, in words */
+static const unsigned char net_family[] = {[0] = AF_UNIX, [1] = AF_INET, [4] = AF_INET6};
+
+/* connect(2), or bind(2) with any port. An errno, or -1: errno says */
+static int net_call(const struct wsi_net *n, const struct wsi_net_addr *a, int bind_it)
 {
-	struct net_addr local;
-	struct sockaddr_storage ss;
-	const char *name = n->o.local_interface;
+	union net_sockaddr s;
+	const char *path = n->opt->unix_socket;
+	uint16_t port = bind_it ? 0 : htons((uint16_t)n->to->port);
 	socklen_t len;
 
-	memset(&local, 0, sizeof local);
-	local.len = (unsigned char)wsi_ip_parse(local.b, name, wsi_strlen(name));
-	if (local.len == 0) {
-#ifdef SO_BINDTODEVICE
-		return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, (socklen_t)wsi_strlen(name) + 1);
-#else
-		errno = ENOTSUP;
-		return -1;
-#endif
+	memset(&s, 0, sizeof s);
+	s.any.sa_family = net_family[(unsigned)a->len / 4];
+	if (a->len == 0) {
+		size_t path_len = wsi_strlen(path);
+
+		if (path_len >= sizeof s.un.sun_path)
+			return ENAMETOOLONG;
+		memcpy(s.un.sun_path, path, path_len);
+		len = sizeof s.un;
+	} else if (a->len == 4) {
+		s.v4.sin_port = port;
+		memcpy(&s.v4.sin_addr, a->b, 4);
+		len = sizeof s.v4;
+	} else {
+		s.v6.sin6_port = port;
+		s.v6.sin6_scope_id = a->scope;
+		memcpy(&s.v6.sin6_addr, a->b, 16);
+		len = sizeof s.v6;
 	}
-	if (local.len != to->len) {
-		errno = EAFNOSUPPORT;
-		return -1;
-	}
-	len = net_sockaddr(&local, 0, &ss);
-	return bind(fd, (struct sockaddr *)&ss, len);
+	return bind_it ? bind(a->fd, &s.any, len) : connect(a->fd, &s.any, len);
 }
 
-/* A new socket for addr[next], with its options set: the descriptor or -1 and errno */
-static int net_socket(const struct wsi_net *n, const struct net_addr *a)
+/* RFC 4007 11.2: a device's name, or its number. <= 0: there is none */
+static int net_zone(int fd, struct wsi_str zone)
 {
-	int one = 1, sec = n->o.keepalive_s, saved, fd, type = SOCK_STREAM;
-	int family = a->len == 0 ? AF_UNIX : a->len == 4 ? AF_INET : AF_INET6;
+	struct ifreq r;
+
+	if (zone.len < sizeof r.ifr_name) {
+		memcpy(r.ifr_name, zone.p, zone.len);
+		r.ifr_name[zone.len] = '\0';
+#ifdef __linux__ /* as if_nametoindex, which makes a socket of its own */
+		if (ioctl(fd, SIOCGIFINDEX, &r) == 0)
+			return r.ifr_ifindex;
+#else
+		(void)fd;
+		if (if_nametoindex(r.ifr_name) > 0)
+			return (int)if_nametoindex(r.ifr_name);
+#endif
+	}
+	return wsi_number(zone.p, zone.len, INT_MAX);
+}
+
+static const struct net_option {
+	unsigned short level, name;
+} net_options[] = {
+    {IPPROTO_TCP, TCP_NODELAY},
+    {SOL_SOCKET, SO_KEEPALIVE},
+#ifdef TCP_KEEPIDLE
+    {IPPROTO_TCP, TCP_KEEPIDLE},
+    {IPPROTO_TCP, TCP_KEEPINTVL},
+#endif
+};
+
+/* Of a socket for an address: its options, what the zone stands for, its local end. 0, an errno, or -1: errno says */
+static int net_prepare(const struct wsi_net *n, struct wsi_net_addr *a)
+{
+	const struct net_option *o = net_options;
+	int v = n->opt->keepalive_s > 0 ? n->opt->keepalive_s : 1;
+	struct wsi_net_addr local;
+	const char *name;
+	size_t len;
+
+	do {
+		if (setsockopt(a->fd, o->level, o->name, &v, sizeof v) < 0)
+			return -1;
+	} while (n->opt->keepalive_s > 0 && ++o < net_options + sizeof net_options / sizeof *o);
+	if (n->to->zone.len) {
+		int zone = net_zone(a->fd, n->to->zone);
+
+		if (zone <= 0)
+			return ENXIO;
+		a->scope = (uint32_t)zone;
+	}
+	name = n->opt->local_interface;
+	if (!name)
+		return 0;
+	len = wsi_strlen(name);
+	local.fd = a->fd;
+	local.scope = a->scope;
+	local.len = wsi_ip_parse(local.b, name, len);
+	if (local.len == a->len)
+		return net_call(n, &local, 1);
+	if (local.len > 0)
+		return EAFNOSUPPORT;
+#ifdef SO_BINDTODEVICE
+	return setsockopt(a->fd, SOL_SOCKET, SO_BINDTODEVICE, name, (socklen_t)len + 1);
+#else
+	return ENOTSUP;
+#endif
+}
+
+/* Begins an attempt */
+static void net_begin(const struct wsi_net *n, struct wsi_net_addr *a)
+{
+	int family = net_family[(unsigned)a->len / 4], r;
 
 #if defined(SOCK_NONBLOCK) && defined(SOCK_CLOEXEC)
-	type |= SOCK_NONBLOCK | SOCK_CLOEXEC;
-	fd = socket(family, type, 0);
-	if (fd < 0)
-		return -1;
+	a->fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 #else
-	fd = socket(family, type, 0);
-	if (fd < 0)
-		return -1;
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	if (wsi_socket_prepare(fd) < 0)
-		goto fail;
-#endif
-	if (a->len) {
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* what fails here costs speed alone */
-		if (sec > 0 && setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one) < 0)
-			goto fail;
-#ifdef TCP_KEEPIDLE
-		if (sec > 0
-		    && (setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &sec, sizeof sec) < 0
-		        || setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &sec, sizeof sec) < 0))
-			goto fail;
-#endif
-		if (n->o.local_interface && net_bind(n, fd, a) < 0)
-			goto fail;
+	a->fd = socket(family, SOCK_STREAM, 0);
+	if (a->fd >= 0) {
+		fcntl(a->fd, F_SETFD, FD_CLOEXEC);
+		wsi_socket_prepare(a->fd);
 	}
-	if (n->o.on_socket && n->o.on_socket(n->o.user_data, fd) != 0) {
-		errno = ECANCELED;
-		goto fail;
-	}
-	return fd;
-fail:
-	saved = errno;
-	close(fd);
-	errno = saved;
-	return -1;
+#endif
+	r = a->fd < 0 ? -1 : a->len ? net_prepare(n, a) : 0;
+	if (r == 0 && n->opt->on_socket && n->opt->on_socket(n->opt->user_data, a->fd) != 0)
+		r = ECANCELED;
+	if (r == 0)
+		r = net_call(n, a, 0);
+	if (r < 0)
+		r = errno;
+	if (r != 0 && r != EINPROGRESS && r != EINTR)
+		net_close(a, r);
 }
 
-/* Begins the attempt at addr[next] */
-static void net_attempt(struct wsi_net *n, int64_t now_us)
+static void net_put_string(struct wsi_text *t, const char *what, const char *s)
 {
-	struct net_addr *a = &n->addr[n->next];
-	struct net_try *t = &n->try[0];
-	struct sockaddr_storage ss;
-	socklen_t len;
-	int i, r;
+	wsi_put(t, what);
+	wsi_put_safe(t, s, wsi_strlen(s));
+}
 
-	for (i = 0; i < WS_FDS_MAX && n->try[i].fd >= 0; i++)
-		if (n->try[i].since_us < t->since_us)
-			t = &n->try[i];
-	if (i < WS_FDS_MAX)
-		t = &n->try[i];
-	else
-		net_try_end(n, t, ETIMEDOUT); /* more addresses than places: the one that had most time gives way */
-	t->addr = n->next++;
-	t->since_us = now_us;
-	t->fd = net_socket(n, a);
-	n->next_us = now_us + NET_STAGGER_US;
-	n->change++;
-	if (t->fd < 0) {
-		net_try_end(n, t, errno);
+WSI void wsi_net_put_peer(const struct wsi_net *n, const struct wsi_net_addr *a, struct wsi_text *t)
+{
+	if (a->len == 0) {
+		net_put_string(t, "unix:", n->opt->unix_socket);
 		return;
 	}
-	if (a->len == 0) {
-		struct sockaddr_un sun;
-
-		memset(&sun, 0, sizeof sun);
-		sun.sun_family = AF_UNIX;
-		if (wsi_strlen(n->o.unix_socket) >= sizeof sun.sun_path) {
-			net_try_end(n, t, ENAMETOOLONG);
-			return;
-		}
-		memcpy(sun.sun_path, n->o.unix_socket, wsi_strlen(n->o.unix_socket));
-		r = connect(t->fd, (struct sockaddr *)&sun, sizeof sun);
-		if (r < 0 && errno == EAGAIN) { /* a full backlog; unlike TCP nothing is under way */
-			net_try_end(n, t, 0);
-			a->done = 0;
-			n->next--;
-			n->next_us = now_us + NET_BUSY_US;
-			return;
-		}
-	} else {
-		len = net_sockaddr(a, n->o.port, &ss);
-		r = connect(t->fd, (struct sockaddr *)&ss, len);
-	}
-	if (r < 0 && errno != EINPROGRESS && errno != EINTR)
-		net_try_end(n, t, errno);
+	if (a->len == 16)
+		wsi_put_c(t, '[');
+	wsi_put_ip(t, a->b, a->len);
+	wsi_put(t, a->len == 16 ? "]:" : ":");
+	wsi_put_u(t, (unsigned)n->to->port);
 }
 
-/* Looks at the attempts under way: 1: one has connected */
-static int net_look(struct wsi_net *n)
+WSI int wsi_net_put_tried(const struct wsi_net *n, struct wsi_text *why)
 {
-	struct pollfd p[WS_FDS_MAX];
-	int i, busy = 0;
+	const struct wsi_url *to = n->to;
+	const struct wsi_net_addr *a = n->addr;
+	const char *before = "resolve ";
+	int resolved = n->resolved, err = 0;
 
-	for (i = 0; i < WS_FDS_MAX; i++) {
-		p[i].fd = n->try[i].fd; /* poll passes over negative ones */
-		p[i].events = POLLOUT;
-		p[i].revents = 0;
-		busy += p[i].fd >= 0;
+	if (resolved > 0) {
+		wsi_put(why, "connect");
+		if (n->opt->local_interface)
+			net_put_string(why, " from ", n->opt->local_interface);
+		before = " to ";
 	}
-	if (busy == 0 || poll(p, WS_FDS_MAX, 0) <= 0)
-		return 0;
-	for (i = 0; i < WS_FDS_MAX; i++) {
-		struct net_try *t = &n->try[i];
-		int err = 0;
-		socklen_t len = sizeof err;
+	if (resolved <= 0 || (a->len && !to->ip)) {
+		wsi_put(why, before);
+		wsi_put_safe(why, to->host.p, to->host.len);
+		before = ": ";
+	}
+	if (resolved <= 0) {
+		if (n->cause)
+			net_put_string(why, before, n->cause);
+		return resolved;
+	}
+	do {
+		wsi_put(why, before);
+		before = "; ";
+		wsi_net_put_peer(n, a, why);
+		if (a->fd < 0) {
+			const struct net_error *e = net_error(-a->fd);
 
-		if (t->fd < 0 || !p[i].revents)
-			continue;
-		if (getsockopt(t->fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
-			err = errno;
-		if (err == 0) {
-			n->winner = i;
-			return 1;
+			net_put_string(why, ": ", e->text);
+			if (!e->err)
+				wsi_put_u(why, (unsigned)-a->fd);
+			if (err == 0 || e->class == WS_EREFUSED)
+				err = e->class;
 		}
-		net_try_end(n, t, err);
-	}
-	return 0;
-}
-
-/* "connect to 127.0.0.1:9: Connection refused", each address that was tried and what came of it so far. The error that
- * this makes: refused if one was, else the first one's */
-static int net_put_tried(const struct wsi_net *n, struct wsi_text *why)
-{
-	unsigned char ip[16];
-	int i, err = 0;
-
-	wsi_put(why, "connect to ");
-	if (!n->o.unix_socket && !wsi_ip_parse(ip, n->o.host.p, n->o.host.len)) {
-		wsi_put_safe(why, n->o.host.p, n->o.host.len);
-		wsi_put(why, ": ");
-	}
-	for (i = 0; i < n->next || (i == 0 && n->o.unix_socket); i++) {
-		const struct net_addr *a = &n->addr[i];
-
-		if (i)
-			wsi_put(why, "; ");
-		net_put_peer(n, a, why);
-		if (n->o.local_interface) {
-			wsi_put(why, " from ");
-			wsi_put_safe(why, n->o.local_interface, wsi_strlen(n->o.local_interface));
-		}
-		if (a->done) {
-			int class;
-
-			wsi_put(why, ": ");
-			class = net_put_error(why, a->err);
-			if (err == 0 || class == WS_EREFUSED)
-				err = class;
-		}
-	}
+	} while (++a < n->next);
 	return err;
 }
 
-WSI int wsi_net_step(struct wsi_net *n, int64_t now_us, int *fd, enum ws_phase *phase, struct wsi_text *why)
+WSI int wsi_net_step(struct wsi_net *n, int64_t now_us)
 {
-	int i, busy;
-#ifndef WS_NO_RESOLVER
-	int r;
-#endif
+	struct wsi_net_addr *a, *oldest = NULL;
+	struct pollfd p;
+	int busy = 0, err = EIO;
+	socklen_t err_len = sizeof err;
 
-	*fd = -1;
-	if (n->state == NET_START) {
-		*phase = WS_RESOLVE;
-		n->state = NET_RESOLVING;
-		if (!net_lookup_here(n)) {
-#ifdef WS_NO_RESOLVER
-			return net_resolve_failed(n, why, WS_EUNSUPPORTED,
-			                          "this build has no resolver: give a numeric address");
-#else
-			r = net_job_start(n, why);
-			if (r)
-				return r;
-#endif
-		}
-	}
-	if (n->state == NET_RESOLVING) {
-		*phase = WS_RESOLVE;
-#ifndef WS_NO_RESOLVER
-		if (n->job) {
-			r = net_job_finish(n, why);
-			if (r)
-				return r;
-		}
-#endif
-		if (n->n_addr == 0)
-			return net_resolve_failed(n, why, WS_ERESOLVE,
-			                          n->o.family == 4   ? "no IPv4 address"
-			                          : n->o.family == 6 ? "no IPv6 address"
-			                                             : "no address");
-		net_interleave(n);
-		n->state = n->o.resolve_only ? NET_DONE : NET_RACING;
+	if (n->resolved <= 0) {
 		n->next_us = now_us;
-		*phase = WS_CONNECT;
-		return n->o.resolve_only ? 0 : 1;
+		n->resolved = net_resolve(n);
+		return n->resolved;
 	}
-	if (n->state == NET_DONE)
-		return 0;
-	*phase = WS_CONNECT;
-	for (;;) {
-		if (net_look(n))
-			break;
-		for (i = busy = 0; i < WS_FDS_MAX; i++)
-			busy += n->try[i].fd >= 0;
-		if (n->next == n->n_addr) {
-			if (busy)
+	for (a = n->addr; a < n->end; a++) {
+		if (a == n->next) {
+			if (now_us < n->next_us)
 				return WS_AGAIN;
-			return net_put_tried(n, why);
+			if (busy == WS_FDS_MAX) /* no place is left: the one that had most time gives way */
+				net_close(oldest, ETIMEDOUT);
+			net_begin(n, a);
+			if (a->fd == -EAGAIN) { /* a full backlog of a Unix socket; unlike TCP nothing is under way */
+				n->next_us = now_us + NET_BUSY_US;
+				return WS_AGAIN;
+			}
+			n->next++;
+			if (a->fd >= 0)
+				n->next_us = now_us + NET_STAGGER_US;
 		}
-		if (now_us < n->next_us && (busy || n->o.unix_socket))
-			return WS_AGAIN;
-		net_attempt(n, now_us);
-	}
-	*fd = n->try[n->winner].fd;
-	n->try[n->winner].fd = -1;
-	n->winner = n->try[n->winner].addr;
-	for (i = 0; i < WS_FDS_MAX; i++)
-		wsi_socket_close(&n->try[i].fd);
-	n->change++;
-	n->state = NET_DONE;
-	return 0;
-}
-
-WSI void wsi_net_wants(const struct wsi_net *n, int64_t now_us, struct ws_pollset *set)
-{
-	int i;
-
-	set->n = 0;
-	set->timeout_ms = -1;
-	set->change = n->change;
-	if (n->job_fd >= 0) {
-		set->fd[0].fd = n->job_fd;
-		set->fd[0].events = WS_POLL_READ;
-		set->n = 1;
-		return;
-	}
-	for (i = 0; i < WS_FDS_MAX; i++) {
-		if (n->try[i].fd < 0)
+		if (a->fd < 0)
 			continue;
-		set->fd[set->n].fd = n->try[i].fd;
-		set->fd[set->n++].events = WS_POLL_WRITE;
+		p.fd = a->fd;
+		p.events = POLLOUT;
+		if (poll(&p, 1, 0) <= 0) {
+			if (!oldest)
+				oldest = a;
+			busy++;
+			continue;
+		}
+		getsockopt(a->fd, SOL_SOCKET, SO_ERROR, &err, &err_len);
+		if (err == 0) {
+			n->winner = a;
+			return 0;
+		}
+		net_close(a, err);
+		n->next_us = now_us; /* the next begins at once */
 	}
-	if (n->state == NET_RACING && n->next < n->n_addr)
-		set->timeout_ms = n->next_us <= now_us ? 0 : (int)((n->next_us - now_us + 999) / 1000);
+	return oldest ? WS_AGAIN : WS_EIO;
 }
 
-WSI void wsi_net_timeout(const struct wsi_net *n, struct wsi_text *why)
+WSI int64_t wsi_net_wants(const struct wsi_net *n, struct ws_pollset *set)
 {
-	if (n->state == NET_RACING)
-		net_put_tried(n, why);
-	else
-		net_put_resolve(n, why);
+	const struct wsi_net_addr *a;
+
+	for (a = n->addr; a < n->next; a++) {
+		if (a->fd < 0)
+			continue;
+		set->fd[set->n].fd = a->fd;
+		set->fd[set->n++].events = n->resolved > 0 ? WS_POLL_WRITE : WS_POLL_READ;
+	}
+	return n->next < n->end ? n->next_us : INT64_MAX;
 }
 
-WSI int wsi_net_addr(const struct wsi_net *n, unsigned char addr[16])
-{
-	const struct net_addr *a = &n->addr[n->winner < 0 ? 0 : n->winner];
-
-	memcpy(addr, a->b, 16);
-	return a->len;
-}
-
-WSI void wsi_net_put_address(const struct wsi_net *n, struct wsi_text *t)
-{
-	net_put_peer(n, &n->addr[n->winner < 0 ? 0 : n->winner], t);
-}
-
-WSI int wsi_net_check(const char *const *resolve, const char *local_interface, const char **option, const char **why,
-                      const char **value)
+WSI const char *wsi_net_check(const struct ws_options *o, const char **value)
 {
 	unsigned char ip[16];
-	struct wsi_str host;
-	unsigned port;
+	size_t len;
 
-	for (; resolve && *resolve; resolve++) {
-		if (!net_parse_resolve(*resolve, &host, &port, ip)) {
-			*option = "resolve";
-			*why = "is not HOST:PORT:ADDRESS";
-			*value = *resolve;
-			return -1;
-		}
-	}
-	if (local_interface && !wsi_ip_parse(ip, local_interface, wsi_strlen(local_interface))
-	    && (local_interface[0] == '\0' || wsi_strlen(local_interface) >= IF_NAMESIZE)) {
-		*option = "local_interface";
-		*why = "is neither an address nor the name of a device";
-		*value = local_interface;
-		return -1;
-	}
-	return 0;
+	if (net_known(NULL, o->resolve, value) < 0)
+		return "resolve\0is not HOST:PORT:ADDRESS";
+	*value = o->local_interface;
+	if (!*value)
+		return NULL;
+	len = wsi_strlen(*value);
+	if ((len > 0 && len < IF_NAMESIZE) || wsi_ip_parse(ip, *value, len))
+		return NULL;
+	return "local_interface\0is neither an address nor the name of a device";
 }
 #endif

@@ -6,319 +6,307 @@
 #include "ws.h"
 #include "ws_bytes.h"
 
-/* User or (second) password of userinfo, decoded */
-static void proxy_put_user(struct wsi_text *out, struct wsi_str userinfo, int second)
+/* User and password as RFC 1929 sends them, each behind its length. 0: one is too long, or has a NUL */
+static int proxy_login(struct wsi_proxy *p)
 {
-	const char *s = userinfo.p, *end = s + userinfo.len, *colon = s + wsi_find(s, userinfo.len, ':');
+	const char *s = p->url.userinfo.p, *end = s + p->url.userinfo.len;
+	unsigned char *o = p->login, *first = o + 1, *len = first;
 
-	if (!second)
-		end = colon;
-	else
-		s = colon < end ? colon + 1 : end;
-	while (s < end)
-		wsi_put_c(out, (char)wsi_url_next(&s, end));
+	*o = 1;
+	for (o += 2; s < end;) {
+		int c;
+
+		if (*s == ':' && len == first) {
+			s++;
+			len = o++;
+			continue;
+		}
+		c = wsi_url_next(&s);
+		if (c == '\0' || *len == 255) /* SOCKS4 ends it with NUL */
+			return 0;
+		*o++ = (unsigned char)c;
+		++*len;
+	}
+	o += len == first; /* no password */
+	p->login_len = (int)(o - p->login);
+	return 1;
 }
 
-static const char *proxy_parse(struct wsi_proxy_url *p, const char *url, size_t len, size_t *where)
+WSI const char *wsi_proxy_parse(struct wsi_proxy *p, const char *url, size_t len)
 {
-	char buf[256];
-	struct wsi_text part;
-	size_t at;
-	int k = wsi_url_scheme(url, len, "http\0socks4\0socks4a\0socks5\0socks5h\0", &at);
 	const char *why;
 
 	memset(p, 0, sizeof *p);
-	*where = 0;
-	if (k < 0 && at > 0)
-		return "it does not begin with http://, socks4://, socks4a://, socks5:// or socks5h://";
-	p->kind = (enum wsi_proxy_kind)(k < 0 ? WSI_HTTP : WSI_HTTP + k); /* as curl does for "host:port" */
-	p->url.port = p->kind == WSI_HTTP ? 80 : 1080;
-	why = wsi_url_rest(&p->url, url, len, at, where);
+	why = wsi_url_parse(&p->url, url, len, WSI_HTTP);
 	if (why != NULL)
 		return why;
-	*where = (size_t)(p->url.path.p - url);
+	p->kind = p->url.scheme;
 	if (p->url.path.len > 1 || (p->url.path.len == 1 && p->url.path.p[0] != '/'))
 		return "it has a path, which means nothing for a proxy";
-	*where = at;
 	if (p->url.userinfo.len > 1024) /* for WSI_PROXY_OUT_MAX */
 		return "its user and password are over 1024 bytes long";
-	for (k = 0; k < 2 && p->kind != WSI_HTTP; k++) {
-		wsi_text_init(&part, buf, sizeof buf);
-		proxy_put_user(&part, p->url.userinfo, k);
-		if (part.cut || wsi_find(buf, part.len, '\0') < part.len) /* RFC 1929 2; SOCKS4 ends it with NUL */
-			return "its user or password is over 255 bytes long, or has a NUL";
-	}
+	if (p->kind != WSI_HTTP && !proxy_login(p))
+		return "its user or password is over 255 bytes long, or has a NUL";
 	return NULL;
 }
 
-WSI int wsi_proxy_parse(struct wsi_proxy_url *p, const char *url, size_t len, const char **why, size_t *where)
+/* A refusal, with its code and its words */
+static int proxy_said(struct wsi_text *why, unsigned code, const char *words, size_t len)
 {
-	*why = proxy_parse(p, url, len, where);
-	return *why == NULL ? 0 : -1;
-}
-
-WSI int wsi_proxy_resolves_here(enum wsi_proxy_kind kind)
-{
-	return kind == WSI_SOCKS4 || kind == WSI_SOCKS5;
-}
-
-WSI void wsi_proxy_init(struct wsi_proxy *p, const struct wsi_proxy_url *proxy, const struct wsi_url *target,
-                        const unsigned char *addr, int addr_len)
-{
-	memset(p, 0, sizeof *p);
-	p->kind = proxy->kind;
-	p->userinfo = proxy->url.userinfo;
-	p->target = target;
-	p->addr_len = addr_len;
-	if (addr_len > 0)
-		memcpy(p->addr, addr, (size_t)addr_len);
-	else /* an address is never a name to be resolved */
-		p->addr_len = wsi_ip_parse(p->addr, target->host.p, target->host.len);
-}
-
-/* ---- CONNECT ---- */
-
-static void proxy_put_connect(const struct wsi_proxy *p, struct wsi_text *out)
-{
-	wsi_put(out, "CONNECT ");
-	wsi_put_hostport(out, p->target, 1);
-	wsi_put(out, " HTTP/1.1\r\nHost: ");
-	wsi_put_hostport(out, p->target, 1);
-	if (p->userinfo.len > 0) {
-		wsi_put(out, "\r\nProxy-Authorization: ");
-		wsi_put_basic(out, p->userinfo.p, p->userinfo.len, 1);
-	}
-	wsi_put(out, "\r\nUser-Agent: wsquery/" WS_VERSION "\r\n\r\n");
-}
-
-static int proxy_http(struct wsi_proxy *p, const char *in, size_t in_len, size_t *used, struct wsi_str *word)
-{
-	struct wsi_response r;
-	ptrdiff_t n;
-
-	do { /* state counts the answers */
-		n = wsi_head_end(&p->scan, in + *used, in_len - *used, &word->p);
-		if (n == 0)
-			return 0;
-		if (n < 0 || wsi_response_parse(&r, in + *used, (size_t)n, &word->p) != 0) {
-			word->len = wsi_strlen(word->p);
-			return -1;
-		}
-		*used += (size_t)n;
-		memset(&p->scan, 0, sizeof p->scan);
-	} while (r.status < 200 && r.status != 101 && p->state++ <= WS_MAX_INTERIM);
-	if (r.status >= 200 && r.status < 300) /* its length, if it gives one, means nothing: RFC 7231 4.3.6 */
-		return 1;
-	p->status = r.status;
-	*word = r.reason;
-	return -1;
-}
-
-/* ---- SOCKS ---- */
-
-/* states: the answer that is waited for */
-enum { PROXY_START, PROXY_METHOD, PROXY_AUTH, PROXY_REPLY5, PROXY_REPLY4 };
-
-/* Sends the request, or the part of it before which an answer is needed */
-static void proxy_put_socks(struct wsi_proxy *p, struct wsi_text *out)
-{
-	const struct wsi_str host = p->target->host;
-	char port[2];
-	int k;
-
-	port[0] = (char)(p->target->port >> 8);
-	port[1] = (char)(p->target->port & 0xff);
-	switch (p->state) {
-	case PROXY_REPLY4:
-		wsi_put_n(out, "\4\1", 2);
-		wsi_put_n(out, port, 2);
-		wsi_put_n(out, p->addr_len == 4 ? (const char *)p->addr : "\0\0\0\1",
-		          4); /* 4a: 0.0.0.x, then the name */
-		proxy_put_user(out, p->userinfo, 0);
-		wsi_put_c(out, '\0');
-		if (p->addr_len != 4) {
-			wsi_put_n(out, host.p, host.len);
-			wsi_put_c(out, '\0');
-		}
-		break;
-	case PROXY_METHOD:
-		wsi_put_n(out, p->userinfo.len > 0 ? "\5\2\0\2" : "\5\1", p->userinfo.len > 0 ? 4 : 3);
-		break;
-	case PROXY_AUTH:
-		wsi_put_c(out, 1);
-		for (k = 0; k < 2; k++) {
-			size_t at = out->len;
-
-			wsi_put_c(out, 0);
-			proxy_put_user(out, p->userinfo, k);
-			out->p[at] = (char)(out->len - at - 1);
-		}
-		break;
-	default:
-		wsi_put_n(out, "\5\1", 3);
-		if (p->addr_len > 0) {
-			wsi_put_c(out, p->addr_len == 4 ? 1 : 4);
-			wsi_put_n(out, p->addr, (size_t)p->addr_len);
-		} else {
-			wsi_put_c(out, 3);
-			wsi_put_c(out, (char)host.len);
-			wsi_put_n(out, host.p, host.len);
-		}
-		wsi_put_n(out, port, 2);
-	}
-}
-
-/* What is said of a refusal: from 1 on the replies of RFC 1928 6, then these */
-enum { PROXY_VERSION = 9, PROXY_LOGIN, PROXY_PASSWORD, PROXY_ADDRESS, PROXY_UNNAMED, PROXY_REJECTED };
-static const char proxy_words[] = "general failure\0connection not allowed by its ruleset\0network unreachable\0"
-                                  "host unreachable\0connection refused\0TTL expired\0command not supported\0"
-                                  "address type not supported\0"
-                                  "that is no answer in this version of SOCKS\0"
-                                  "it takes no login that we have (user and password go in its URL)\0"
-                                  "user or password is wrong\0"
-                                  "that is no answer, its type of address is unknown\0"
-                                  "a code without a name\0"
-                                  "request rejected or failed";
-
-/* Looks at the answer that is waited for: its length; 0: it is not whole yet; -k: refused, see proxy_words */
-static int proxy_answer(const struct wsi_proxy *p, const unsigned char *q, size_t n)
-{
-	size_t need = 2;
-
-	if (n > 0 && q[0] != "\0\5\1\5\0"[p->state])
-		return -PROXY_VERSION;
-	if (n < 2)
-		return 0;
-	switch (p->state) {
-	case PROXY_METHOD:
-		if (q[1] != 0 && (q[1] != 2 || p->userinfo.len == 0))
-			return -PROXY_LOGIN;
-		break;
-	case PROXY_AUTH:
-		if (q[1] != 0)
-			return -PROXY_PASSWORD;
-		break;
-	case PROXY_REPLY4:
-		if (q[1] != 90)
-			return -PROXY_REJECTED;
-		need = 8;
-		break;
-	default:
-		if (q[1] != 0)
-			return q[1] < PROXY_VERSION ? -q[1] : -PROXY_UNNAMED;
-		if (n < 5)
-			return 0;
-		if (q[3] != 1 && q[3] != 3 && q[3] != 4)
-			return -PROXY_ADDRESS;
-		need = q[3] == 1 ? 10 : q[3] == 4 ? 22 : 7U + q[4];
-	}
-	return n < need ? 0 : (int)need;
-}
-
-static int proxy_socks(struct wsi_proxy *p, const unsigned char *in, size_t in_len, size_t *used, struct wsi_text *out,
-                       struct wsi_str *word)
-{
-	int n;
-
-	while ((n = proxy_answer(p, in + *used, in_len - *used)) > 0) {
-		int login = p->state == PROXY_METHOD && in[*used + 1] == 2;
-
-		*used += (size_t)n;
-		if (p->state >= PROXY_REPLY5)
-			return 1;
-		p->state = login ? PROXY_AUTH : PROXY_REPLY5;
-		proxy_put_socks(p, out);
-	}
-	if (n == 0)
-		return 0;
-	p->status = in[*used + (n != -PROXY_VERSION)];
-	word->p = proxy_words;
-	while (++n < 0)
-		word->p += wsi_strlen(word->p) + 1;
-	word->len = wsi_strlen(word->p);
-	return -1;
-}
-
-WSI int wsi_proxy_step(struct wsi_proxy *p, const unsigned char *in, size_t in_len, size_t *used, struct wsi_text *out,
-                       struct wsi_text *why)
-{
-	struct wsi_str word;
-	int r;
-
-	*used = 0;
-	if (p->kind == WSI_SOCKS4 && p->addr_len != 4) {
-		wsi_put(why, "SOCKS4 has no IPv6 addresses");
-		return -1;
-	}
-	if (p->state == PROXY_START) {
-		p->state = p->kind == WSI_HTTP || p->kind > WSI_SOCKS4A ? PROXY_METHOD : PROXY_REPLY4;
-		if (p->kind == WSI_HTTP)
-			proxy_put_connect(p, out);
-		else
-			proxy_put_socks(p, out);
-	}
-	r = p->kind == WSI_HTTP ? proxy_http(p, (const char *)in, in_len, used, &word)
-	                        : proxy_socks(p, in, in_len, used, out, &word);
-	if (r >= 0)
-		return r;
-	wsi_put(why, p->kind == WSI_HTTP && p->status == 0 ? "sent no answer to CONNECT: " : "said ");
-	if (p->kind != WSI_HTTP || p->status != 0) {
-		wsi_put_u(why, (unsigned)p->status);
-		wsi_put_c(why, ' ');
-	}
-	wsi_put_safe(why, word.p, word.len < 80 ? word.len : 80);
-	if (p->status == 407)
+	wsi_put(why, "said ");
+	wsi_put_u(why, code);
+	wsi_put_c(why, ' ');
+	wsi_put_safe(why, words, len < 80 ? len : 80);
+	if (code == 407)
 		wsi_put(why, " (user and password go in its URL)");
 	return -1;
 }
 
-/* ---- hosts that do without ---- */
+/* The answer that is waited for. From HTTP on it is counted how many came before it */
+enum { PROXY_START, PROXY_METHOD, PROXY_AUTH, PROXY_REPLY5, PROXY_REPLY4, PROXY_HTTP };
 
-/* An address, IPv4 where it is mapped (RFC 4291 2.5.5.2): 4, 16; 0: it is none */
-static int proxy_address(unsigned char out[16], const char *s, size_t len)
+/* ---- what is sent ---- */
+
+/* Three for each state: without and with a login, or to a name, to an IPv4, to an IPv6 address */
+static const char proxy_sent[] =
+    "\0\0\0"
+    "\5\1%O\0"
+    "\5\2%O\2\0\0"
+    "\0%L\0\0"
+    "\5\1%O\3%M%N%P\0"
+    "\5\1%O\1%R%P\0"
+    "\5\1%O\4%R%P\0"
+    "\4\1%P%O%O%O\1%S%O%N%O\0" /* 4a: 0.0.0.x, then the name */
+    "\4\1%P%R%S%O\0"
+    "\4\1%P%O%O%O\1%S%O%N%O\0"
+    "CONNECT %T HTTP/1.1\r\nHost: %T\r\nUser-Agent: wsquery/" WS_VERSION "\r\n\r\n\0"
+    "CONNECT %T HTTP/1.1\r\nHost: %T\r\nProxy-Authorization: Basic %U\r\nUser-Agent: wsquery/" WS_VERSION "\r\n\r\n";
+
+/* Sends what comes before the answer of that state. %O: NUL; of the target: %T host and port as text, %N name, %M its
+ * length, %P port, %R address; of the user: %U for HTTP, %L for SOCKS5, %S for SOCKS4 */
+static void proxy_put(const struct wsi_proxy *p, struct wsi_text *out)
 {
-	static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
-	int n = wsi_ip_parse(out, s, len);
+	const struct wsi_url *to = p->target;
+	const unsigned char numbers[] = {0, (unsigned char)(to->port >> 8), (unsigned char)(to->port & 0xff),
+	                                 (unsigned char)to->host.len};
+	unsigned variant = p->url.userinfo.len > 0;
+	const char *s;
 
-	if (n == 16 && memcmp(out, mapped, sizeof mapped) == 0) {
-		memcpy(out, out + 12, 4);
-		n = 4;
+	if (p->state == PROXY_REPLY5 || p->state == PROXY_REPLY4)
+		variant = (unsigned)(p->addr_len + 4) / 8;
+	for (s = wsi_nth(proxy_sent, (unsigned)p->state * 3 + variant); *s != '\0'; s++) {
+		const void *part = numbers;
+		size_t len = 1;
+
+		if (*s != '%')
+			part = s;
+		else
+			switch (*++s) {
+			case 'T':
+				wsi_put_hostport(out, to, 1);
+				continue;
+			case 'U':
+				wsi_put_basic(out, p->url.userinfo.p, '@');
+				continue;
+			case 'L':
+				part = p->login;
+				len = (size_t)p->login_len;
+				break;
+			case 'M':
+				part = numbers + 3;
+				break;
+			case 'N':
+				part = to->host.p;
+				len = to->host.len;
+				break;
+			case 'P':
+				part = numbers + 1;
+				len = 2;
+				break;
+			case 'R':
+				part = p->addr;
+				len = (size_t)p->addr_len;
+				break;
+			case 'S':
+				part = p->login + 2;
+				len = p->login[1];
+			}
+		wsi_put_n(out, part, len);
 	}
-	return n;
 }
 
-/* 1: the entry covers the URL's host; 0: not; -1: it is no entry */
-static int proxy_entry(const char *p, size_t len, const struct wsi_url *u)
-{
-	unsigned char a[16], b[16];
-	size_t bracket = p[0] == '[', end = wsi_find(p, len, bracket ? ']' : '/'), rest = end, i;
-	int n = proxy_address(b, p + bracket, end - bracket), c, v = 0, ip;
+/* ---- CONNECT ---- */
 
-	if (len == 1 && p[0] == '*')
-		return 1;
-	if (bracket) {
-		if (n == 0 || rest++ == len)
-			return -1;
-	} else if (n == 0) {
-		end = rest = wsi_find(p, len, ':');
-		n = proxy_address(b, p, end);
-	}
-	c = rest < len ? p[rest] : '\0'; /* of "/bits" or ":port" */
-	if (c != '\0') {
-		v = wsi_number(p + rest + 1, len - rest - 1, c == '/' ? n * 8 : 65535);
-		if (v < 0 || (c == '/' ? n == 0 : c != ':' || v == 0))
-			return -1;
-	}
-	i = n == 0 && end > 1 && p[0] == '*' && p[1] == '.';
-	i += n == 0 && i < end && p[i] == '.';
-	if (n == 0 && wsi_host_check(p + i, end - i, &ip, &rest) != NULL)
+static int proxy_http(struct wsi_proxy *p, const char *in, size_t in_len, struct wsi_text *why)
+{
+	struct wsi_response *r = &p->answer;
+	const char *wrong = wsi_response_read(r, in, in_len);
+	int status = r->status;
+
+	if (wrong != NULL) {
+		wsi_put(why, "sent no answer to CONNECT: ");
+		wsi_put(why, wrong);
 		return -1;
-	if (u == NULL || (c == ':' && v != u->port))
+	}
+	if (status == 0)
 		return 0;
-	if (n > 0) /* ::/0 has no IPv4 */
-		return proxy_address(a, u->host.p, u->host.len) == n
-		       && wsi_ip_in(a, b, n, (unsigned)(c == '/' ? v : n * 8));
-	return wsi_in_domain(u->host, p + i, end - i);
+	p->used = r->len;
+	if (status >= 200 && status < 300) /* its length, if it gives one, means nothing: RFC 7231 4.3.6 */
+		return 1;
+	if (status < 200 && status != 101 && p->state++ < PROXY_HTTP + WS_MAX_INTERIM) {
+		memset(r, 0, sizeof *r);
+		return 0;
+	}
+	return proxy_said(why, (unsigned)status, r->reason.p, r->reason.len);
+}
+
+/* ---- SOCKS ---- */
+
+/* What is said of a refusal: from 1 on the replies of RFC 1928 6, behind them by state, then these */
+enum { PROXY_BY_STATE = 8, PROXY_VERSION = PROXY_BY_STATE + PROXY_HTTP, PROXY_ADDRESS };
+static const char proxy_words[] = "\0general failure\0connection not allowed by its ruleset\0network unreachable\0"
+                                  "host unreachable\0connection refused\0TTL expired\0command not supported\0"
+                                  "address type not supported\0"
+                                  "it takes no login that we have (user and password go in its URL)\0"
+                                  "user or password is wrong\0"
+                                  "a code without a name\0"
+                                  "request rejected or failed\0"
+                                  "that is no answer in this version of SOCKS\0"
+                                  "that is no answer, its type of address is unknown";
+
+static int proxy_refused(struct wsi_text *why, unsigned code, int k)
+{
+	const char *words = wsi_nth(proxy_words, (unsigned)k);
+
+	return proxy_said(why, code, words, wsi_strlen(words));
+}
+
+static int proxy_socks(struct wsi_proxy *p, const unsigned char *q, size_t n, struct wsi_text *out,
+                       struct wsi_text *why)
+{
+	/* by state: version, code of a success, length, as far as it is known */
+	static const unsigned char answers[][3] = {{0}, {5, 0, 2}, {1, 0, 2}, {5, 0, 5}, {0, 90, 8}};
+	/* by type of address, likewise */
+	static const unsigned char lengths[] = {0, 10, 0, 7, 22};
+	int state = p->state;
+	const unsigned char *a = answers[state];
+	size_t need = a[2];
+
+	if (n > 0 && q[0] != a[0])
+		return proxy_refused(why, q[0], PROXY_VERSION);
+	if (n < 2)
+		return 0;
+	p->state = PROXY_REPLY5;
+	if (state == PROXY_METHOD && q[1] == 2 && p->url.userinfo.len > 0)
+		p->state = PROXY_AUTH;
+	else if (q[1] != a[1])
+		return proxy_refused(why, q[1],
+		                     state == PROXY_REPLY5 && q[1] <= PROXY_BY_STATE ? q[1] : PROXY_BY_STATE + state);
+	if (state == PROXY_REPLY5 && n >= 5) {
+		need = q[3] < sizeof lengths ? lengths[q[3]] : 0;
+		if (need == 0)
+			return proxy_refused(why, 0, PROXY_ADDRESS);
+		if (q[3] == 3)
+			need += q[4];
+	}
+	if (n < need) {
+		p->state = state;
+		return 0;
+	}
+	p->used = need;
+	if (state >= PROXY_REPLY5)
+		return 1;
+	proxy_put(p, out);
+	return 0;
+}
+
+WSI int wsi_proxy_step(struct wsi_proxy *p, const unsigned char *in, size_t in_len, struct wsi_text *out,
+                       struct wsi_text *why)
+{
+	static const unsigned char first[] = {[WSI_HTTP] = PROXY_HTTP,
+	                                      [WSI_SOCKS4] = PROXY_REPLY4,
+	                                      [WSI_SOCKS4A] = PROXY_REPLY4,
+	                                      [WSI_SOCKS5] = PROXY_METHOD,
+	                                      [WSI_SOCKS5H] = PROXY_METHOD};
+
+	p->used = 0;
+	if (p->state >= PROXY_HTTP)
+		return proxy_http(p, (const char *)in, in_len, why);
+	if (p->state != PROXY_START)
+		return proxy_socks(p, in, in_len, out, why);
+	p->state = first[p->kind];
+	if (p->addr_len == 0) { /* an address is never a name to be resolved */
+		p->addr_len = p->target->ip;
+		memcpy(p->addr, p->target->addr, sizeof p->addr);
+	}
+	if (p->kind == WSI_SOCKS4 && p->addr_len != 4) {
+		wsi_put(why, "SOCKS4 has no IPv6 addresses");
+		return -1;
+	}
+	proxy_put(p, out);
+	return 0;
+}
+
+/* ---- hosts that do without ---- */
+
+struct proxy_address {
+	const unsigned char *p;
+	int len; /* 4, 16; 0: it is none */
+};
+
+/* The host's, IPv4 where it is mapped (RFC 4291 2.5.5.2) */
+static struct proxy_address proxy_address(const struct wsi_url *u)
+{
+	static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+	struct proxy_address a;
+
+	a.p = u->addr;
+	a.len = u->ip;
+	if (a.len == 16 && memcmp(a.p, mapped, sizeof mapped) == 0) {
+		a.p += sizeof mapped;
+		a.len = 4;
+	}
+	return a;
+}
+
+/* 1: the entry covers the URL's host; 0: not; -1: it is no entry. It is like a URL behind its "//", with ":port" and
+ * "/bits", but that an IPv6 address needs no brackets and a name may begin with "." or "*." */
+static int proxy_entry(const char *p, size_t len, const struct wsi_url *url)
+{
+	struct wsi_url e;
+	struct proxy_address a, b;
+	size_t slash = wsi_find(p, len, '/'), i;
+	int bits;
+
+	if (len == 1 && *p == '*')
+		return 1;
+	if (wsi_span(p, len, "**-:AZ[[]]__az~~") < len) /* no userinfo, zone, query, fragment */
+		return -1;
+	e.port = url != NULL ? url->port : 1; /* where it names none */
+	e.ip = wsi_ip_parse(e.addr, p, slash);
+	if (e.ip == 0) {
+		i = *p == '*';
+		i = p[i] == '.' ? i + 1 : 0;
+		e.userinfo.p = p + i;
+		e.userinfo.len = len - i;
+		if (wsi_url_rest(&e) != NULL || p[len - 1] == ':')
+			return -1;
+	}
+	b = proxy_address(&e);
+	bits = b.len > 0 ? b.len * 8 : -1;
+	if (slash < len) {
+		bits = wsi_number(p + slash + 1, len - slash - 1, bits);
+		if (bits < 0)
+			return -1;
+	}
+	if (url == NULL || e.port != url->port)
+		return 0;
+	if (b.len == 0)
+		return wsi_in_domain(url->host, e.host.p, e.host.len);
+	a = proxy_address(url);
+	if (a.len != b.len) /* ::/0 has no IPv4 */
+		return 0;
+	return wsi_ip_in(a.p, b.p, (unsigned)bits);
 }
 
 WSI int wsi_no_proxy(const char *list, const struct wsi_url *url, struct wsi_str *bad)

@@ -218,12 +218,7 @@ static int closed(struct wq_query *q, int err)
 	} else if (r->close_code == 1006) {
 		wsi_put(t, "the connection ended without a close frame (1006)");
 	} else {
-		put_number(t, "closed by the server with ", (uint64_t)r->close_code, "");
-		if (*name) {
-			wsi_put(t, " (");
-			wsi_put(t, name);
-			wsi_put(t, ")");
-		}
+		put_number(t, "closed by the server with ", (uint64_t)r->close_code, name);
 		if (r->close_reason_len) {
 			wsi_put(t, ": ");
 			put_quoted(t, r->close_reason, r->close_reason_len);
@@ -363,11 +358,11 @@ static int env_failed(struct wq_query *q, int err)
 /* The library refused an option: whose was it? 1: answered; 0: the environment's, and it is done without */
 static int wrong_option(struct wq_query *q)
 {
-	const char *field = q->info->option, *why = ws_error(q->ws), *name = wq_option_of(field), *cause;
+	const char *field = q->info->option, *why = ws_error(q->ws), *name = wq_option_of(field);
 	const char *from = wq_env_of(q->o, field, 0);
 	struct wsi_text *t = wq_why(&q->why);
 	struct wsi_url u;
-	size_t where, n = strlen(field);
+	size_t n = strlen(field);
 	int tls = strncmp(field, "tls.", 4) == 0;
 
 	if (strncmp(why, field, n) == 0 && why[n] == ':') /* a field's name means nothing to a user */
@@ -386,8 +381,7 @@ static int wrong_option(struct wq_query *q)
 		return usage(q);
 	if (!tls)
 		return env_failed(q, WS_EPROXY);
-	if (strcmp(field, "tls.keylog_file") != 0
-	    && (wsi_url_parse(&u, q->o->url, strlen(q->o->url), &cause, &where) < 0 || u.secure))
+	if (strcmp(field, "tls.keylog_file") != 0 && (wsi_url_parse(&u, q->o->url, strlen(q->o->url), -1) || u.secure))
 		return env_failed(q, WS_ETLS);
 	wq_say(t->p, "ignored");
 	wq_why_free(&q->why);

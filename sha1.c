@@ -9,74 +9,55 @@ static uint32_t sha1_rol(uint32_t x, unsigned n)
 	return x << n | x >> (32 - n);
 }
 
-static void sha1_block(struct wsi_sha1 *s)
+/* The block w[0..16), behind which is room for what follows from it */
+static void sha1_block(uint32_t h[5], uint32_t w[96])
 {
-	uint32_t w[80], v[5];
+	static const uint32_t k[4] = {0x5a827999, 0x6ed9eba1, 0x8f1bbcdc, 0xca62c1d6};
+	uint32_t v[5], f;
 	unsigned t;
 
-	for (t = 0; t < 16; t++) {
-		const unsigned char *p = s->block + t * 4;
+	memcpy(v, h, sizeof v);
+	for (t = 0; t < 80; t++, w++) {
+		unsigned round = t / 20;
 
-		w[t] = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-	}
-	for (; t < 80; t++)
-		w[t] = sha1_rol(w[t - 3] ^ w[t - 8] ^ w[t - 14] ^ w[t - 16], 1);
-	memcpy(v, s->h, sizeof v);
-	for (t = 0; t < 80; t++) {
-		uint32_t b = v[1], c = v[2], d = v[3], f;
-
-		if (t < 20)
-			f = ((b & c) | (~b & d)) + 0x5a827999;
-		else if (t < 40)
-			f = (b ^ c ^ d) + 0x6ed9eba1;
-		else if (t < 60)
-			f = ((b & c) | (b & d) | (c & d)) + 0x8f1bbcdc;
-		else
-			f = (b ^ c ^ d) + 0xca62c1d6;
-		f += sha1_rol(v[0], 5) + v[4] + w[t];
-		v[4] = d;
-		v[3] = c;
-		v[2] = sha1_rol(b, 30);
-		v[1] = v[0];
+		f = v[1] ^ v[2] ^ v[3];
+		if (round == 0)
+			f = v[3] ^ (v[1] & (v[2] ^ v[3]));
+		if (round == 2)
+			f = (v[1] & v[2]) | (v[3] & (v[1] | v[2]));
+		f += sha1_rol(v[0], 5) + v[4] + w[0] + k[round];
+		memmove(v + 1, v, 4 * sizeof *v);
+		v[2] = sha1_rol(v[2], 30);
 		v[0] = f;
+		w[16] = sha1_rol(w[0] ^ w[2] ^ w[8] ^ w[13], 1);
 	}
 	for (t = 0; t < 5; t++)
-		s->h[t] += v[t];
+		h[t] += v[t];
 }
 
-void wsi_sha1_init(struct wsi_sha1 *s)
+void wsi_sha1(unsigned char out[20], const void *p, unsigned len)
 {
-	static const uint32_t h[5] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
-
-	memcpy(s->h, h, sizeof h);
-	memset(s->block, 0, sizeof s->block);
-	s->len = 0;
-}
-
-void wsi_sha1_update(struct wsi_sha1 *s, const void *p, size_t len)
-{
+	static const uint32_t init[5] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
 	const unsigned char *in = p;
-	size_t i;
+	uint32_t h[5], w[16 + 80];
+	unsigned i, k;
 
-	for (i = 0; i < len; i++) {
-		s->block[s->len++ % 64] = in[i];
-		if (s->len % 64 == 0)
-			sha1_block(s);
+	memcpy(h, init, sizeof h);
+	for (i = 0; i < len + 9;) { /* behind the text are a byte 0x80 and eight of its length in bits */
+		for (k = 0; k < 16; k++) {
+			uint32_t word = 0;
+
+			do
+				word = word << 8 | (i < len ? in[i] : i == len ? 0x80 : 0);
+			while (++i % 4 != 0);
+			w[k] = word;
+		}
+		if (i >= len + 9)
+			w[15] = len * 8;
+		sha1_block(h, w);
 	}
-}
-
-void wsi_sha1_final(struct wsi_sha1 *s, unsigned char out[20])
-{
-	static const unsigned char one = 0x80, zero = 0;
-	uint64_t bits = s->len * 8;
-	unsigned i;
-
-	wsi_sha1_update(s, &one, 1);
-	while (s->len % 64 != 56)
-		wsi_sha1_update(s, &zero, 1);
-	for (i = 0; i < 8; i++)
-		s->block[56 + i] = (unsigned char)(bits >> (56 - 8 * i));
-	sha1_block(s);
-	for (i = 0; i < 20; i++)
-		out[i] = (unsigned char)(s->h[i / 4] >> (24 - i % 4 * 8));
+	for (i = 0; i < 20; i++) {
+		h[i / 4] = sha1_rol(h[i / 4], 8);
+		out[i] = (unsigned char)h[i / 4];
+	}
 }

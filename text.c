@@ -10,22 +10,17 @@ void wsi_text_init(struct wsi_text *t, char *buf, size_t cap)
 	t->cap = cap;
 	t->len = 0;
 	t->cut = 0;
-	if (cap > 0)
-		buf[0] = '\0';
+	buf[0] = '\0';
 }
 
 void wsi_put_n(struct wsi_text *t, const void *p, size_t len)
 {
-	size_t room = t->len + 1 <= t->cap ? t->cap - t->len - 1 : 0;
+	size_t room = t->cut ? 0 : t->cap - t->len - 1; /* once it is cut 0, so that there is no hole in it */
 
-	if (t->cut) /* the text stays a beginning of the whole, without a hole in it */
-		return;
 	if (len > room) {
-		len = room;
 		t->cut = 1;
+		len = room;
 	}
-	if (len == 0)
-		return;
 	memcpy(t->p + t->len, p, len);
 	t->len += len;
 	t->p[t->len] = '\0';
@@ -43,38 +38,41 @@ void wsi_put_c(struct wsi_text *t, char c)
 
 void wsi_put_u(struct wsi_text *t, uint64_t v)
 {
-	char digits[20]; /* of 2^64 - 1 */
-	size_t i = sizeof digits;
+	wsi_put_digits(t, v, 10, 0);
+}
+
+void wsi_put_digits(struct wsi_text *t, uint64_t v, unsigned base, int places)
+{
+	char digits[22]; /* of 2^64 - 1, a point, and a 0 before it */
+	char *p = digits + sizeof digits;
 
 	do {
-		digits[--i] = (char)('0' + v % 10);
-		v /= 10;
-	} while (v > 0);
-	wsi_put_n(t, digits + i, sizeof digits - i);
+		*--p = "0123456789abcdef"[v % base];
+		v /= base;
+		if (--places == 0)
+			*--p = '.';
+	} while (v > 0 || places >= 0);
+	wsi_put_n(t, p, (size_t)(digits + sizeof digits - p));
 }
 
 /* Three digits that count, cut off and not rounded so that 999.9 ms does not become 1000 ms; no zeros at the end */
 void wsi_put_ms(struct wsi_text *t, int64_t us)
 {
-	uint64_t v = us > 0 ? (uint64_t)us : 0; /* in thousandths of the unit */
+	uint64_t v = us > 0 ? (uint64_t)us : 0, tenth;
 	const char *unit = " ms";
-	unsigned frac, digit = 100, least;
+	int places = 3;
 
 	if (v >= 1000000) {
-		v /= 1000;
 		unit = " s";
+		places = 6;
 	}
-	least = v >= 100000  ? 1000
-	        : v >= 10000 ? 100
-	        : v >= 1000  ? 10
-	                     : 1; /* thousandths that the last digit is worth */
-	frac = (unsigned)(v % 1000);
-	frac -= frac % least;
-	wsi_put_u(t, v / 1000);
-	if (frac > 0)
-		wsi_put_c(t, '.');
-	for (; frac > 0; frac %= digit, digit /= 10)
-		wsi_put_c(t, (char)('0' + frac / digit));
+	do {
+		tenth = v / 10;
+		if (v < 1000 && tenth * 10 != v)
+			break;
+		v = tenth;
+	} while (--places > 0);
+	wsi_put_digits(t, v, 10, places);
 	wsi_put(t, unit);
 }
 
@@ -87,24 +85,23 @@ static int text_is_safe(uint32_t cp)
 
 void wsi_put_safe(struct wsi_text *t, const void *p, size_t len)
 {
-	const unsigned char *s = p;
-	size_t i = 0;
+	const char *s = p, *end = s + len;
+	uint32_t cp;
+	int n;
 
-	while (i < len && !t->cut) {
-		uint32_t cp = 0;
-		int n = wsi_utf8_decode(&cp, s + i, len - i);
-
-		if (n <= 0) { /* one byte at a time: what follows it may be good */
-			n = 1;
+	for (; s < end; s += n) {
+		n = wsi_utf8_decode(&cp, s, (size_t)(end - s));
+		if (n <= 0) {
+			n = 1; /* byte by byte: what follows it may be good */
 			cp = 0;
 		}
-		if (!text_is_safe(cp))
+		if (!text_is_safe(cp)) {
 			wsi_put_c(t, '?');
-		else if (t->len + (size_t)n < t->cap)
-			wsi_put_n(t, s + i, (size_t)n);
-		else /* no half character */
+			continue;
+		}
+		if (t->len + (size_t)n >= t->cap) /* no half character */
 			t->cut = 1;
-		i += (size_t)n;
+		wsi_put_n(t, s, (size_t)n);
 	}
 }
 
@@ -123,49 +120,120 @@ int wsi_lower(int c)
 	return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
 }
 
-int wsi_same(const char *a, size_t a_len, const char *lit)
+int wsi_hex(int c)
 {
-	size_t i;
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = wsi_lower(c) - 'a';
+	return c >= 0 && c < 6 ? c + 10 : -1;
+}
 
-	for (i = 0; i < a_len; i++)
-		if (lit[i] == '\0' || wsi_lower(a[i]) != wsi_lower(lit[i]))
+int wsi_same_str(struct wsi_str a, struct wsi_str b)
+{
+	if (a.len != b.len)
+		return 0;
+	while (a.len-- > 0)
+		if (wsi_lower(a.p[a.len]) != wsi_lower(b.p[a.len]))
 			return 0;
-	return lit[i] == '\0';
+	return 1;
 }
 
-/* One bit for each ASCII character: ! # $ % & ' * + - . ^ _ ` | ~ digits and letters */
-static const uint32_t text_tchars[4] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff};
-
-int wsi_is_tchar(int c)
+int wsi_among(const char *p, size_t len, const char *names)
 {
-	return c >= 0 && c < 128 && (text_tchars[c / 32] >> c % 32 & 1);
+	int k;
+
+	for (k = 0; *names != '\0'; k++) {
+		struct wsi_str s = {p, len}, name = {names, wsi_strlen(names)};
+
+		if (wsi_same_str(s, name))
+			return k;
+		names += name.len + 1;
+	}
+	return -1;
 }
 
-int wsi_is_token(const char *s, size_t len)
+const char *wsi_nth(const char *names, unsigned n)
 {
-	size_t i;
-
-	for (i = 0; i < len; i++)
-		if (!wsi_is_tchar(s[i]))
-			return 0;
-	return len > 0;
+	for (; *names != '\n'; n--) {
+		if (n == 0)
+			return names;
+		names += wsi_strlen(names) + 1;
+	}
+	return "";
 }
 
-int wsi_has_token(const char *list, size_t len, const char *token)
+size_t wsi_find(const char *p, size_t len, char c)
 {
 	size_t i = 0;
 
-	while (i < len) {
-		size_t begin, end;
+	while (i < len && p[i] != c)
+		i++;
+	return i;
+}
 
-		while (i < len && (list[i] == ' ' || list[i] == '\t' || list[i] == ','))
-			i++;
-		begin = end = i;
-		for (; i < len && list[i] != ','; i++)
-			if (list[i] != ' ' && list[i] != '\t')
-				end = i + 1;
-		if (wsi_same(list + begin, end - begin, token))
-			return 1;
+size_t wsi_span(const char *p, size_t len, const char *set)
+{
+	int others = *set == '^';
+	size_t i;
+
+	set += others;
+	for (i = 0; i < len; i++) {
+		const char *s = set;
+
+		while (*s != '\0' && (p[i] < s[0] || p[i] > s[1]))
+			s += 2;
+		if ((*s != '\0') == others)
+			break;
 	}
-	return 0;
+	return i;
+}
+
+struct wsi_str wsi_trim(const char *p, size_t len)
+{
+	struct wsi_str s;
+	size_t n = wsi_span(p, len, "\t\t  ");
+
+	s.p = p + n;
+	s.len = len - n;
+	while (s.len > 0 && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t'))
+		s.len--;
+	return s;
+}
+
+int wsi_number(const char *p, size_t len, int max)
+{
+	return wsi_digits(p, len, max, 10);
+}
+
+int wsi_digits(const char *p, size_t len, int max, int base)
+{
+	int64_t v = 0; /* so that max may be INT_MAX */
+
+	if (len == 0)
+		return -1;
+	do {
+		unsigned digit = (unsigned)wsi_hex(*p++);
+
+		if (digit >= (unsigned)base)
+			return -1;
+		v = v * base + digit;
+		if (v > max)
+			return -1;
+	} while (--len > 0);
+	return (int)v;
+}
+
+int wsi_has_token(const char *list, size_t len, const char *tokens)
+{
+	for (;;) {
+		size_t n = wsi_find(list, len, ',');
+		struct wsi_str item = wsi_trim(list, n);
+
+		if (wsi_among(item.p, item.len, tokens) >= 0)
+			return 1;
+		if (n == len)
+			return 0;
+		list += n + 1;
+		len -= n + 1;
+	}
 }

@@ -419,6 +419,13 @@ static int tls_load_own(struct wsi_tls_config *c)
 	return ret;
 }
 
+static int tls_same(const char *p, size_t len, const char *s)
+{
+	struct wsi_str a = {p, len}, b = {s, wsi_strlen(s)};
+
+	return wsi_same_str(a, b);
+}
+
 /* "TLS-ECDHE-RSA-WITH-..." is IANA's TLS_ECDHE_RSA_WITH_..., "TLS1-3-AES-..." TLS_AES_... */
 static void tls_put_iana(struct wsi_text *t, const char *name)
 {
@@ -442,7 +449,7 @@ static int tls_cipher(const char *name, size_t len)
 		known = mbedtls_ssl_get_ciphersuite_name(*id);
 		wsi_text_init(&iana, buf, sizeof buf);
 		tls_put_iana(&iana, known);
-		if (wsi_same(name, len, known) || wsi_same(name, len, buf))
+		if (tls_same(name, len, known) || tls_same(name, len, buf))
 			return *id;
 	}
 	return 0;
@@ -600,13 +607,13 @@ static int tls_name_fits(const unsigned char *p, size_t len, const char *name)
 	const char *pattern = (const char *)p;
 	size_t i;
 
-	if (wsi_same(pattern, len, name))
+	if (tls_same(pattern, len, name))
 		return 1;
 	if (len < 3 || p[0] != '*' || p[1] != '.' || memchr(p + 2, '.', len - 2) == NULL)
 		return 0;
 	for (i = 0; name[i] != 0 && name[i] != '.'; i++)
 		;
-	return i > 0 && wsi_same(pattern + 1, len - 1, name + i);
+	return i > 0 && tls_same(pattern + 1, len - 1, name + i);
 }
 
 /* Calls for each name: 1 if the certificate is for t's. names: where to list them, or NULL */
@@ -1345,9 +1352,9 @@ WSI size_t wsi_tls_pending(const struct wsi_tls *t)
 	return n == 0 && mbedtls_ssl_check_pending(&t->ssl) ? 1 : n;
 }
 
-WSI void wsi_tls_why(const struct wsi_tls *t, struct wsi_text *why)
+WSI int wsi_tls_why(const struct wsi_tls *t, struct wsi_text *why)
 {
-	(void)tls_explain(t, t->err, why);
+	return tls_explain(t, t->err, why);
 }
 
 WSI void wsi_tls_goodbye(struct wsi_tls *t)

@@ -10,23 +10,20 @@
 /* The headers whose values nobody is shown */
 static int is_secret(const char *name, size_t len)
 {
-	return wsi_same(name, len, "authorization") || wsi_same(name, len, "proxy-authorization")
-	       || wsi_same(name, len, "cookie") || wsi_same(name, len, "set-cookie");
+	return wsi_among(name, len, "authorization\0proxy-authorization\0cookie\0set-cookie\0") >= 0;
 }
 
 static void trace_line(struct wq_out *o, const char *mark, const char *s, size_t len)
 {
 	char buf[TRACE_LINE];
 	struct wsi_text t;
-	size_t name = 0;
+	size_t name = wsi_span(s, len, WSI_TCHAR);
 
-	while (name < len && wsi_is_tchar(s[name]))
-		name++;
 	wsi_text_init(&t, buf, sizeof buf);
 	if (name < len && s[name] == ':' && is_secret(s, name)) {
 		wsi_put_n(&t, s, name);
 		wsi_put(&t, ": ***");
-	} else if (name < len && s[name] == ':' && wsi_same(s, name, "location")) {
+	} else if (name < len && s[name] == ':' && wsi_among(s, name, "location\0") == 0) {
 		wsi_put(&t, "Location: ");
 		for (name++; name < len && s[name] == ' '; name++)
 			;
@@ -62,15 +59,13 @@ static void trace_frame(struct wq_out *o, const char *mark, const unsigned char 
 	static const char names[][7] = {[WSI_CONT] = "more",   [WSI_TEXT] = "text", [WSI_BINARY] = "binary",
 	                                [WSI_CLOSE] = "close", [WSI_PING] = "ping", [WSI_PONG] = "pong"};
 	struct wsi_frame f;
-	const char *why;
-	int head = wsi_frame_decode(&f, p, len, &why);
 	unsigned op;
 
-	if (head <= 0)
+	if (wsi_frame_decode(&f, p, len) || !f.head)
 		return;
 	op = f.b0 & 15u;
-	p += head;
-	len -= (size_t)head;
+	p += f.head;
+	len -= f.head;
 	wq_print(o, "%s%s%s%d byte%s", mark, names[op], f.b0 & WSI_FIN ? ", " : " (more follows), ", (int64_t)f.len,
 	         f.len == 1 ? "" : "s");
 	if (op == WSI_CLOSE && len >= 2) {

@@ -4,95 +4,68 @@
 #include "ws_pure.h"
 #include <string.h>
 
-/* How many bytes follow the lead byte c, and in *lo and *hi what the first of them may be: there the overlong forms,
- * the surrogates and what is over U+10FFFF end (RFC 3629 section 4). -1: c begins no character. */
-static int utf8_lead(unsigned c, unsigned *lo, unsigned *hi)
+#define UTF8_WRONG 0xffffffff
+#define UTF8_LACKS 24 /* from that bit on */
+
+/* Takes the byte c: the state is the bits of the character so far, and how many bytes it lacks. RFC 3629 section 4: the
+ * second byte shows whether the form is overlong, a surrogate or over U+10FFFF */
+static uint32_t utf8_take(uint32_t state, unsigned char c)
 {
-	*lo = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
-	*hi = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
-	if (c < 0x80)
-		return 0;
-	if (c < 0xc2 || c > 0xf4)
-		return -1;
-	return c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
+	uint32_t left = state >> UTF8_LACKS, cp;
+
+	if (left == 0) {
+		if (c < 0x80)
+			return c;
+		if (c < 0xc2 || c > 0xf4)
+			return UTF8_WRONG;
+		left = c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
+		return left << UTF8_LACKS | (c & (0x3fU >> left));
+	}
+	cp = (state & 0xffff) << 6 | (c & 0x3f);
+	if (c >> 6 != 2 || (left == 2 && (cp < 0x20 || cp >> 5 == 0xd800 >> 11))
+	    || (left == 3 && (cp < 0x10 || cp > 0x10f)))
+		return UTF8_WRONG;
+	return (left - 1) << UTF8_LACKS | cp;
 }
 
-/* The same for four bytes at once, the first of them the highest in w: the length of the character, not ASCII, that
- * they begin with, or 0 if that is not valid. Only here for speed: three times that of a byte at a time. */
-static size_t utf8_whole(uint32_t w)
-{
-	if ((w & 0xe0c00000) == 0xc0800000)
-		return w >= 0xc2000000 ? 2 : 0;
-	if ((w & 0xf0c0c000) == 0xe0808000)
-		return w >= 0xe0a00000 && (w < 0xeda00000 || w >= 0xee000000) ? 3 : 0;
-	if ((w & 0xf8c0c0c0) == 0xf0808080)
-		return w >= 0xf0900000 && w < 0xf4900000 ? 4 : 0;
-	return 0;
-}
-
-/* *state: bytes that are still to follow, and from bit 8 and 16 on the bounds of the next */
 size_t wsi_utf8_check(uint32_t *state, const void *p, size_t len)
 {
 	const unsigned char *s = p;
-	int left = (int)(*state & 0xff);
-	unsigned lo = *state >> 8 & 0xff, hi = *state >> 16;
+	uint32_t now = *state;
 	uint64_t word[2];
-	size_t i = 0, n;
+	size_t i = 0;
 
-	while (i < len) {
-		if (left > 0) {
-			if (s[i] < lo || s[i] > hi)
-				return i;
-			left--;
-			lo = 0x80;
-			hi = 0xbf;
-			i++;
-			continue;
+	for (;; i++) {
+		if (now >> UTF8_LACKS == 0) {
+			now = 0;
+			for (; i + 16 <= len; i += 16) {
+				memcpy(word, s + i, 16);
+				if ((word[0] | word[1]) & 0x8080808080808080)
+					break;
+			}
 		}
-		for (; i + 16 <= len; i += 16) {
-			memcpy(word, s + i, 16);
-			if ((word[0] | word[1]) & 0x8080808080808080)
-				break;
-		}
-		while (i < len && s[i] < 0x80)
-			i++;
-		for (; i + 4 <= len && s[i] >= 0x80; i += n) {
-			n = utf8_whole((uint32_t)s[i] << 24 | (uint32_t)s[i + 1] << 16 | (uint32_t)s[i + 2] << 8
-			               | s[i + 3]);
-			if (n == 0)
-				break;
-		}
-		if (i >= len || s[i] < 0x80)
-			continue;
-		left = utf8_lead(s[i], &lo, &hi);
-		if (left < 0)
-			return i;
-		i++;
+		if (i >= len)
+			break;
+		now = utf8_take(now, s[i]);
+		if (now == UTF8_WRONG)
+			break;
 	}
-	*state = left > 0 ? (uint32_t)left | lo << 8 | hi << 16 : 0;
-	return len;
+	*state = now;
+	return i;
 }
 
 int wsi_utf8_decode(uint32_t *cp, const void *p, size_t len)
 {
 	const unsigned char *s = p;
-	unsigned lo, hi;
-	int i, n;
+	size_t i;
 
-	if (len == 0)
-		return 0;
-	n = utf8_lead(s[0], &lo, &hi);
-	if (n < 0)
-		return -1;
-	*cp = n > 0 ? s[0] & (0x3fU >> n) : s[0];
-	for (i = 1; i <= n; i++) {
-		if ((size_t)i >= len)
-			return 0;
-		if (s[i] < lo || s[i] > hi)
+	*cp = 0;
+	for (i = 0; i < len; i++) {
+		*cp = utf8_take(*cp, s[i]);
+		if (*cp == UTF8_WRONG)
 			return -1;
-		*cp = *cp << 6 | (s[i] & 0x3f);
-		lo = 0x80;
-		hi = 0xbf;
+		if (*cp >> UTF8_LACKS == 0)
+			return (int)i + 1;
 	}
-	return n + 1;
+	return 0;
 }

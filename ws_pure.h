@@ -16,8 +16,8 @@
 #endif
 #endif
 
-/* text.c: a bounded string under construction. Always NUL-terminated if cap > 0; what does not fit is cut: .cut is then
- * 1, .len counts only what is in it, and nothing more is put in, so that it is a beginning of the whole. */
+/* text.c: a bounded string under construction. Always NUL-terminated; what does not fit is cut: .cut is then 1, .len
+ * counts only what is in it, and nothing more is put in, so that it is a beginning of the whole. cap is at least 1. */
 struct wsi_text {
 	char *p;
 	size_t cap, len;
@@ -27,34 +27,45 @@ WSI void wsi_text_init(struct wsi_text *t, char *buf, size_t cap);
 WSI void wsi_put(struct wsi_text *t, const char *s);
 WSI void wsi_put_n(struct wsi_text *t, const void *p, size_t len);
 WSI void wsi_put_c(struct wsi_text *t, char c);
-WSI void wsi_put_u(struct wsi_text *t, uint64_t v);                   /* decimal */
+WSI void wsi_put_u(struct wsi_text *t, uint64_t v); /* decimal */
+/* base: 10 to 16; the last of the digits, places of them (at most 20), stand behind a point */
+WSI void wsi_put_digits(struct wsi_text *t, uint64_t v, unsigned base, int places);
 WSI void wsi_put_ms(struct wsi_text *t, int64_t us);                  /* a duration for a person: "12 ms", "1.5 s" */
 WSI void wsi_put_safe(struct wsi_text *t, const void *p, size_t len); /* bytes of a peer, for a sentence: controls, DEL,
                                                                          line ends, marks of direction and what is not
                                                                          UTF-8 as "?"; no character is cut in half */
 /* Strings without libc */
-WSI size_t wsi_strlen(const char *s);
-WSI int wsi_lower(int c);                                               /* ASCII */
-WSI int wsi_same(const char *a, size_t a_len, const char *lit);         /* 1: equal, ASCII case ignored */
-WSI int wsi_is_tchar(int c);                                            /* RFC 7230 3.2.6 */
-WSI int wsi_is_token(const char *s, size_t len);                        /* one tchar at least */
-WSI int wsi_has_token(const char *list, size_t len, const char *token); /* "a, b": case ignored */
-
-/* sha1.c: RFC 3174 */
-struct wsi_sha1 {
-	uint32_t h[5];
-	uint64_t len;
-	unsigned char block[64];
+struct wsi_str {
+	const char *p;
+	size_t len;
 };
-WSI void wsi_sha1_init(struct wsi_sha1 *s);
-WSI void wsi_sha1_update(struct wsi_sha1 *s, const void *p, size_t len);
-WSI void wsi_sha1_final(struct wsi_sha1 *s, unsigned char out[20]);
+WSI size_t wsi_strlen(const char *s);
+WSI int wsi_lower(int c);                                        /* ASCII */
+WSI int wsi_hex(int c);                                          /* 0-15, or -1 */
+WSI int wsi_same_str(struct wsi_str a, struct wsi_str b);        /* 1: equal, ASCII case ignored */
+WSI int wsi_among(const char *p, size_t len, const char *names); /* 0, 1 ... of "ws\0wss\0", case ignored; or -1 */
+WSI const char *wsi_nth(const char *names, unsigned n); /* "wss" of "ws\0wss\0\n" for 1; "" where there is none */
+WSI size_t wsi_find(const char *p, size_t len, char c); /* where the first c is, or len */
+/* How many bytes from p on are in the set: pairs of a range's first and last character, "09AZaz__"; "^..." is all
+ * others. No range goes over from ASCII ("\x20~" and "\x80\xff" are two): char may be signed. NUL is in "^..." alone */
+WSI size_t wsi_span(const char *p, size_t len, const char *set);
+WSI struct wsi_str wsi_trim(const char *p, size_t len); /* without spaces and tabs around it */
+WSI int wsi_number(const char *p, size_t len, int max); /* decimal digits alone; -1: none, others, or over max */
+WSI int wsi_digits(const char *p, size_t len, int max, int base); /* likewise, base up to 16 */
+#define WSI_TCHAR "!!#'*+-.09AZ^z||~~"                            /* RFC 7230 3.2.6, for wsi_span */
+/* "a, b" has one of the tokens, which are as for wsi_among */
+WSI int wsi_has_token(const char *list, size_t len, const char *tokens);
+
+/* sha1.c: RFC 3174. len < 2^29 */
+WSI void wsi_sha1(unsigned char out[20], const void *p, unsigned len);
 
 /* base64.c: RFC 4648 section 4 */
 #define WSI_BASE64_LEN(n) (((n) + 2) / 3 * 4)
 WSI size_t wsi_base64_encode(char *out, const void *in, size_t len);    /* WSI_BASE64_LEN(len) characters, no NUL */
+#ifdef WS_WITH_MBEDTLS                                                  /* for tls.pin_sha256 */
 WSI ptrdiff_t wsi_base64_decode(void *out, const char *in, size_t len); /* bytes, at most len / 4 * 3; -1: not canonical
                                                                            base64 with its padding */
+#endif
 
 /* utf8.c: RFC 3629, resumable at any byte. state is 0 at the start, and again at each character's end. */
 WSI size_t wsi_utf8_check(uint32_t *state, const void *p, size_t len); /* bytes before the first wrong one: len if none
@@ -66,6 +77,6 @@ WSI int wsi_utf8_decode(uint32_t *cp, const void *p, size_t len);
 WSI int wsi_ip_parse(unsigned char out[16], const char *s, size_t len); /* 4 (dotted quad, no leading zeros), 16 (RFC
                                                                            4291, no zone) bytes, or 0: is none */
 WSI void wsi_put_ip(struct wsi_text *t, const unsigned char *addr, int len); /* 4 or 16 bytes; RFC 5952, no brackets */
-WSI int wsi_ip_in(const unsigned char *a, const unsigned char *b, int len, unsigned bits); /* 1: first bits are equal */
+WSI int wsi_ip_in(const unsigned char *a, const unsigned char *b, unsigned bits); /* 1: the first bits are equal */
 
 #endif

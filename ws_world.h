@@ -6,11 +6,15 @@
 #include "ws.h"
 #include "ws_bytes.h"
 
-/* The caller's allocator, or realloc. Growing keeps the bytes; NULL: no memory, the old block stays. */
+/* The caller's world: the last fields of struct ws_options, in their order */
 struct wsi_mem {
 	void *(*alloc)(void *user_data, void *ptr, size_t old_len, size_t new_len);
+	int64_t (*now_us)(void *user_data);
+	int (*entropy)(void *user_data, void *buf, size_t len);
+	void (*trace)(void *user_data, int sent, int type, const void *data, size_t len);
 	void *user_data;
 };
+/* The caller's allocator, or realloc. What fits stays in it; NULL: no memory, the old block stays. */
 WSI void *wsi_alloc(const struct wsi_mem *m, void *ptr, size_t old_len, size_t new_len); /* new_len 0 frees */
 
 /* net.c */
@@ -26,35 +30,39 @@ WSI void wsi_socket_close(void *io);
 WSI int wsi_socket_prepare(int fd); /* a descriptor handed in: non-blocking, no SIGPIPE. 0 or -1 */
 
 /* Resolving and racing, from a host's name to one connected socket. */
-struct wsi_net;
-struct wsi_net_options { /* borrowed until wsi_net_free */
-	struct wsi_mem mem;
-	const char *unix_socket;
-	struct wsi_str host, zone; /* a name, or a numeric address without brackets */
-	uint16_t port;
-	int family, keepalive_s;
-	const char *const *resolve;
-	const char *local_interface;
-	int (*on_socket)(void *user_data, int fd);
-	void *user_data;
-	int resolve_only; /* 1: stop at the first address (for SOCKS4, SOCKS5): see wsi_net_addr */
+struct wsi_net_addr {
+	unsigned char b[16];
+	int len; /* 4, 16; 0: the Unix socket */
+	uint32_t scope;
+	int fd; /* of the attempt; < 0: it has failed, with this errno negated */
 };
-WSI struct wsi_net *wsi_net_new(const struct wsi_net_options *o); /* NULL: no memory */
-/* 1: resolved, step again; 0: connected (or resolved), *fd is the caller's to close; WS_AGAIN; or an error, with its
- * sentence's end in why
- * ("connect to 127.0.0.1:9: Connection refused"). *phase: WS_RESOLVE or WS_CONNECT. */
-WSI int wsi_net_step(struct wsi_net *n, int64_t now_us, int *fd, enum ws_phase *phase, struct wsi_text *why);
-WSI void wsi_net_wants(const struct wsi_net *n, int64_t now_us,
-                       struct ws_pollset *set); /* timeout_ms: -1, or the race's */
-WSI void wsi_net_timeout(const struct wsi_net *n,
-                         struct wsi_text *why); /* what it waited for: "to connect to [::1]:80 and ..." */
-WSI int wsi_net_addr(const struct wsi_net *n,
-                     unsigned char addr[16]); /* of the connected, or first resolved; its length */
-WSI void wsi_net_put_address(const struct wsi_net *n, struct wsi_text *t); /* "127.0.0.1:80", "unix:/run/x" */
-WSI void wsi_net_free(struct wsi_net *n);                                  /* closes and abandons what is left */
-/* 0, or -1: the element of resolve, or local_interface, that is wrong */
-WSI int wsi_net_check(const char *const *resolve, const char *local_interface, const char **option, const char **why,
-                      const char **value);
+struct wsi_net {
+	const struct ws_options *opt;
+	const struct wsi_url *to;        /* its host, zone and port; not with opt->unix_socket */
+	int family;                      /* opt->family, or what the caller puts in place of it */
+	int resolved;                    /* 1; 0 or WS_AGAIN: not yet; an error: it failed */
+	const char *cause;               /* why */
+	struct net_job *job;             /* a name being resolved: addr[0].fd is then what its thread closes */
+	int64_t next_us;                 /* when the next attempt begins, unless one fails before */
+	struct wsi_net_addr *next, *end; /* the next to be tried, before which are the attempts; end of the addresses */
+	struct wsi_net_addr *winner;     /* which is connected */
+	struct wsi_net_addr addr[WS_MAX_ADDRESSES];
+};
+/* opt, to and what they point to are borrowed until wsi_net_end */
+WSI void wsi_net_init(struct wsi_net *n, const struct ws_options *opt, const struct wsi_url *to);
+/* 1: resolved, step again to connect; 0: connected, winner->fd is the caller's to close; WS_AGAIN; else it failed, and
+ * wsi_net_put_tried has the error */
+WSI int wsi_net_step(struct wsi_net *n, int64_t now_us);
+/* Appends the descriptors to set. When the next step is to be made even if none of them is ready: INT64_MAX: never */
+WSI int64_t wsi_net_wants(const struct wsi_net *n, struct ws_pollset *set);
+/* What it waits for or has tried, and what came of it: "resolve a.example", "connect to [::1]:80: Connection refused".
+ * The error that this makes: refused if one address was, else the first one's; 0 or WS_AGAIN: none so far */
+WSI int wsi_net_put_tried(const struct wsi_net *n, struct wsi_text *why);
+WSI void wsi_net_put_peer(const struct wsi_net *n, const struct wsi_net_addr *a,
+                          struct wsi_text *t); /* "127.0.0.1:80", "unix:/run/x" */
+WSI void wsi_net_end(struct wsi_net *n);       /* closes and abandons what is left but the winner. n may be zeroed */
+/* NULL, or "resolve" or "local_interface", a NUL, and what is wrong with *value, one of it */
+WSI const char *wsi_net_check(const struct ws_options *o, const char **value);
 
 #ifdef WS_WITH_MBEDTLS
 /* trust.c: certificates in files and directories, PEM or DER, without any TLS library */
@@ -99,7 +107,8 @@ WSI int wsi_tls_handshake(struct wsi_tls *t, struct wsi_text *why); /* 0; WS_IO_
 WSI ptrdiff_t wsi_tls_read(void *io, void *buf, size_t len);
 WSI ptrdiff_t wsi_tls_write(void *io, const void *buf, size_t len);
 WSI size_t wsi_tls_pending(const struct wsi_tls *t); /* bytes read and decrypted that poll knows nothing of */
-WSI void wsi_tls_why(const struct wsi_tls *t, struct wsi_text *why);   /* after WS_IO_ERROR: what it was */
+/* After WS_IO_ERROR: WS_ETLS, WS_EIO (the transport's own), WS_EMEMORY (of which there is no more to say) */
+WSI int wsi_tls_why(const struct wsi_tls *t, struct wsi_text *why);
 WSI void wsi_tls_goodbye(struct wsi_tls *t);                           /* close_notify, once, not awaited */
 WSI void wsi_tls_report(const struct wsi_tls *t, struct ws_report *r); /* the fields of TLS; strings live with t */
 WSI void wsi_tls_free(struct wsi_tls *t);

@@ -91,16 +91,16 @@ static const char *header(const char *head, const char *name, size_t *len)
 
 static void upgrade(struct conn *c, const char *head)
 {
-	static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	size_t key_len, len;
 	const char *key = header(head, "Sec-WebSocket-Key", &key_len), *p;
-	unsigned char digest[20], nonce[18];
-	char accept[28];
-	struct wsi_sha1 sha1;
+	unsigned char digest[20];
+	char accept[28], text[24 + 36];
 
 	p = header(head, "Upgrade", &len);
 	if (strncmp(head, "GET /", 5) != 0 || !p || len != 9 || strncasecmp(p, "websocket", 9) != 0 || !key
-	    || key_len != 24 || wsi_base64_decode(nonce, key, 24) != 16
+	    || key_len != 24 || strspn(key, digits) != 22 || !strchr("AQgw", key[21])
+	    || memcmp(key + 22, "==", 2) != 0 /* 16 bytes in base64 */
 	    || !(p = header(head, "Sec-WebSocket-Version", &len)) || len != 2 || memcmp(p, "13", 2) != 0
 	    || !header(head, "Host", &len)) {
 		static const char no[] = "HTTP/1.1 400 Bad Request\r\nContent-Length: 34\r\nConnection: close\r\n\r\n"
@@ -110,10 +110,9 @@ static void upgrade(struct conn *c, const char *head)
 		c->state = CLOSING;
 		return;
 	}
-	wsi_sha1_init(&sha1);
-	wsi_sha1_update(&sha1, key, 24);
-	wsi_sha1_update(&sha1, guid, sizeof guid - 1);
-	wsi_sha1_final(&sha1, digest);
+	memcpy(text, key, 24);
+	memcpy(text + 24, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11", 36);
+	wsi_sha1(digest, text, sizeof text);
 	wsi_base64_encode(accept, digest, 20);
 	p = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ";
 	put(c, p, strlen(p));

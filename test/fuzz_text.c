@@ -63,12 +63,12 @@ static void fuzz_url(const char *p, size_t len)
 {
 	struct wsi_url u, v;
 	struct wsi_text t;
-	const char *why = NULL, *at;
+	const char *why = wsi_url_parse(&u, p, len, -1), *at;
 	char shown[WS_MAX_URL + 100];
-	size_t where = (size_t)-1, i;
+	size_t i;
 
-	if (wsi_url_parse(&u, p, len, &why, &where) != 0) {
-		MUST(why != NULL && why[0] != '\0' && where <= len);
+	if (why != NULL) {
+		MUST(why[0] != '\0' && u.at >= p && u.at <= p + len);
 		wsi_text_init(&t, shown, sizeof shown);
 		wsi_put_url(&t, p, len);
 		for (i = len, at = NULL; i > 0 && at == NULL; i--)
@@ -85,8 +85,8 @@ static void fuzz_url(const char *p, size_t len)
 		MUST(p[i] > ' ' && p[i] < 0x7f && p[i] != '\\' && p[i] != '#');
 	wsi_text_init(&t, shown, sizeof shown);
 	wsi_put_url(&t, p, len);
-	MUST(!t.cut && t.len == len - u.userinfo.len - (size_t)u.has_user);
-	MUST(wsi_url_parse(&v, shown, t.len, &why, &where) == 0 && !v.has_user);
+	MUST(!t.cut && t.len == len - u.userinfo.len - (u.userinfo.p[u.userinfo.len] == '@'));
+	MUST(wsi_url_parse(&v, shown, t.len, -1) == NULL && v.userinfo.len == 0);
 	MUST(v.port == u.port && v.secure == u.secure && v.ip == u.ip && v.host.len == u.host.len
 	     && v.zone.len == u.zone.len);
 	MUST(memcmp(u.host.p, v.host.p, v.host.len) == 0 && v.path.len == u.path.len);
@@ -94,9 +94,18 @@ static void fuzz_url(const char *p, size_t len)
 		wsi_text_init(&t, shown, sizeof shown);
 		wsi_put(&t, u.secure ? "wss://" : "ws://");
 		wsi_put_hostport(&t, &u, (int)i);
-		MUST(wsi_url_parse(&v, shown, t.len, &why, &where) == 0 && v.port == u.port && v.ip == u.ip);
+		MUST(wsi_url_parse(&v, shown, t.len, -1) == NULL && v.port == u.port && v.ip == u.ip);
 		MUST(v.host.len == u.host.len && memcmp(u.host.p, v.host.p, v.host.len) == 0);
 	}
+}
+
+static size_t fuzz_resolved(char *out, size_t cap, const char *base, size_t base_len, const char *ref, size_t ref_len)
+{
+	struct wsi_text t;
+
+	wsi_text_init(&t, out, cap);
+	wsi_put_n(&t, base, base_len);
+	return !t.cut && wsi_url_resolve(&t, ref, ref_len) ? t.len : 0;
 }
 
 static void fuzz_resolve(const char *p, size_t len)
@@ -107,19 +116,17 @@ static void fuzz_resolve(const char *p, size_t len)
 	char out[2 * WS_MAX_URL + 10], again[2 * WS_MAX_URL + 10];
 
 	if (base_len + ref_len + 2 < sizeof out) {
-		n = wsi_url_resolve(out, sizeof out, base, base_len, ref, ref_len, 0);
-		MUST(n <= base_len + ref_len + 1 && (n == 0 || strlen(out) <= n));
-		m = wsi_url_resolve(again, sizeof again, base, base_len, ref, ref_len, 1);
-		MUST(m <= n && memcmp(out, again, m) == 0 && (m == n || out[m] == '#'));
-		MUST(memchr(again, '#', m) == NULL);
-		if (n > 0 && m == n) { /* absolute: it is its own reference, for any base */
-			m = wsi_url_resolve(again, sizeof again, out, n, "", 0, 0);
+		n = fuzz_resolved(out, sizeof out, base, base_len, ref, ref_len);
+		MUST(n <= base_len + ref_len + 1 && (n == 0 || (strlen(out) <= n && out[n] == '\0')));
+		MUST(memchr(out, '#', n) == NULL);
+		if (n > 0) { /* absolute: it is its own reference, for any base */
+			m = fuzz_resolved(again, sizeof again, out, n, "", 0);
 			MUST(m == n && memcmp(out, again, n) == 0);
 		}
 		for (cap = n; cap < n + 2 && n > 0; cap++) {
 			char *small = malloc(cap);
 
-			m = wsi_url_resolve(small, cap, base, base_len, ref, ref_len, 0);
+			m = fuzz_resolved(small, cap, base, base_len, ref, ref_len);
 			MUST(m == 0 || (m == n && cap == n + 1 && memcmp(out, small, n + 1) == 0));
 			free(small);
 		}
@@ -131,52 +138,52 @@ static void fuzz_resolve(const char *p, size_t len)
 static void fuzz_head(const char *p, size_t len)
 {
 	static const char *const offered[] = {"chat", "a", NULL};
-	struct wsi_head_scan whole = {0}, bytes = {0};
-	struct wsi_response r;
-	struct wsi_str name, value, got;
-	const char *why = NULL, *why_bytes = NULL, *chosen;
-	ptrdiff_t n = wsi_head_end(&whole, p, len, &why), k = 0;
+	struct wsi_response r = {0}, bytes = {0};
+	struct wsi_header h;
+	const char *why = wsi_response_read(&r, p, len), *why_bytes = NULL, *chosen, *at;
 	char accept[28], *head;
-	size_t i, at = 0, count = 0;
+	size_t i, n = r.len, count = 0, seen = 0;
 
-	for (i = 0; i <= len && k == 0; i++) {
+	for (i = 0; i <= len && why_bytes == NULL && bytes.status == 0; i++) {
 		char *copy = fuzz_copy(p, i);
 
-		k = wsi_head_end(&bytes, copy, i, &why_bytes);
-		MUST(k <= 0 || (size_t)k == i);
+		why_bytes = wsi_response_read(&bytes, copy, i);
+		MUST(why_bytes != NULL || bytes.len == i);
 		free(copy);
 	}
-	MUST(k == n && (n >= 0 || strcmp(why, why_bytes) == 0));
-	if (n <= 0) {
-		MUST(n < 0 || len < WS_MAX_HEAD);
+	MUST(why != NULL ? why_bytes != NULL && strcmp(why, why_bytes) == 0 : why_bytes == NULL);
+	MUST(bytes.status == r.status && bytes.len == r.len && bytes.lines == r.lines);
+	if (why != NULL || r.status == 0) {
+		MUST(why != NULL ? why[0] != '\0' && r.status == 0 : len < WS_MAX_HEAD);
 		return;
 	}
-	head = fuzz_copy(p, (size_t)n);
-	if (wsi_response_parse(&r, head, (size_t)n, &why) == 0) {
-		MUST(r.status >= 100 && r.status <= 999 && r.minor >= 0 && r.minor <= 9);
-		fuzz_inside(r.reason, head, (size_t)n);
-		fuzz_inside(r.fields, head, (size_t)n);
-		while (wsi_header_next(&r, &at, &name, &value)) {
-			char *s = fuzz_string(name.p, name.len);
-
-			count++;
-			fuzz_inside(name, head, (size_t)n);
-			fuzz_inside(value, head, (size_t)n);
-			MUST(wsi_is_token(name.p, name.len));
-			MUST(value.len == 0 || (value.p[0] != ' ' && value.p[value.len - 1] != ' '));
-			MUST(wsi_header_get(&r, s, &got) == 1 && got.p <= value.p);
-			free(s);
-		}
-		MUST(count <= WS_MAX_HEAD_LINES);
-		wsi_accept(accept, "dGhlIHNhbXBsZSBub25jZQ==");
-		if (wsi_response_check(&r, accept, offered, &chosen, &why) == 0) {
-			MUST(r.minor > 0 && fuzz_contains(head, (size_t)n, accept, 28));
-			MUST(chosen == NULL || fuzz_contains(head, (size_t)n, chosen, strlen(chosen)));
-		} else {
-			MUST(why[0] != '\0' && chosen == NULL);
-		}
+	head = fuzz_copy(p, n);
+	memset(&r, 0, sizeof r);
+	MUST(wsi_response_read(&r, head, n) == NULL && r.len == n);
+	MUST(r.status >= 100 && r.status <= 999 && r.minor >= 0 && r.minor <= 9);
+	fuzz_inside(r.reason, head, n);
+	for (at = r.fields; (at = wsi_header_split(at + 2, &h)) != NULL;) {
+		count++;
+		fuzz_inside(h.name, head, n);
+		fuzz_inside(h.value, head, n);
+		MUST(at >= head && at + 4 <= head + n && at[0] == '\r' && at[1] == '\n');
+		MUST(h.name.len > 0 && wsi_span(h.name.p, h.name.len, WSI_TCHAR) == h.name.len);
+		MUST(h.value.len == 0 || (h.value.p[0] != ' ' && h.value.p[h.value.len - 1] != ' '));
+	}
+	MUST(count + 1 == (size_t)r.lines && count <= WS_MAX_HEAD_LINES);
+	for (i = 0; i < WSI_SEEN; i++) {
+		seen += (size_t)r.seen[i].count;
+		fuzz_inside(r.seen[i].value, head, n);
+		MUST(r.seen[i].count > 0 || (r.seen[i].value.len == 0 && !r.seen[i].listed));
+	}
+	MUST(seen <= count);
+	wsi_accept(accept, "dGhlIHNhbXBsZSBub25jZQ==");
+	why = wsi_response_check(&r, accept, offered, &chosen);
+	if (why == NULL) {
+		MUST(r.minor > 0 && fuzz_contains(head, n, accept, 28));
+		MUST(chosen == NULL || fuzz_contains(head, n, chosen, strlen(chosen)));
 	} else {
-		MUST(why != NULL && why[0] != '\0');
+		MUST(why[0] != '\0' && chosen == NULL);
 	}
 	free(head);
 }
@@ -184,29 +191,29 @@ static void fuzz_head(const char *p, size_t len)
 static void fuzz_body(const char *p, size_t len)
 {
 	static const char *const fields[] = {"Transfer-Encoding: chunked\r\n", "Content-Length: 20\r\n", ""};
-	char head[100], out[2][WS_MAX_BODY];
-	struct wsi_response r;
+	char head[100], out[2][WS_MAX_BODY + 1];
+	struct wsi_response r = {0};
 	struct wsi_body b[2];
-	const char *why;
-	size_t n[2] = {0, 0}, i, k = len > 0 ? (unsigned char)p[0] % 3 : 0,
-	       cap = len > 1 ? (unsigned char)p[1] * 4U : 0;
+	struct wsi_text t[2];
+	size_t i, k = len > 0 ? (unsigned char)p[0] % 3 : 0, cap = len > 1 ? (unsigned char)p[1] * 4U : 0;
 
 	p += len > 2 ? 2 : len;
 	len -= len > 2 ? 2 : len;
-	MUST(wsi_response_parse(&r, head, (size_t)snprintf(head, sizeof head, "HTTP/1.1 403 No\r\n%s\r\n", fields[k]),
-	                        &why)
-	     == 0);
+	i = (size_t)snprintf(head, sizeof head, "HTTP/1.1 403 No\r\n%s\r\n", fields[k]);
+	MUST(wsi_response_read(&r, head, i) == NULL && r.status == 403);
 	wsi_body_init(&b[0], &r);
 	b[1] = b[0];
-	wsi_body_feed(&b[0], p, len, out[0], cap, &n[0]);
+	for (i = 0; i < 2; i++)
+		wsi_text_init(&t[i], out[i], cap + 1);
+	wsi_body_feed(&b[0], &t[0], p, len);
 	for (i = 0; i < len; i++) {
 		char *copy = fuzz_copy(p + i, 1);
 
-		wsi_body_feed(&b[1], copy, 1, out[1], cap, &n[1]);
+		wsi_body_feed(&b[1], &t[1], copy, 1);
 		free(copy);
 	}
-	MUST(n[0] == n[1] && n[0] <= cap && n[0] <= len && memcmp(out[0], out[1], n[0]) == 0);
-	MUST(b[0].done == b[1].done && b[0].state == b[1].state && b[0].left == b[1].left);
+	MUST(t[0].len == t[1].len && t[0].len <= cap && t[0].len <= len && memcmp(out[0], out[1], t[0].len) == 0);
+	MUST(b[0].state == b[1].state && b[0].left == b[1].left);
 }
 
 struct fuzz_played {
@@ -215,25 +222,29 @@ struct fuzz_played {
 	char sent[3 * WSI_PROXY_OUT_MAX], why[200];
 };
 
-static void fuzz_play(struct fuzz_played *f, const struct wsi_proxy_url *pu, const struct wsi_url *u, const char *p,
+static void fuzz_play(struct fuzz_played *f, const struct wsi_proxy *proxy, const struct wsi_url *u, const char *p,
                       size_t len, size_t step)
 {
-	struct wsi_proxy x;
-	size_t have = 0, used;
+	struct wsi_proxy x = *proxy;
+	size_t have = 0;
 
 	memset(f, 0, sizeof *f);
-	wsi_proxy_init(&x, pu, u, (const unsigned char *)"\1\2\3\4", wsi_proxy_resolves_here(pu->kind) ? 4 : 0);
+	x.target = u;
+	x.addr_len = wsi_proxy_resolves_here(x.kind) ? 4 : 0;
+	memcpy(x.addr, "\1\2\3\4", 4);
 	for (;;) {
 		char *copy = fuzz_copy(p + f->used, have - f->used);
 		struct wsi_text out, why;
 
 		wsi_text_init(&out, f->sent + f->sent_len, WSI_PROXY_OUT_MAX);
 		wsi_text_init(&why, f->why, sizeof f->why);
-		f->r = wsi_proxy_step(&x, (const unsigned char *)copy, have - f->used, &used, &out, &why);
+		f->r = wsi_proxy_step(&x, (const unsigned char *)copy, have - f->used, &out, &why);
 		free(copy);
 		f->sent_len += out.len;
-		MUST(used <= have - f->used && !out.cut && f->sent_len <= 2 * WSI_PROXY_OUT_MAX);
-		f->used += used;
+		MUST(x.used <= have - f->used && !out.cut && f->sent_len <= 2 * WSI_PROXY_OUT_MAX);
+		f->used += x.used;
+		if (f->r == 0 && (out.len > 0 || x.used > 0))
+			continue;
 		if (f->r != 0 || have == len)
 			break;
 		have += step;
@@ -247,17 +258,16 @@ static void fuzz_proxy(const char *p, size_t len)
 	static const char *const urls[] = {"http://p",    "http://u:sesame@p",   "socks4://u@p",
 	                                   "socks4a://p", "socks5://u:sesame@p", "socks5h://p"};
 	static const char *const targets[] = {"ws://h.example/", "wss://1.2.3.4/", "ws://[::1]:81"};
-	struct wsi_proxy_url pu;
+	struct wsi_proxy pu;
 	struct wsi_url u;
 	struct fuzz_played a, b;
-	const char *why, *url = urls[len > 0 ? (unsigned char)p[0] % 6 : 0],
-	                 *target = targets[len > 1 ? (unsigned char)p[1] % 3 : 0];
-	size_t where;
+	const char *url = urls[len > 0 ? (unsigned char)p[0] % 6 : 0],
+	           *target = targets[len > 1 ? (unsigned char)p[1] % 3 : 0];
 
 	p += len > 2 ? 2 : len;
 	len -= len > 2 ? 2 : len;
-	MUST(wsi_proxy_parse(&pu, url, strlen(url), &why, &where) == 0);
-	MUST(wsi_url_parse(&u, target, strlen(target), &why, &where) == 0);
+	MUST(wsi_proxy_parse(&pu, url, strlen(url)) == NULL);
+	MUST(wsi_url_parse(&u, target, strlen(target), -1) == NULL);
 	fuzz_play(&a, &pu, &u, p, len, len > 0 ? len : 1);
 	fuzz_play(&b, &pu, &u, p, len, 1);
 	MUST(a.r == b.r && a.sent_len == b.sent_len && memcmp(a.sent, b.sent, a.sent_len) == 0
@@ -270,30 +280,30 @@ static void fuzz_proxy(const char *p, size_t len)
 static void fuzz_lists(const char *p, size_t len)
 {
 	static const char *const targets[] = {"ws://a.example.com/", "wss://10.1.2.3:81/", "ws://[fe80::1]/"};
-	struct wsi_proxy_url pu;
+	struct wsi_proxy pu;
 	struct wsi_url u;
 	struct wsi_str bad;
-	const char *why = NULL;
+	const char *why = wsi_proxy_parse(&pu, p, len);
 	char *list = fuzz_string(p, len);
-	size_t where, k, n = strlen(list);
+	size_t k, n = strlen(list);
 	int alone = wsi_no_proxy(list, NULL, &bad), r;
 
 	if (alone < 0)
 		MUST(bad.len > 0 && bad.p >= list && bad.p + bad.len <= list + n);
 	for (k = 0; k < 3; k++) {
-		MUST(wsi_url_parse(&u, targets[k], strlen(targets[k]), &why, &where) == 0);
+		MUST(wsi_url_parse(&u, targets[k], strlen(targets[k]), -1) == NULL);
 		r = wsi_no_proxy(list, &u, &bad);
 		MUST(alone < 0 ? r < 0 : r >= alone);
 	}
 	free(list);
-	if (wsi_proxy_parse(&pu, p, len, &why, &where) == 0) {
+	if (why == NULL) {
 		struct fuzz_played f;
 
 		fuzz_inside(pu.url.host, p, len);
 		MUST(pu.url.port > 0 && pu.kind >= WSI_HTTP && pu.kind <= WSI_SOCKS5H);
 		fuzz_play(&f, &pu, &u, "\5\2\1\0", 4, 1);
 	} else {
-		MUST(why[0] != '\0' && where <= len);
+		MUST(why[0] != '\0' && pu.url.at >= p && pu.url.at <= p + len);
 	}
 }
 
@@ -302,11 +312,12 @@ static void fuzz_request(const char *p, size_t len)
 {
 	const char *headers[8] = {0}, *protocols[3] = {0}, *option = NULL, *why = NULL, *value = NULL;
 	struct wsi_url u;
-	struct wsi_request r;
+	struct ws_options o;
 	struct wsi_text t;
+	struct wsi_request r = {.out = &t, .url = &u, .key = "dGhlIHNhbXBsZSBub25jZQ==", .opt = &o};
 	char *all = fuzz_string(p, len), *line[16] = {0}, *s = all, *next;
 	static char out[100000];
-	size_t n = 0, where, i, lines = 0, empty = 0;
+	size_t n = 0, i, lines = 0, empty = 0;
 	int same;
 
 	for (; n < 16 && s != NULL; s = next) { /* lines end at 0xff, so that they may hold a line break */
@@ -315,27 +326,26 @@ static void fuzz_request(const char *p, size_t len)
 			*next++ = '\0';
 		line[n++] = s;
 	}
-	memset(&r, 0, sizeof r);
+	memset(&o, 0, sizeof o);
 	for (i = 0; i < 7 && i + 9 < n; i++)
 		headers[i] = line[9 + i];
 	for (i = 0; i < 2 && line[7 + i] != NULL && line[7 + i][0] != '\0'; i++)
 		protocols[i] = line[7 + i];
-	r.headers = headers;
-	r.subprotocols = protocols;
-	r.origin = line[1];
-	r.host = line[2] != NULL && line[2][0] != '\0' ? line[2] : NULL;
-	r.user_agent = line[3];
-	r.cookie = line[4];
-	r.user = line[5] != NULL && line[5][0] != '\0' ? line[5] : NULL;
-	r.bearer = line[6] != NULL && line[6][0] != '\0' ? line[6] : NULL;
-	r.key = "dGhlIHNhbXBsZSBub25jZQ==";
-	r.url = &u;
-	if (wsi_url_parse(&u, line[0], strlen(line[0]), &why, &where) == 0) {
-		if (wsi_request_check(&r, &option, &why, &value) == 0) {
+	o.headers = headers;
+	o.subprotocols = protocols;
+	o.origin = line[1];
+	o.host = line[2] != NULL && line[2][0] != '\0' ? line[2] : NULL;
+	o.user_agent = line[3];
+	o.cookie = line[4];
+	o.user = line[5] != NULL && line[5][0] != '\0' ? line[5] : NULL;
+	o.bearer = line[6] != NULL && line[6][0] != '\0' ? line[6] : NULL;
+	if (wsi_url_parse(&u, line[0], strlen(line[0]), -1) == NULL) {
+		why = wsi_request_check(&o, &option, &value);
+		if (why == NULL) {
 			for (same = 0; same < 2; same++) {
 				r.same_origin = same;
 				wsi_text_init(&t, out, sizeof out);
-				wsi_put_request(&t, &r);
+				wsi_put_request(&r);
 				for (i = 0, lines = 0, empty = 0; i < t.len; i++) {
 					int c = (unsigned char)out[i];
 

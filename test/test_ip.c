@@ -219,8 +219,6 @@ static void test_in(void)
 	    {"1.2.3.4", "1.2.3.4", 32, 1},
 	    {"1.2.3.5", "1.2.3.4", 32, 0},
 	    {"1.2.3.5", "1.2.3.4", 31, 1},
-	    {"1.2.3.4", "1.2.3.4", 200, 1}, /* more bits than there are: all */
-	    {"1.2.3.5", "1.2.3.4", 200, 0},
 	    {"fe80::1", "fe80::", 10, 1},
 	    {"febf::1", "fe80::", 10, 1},
 	    {"fec0::1", "fe80::", 10, 0},
@@ -238,14 +236,14 @@ static void test_in(void)
 		int len = parse(a, nets[i].a, strlen(nets[i].a));
 
 		CHECK_EQ_U(parse(b, nets[i].b, strlen(nets[i].b)), len);
-		CHECK_EQ_U(wsi_ip_in(a, b, len, nets[i].bits), nets[i].in);
+		CHECK_EQ_U(wsi_ip_in(a, b, nets[i].bits), nets[i].in);
 	}
 	/* One bit differs: within the prefix or behind it */
 	for (bit = 0; bit < 128; bit++) {
 		memcpy(b, a, 16);
 		b[bit / 8] ^= (unsigned char)(0x80 >> bit % 8);
 		for (bits = 0; bits <= 128; bits++)
-			wrong += wsi_ip_in(a, b, 16, bits) != (bit >= bits);
+			wrong += wsi_ip_in(a, b, bits) != (bit >= bits);
 	}
 	CHECK_EQ_U(wrong, 0);
 }

@@ -690,6 +690,11 @@ static void test_addresses(void)
 		client_init(&c, "ws://[fe80::1%%25nosuch0]:9/");
 		c.o.nonblock = nonblock;
 		CHECK(client_open(&c) < 0);
+		CHECK_EQ_U(ws_info(c.ws)->phase, WS_CONNECT);
+		if (have_ipv6()) {
+			CHECK_EQ_U(ws_info(c.ws)->err, WS_ERESOLVE);
+			HAS(&c, "[fe80::1]:9: no such zone");
+		}
 		client_free(&c);
 	}
 	/* addresses and hosts in brackets */
@@ -740,7 +745,7 @@ static void test_zone(void)
 	struct ifaddrs *list, *a;
 	struct server s;
 	struct client c;
-	char addr[INET6_ADDRSTRLEN], text[200];
+	char addr[INET6_ADDRSTRLEN], text[200], number[20];
 	int i;
 
 	if (getifaddrs(&list) < 0)
@@ -763,10 +768,11 @@ static void test_zone(void)
 		}
 		server_on(&s, fd, good, 2);
 		inet_ntop(AF_INET6, &sin6.sin6_addr, addr, sizeof addr);
-		for (i = 0; i < 2; i++) {
-			client_init(&c, i ? "ws://[%s%%%s]:%d/" : "ws://[%s%%25%s]:%d/", addr, a->ifa_name,
-			            ntohs(sin6.sin6_port));
-			if (i == 0) {
+		sprintf(number, "%u", if_nametoindex(a->ifa_name));
+		for (i = 0; i < 3; i++) {
+			client_init(&c, i == 2 ? "ws://[%s%%%s]:%d/" : "ws://[%s%%25%s]:%d/", addr,
+			            i == 1 ? number : a->ifa_name, ntohs(sin6.sin6_port));
+			if (i < 2) {
 				CHECK_EQ_U(client_open(&c), 0);
 				sprintf(text, "[%s]:%d", addr, ntohs(sin6.sin6_port));
 				CHECK_EQ_S(ws_info(c.ws)->address, text);
@@ -1173,6 +1179,7 @@ static void test_unix(void)
 			c.o.unix_socket = name;
 			c.o.nonblock = nonblock;
 			CHECK_EQ_U(client_open(&c), i < (int)sizeof sun.sun_path ? WS_EUNREACHABLE : WS_EIO);
+			HAS(&c, i < (int)sizeof sun.sun_path ? ": No such file or directory" : ": File name too long");
 			client_free(&c);
 			name[i] = 'x';
 		}
@@ -1191,7 +1198,7 @@ static void test_unix(void)
 		c.o.timeout_ms = 150;
 		CHECK_EQ_U(client_open(&c), WS_ETIMEOUT);
 		CHECK(c.us >= 150000 && c.us < 5000000);
-		sprintf(text, "connect to unix:%s: timed out after ", path);
+		sprintf(text, "connect to unix:%s: Resource temporarily unavailable: timed out after ", path);
 		HAS(&c, text);
 		client_free(&c);
 		/* or until there is room */
@@ -1328,10 +1335,13 @@ static void test_sockets(void)
 	client_init(&c, "ws://127.0.0.1:%d/", s.port);
 	c.o.local_interface = "192.0.2.77"; /* not ours */
 	CHECK_EQ_U(client_open(&c), WS_EUNREACHABLE);
+	HAS(&c, "connect from 192.0.2.77 to 127.0.0.1:");
+	HAS(&c, ": Cannot assign requested address");
 	client_free(&c);
 	client_init(&c, "ws://127.0.0.1:%d/", s.port);
 	c.o.local_interface = "::1"; /* the other family */
 	CHECK_EQ_U(client_open(&c), WS_EUNREACHABLE);
+	HAS(&c, ": Address family not supported");
 	client_free(&c);
 	client_init(&c, "ws://127.0.0.1:%d/", s.port);
 	c.o.local_interface = "nosuchdev0";

@@ -413,8 +413,9 @@ def test_option_noproxy_replaces_the_environment(proxy):
     assert by_proxy("--noproxy", "other", env=env)
 
 
-def test_a_wrong_proxy_in_the_environment_names_its_variable():
-    r = run("-D", "ws://some.example/", env={"ws_proxy": "nonsense://%s@h" % ("u:" + SECRET)}, status=1, secrets=[SECRET])
+@pytest.mark.parametrize("url", ["nonsense://u:%s@h", "http://u:1/%s@h", "socks5://u?%s@h"])
+def test_a_wrong_proxy_in_the_environment_names_its_variable(url):
+    r = run("-D", "ws://some.example/", env={"ws_proxy": url % SECRET}, status=1, secrets=[SECRET])
     assert "ws_proxy" in r.error
 
 

@@ -24,9 +24,9 @@ static void test_cut(void)
 	struct wsi_text t;
 	size_t cap;
 
-	for (cap = 0; cap <= len + 2; cap++) {
+	for (cap = 1; cap <= len + 2; cap++) {
 		char *buf = malloc(cap);
-		size_t want = cap == 0 ? 0 : cap - 1 < len ? cap - 1 : len;
+		size_t want = cap - 1 < len ? cap - 1 : len;
 
 		while (want > 0 && want < len && ((unsigned char)whole[want] & 0xc0) == 0x80) /* no half character */
 			want--;
@@ -34,7 +34,7 @@ static void test_cut(void)
 		put_all(&t);
 		CHECK_EQ_MEM(t.p, t.len, whole, want);
 		CHECK_EQ_U(t.cut, cap < len + 1);
-		CHECK(cap == 0 || buf[t.len] == '\0');
+		CHECK(buf[t.len] == '\0');
 		if (t.cut) { /* no hole: a short one does not come behind what was cut */
 			wsi_put(&t, "x");
 			wsi_put_c(&t, 'x');
@@ -44,13 +44,16 @@ static void test_cut(void)
 		free(buf);
 	}
 
-	wsi_text_init(&t, NULL, 0);
-	CHECK(!t.cut && t.len == 0);
-	wsi_put(&t, "");
-	wsi_put_n(&t, NULL, 0);
-	CHECK(!t.cut);
-	wsi_put_c(&t, 'a');
-	CHECK(t.cut && t.len == 0);
+	{
+		char buf[1];
+
+		wsi_text_init(&t, buf, 1);
+		wsi_put(&t, "");
+		wsi_put_n(&t, buf, 0);
+		CHECK(!t.cut && t.len == 0);
+		wsi_put_c(&t, 'a');
+		CHECK(t.cut && t.len == 0);
+	}
 }
 
 static void test_numbers(void)
@@ -157,6 +160,13 @@ static void test_safe(void)
 	CHECK_EQ_U(round, 20000);
 }
 
+static int same(const char *p, size_t len, const char *lit)
+{
+	struct wsi_str a = {p, len}, b = {lit, strlen(lit)};
+
+	return wsi_same_str(a, b);
+}
+
 static void test_strings(void)
 {
 	static const char tchars[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -192,27 +202,22 @@ static void test_strings(void)
 		good += wsi_lower(c) == (c >= 'A' && c <= 'Z' ? c + 32 : c);
 	CHECK_EQ_U(good, 256);
 
-	for (good = 0, c = -128; c < 256; c++)
-		good += wsi_is_tchar(c) == (c > 0 && strchr(tchars, c) != NULL);
+	for (good = 0, c = -128; c < 256; c++) {
+		char byte = (char)c;
+
+		good += wsi_span(&byte, 1, WSI_TCHAR) == (byte > 0 && strchr(tchars, byte) != NULL);
+	}
 	CHECK_EQ_U(good, 384);
 
-	CHECK(wsi_is_token("Sec-WebSocket-Key", 17));
-	CHECK(!wsi_is_token("", 0));
-	CHECK(!wsi_is_token("a b", 3));
-	CHECK(!wsi_is_token("a:", 2));
-	CHECK(!wsi_is_token("caf\xc3\xa9", 5));
-	CHECK(!wsi_is_token("a\0", 2));
-	CHECK(wsi_is_token("a:", 1));
-
-	CHECK(wsi_same("Host", 4, "hOST"));
-	CHECK(wsi_same("", 0, ""));
-	CHECK(!wsi_same("", 0, "a"));
-	CHECK(!wsi_same("Host", 3, "host"));
-	CHECK(!wsi_same("Hosts", 5, "host"));
-	CHECK(!wsi_same("host\0", 5, "host"));
-	CHECK(!wsi_same("[", 1, "{")); /* 0x20 apart, but no letters */
-	CHECK(!wsi_same("@", 1, "`"));
-	CHECK(!wsi_same("\xc1", 1, "\xe1"));
+	CHECK(same("Host", 4, "hOST"));
+	CHECK(same("", 0, ""));
+	CHECK(!same("", 0, "a"));
+	CHECK(!same("Host", 3, "host"));
+	CHECK(!same("Hosts", 5, "host"));
+	CHECK(!same("host\0", 5, "host"));
+	CHECK(!same("[", 1, "{")); /* 0x20 apart, but no letters */
+	CHECK(!same("@", 1, "`"));
+	CHECK(!same("\xc1", 1, "\xe1"));
 
 	for (i = 0; i < sizeof upgrade / sizeof *upgrade; i++) {
 		char *exact; /* without the NUL behind, so that a read over the end shows */
@@ -221,15 +226,64 @@ static void test_strings(void)
 		exact = malloc(n);
 		if (n > 0)
 			memcpy(exact, upgrade[i].list, n);
-		CHECK_EQ_U(wsi_has_token(exact, n, "Upgrade"), upgrade[i].has);
+		CHECK_EQ_U(wsi_has_token(exact, n, "x-y\0Upgrade\0"), upgrade[i].has);
 		free(exact);
 	}
-	CHECK(wsi_has_token("upgradex", 7, "upgrade")); /* len counts, not a NUL */
+	CHECK(wsi_has_token("upgradex", 7, "upgrade\0")); /* len counts, not a NUL */
+}
+
+/* Of a list with an end, what is not in it is "", the place just behind it too */
+static void test_nth(void)
+{
+	static const char names[] = "ws\0wss\0\0last\0\n";
+	unsigned n;
+
+	CHECK_EQ_S(wsi_nth(names, 0), "ws");
+	CHECK_EQ_S(wsi_nth(names, 1), "wss");
+	CHECK_EQ_S(wsi_nth(names, 2), "");
+	CHECK_EQ_S(wsi_nth(names, 3), "last");
+	for (n = 4; n < 9; n++)
+		CHECK_EQ_S(wsi_nth(names, n), "");
+	CHECK_EQ_S(wsi_nth(names, (unsigned)-1), "");
+}
+
+static void test_sets(void)
+{
+	static const struct {
+		const char *in, *out;
+	} trims[] = {{"", ""},      {" ", ""},         {"\t \t", ""},     {"a", "a"},
+	             {" a\t", "a"}, {"\ta b ", "a b"}, {"\na\n", "\na\n"}};
+	size_t k;
+	int c;
+
+	for (c = 0; c < 256; c++) {
+		char byte = (char)c;
+
+		CHECK_EQ_U(wsi_span(&byte, 1, "09AZ__"), (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || c == '_');
+		CHECK_EQ_U(wsi_span(&byte, 1, "^09AZ__"),
+		           !((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || c == '_'));
+		CHECK_EQ_U(wsi_span(&byte, 1, "\t\t ~\x80\xff"), c == '\t' || (c >= 0x20 && c != 0x7f));
+		CHECK_EQ_U(wsi_span(&byte, 1, ""), 0);
+		CHECK_EQ_U(wsi_span(&byte, 1, "^"), 1);
+	}
+	CHECK(wsi_span("ab1c", 4, "azAZ") == 2 && wsi_span("ab1c", 2, "azAZ") == 2 && wsi_span("1a", 2, "azAZ") == 0);
+	CHECK(wsi_span("", 0, "az") == 0 && wsi_span("", 0, "^az") == 0 && wsi_span("a^", 2, "az^^") == 2);
+	for (k = 0; k < sizeof trims / sizeof *trims; k++) {
+		struct wsi_str t = wsi_trim(trims[k].in, strlen(trims[k].in));
+
+		CHECK_EQ_MEM(t.p, t.len, trims[k].out, strlen(trims[k].out));
+	}
+	CHECK(wsi_digits("fFfF", 4, 0xffff, 16) == 0xffff && wsi_digits("10000", 5, 0xffff, 16) == -1);
+	CHECK(wsi_digits("g", 1, 99, 16) == -1 && wsi_digits("a", 1, 99, 10) == -1 && wsi_digits("", 0, 99, 16) == -1);
+	CHECK(wsi_number("2147483647", 10, 2147483647) == 2147483647 && wsi_number("2147483648", 10, 2147483647) == -1
+	      && wsi_number("99999999999", 11, 2147483647) == -1);
 }
 
 int main(void)
 {
 	test_cut();
+	test_nth();
+	test_sets();
 	test_numbers();
 	test_safe();
 	test_strings();

@@ -50,7 +50,8 @@ struct pipe {
 	size_t limit; /* no room beyond so many bytes unread; 0: none */
 	size_t cut;   /* the stream ends behind so many bytes in all; 0: never */
 	size_t flip;  /* so many bytes in, one is spoiled; 0: none */
-	int eof, reset, turn;
+	int eof, turn;
+	int reset;             /* 1, or what reading comes to */
 	unsigned char flipped; /* what it was */
 };
 
@@ -90,7 +91,7 @@ static ptrdiff_t pipe_write(struct pipe *p, const void *buf, size_t len)
 static ptrdiff_t pipe_read(struct pipe *p, void *buf, size_t len)
 {
 	if (p->reset)
-		return WS_IO_RESET;
+		return p->reset < 0 ? p->reset : WS_IO_RESET;
 	if (p->r == p->w)
 		return p->eof ? WS_IO_EOF : WS_IO_READ;
 	if (p->piece && (p->turn ^= 1))
@@ -735,8 +736,7 @@ static void test_client_certificates(void)
 			if (max == 13 && !cases[i].ok && CHECK(rc == 0)) { /* 1.3 tells the client only later */
 				drink(p, &byte, 1, &last);
 				CHECK(last == WS_IO_ERROR);
-				wsi_tls_why(p->t, &p->why);
-				rc = WS_ETLS;
+				rc = wsi_tls_why(p->t, &p->why);
 			}
 			if (!CHECK(rc == (cases[i].ok ? 0 : WS_ETLS)) || !CHECK((rc == 0) == (p->why.len == 0))
 			    || !CHECK(p->server_done == cases[i].ok))
@@ -1093,7 +1093,7 @@ static void test_ends(void)
 			drink(p, buf, sizeof buf, &last);
 			CHECK(last == (i == 0 ? WS_IO_EOF : i < 3 ? WS_IO_RESET : WS_IO_ERROR));
 			if (i >= 3) {
-				wsi_tls_why(p->t, &p->why);
+				CHECK_EQ_U(wsi_tls_why(p->t, &p->why), WS_ETLS);
 				if (!CHECK(strstr(p->why_buf, i == 3   ? "damaged on the way"
 				                              : i == 4 ? "no TLS record"
 				                                       : "fatal alert")))
@@ -1109,6 +1109,14 @@ static void test_ends(void)
 				CHECK(mbedtls_ssl_read(&p->ssl, buf, sizeof buf) == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY);
 			pair_free(p);
 		}
+		p = pair_new(&s);
+		CHECK_EQ_U(shake(p, -1), 0);
+		p->down.reset = WS_IO_ERROR;
+		CHECK_EQ_U(drink(p, buf, sizeof buf, &last), 0);
+		CHECK(last == WS_IO_ERROR);
+		CHECK_EQ_U(wsi_tls_why(p->t, &p->why), WS_EIO);
+		CHECK_EQ_S(p->why_buf, "the transport failed");
+		pair_free(p);
 	}
 }
 

@@ -15,7 +15,6 @@ void check_encode(void);
 size_t any_size(void);
 uint64_t any_u64(void);
 unsigned char any_byte(void);
-int any_int(void);
 
 #define ASSUME(cond) __CPROVER_assume(cond)
 #define MUST(cond) __CPROVER_assert(cond, #cond)
@@ -31,16 +30,16 @@ void check_text(void)
 	char buf_array[9], *buf;
 	struct wsi_text t;
 
-	ASSUME(cap <= sizeof buf_array && len <= sizeof in_array);
+	ASSUME(cap > 0 && cap <= sizeof buf_array && len <= sizeof in_array);
 	buf = ANY_BYTES(buf_array, cap);
 	in = ANY_BYTES(in_array, len);
 	wsi_text_init(&t, buf, cap);
-	MUST(t.len == 0 && !t.cut && (cap == 0 || buf[0] == '\0'));
-	ASSUME(cap == 0 ? used == 0 : used < cap);
+	MUST(t.len == 0 && !t.cut && buf[0] == '\0');
+	ASSUME(used < cap);
 	t.len = used;
 	wsi_put_n(&t, in, len);
-	MUST(t.p == buf && t.cap == cap && t.cut == (cap == 0 ? len > 0 : used + len >= cap));
-	MUST(cap == 0 ? t.len == 0 : t.len == (t.cut ? cap - 1 : used + len));
+	MUST(t.p == buf && t.cap == cap && t.cut == (used + len >= cap));
+	MUST(t.len == (t.cut ? cap - 1 : used + len));
 	MUST(t.len == used || buf[t.len] == '\0');
 }
 
@@ -110,39 +109,39 @@ void check_frame(void)
 	size_t n = any_size(), fewer = any_size(), k = any_size();
 	struct wsi_frame f, g;
 	unsigned char array[WSI_FRAME_HEAD_MAX], *p, out[WSI_FRAME_HEAD_MAX];
-	const char *why = NULL, *why_not = NULL;
-	int r, s;
+	const char *why, *why_not;
 
 	ASSUME(n <= sizeof array && fewer <= n);
 	p = ANY_BYTES(array, n);
-	r = wsi_frame_decode(&f, p, n, &why);
-	s = wsi_frame_decode(&g, p, fewer, &why_not);
-	MUST(r >= -1 && r <= (int)n && (r < 0) == (why != NULL));
-	MUST(s == 0 || s == r);
-	if (r > 0) {
-		MUST(s == (fewer < (size_t)r ? 0 : r));
-		MUST(f.len >> 63 == 0 && f.masked <= 1);
+	why = wsi_frame_decode(&f, p, n);
+	why_not = wsi_frame_decode(&g, p, fewer);
+	MUST(f.head <= n && (why == NULL || f.head == 0));
+	MUST(why_not == NULL || why_not == why);
+	MUST(g.head == (why == NULL && fewer >= f.head ? f.head : 0));
+	if (f.head > 0) {
+		MUST(f.len >> 63 == 0);
 		MUST(!(f.b0 & 8) || ((f.b0 & WSI_FIN) && f.len <= WSI_CONTROL_MAX));
-		MUST(wsi_frame_encode(out, f.b0, f.len, f.masked ? f.key : NULL) == (size_t)r);
-		ASSUME(k < (size_t)r);
+		MUST(wsi_frame_encode(out, f.b0, f.len, NULL) == f.head);
+		ASSUME(k < f.head);
 		MUST(out[k] == p[k]);
 	}
 }
 
-/* Any frame that may be sent is read back from its header */
+/* Any frame that may be sent is read back from its header; a key is put behind it */
 void check_encode(void)
 {
-	unsigned char out[WSI_FRAME_HEAD_MAX], key[4], b0 = any_byte();
+	unsigned char out[WSI_FRAME_HEAD_MAX], masked[WSI_FRAME_HEAD_MAX], key[4], b0 = any_byte();
 	uint64_t len = any_u64();
+	size_t n, k = any_size();
 	struct wsi_frame f;
-	const char *why;
-	int masked = any_int() != 0;
-	size_t n;
 
 	ASSUME(len >> 63 == 0 && (b0 & 7) <= 2);
 	ASSUME(!(b0 & 8) || ((b0 & WSI_FIN) && len <= WSI_CONTROL_MAX));
-	n = wsi_frame_encode(out, b0, len, masked ? key : NULL);
-	MUST(wsi_frame_decode(&f, out, n, &why) == (int)n);
-	MUST(f.len == len && f.b0 == b0 && f.masked == masked);
-	MUST(!masked || memcmp(f.key, key, 4) == 0);
+	n = wsi_frame_encode(out, b0, len, NULL);
+	MUST(wsi_frame_decode(&f, out, n) == NULL && f.head == n);
+	MUST(f.len == len && f.b0 == b0);
+	MUST(wsi_frame_encode(masked, b0, len, key) == n + 4);
+	MUST(masked[1] == (out[1] | 0x80) && memcmp(masked + n, key, 4) == 0);
+	ASSUME(k < n && k != 1);
+	MUST(masked[k] == out[k]);
 }

@@ -43,13 +43,8 @@ void prove_base64(void)
 
 void prove_sha1(void)
 {
-	struct wsi_sha1 s;
-
 	any_input();
-	wsi_sha1_init(&s);
-	wsi_sha1_update(&s, in, len);
-	wsi_sha1_update(&s, in, cut);
-	wsi_sha1_final(&s, out);
+	wsi_sha1(out, in, (unsigned)len);
 }
 
 void prove_ip(void)
@@ -58,22 +53,19 @@ void prove_ip(void)
 
 	any_input();
 	wsi_ip_parse(addr, (const char *)in, len);
-	wsi_ip_in(in, addr, 4, Frama_C_unsigned_int_interval(0, UINT32_MAX));
-	wsi_ip_in(in, addr, 16, Frama_C_unsigned_int_interval(0, UINT32_MAX));
+	wsi_ip_in(in, addr, Frama_C_unsigned_int_interval(0, 32));
+	wsi_ip_in(in, addr, Frama_C_unsigned_int_interval(0, 128));
 }
 
 void prove_frame(void)
 {
 	struct wsi_frame f;
-	const char *why;
 	unsigned char head[WSI_FRAME_HEAD_MAX];
-	int n;
 
 	any_input();
-	n = wsi_frame_decode(&f, in, len, &why);
-	if (n > 0)
-		wsi_frame_encode(head, f.b0, f.len, f.masked ? f.key : 0);
+	if (!wsi_frame_decode(&f, in, len) && f.head)
+		wsi_frame_encode(head, f.b0, f.len, 0);
 	wsi_frame_encode(head, in[0], Frama_C_unsigned_long_long_interval(0, UINT64_MAX), in);
-	wsi_mask(in, in, len, in + 4, Frama_C_unsigned_long_long_interval(0, UINT64_MAX));
-	wsi_mask(out, in, len, in + 4, Frama_C_unsigned_long_long_interval(0, UINT64_MAX));
+	wsi_mask(in, in, len, in + 4);
+	wsi_mask(out, in, len, in + 4);
 }
