@@ -782,18 +782,19 @@ static ptrdiff_t read_io(struct ws *ws, void *buf, size_t len)
 }
 
 /* Writes p[0..*len) and leaves in it what could not go: 0 when all of it is gone, WS_AGAIN, or the transport's word */
-static ptrdiff_t write_io(struct ws *ws, void *p, size_t *len)
+static ptrdiff_t write_io(struct ws *ws, char *p, size_t *len)
 {
-	ptrdiff_t n = 1;
+	char *at = p;
+	ptrdiff_t n;
 
-	while (*len && n > 0) {
-		n = ws->io.io_write(ws->io.io, p, *len);
-		if (n > 0) {
-			*len -= (size_t)n;
-			memmove(p, (char *)p + n, *len);
+	for (; *len; *len -= (size_t)n, at += n) {
+		n = ws->io.io_write(ws->io.io, at, *len);
+		if (n <= 0) {
+			memmove(p, at, *len); /* once, however small the pieces are */
+			return blocked(ws, n, &ws->wr) ? WS_AGAIN : n ? n : WS_IO_ERROR;
 		}
 	}
-	return n > 0 ? 0 : blocked(ws, n, &ws->wr) ? WS_AGAIN : n ? n : WS_IO_ERROR;
+	return 0;
 }
 
 static void trace(const struct ws *ws, int sent, int type, const void *p, size_t len)
@@ -1398,7 +1399,7 @@ static int flush_out(struct ws *ws)
 	ptrdiff_t n;
 
 	while (!ws->write_dead) {
-		n = write_io(ws, ws->sbuf, &ws->send);
+		n = write_io(ws, (char *)ws->sbuf, &ws->send);
 		if (n == WS_AGAIN)
 			return WS_AGAIN;
 		if (n < 0) {

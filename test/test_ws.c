@@ -2719,6 +2719,46 @@ static void test_no_memory(void)
 	CHECK_EQ_U(k > 5, (ws_features() & WS_HAS_TLS) != 0);
 }
 
+/* A transport that takes little at once does not cost a move of all the rest each time: it would be quadratic */
+struct piecemeal {
+	struct fake f; /* first: io is this */
+	const char *next;
+	unsigned long moved;
+};
+
+static ptrdiff_t piecemeal_write(void *io, const void *buf, size_t len)
+{
+	struct piecemeal *p = io;
+	ptrdiff_t n = fake_write(io, buf, len);
+
+	p->moved += buf != p->next;
+	p->next = (const char *)buf + (n > 0 ? n : 0);
+	return n;
+}
+
+static void test_pieces(void)
+{
+	static struct piecemeal p;
+	static char data[60000];
+	struct ws_options o;
+	struct ws_io io;
+	struct ws *ws;
+
+	fake_init(&p.f, FAKE_101, HEAD_LEN);
+	fake_options(&p.f, &o, &io);
+	io.io_write = piecemeal_write;
+	o.send_buffer = 65536;
+	p.f.write_max = 16;
+	ws = ws_new(URL, &o);
+	CHECK_EQ_U(ws_open(ws), 0);
+	CHECK_EQ_U(p.moved, 1);
+	CHECK_EQ_U(ws_send(ws, WS_BINARY, data, sizeof data), sizeof data);
+	CHECK_EQ_U(p.moved, 2);
+	ws_free(ws);
+	check_clean(&p.f);
+	fake_free(&p.f);
+}
+
 /* Once open, no frame costs an allocation; memory does not grow with time */
 static void test_allocations(void)
 {
@@ -3662,6 +3702,7 @@ int main(void)
 	test_flood();
 	test_entropy();
 	test_no_memory();
+	test_pieces();
 	test_allocations();
 	test_failing();
 	test_wants();
