@@ -526,7 +526,7 @@ static const char *shown_part(const char *option, const char *value, size_t len)
 	/* headers, not host: the name; without a colon, where a value would begin is anyone's guess */
 	if (option[0] == 'h' && option[1] == 'e')
 		return wsi_find(value, len, ':') < len ? "^::" : WSI_TCHAR;
-	return *option == 'n' ? "^,," : "^"; /* no_proxy: the entry */
+	return *option == 'n' ? "^\x01 ,," : "^"; /* no_proxy: the entry */
 }
 
 /* wrong: what check_numbers found */

@@ -3282,6 +3282,13 @@ static void test_options(void)
 		CHECK_EQ_S(ws_info(t.ws)->option, "proxy");
 		talk_end(&t);
 	}
+	if (ws_features() & WS_HAS_PROXY) { /* of a list the one that is wrong */
+		talk_begin(&t, "", 0);
+		t.o.no_proxy = "a.test seen$ b.test\tc.test";
+		t.ws = ws_new("ws://127.0.0.1:1/", &t.o);
+		CHECK(strstr(ws_error(t.ws), "\"seen$\""));
+		talk_end(&t);
+	}
 
 	/* io_wait may lack with nonblock; the least and the largest values pass */
 	talk_begin(&t, "", 0);
