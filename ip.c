@@ -6,40 +6,40 @@
 int wsi_ip_parse(unsigned char out[16], const char *s, size_t len)
 {
 	int at = 0, gap = 16, to = 16, dots = 0; /* at: bytes so far; gap: where "::" stands among them */
+	char group[4] = {0};                     /* hexadecimal, or from the first '.' on decimal */
+	unsigned n = 0;                          /* characters of it so far */
+	size_t i = 0;
 
-	if (len > 0 && s[0] == ':') { /* one ends no group: the other is that of an empty one */
-		s++;
-		len--;
-		if (len == 0 || s[0] != ':')
-			return 0;
-	}
-	for (;;) { /* group by group: hexadecimal, or from the first '.' on decimal */
-		size_t n = wsi_span(s, len, "^..::");
-		int end = n < len ? s[n] : '\0';
+	if (len > 0 && s[0] == ':'
+	    && (++i == len || s[1] != ':')) /* one ends no group: the other is that of an empty one */
+		return 0;
+	do {
+		char c = i < len ? s[i] : '\0';
+		int v;
 
-		dots += end == '.';
-		if (at == 16 || (dots > 0 && end == ':'))
-			return 0;
-		if (n == 0 && end == ':' && gap == 16) {
-			gap = at;
-		} else {
-			int v = wsi_digits(s, n, 0xffff, dots > 0 ? 10 : 16);
-
-			if (v < 0 || n > 4)
+		if (i < len && c != '.' && c != ':') {
+			if (n == sizeof group)
 				return 0;
-			if (dots > 0 && (v > 255 || (n > 1 && s[0] == '0'))) /* "010": 8 for some readers */
-				return 0;
-			if (dots == 0)
-				out[at++] = (unsigned char)(v >> 8);
-			out[at++] = (unsigned char)(v & 0xff);
+			group[n++] = c;
+			continue;
 		}
-		if (n == len)
-			break;
-		s += n + 1;
-		len -= n + 1;
-		if (n == 0 && len == 0)
-			break;
-	}
+		dots += c == '.';
+		if (dots > 0 ? at > 15 || c == ':' : at > 14)
+			return 0;
+		if (n == 0 && c == ':' && gap == 16) {
+			gap = at;
+			if (i + 1 == len)
+				break;
+			continue;
+		}
+		v = wsi_digits(group, n, dots > 0 ? 255 : 0xffff, dots > 0 ? 10 : 16);
+		if (v < 0 || (dots > 0 && n > 1 && group[0] == '0')) /* "010": 8 for some readers */
+			return 0;
+		if (dots == 0)
+			out[at++] = (unsigned char)(v >> 8);
+		out[at++] = (unsigned char)(v & 0xff);
+		n = 0;
+	} while (++i <= len);
 	if (dots == 3 && at == 4 && gap == 16)
 		return 4;
 	if ((dots > 0 && dots != 3) || (at == 16) != (gap == 16)) /* "::" stands for one group at least */
