@@ -12,15 +12,17 @@ void prove_sha1(void);
 void prove_ip(void);
 void prove_frame(void);
 
+/* Length by length where Eva has to know how two counters hang together; what is given are then the last bytes of a
+ * buffer, as is the room, so that one more is outside
+ */
 #define N 64
 static unsigned char in[N], out[2 * N];
-static size_t len, cut;
+static size_t len;
 
 static void any_input(void)
 {
 	Frama_C_make_unknown((char *)in, sizeof in);
 	len = Frama_C_size_t_interval(0, N);
-	cut = Frama_C_size_t_interval(0, N);
 }
 
 void prove_utf8(void)
@@ -35,26 +37,34 @@ void prove_utf8(void)
 void prove_base64(void)
 {
 	static char encoded[WSI_BASE64_LEN(N)];
+	size_t n;
 
 	any_input();
-	wsi_base64_encode(encoded, in, len);
-	wsi_base64_decode(out, (const char *)in, len);
+	for (n = 0; n <= N; n++) {
+		wsi_base64_encode(encoded + sizeof encoded - WSI_BASE64_LEN(n), in + N - n, n);
+		wsi_base64_decode(out + sizeof out - n / 4 * 3, (const char *)in + N - n, n);
+	}
 }
 
 void prove_sha1(void)
 {
+	size_t n;
+
 	any_input();
-	wsi_sha1(out, in, (unsigned)len);
+	for (n = 0; n <= N; n++)
+		wsi_sha1(out + sizeof out - 20, in + N - n, (unsigned)n);
 }
 
 void prove_ip(void)
 {
 	unsigned char addr[16] = {0};
+	size_t n;
 
 	any_input();
-	wsi_ip_parse(addr, (const char *)in, len);
-	wsi_ip_in(in, addr, Frama_C_unsigned_int_interval(0, 32));
-	wsi_ip_in(in, addr, Frama_C_unsigned_int_interval(0, 128));
+	for (n = 0; n <= N; n++)
+		wsi_ip_parse(addr, (const char *)in + N - n, n);
+	wsi_ip_in(in + N - 4, addr + 12, Frama_C_unsigned_int_interval(0, 32));
+	wsi_ip_in(in + N - 16, addr, Frama_C_unsigned_int_interval(0, 128));
 }
 
 void prove_frame(void)
