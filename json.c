@@ -254,15 +254,6 @@ static void put_name(struct wq_out *o, struct wsi_str name)
 	wq_out(o, "\": ");
 }
 
-static int same_name(struct wsi_str a, struct wsi_str b)
-{
-	size_t i;
-
-	for (i = 0; i < a.len && i < b.len && wsi_lower(a.p[i]) == wsi_lower(b.p[i]); i++)
-		;
-	return i == a.len && i == b.len;
-}
-
 /* The value of one header, without userinfo where it is a URL */
 static void put_value(struct wq_out *o, struct wsi_str name, struct wsi_str v)
 {
@@ -292,7 +283,7 @@ static void put_headers(struct wq_out *o, const struct wq_query *q)
 	}
 	for (at = r.fields; (at = wsi_header_split(at + 2, &h)) != NULL;) {
 		for (k = r.fields; (k = wsi_header_split(k + 2, &other)) != NULL;)
-			if (same_name(h.name, other.name))
+			if (wsi_same_str(h.name, other.name))
 				break;
 		if (other.name.p != h.name.p)
 			continue; /* it went with the first of that name */
@@ -302,7 +293,7 @@ static void put_headers(struct wq_out *o, const struct wq_query *q)
 		wq_out(o, "\"");
 		put_value(o, h.name, h.value);
 		while ((k = wsi_header_split(k + 2, &other)) != NULL) {
-			if (!same_name(h.name, other.name))
+			if (!wsi_same_str(h.name, other.name))
 				continue;
 			wq_out(o, ", ");
 			put_value(o, h.name, other.value);

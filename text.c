@@ -124,7 +124,7 @@ int wsi_hex(int c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
-	c = wsi_lower(c) - 'a';
+	c = (c | 0x20) - 'a'; /* either case */
 	return c >= 0 && c < 6 ? c + 10 : -1;
 }
 

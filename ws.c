@@ -1446,7 +1446,8 @@ static ptrdiff_t begin_frame(struct ws *ws, unsigned b0, const void *p, size_t l
 	if (r)
 		return r;
 	n = wsi_frame_encode(ws->sbuf + ws->send, (unsigned char)b0, len, random_bytes(ws));
-	trace_sent(ws, ws->sbuf + ws->send, n, p, len);
+	if (ws->mem.trace)
+		trace_sent(ws, ws->sbuf + ws->send, n, p, len);
 	ws->send += n;
 	ws->tx_left = len;
 	return (ptrdiff_t)put_payload(ws, p);
@@ -1508,7 +1509,7 @@ static int exchange(struct ws *ws, int sending)
 	ptrdiff_t n;
 	int r = WS_AGAIN;
 
-	if (now_us(ws) >= ws->deadline) {
+	if (late(ws)) {
 		fail(ws, WS_ETIMEOUT,
 		     sending                      ? "send to %P: not taken after %T"
 		     : ws->state == CLOSING       ? "close of %P: not answered after %T"
@@ -1556,7 +1557,7 @@ static ptrdiff_t send_frame(struct ws *ws, unsigned b0, const unsigned char *p, 
 			return cannot_write(ws);
 		n = WS_AGAIN;
 		if (ws->tx_active) {
-			if (r == 0 && now_us(ws) < ws->deadline)
+			if (r == 0 && !late(ws))
 				n = (ptrdiff_t)put_payload(ws, p + taken);
 		} else if (!some && !ws->control) {
 			n = begin_frame(ws, b0, p, len);
@@ -1980,7 +1981,6 @@ int ws_query(const char *url, const struct ws_options *opt, int type, const void
 	struct wsi_text t;
 	const char *why = "out of memory";
 	struct ws *ws;
-	int64_t limit;
 
 	memset(answer, 0, sizeof *answer);
 	copy_options(&o, opt, &mem);
@@ -1994,9 +1994,7 @@ int ws_query(const char *url, const struct ws_options *opt, int type, const void
 		wsi_put_safe(&t, why, wsi_strlen(why));
 	if (ws) {
 		answer->connected = ws->opened;
-		limit = after_ms(ws, 1000);
-		if (ws->deadline > limit)
-			ws->deadline = limit;
+		ws->deadline = earlier(ws->deadline, after_ms(ws, 1000));
 		ws_close(ws, 1000, NULL);
 		ws_free(ws);
 	}
