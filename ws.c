@@ -62,6 +62,9 @@ enum { WHY, URL, SUBPROTOCOL, HEAD, BODY, HOP, MESSAGE, KEPT };
 
 enum state { OPENING, OPEN, CLOSING, OVER };
 
+/* The control frames that may have to wait for room: at most one of each */
+enum { PONG, CLOSE, CONTROLS };
+
 /* What only the opening needs; freed when it ends */
 struct opening {
 	struct wsi_url u; /* of this hop */
@@ -83,52 +86,55 @@ struct opening {
 };
 
 struct ws { /* what is used most comes first: small offsets make small code */
-	struct opening *op;
+	size_t rpos, rend, rcap;
 	unsigned char *rbuf;
-	size_t rpos, rend;
-	unsigned char *sbuf;
-	size_t send;
-	struct wsi_frame rx;        /* the frame under way, or head is 0; len: what is still to come of its payload */
-	int err;                    /* the first that ended it */
-	int refusal;                /* of a call for which it is not open: err, or WS_EUSAGE */
-	unsigned char state;        /* enum state */
-	unsigned char opened;       /* 1: the upgrade succeeded */
-	unsigned char proxied;      /* 1: address is the proxy's */
-	unsigned char own_io;       /* 1: the caller's transport */
-	unsigned char given;        /* 1: that, or the caller's descriptor */
+	struct opening *op;
+	size_t mlen;              /* of the message under way: rbuf[mpos..mpos + mlen), before rpos */
+	int64_t connect_deadline; /* over once it is open */
+	struct wsi_frame rx;      /* the frame under way, or head is 0; len: what is still to come of its payload */
+	size_t send;              /* bytes that wait in sbuf */
+	int err;                  /* the first that ended it */
+	int refusal;              /* of a call for which it is not open: err, or WS_EUSAGE */
+	unsigned short tx_type;   /* of the frame of ws_send last begun, with WS_MORE if its message goes on */
+	unsigned char control_len[CONTROLS];
+	unsigned char linger;  /* 1: over by our close frame, the peer's end of file is still to come */
+	unsigned char state;   /* enum state */
+	unsigned char opened;  /* 1: the upgrade succeeded */
+	unsigned char proxied; /* 1: address is the proxy's */
+	unsigned char interim; /* answers to this request */
+	unsigned char own_io;  /* 1: the caller's transport */
+	unsigned char given;   /* 1: that, or the caller's descriptor */
+	unsigned change;
 	unsigned char step;         /* enum open_step */
 	unsigned char same_origin;  /* 1: this hop's is the first one's */
-	unsigned char interim;      /* answers to this request */
-	unsigned char text_type;    /* what must be UTF-8: WS_TEXT, or 0 */
 	unsigned char peer_closed;  /* 1: by a close frame */
-	unsigned char linger;       /* 1: over by our close frame, the peer's end of file is still to come */
 	unsigned char entropy_wait; /* 1: the system has no random bytes yet */
 	unsigned char hungry;       /* 1: nothing more can be done with what is buffered */
 	unsigned char rd, wr;       /* WS_POLL_ that reading (and all of the opening), writing waits for */
 	unsigned char write_dead, close_sent;
 	unsigned char idle;      /* 1: open, between messages, and nothing that the short way in ws_recv would skip */
+	unsigned char text_type; /* what must be UTF-8: WS_TEXT, or 0 */
 	unsigned char pinged;    /* 1: pongs are asked for */
 	unsigned char rx_type;   /* of the message under way; 0: none */
 	unsigned char tx_active; /* 1: a frame of ws_send is under way, tx_left of its payload are still to be taken */
 	unsigned char pool_left;
-	unsigned char control, control_len; /* first byte of a pong or close frame that waits for room; 0: none does */
-	unsigned char reads;                /* of this call */
-	unsigned char tls_reads;            /* below TLS, of one call to it */
-	unsigned char dead_told;            /* 1: ws_send said that writing has failed, since ws_recv */
-	unsigned short tx_type; /* of the frame of ws_send last begun, with WS_MORE if its message goes on */
-	size_t mlen;            /* of the message under way: rbuf[mpos..mpos + mlen), before rpos */
-	int64_t deadline, connect_deadline; /* that one is over once it is open */
-	int nonblock, stream;
+	unsigned char control[CONTROLS]; /* first byte of the one that waits; 0: none does */
+	unsigned char reads;             /* of this call */
+	unsigned char dead_told;         /* 1: ws_send said that writing has failed, since ws_recv */
+	unsigned char tls_reads;         /* below TLS, of one call to it */
 
-	size_t rcap, scap;
+	char address[120];
+	int nonblock, stream;
+	struct wsi_mem mem;
+	int64_t deadline;
+	unsigned char *sbuf;
+	size_t scap;
 	struct ws_io raw, io; /* below TLS; the WebSocket's own */
 	uint32_t rx_utf8, tx_utf8;
 	size_t max_message, mpos;
 	size_t tx_left;
-	unsigned change;
 	int fd;
 
-	struct wsi_mem mem;
 	int64_t start, phase_start;
 	const char *why;
 #ifdef WS_WITH_MBEDTLS
@@ -140,9 +146,8 @@ struct ws { /* what is used most comes first: small offsets make small code */
 	struct wsi_text kept[KEPT];
 	size_t size; /* of the block: this struct, rbuf, sbuf */
 	struct ws_report info;
-	char address[120];
 	char close_reason[WSI_CONTROL_MAX - 1];
-	unsigned char control_data[WSI_CONTROL_MAX];
+	unsigned char control_data[CONTROLS][WSI_CONTROL_MAX];
 	unsigned char pool[64]; /* random bytes, used from the end: the last used are the key of the frame under way */
 };
 
@@ -1391,11 +1396,12 @@ static void trace_sent(const struct ws *ws, const unsigned char *head, size_t n,
 	trace(ws, 1, WS_TRACE_FRAME, buf, n + len);
 }
 
-/* Writes what is in sbuf, then a control frame that waits: 0 when all of it is gone, WS_AGAIN, WS_EENTROPY where that
+/* Writes what is in sbuf, then the control frames that wait: 0 when all of it is gone, WS_AGAIN, WS_EENTROPY where that
  * frame will never go, or WS_ERESET once writing has failed; what the peer sent before that, a close frame with its
  * reason above all, is still to be read, so that is not yet the end */
 static int flush_out(struct ws *ws)
 {
+	int i;
 	ptrdiff_t n;
 
 	while (!ws->write_dead) {
@@ -1406,11 +1412,12 @@ static int flush_out(struct ws *ws)
 			ws->write_dead = 1;
 			break;
 		}
-		if (!ws->control || ws->tx_active)
+		i = ws->control[PONG] ? PONG : CLOSE;
+		if (!ws->control[i] || ws->tx_active)
 			return 0;
-		n = begin_frame(ws, ws->control, ws->control_data, ws->control_len);
+		n = begin_frame(ws, ws->control[i], ws->control_data[i], ws->control_len[i]);
 		if (n != WS_AGAIN)
-			ws->control = 0;
+			ws->control[i] = 0;
 		if (n < 0)
 			return (int)n;
 	}
@@ -1453,18 +1460,18 @@ static ptrdiff_t begin_frame(struct ws *ws, unsigned b0, const void *p, size_t l
 	return (ptrdiff_t)put_payload(ws, p);
 }
 
-/* The one close frame goes out when it can; it takes the place of a pong that waits */
+/* The one close frame goes out when it can, behind a pong that waits */
 static void send_close(struct ws *ws, unsigned code, const char *reason)
 {
 	size_t len = wsi_strlen(reason);
 
 	if (!ws->close_sent) {
 		ws->close_sent = 1;
-		ws->control = WSI_FIN | WSI_CLOSE;
-		ws->control_len = (unsigned char)(code ? 2 + len : 0);
-		ws->control_data[0] = (unsigned char)(code >> 8);
-		ws->control_data[1] = (unsigned char)code;
-		memcpy(ws->control_data + 2, reason, len);
+		ws->control[CLOSE] = WSI_FIN | WSI_CLOSE;
+		ws->control_len[CLOSE] = (unsigned char)(code ? 2 + len : 0);
+		ws->control_data[CLOSE][0] = (unsigned char)(code >> 8);
+		ws->control_data[CLOSE][1] = (unsigned char)code;
+		memcpy(ws->control_data[CLOSE] + 2, reason, len);
 	}
 	flush_out(ws);
 }
@@ -1559,7 +1566,7 @@ static ptrdiff_t send_frame(struct ws *ws, unsigned b0, const unsigned char *p, 
 		if (ws->tx_active) {
 			if (r == 0 && !late(ws))
 				n = (ptrdiff_t)put_payload(ws, p + taken);
-		} else if (!some && !ws->control) {
+		} else if (!some && !ws->control[PONG]) {
 			n = begin_frame(ws, b0, p, len);
 		}
 		if (n >= 0) {
@@ -1730,9 +1737,9 @@ static int on_control(struct ws *ws, struct ws_msg *msg)
 	case WSI_PING: /* 5.5.3: of several that could not be answered yet, the last will do */
 		if (ws->close_sent)
 			return 0;
-		memcpy(ws->control_data, p, len);
-		ws->control_len = (unsigned char)len;
-		ws->control = WSI_FIN | WSI_PONG;
+		memcpy(ws->control_data[PONG], p, len);
+		ws->control_len[PONG] = (unsigned char)len;
+		ws->control[PONG] = WSI_FIN | WSI_PONG;
 		flush_out(ws);
 		return ws->err; /* there may be no entropy for its mask */
 	default:

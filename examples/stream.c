@@ -107,7 +107,7 @@ int main(int argc, char **argv)
 	opt.timeout_ms = -1; /* as long as it takes */
 	opt.connect_timeout_ms = 10000;
 	opt.recv_buffer = 8192;
-	opt.send_buffer = 2048;
+	opt.send_buffer = 1024;
 	opt.alloc = count;
 	opt.user_data = &memory;
 	ws = ws_new(argv[1], &opt);

@@ -1850,6 +1850,48 @@ static void test_close_when_full(void)
 		SENT_ALL(&t);
 		talk_end(&t);
 	}
+
+	/* RFC 6455 5.5.2: a ping that could not be answered yet is, before we close */
+	for (k = 0; k < 4; k++) {
+		talk_begin(&t, "", 0);
+		t.o.nonblock = k & 1;
+		talk_open(&t);
+		t.f.room = 0;
+		t.f.drain = 0;
+		if (k & 2)
+			CHECK_EQ_U(ws_send(t.ws, WS_BINARY, data, sizeof data), sizeof data);
+		ws_timeout(t.ws, 5000);
+		talk_more(&t,
+		          "\x89\x01"
+		          "1"
+		          "\x89\x01"
+		          "2"
+		          "\x89\x04"
+		          "last"
+		          "\x82\x01"
+		          "m",
+		          15);
+		REPEAT(r, &t.f, t.ws, 1, ws_recv(t.ws, &msg));
+		CHECK_EQ_U(r, 0);
+		ws_timeout(t.ws, 5000);
+		CHECK_EQ_U(ws_close(t.ws, 1000, "enough"), t.o.nonblock ? WS_AGAIN : WS_ETIMEOUT);
+		t.f.room = t.f.drain = SIZE_MAX;
+		ws_timeout(t.ws, 5000);
+		talk_more(&t, "\x88\x02\x03\xe8", 4);
+		REPEAT(r, &t.f, t.ws, 1, ws_close(t.ws, 1000, NULL));
+		CHECK_EQ_U(r, 0);
+		if (k & 2)
+			SENT(&t, 0x82, data, sizeof data);
+		else
+			SENT(&t, 0x8a, "1", 1);
+		SENT(&t, 0x8a, "last", 4);
+		SENT(&t, 0x88,
+		     "\x03\xe8"
+		     "enough",
+		     8);
+		SENT_ALL(&t);
+		talk_end(&t);
+	}
 }
 
 #ifndef WS_NO_NET
