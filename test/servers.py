@@ -250,7 +250,8 @@ class Server:
         self.scripts = scripts
         self.stop = threading.Event()
         self.errors = []
-        self.conns = []
+        self._conns = []
+        self._knocks = {}  # by address: connections of our own
         self.threads = []
         self.accepted = 0
         self.unix = unix
@@ -275,10 +276,26 @@ class Server:
         return "ws://" + self.hostport + "/"
 
     @property
+    def conns(self):
+        """Every connection that was made, also one that a busy machine has not accepted yet."""
+        if self.scripts and not self.stop.is_set():
+            with socket.socket(self.listener.family, socket.SOCK_STREAM) as s:
+                s.bind("" if self.unix else (self.host, 0))
+                heard = self._knocks[s.getsockname()] = threading.Event()
+                try:
+                    s.connect(self.listener.getsockname())
+                except OSError:
+                    assert self.stop.is_set()
+                else:
+                    assert heard.wait(LONG) or self.stop.is_set()
+        return self._conns
+
+    @property
     def conn(self):
         """The one connection that was made."""
-        assert len(self.conns) == 1, len(self.conns)
-        return self.conns[0]
+        conns = self.conns
+        assert len(conns) == 1, len(conns)
+        return conns[0]
 
     def __enter__(self):
         if self.scripts:
@@ -290,12 +307,16 @@ class Server:
     def _accept(self):
         while not self.stop.is_set():
             try:
-                sock, _ = self.listener.accept()
+                sock, peer = self.listener.accept()
             except OSError:
                 return
             if self.stop.is_set():
                 sock.close()
                 return
+            if peer in self._knocks:
+                self._knocks.pop(peer).set()
+                sock.close()
+                continue
             script = self.scripts[min(self.accepted, len(self.scripts) - 1)]
             self.accepted += 1
             try:
@@ -303,7 +324,7 @@ class Server:
             except OSError:  # reset before we looked
                 sock.close()
                 continue
-            self.conns.append(c)
+            self._conns.append(c)
             t = threading.Thread(target=self._run, args=(script, c), daemon=True)
             t.start()
             self.threads.append(t)
@@ -337,14 +358,14 @@ class Server:
         except OSError:
             pass
         self.listener.close()
-        for c in list(self.conns):
+        for c in list(self._conns):
             try:
                 c.sock.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
         for t in self.threads:
             t.join(10)
-        for c in self.conns:
+        for c in self._conns:
             c.sock.close()
         if self.unix and os.path.exists(self.unix):
             os.unlink(self.unix)
