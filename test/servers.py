@@ -201,9 +201,10 @@ class Conn:
         assert f.opcode in (CONT, TEXT, BINARY, CLOSE, PING, PONG)
         if f.opcode >= 8:
             assert f.fin and n <= 125
-        assert key not in self.keys, "a mask was used twice"
         self.keys.add(key)
         self.frames.append(f)
+        # by chance it happens once in 2**32 pairs of frames, of which 5000 frames are 12 millions
+        assert len(self.frames) - len(self.keys) <= len(self.frames) // 1000, "a mask was used twice"
         return f
 
     def recv_message(self):
