@@ -67,22 +67,22 @@ enum { PONG, CLOSE, CONTROLS };
 
 /* What only the opening needs; freed when it ends */
 struct opening {
-	struct wsi_url u; /* of this hop */
-	struct wsi_body body;
-	struct wsi_response response;
 	struct wsi_text cause;
+	size_t size;
+	struct wsi_body body;
+	struct wsi_text chain; /* "A -> B -> " once there was a redirect */
+	struct wsi_response response;
 	struct wsi_net net; /* with OPEN_TARGET and OPEN_NET */
+	char cause_buf[WHY_MAX];
+	struct wsi_url u; /* of this hop */
+	char chain_buf[CHAIN_MAX];
+	char key[24 + 1];
 	struct ws_options opt;
-	struct wsi_url first; /* of the first hop */
 #ifndef WS_NO_PROXY
 	struct wsi_proxy proxy;
 #endif
-	struct wsi_text chain; /* "A -> B -> " once there was a redirect */
-	size_t size;
-	char key[24 + 1];
-	char chain_buf[CHAIN_MAX];
-	char cause_buf[WHY_MAX];
-	char first_url[]; /* the program's, with userinfo */
+	struct wsi_url first; /* of the first hop */
+	char first_url[];     /* the program's, with userinfo */
 };
 
 struct ws { /* what is used most comes first: small offsets make small code */
@@ -122,6 +122,8 @@ struct ws { /* what is used most comes first: small offsets make small code */
 	unsigned char reads;             /* of this call */
 	unsigned char dead_told;         /* 1: ws_send said that writing has failed, since ws_recv */
 	unsigned char tls_reads;         /* below TLS, of one call to it */
+	unsigned char
+	    refused; /* 1: the last ws_send or ws_ping took nothing, and ws_recv has not said since that it may */
 
 	char address[120];
 	int nonblock, stream;
@@ -274,8 +276,7 @@ static void put_format(const struct ws *ws, struct wsi_text *t, const char *fmt,
 			break;
 		case 'P':
 			if (ws->proxied) {
-				wsi_put(t, ws->info.url);
-				wsi_put(t, " through ");
+				put_format(ws, t, "%U through ", NULL, NULL);
 				break;
 			}
 			if (*s)
@@ -309,7 +310,7 @@ static int fail_with(struct ws *ws, int err, const char *fmt, const char *a, con
 		return ws->err;
 	release(ws, t);
 	ws->why = "out of memory"; /* by a peer, an option or a layer that has no more to say */
-	if (err != WS_EMEMORY && resize(ws, t, WHY_MAX)) {
+	if (err != WS_EMEMORY && resize(ws, t, 2 * WHY_MAX + ws->kept[URL].len)) {
 		put_format(ws, t, fmt, a, b);
 		if (ws->op && ws->op->chain.len)
 			put_format(ws, t, " (redirected: %s%U)", ws->op->chain.p, NULL);
@@ -409,7 +410,7 @@ void ws_wants(const struct ws *ws, struct ws_pollset *set)
 	} else if (ws->entropy_wait) {
 		until = earlier(until, now + ENTROPY_WAIT_US);
 	} else if (ws->state != OVER || ws->linger || ws->send) {
-		set->n = 1;
+		set->n = ws->step != OPEN_START; /* before that there is none yet */
 		set->fd[0].events = ws->rd;
 		if (ws->send || (ws->tx_active && ws->state == OPEN))
 			set->fd[0].events |= ws->wr;
@@ -436,6 +437,7 @@ static int await_io(struct ws *ws)
 
 void ws_timeout(struct ws *ws, int timeout_ms)
 {
+	ws->start = now_us(ws);
 	ws->deadline = after_ms(ws, timeout_ms);
 }
 
@@ -479,6 +481,10 @@ static const char *check_numbers(const struct ws_options *o)
 			               "max_message\0is more than half of memory",
 			               2 * i);
 	}
+#ifdef WS_NO_NET
+	if (o->io && !o->now_us)
+		return "now_us\0is needed: this build has no clock";
+#endif
 	if (o->family != 0 && o->family != 4 && o->family != 6)
 		return "family\0is neither 4 nor 6";
 	if (o->io && (!o->io->io_read || !o->io->io_write || (!o->nonblock && !o->io->io_wait)))
@@ -659,10 +665,10 @@ struct ws *ws_new(const char *url, const struct ws_options *opt)
 	ws->refusal = WS_EUSAGE;
 	ws->rd = WS_POLL_READ;
 	ws->wr = WS_POLL_WRITE;
-	ws->start = ws->phase_start = now_us(ws);
 	ws_timeout(ws, o.connect_timeout_ms ? o.connect_timeout_ms : -1);
 	ws->connect_deadline = ws->deadline;
 	ws_timeout(ws, o.timeout_ms ? o.timeout_ms : TIMEOUT_MS);
+	ws->phase_start = ws->start;
 	ws->info.phase = WS_URL;
 	ws->why = ws->info.option = ws->info.url = ws->info.subprotocol = ws->info.head = ws->info.body = "";
 	ws->info.tls_version = ws->info.tls_cipher = ws->info.cert_subject = ws->info.cert_issuer = "";
@@ -1218,16 +1224,18 @@ static int invalid(struct ws *ws, const char *why)
 	return fail_with(ws, WS_EHANDSHAKE, "upgrade of %U: the answer of %P is not valid: %s", why, NULL);
 }
 
-/* The head is whole */
-static int judge_head(struct ws *ws)
+/* The head is whole, or as much of it as was before what is wrong with it */
+static int judge_head(struct ws *ws, const char *why)
 {
 	struct opening *op = ws->op;
 	struct wsi_text *head = &ws->kept[HEAD], *chosen;
 	struct wsi_response *r = &op->response;
-	const char *why, *subprotocol;
+	const char *subprotocol;
 	char accept[28];
 
 	trace_head(ws, 0, head->p, head->len);
+	if (why)
+		return invalid(ws, why);
 	ws->info.http_status = r->status;
 	if (r->status < 200 && r->status != 101) {
 		if (++ws->interim > WS_MAX_INTERIM)
@@ -1290,13 +1298,11 @@ static int step_head(struct ws *ws)
 	wsi_put_n(head, ws->rbuf + ws->rpos, n);
 	ws->rpos += n;
 	why = wsi_response_read(&op->response, head->p, head->len);
-	if (why)
-		return invalid(ws, why);
-	if (op->response.status == 0)
+	if (!why && op->response.status == 0)
 		return 0;
 	ws->rpos -= head->len - op->response.len; /* bytes behind the head belong to the first frame */
 	head->len = op->response.len;
-	return judge_head(ws);
+	return judge_head(ws, why);
 }
 
 static int step_body(struct ws *ws)
@@ -1409,7 +1415,7 @@ static int flush_out(struct ws *ws)
 		if (n == WS_AGAIN)
 			return WS_AGAIN;
 		if (n < 0) {
-			ws->write_dead = 1;
+			ws->write_dead = (unsigned char)-n;
 			break;
 		}
 		i = ws->control[PONG] ? PONG : CLOSE;
@@ -1503,7 +1509,7 @@ static int receive_failed(struct ws *ws, ptrdiff_t n)
 static int cannot_write(struct ws *ws)
 {
 	if (ws->dead_told)
-		return receive_failed(ws, WS_IO_RESET);
+		return receive_failed(ws, -ws->write_dead);
 	ws->dead_told = 1;
 	ws->idle = 0; /* its long way forgets that */
 	return WS_AGAIN;
@@ -1530,7 +1536,7 @@ static int exchange(struct ws *ws, int sending)
 		r = flush_out(ws);
 		if (r == WS_EENTROPY)
 			return r;
-	} else if (ws->nonblock || ws->rend == ws->rcap) {
+	} else if (ws->nonblock || ws->err || ws->rend == ws->rcap) {
 		return WS_AGAIN;
 	}
 	ws->hungry = 0;
@@ -1540,9 +1546,13 @@ static int exchange(struct ws *ws, int sending)
 	if (n > 0 || !blocked(ws, n, &ws->rd))
 		return sending ? WS_AGAIN : n > 0 ? 0 : receive_failed(ws, n);
 	if (r == WS_ERESET) /* and what the peer said before is read */
-		return receive_failed(ws, WS_IO_RESET);
-	if (ws->nonblock || (ws->tx_active && r == 0))
+		return receive_failed(ws, -ws->write_dead);
+	if (r == 0 && ws->state == OVER && !ws->linger)
+		return 0; /* to ws_close, which has nothing to wait for once all is written */
+	if (ws->nonblock || (r == 0 && ws->state == OPEN && (ws->tx_active || ws->refused))) {
+		ws->refused = 0;
 		return WS_AGAIN;
+	}
 	r = await_io(ws);
 	ws->hungry = 0;
 	return r;
@@ -1551,13 +1561,14 @@ static int exchange(struct ws *ws, int sending)
 /* A frame, or the rest of the one under way: bytes taken, or what the call returns */
 static ptrdiff_t send_frame(struct ws *ws, unsigned b0, const unsigned char *p, size_t len)
 {
-	int r, some = 0; /* 1: of this call's there is some in sbuf, if but the header */
+	int r;
 	size_t taken = 0;
 	ptrdiff_t n;
 
+	ws->refused = 1;
 	for (;;) {
 		r = flush_out(ws); /* also puts a pong that waits before this frame */
-		if (some && !ws->tx_active
+		if (!ws->refused && !ws->tx_active
 		    && (r == 0 || (b0 & 8))) /* when we may wait, all of a message's is written */
 			return (ptrdiff_t)taken;
 		if (r == WS_ERESET) /* what was taken is lost: nothing was */
@@ -1566,18 +1577,18 @@ static ptrdiff_t send_frame(struct ws *ws, unsigned b0, const unsigned char *p, 
 		if (ws->tx_active) {
 			if (r == 0 && !late(ws))
 				n = (ptrdiff_t)put_payload(ws, p + taken);
-		} else if (!some && !ws->control[PONG]) {
+		} else if (ws->refused && !ws->control[PONG]) {
 			n = begin_frame(ws, b0, p, len);
 		}
 		if (n >= 0) {
-			some = 1;
+			ws->refused = 0; /* some of it is in sbuf, if but the header */
 			taken += (size_t)n;
 			continue;
 		}
 		if (n == WS_AGAIN)
 			n = exchange(ws, 1);
 		if (n)
-			return some ? (ptrdiff_t)taken : n;
+			return ws->refused ? n : (ptrdiff_t)taken;
 	}
 }
 

@@ -56,10 +56,10 @@ enum ws_type { WS_TEXT = 1, WS_BINARY = 2, WS_PONG = 10 };
 /* Grouped by whose doing it was. ws_error has the sentence, ws_errname the word for programs */
 enum ws_err {
 	WS_OK = 0,
-	WS_AGAIN = -1,    /* only with .nonblock, or where the peer must be read first (ws_send, ws_ping): call again */
+	WS_AGAIN = -1,    /* call again: only with .nonblock, or where ws_send, ws_ping and ws_recv need each other */
 	WS_ETIMEOUT = -2, /* the deadline, or the connect timeout, has passed */
 	/* yours, or this machine's */
-	WS_EUSAGE = -10,       /* an option or argument is wrong: ws_info()->option names it */
+	WS_EUSAGE = -10,       /* an option is wrong (ws_info()->option names it), or an argument, or the call's time */
 	WS_EURL = -11,         /* the URL is wrong (RFC 3986, RFC 6455 3) */
 	WS_EMEMORY = -12,      /* the allocator returned NULL */
 	WS_EUNSUPPORTED = -13, /* this build has no part that the URL needs: TLS, the resolver */
@@ -80,7 +80,8 @@ enum ws_err {
 	WS_EPROTOCOL = -40, /* the peer broke RFC 6455; it was sent close 1002 */
 	WS_EUTF8 = -41,     /* the peer's text or close reason is not UTF-8; it was sent close 1007 */
 	WS_ETOOBIG = -42,   /* a message over max_message; the peer was sent close 1009 */
-	WS_ECLOSED = -43,   /* the peer closed: see close_code; end of file without a close frame is 1006 */
+	WS_ECLOSED = -43,   /* the peer closed: see close_code; end of file without a close frame is 1006. Also ws_close
+	                       with a ws_send unfinished, behind whose half frame there can be no close frame */
 	WS_ERESET = -44     /* the connection was reset */
 };
 
@@ -99,8 +100,8 @@ struct ws_io { /* members have a prefix because some stacks define read and clos
 	ptrdiff_t (*io_write)(void *io, const void *buf, size_t len);
 	/* after a WS_IO_READ or WS_IO_WRITE it is called with the same bytes again, perhaps elsewhere and with more */
 	int (*io_wait)(void *io, int events,
-	               int timeout_ms); /* until one of events (WS_POLL_), timeout_ms (-1: none) or
-	                                   an interruption; < 0: failed. NULL: only with .nonblock */
+	               int timeout_ms); /* until one of events (WS_POLL_; 0: for time alone), timeout_ms
+	                                   (-1: none) or an interruption; < 0: failed. NULL: only with .nonblock */
 	void (*io_close)(void *io);     /* by ws_free, once. NULL: the program closes it itself */
 	void *io;
 };
@@ -146,7 +147,8 @@ struct ws_options {
 	const char *user;                       /* "name:password", Basic; goes before the URL's. NULL: the URL's */
 	const char *bearer;                     /* token; not with user. NULL: none */
 	int max_redirects; /* of 301, 302, 303, 307, 308. 0: none, the 30x is WS_EHTTP. Credentials, cookies, host,
-	                      server_name and client certificate go to the first origin only; never from wss to ws */
+	                      server_name and client certificate go to the first origin only; never from wss to ws.
+	                      With io or use_fd there is nothing to follow one with: WS_EHTTP too */
 
 	/* the way there: the first of io, use_fd, unix_socket, proxy that is set, else TCP */
 	const struct ws_io *io;      /* copied. Bytes of the WebSocket itself, also for wss:// (your TLS) */
@@ -164,9 +166,11 @@ struct ws_options {
 	int (*on_socket)(void *user_data, int fd); /* each new socket, before it connects; not 0: that address failed */
 	struct ws_tls tls;
 
-	/* your world: each may be NULL; called from the thread that makes the call, never from the resolver's */
+	/* your world: each may be NULL (in a build with WS_NO_NET alloc, now_us and entropy may not); called from the
+	 * thread that makes the call, never from the resolver's */
 	void *(*alloc)(void *user_data, void *ptr, size_t old_len,
-	               size_t new_len);     /* as realloc, also to less; new_len 0 frees. NULL: realloc */
+	               size_t new_len);     /* as realloc, also to less; new_len 0 frees. NULL: realloc. The
+	                                       resolver's thread and mbedTLS have memory of their own */
 	int64_t (*now_us)(void *user_data); /* monotonic, microseconds. NULL: CLOCK_MONOTONIC */
 	int (*entropy)(void *user_data, void *buf,
 	               size_t len); /* 0: filled, > 0: not yet, < 0: never. NULL: system's */
@@ -174,14 +178,14 @@ struct ws_options {
 	void *user_data;
 };
 
-/* type of trace. HEAD: a whole HTTP head, with the secrets in it (the proxy's dialogue too). FRAME: a frame as it
- * begins, its header as one without a mask has it (5.2), then of its payload what is at hand, unmasked, 256 bytes in
- * all at most. sent: 1 ours, 0 the peer's. */
+/* type of trace. HEAD: a whole HTTP head, or as much of one as was before a wrong byte, with the secrets in it (the
+ * proxy's dialogue too). FRAME: a frame as it begins, its header as one without a mask has it (5.2), then of its
+ * payload what is at hand, unmasked, 256 bytes in all at most. sent: 1 ours, 0 the peer's. */
 enum ws_trace { WS_TRACE_HEAD = 1, WS_TRACE_FRAME = 2 };
 
 struct ws_msg {
 	int type;         /* enum ws_type */
-	int more;         /* 1 (.stream only): the next ws_recv goes on with this message */
+	int more;         /* 1 (.stream only): a later ws_recv goes on with this message, the next but for a WS_PONG */
 	const void *data; /* never NULL; not terminated */
 	size_t len;       /* bytes */
 };
@@ -228,22 +232,23 @@ WS_API int ws_open(struct ws *ws);
 WS_API ptrdiff_t ws_send(struct ws *ws, int type, const void *data, size_t len);
 
 /* 0: the next message, or with .stream the next piece of one. WS_ECLOSED: there will be no more. Pings are answered
- * inside. WS_PONG comes only once ws_ping was called. With a ws_send unfinished it does not wait for a message where
- * the peer would take more of ours: WS_AGAIN. */
+ * inside. WS_PONG comes only once ws_ping was called. With a ws_send unfinished, or that or a ws_ping just refused, it
+ * does not wait for a message where the peer would take more of ours: WS_AGAIN. */
 WS_API int ws_recv(struct ws *ws, struct ws_msg *msg);
 
 /* 0: taken. len <= 125 (RFC 6455 5.5). WS_AGAIN: within a frame of ws_send, or the peer will not read before we do. */
 WS_API int ws_ping(struct ws *ws, const void *data, size_t len);
 
 /* Sends a close frame if none was, discards what comes, awaits the peer's. 0: both closed. code 0: a frame without one
- * (reason must then be NULL); else 1000-1003, 1007-1014 or 3000-4999 (7.4), reason at most 123 bytes of UTF-8. In any
- * other state than open it waits for nothing but the peer's end of file; before that it does nothing: WS_EUSAGE. */
+ * (reason must then be NULL); else 1000-1003, 1007-1014 or 3000-4999 (7.4), reason at most 123 bytes of UTF-8. Once the
+ * connection is over it waits until what was taken is written and, behind a close frame of ours that nobody asked for,
+ * for the peer's end of file; before it is open it does nothing: WS_EUSAGE. */
 WS_API int ws_close(struct ws *ws, int code, const char *reason);
 
 /* In any state, at once, sends nothing. NULL is fine. */
 WS_API void ws_free(struct ws *ws);
 
-/* A new deadline, from now; -1: none. */
+/* A new deadline, from now; -1: none, 0: it is over. */
 WS_API void ws_timeout(struct ws *ws, int timeout_ms);
 
 /* One sentence for a person: the phase, the peer, what happened; no secret in it. "" if nothing did. */
@@ -263,7 +268,7 @@ struct ws_fd {
 	int events; /* WS_POLL_READ, WS_POLL_WRITE or both */
 };
 struct ws_pollset {
-	int n;
+	int n; /* 0: there is nothing but time to wait for, or nothing at all; fd[0].fd is the connection's (or -1) all the same */
 	struct ws_fd fd[WS_FDS_MAX];
 	int timeout_ms;  /* call again by then even if none is ready: 0 bytes wait inside, -1 no hurry */
 	unsigned change; /* differs when the set of descriptors does (epoll: drop and add all; numbers are reused) */
@@ -271,7 +276,7 @@ struct ws_pollset {
 WS_API void ws_wants(const struct ws *ws, struct ws_pollset *set);
 
 /* All of the above in one call: open, send unless data is NULL, receive one message, close (awaited for at most 1 s).
- * Always fills *answer; 0 or the error. */
+ * It waits and receives whole messages, whatever .nonblock and .stream say. Always fills *answer; 0 or the error. */
 struct ws_answer {
 	int connected;   /* 1: the WebSocket was opened, whatever came later */
 	int err;         /* as returned */

@@ -9,17 +9,17 @@
 /* url.c: RFC 3986, RFC 6455 section 3 */
 enum wsi_scheme { WSI_HTTPS, WSI_WSS, WSI_WS, WSI_HTTP, WSI_SOCKS4, WSI_SOCKS4A, WSI_SOCKS5, WSI_SOCKS5H };
 struct wsi_url {
-	int secure;              /* wss, https */
+	unsigned char addr[16];
+	int scheme;              /* enum wsi_scheme */
 	int ip;                  /* 4, 16: host is a numeric address of that many bytes, addr; 0: a name */
+	int secure;              /* wss, https */
 	int port;                /* given, or the scheme's */
 	int standard_port;       /* the scheme's */
-	int scheme;              /* enum wsi_scheme */
 	struct wsi_str userinfo; /* as it stands, percent-encoded, without '@' */
-	struct wsi_str host;     /* without brackets; for a literal with a zone (RFC 6874) without it */
-	struct wsi_str zone;     /* "eth0" of "[fe80::1%25eth0]" */
-	struct wsi_str path;     /* with query, without fragment; empty stands for "/", and may begin with '?' */
 	const char *at;          /* if it is wrong, the byte that it is about */
-	unsigned char addr[16];
+	struct wsi_str host;     /* without brackets; for a literal with a zone (RFC 6874) without it */
+	struct wsi_str path;     /* with query, without fragment; empty stands for "/", and may begin with '?' */
+	struct wsi_str zone;     /* "eth0" of "[fe80::1%25eth0]" */
 };
 /* NULL, or what is wrong: a static sentence (it names no part of userinfo). scheme: -1, or of a proxy WSI_HTTP, which is
  * what it means without one (as for curl). userinfo is set in any case: if the URL is wrong it may be all that is behind
@@ -144,13 +144,13 @@ WSI void wsi_body_feed(struct wsi_body *b, struct wsi_text *out, const char *p, 
 /* proxy.c: RFC 7231 4.3.6, RFC 1928, RFC 1929, SOCKS4(a), as bytes in and bytes out */
 #define wsi_proxy_resolves_here(kind) ((kind) % 2 == 0) /* 1: SOCKS4, SOCKS5 get an address that we looked up */
 struct wsi_proxy {                                      /* a proxy, and one dialogue with it */
-	struct wsi_url url;                             /* its host, port (80 or 1080 by default), userinfo */
+	size_t used;                                    /* how many bytes of in the last step used up */
 	int kind;                                       /* its scheme */
 	int state, addr_len;                            /* addr_len: 4, 16, 0: by name */
-	size_t used;                                    /* how many bytes of in the last step used up */
-	const struct wsi_url *target;                   /* of the caller, before the first step */
-	unsigned char addr[16];                         /* its address, where the caller has looked it up */
 	int login_len;
+	const struct wsi_url *target; /* of the caller, before the first step */
+	unsigned char addr[16];       /* its address, where the caller has looked it up */
+	struct wsi_url url;           /* its host, port (80 or 1080 by default), userinfo */
 	union {
 		unsigned char login[1 + 1 + 255 + 1 + 255]; /* for SOCKS: RFC 1929 2 */
 		struct wsi_response answer;                 /* of HTTP, as far as it was read */

@@ -1894,6 +1894,135 @@ static void test_close_when_full(void)
 	}
 }
 
+static struct ws_pollset wants(const struct talk *t)
+{
+	struct ws_pollset set;
+
+	memset(&set, 0xee, sizeof set);
+	ws_wants(t->ws, &set);
+	return set;
+}
+
+/* Nobody waits for what is there already, or will never come */
+static int writes_refused; /* so many io_write say WS_IO_WRITE, whatever there is room for; < 0: all say WS_IO_ERROR */
+
+static ptrdiff_t refusing_write(void *io, const void *buf, size_t len)
+{
+	if (writes_refused < 0)
+		return WS_IO_ERROR;
+	if (writes_refused > 0) {
+		writes_refused--;
+		return WS_IO_WRITE;
+	}
+	return fake_write(io, buf, len);
+}
+
+static void test_needless_waits(void)
+{
+	static const char data[20000];
+	struct ws_pollset set;
+	struct ws_msg msg;
+	struct talk t;
+	ptrdiff_t n;
+	int k, r;
+
+	/* with a ws_send or a ws_ping that was refused, once the peer reads on */
+	for (k = 0; k < 2; k++) {
+		talk_begin(&t, "", 0);
+		t.o.send_buffer = 256;
+		talk_open(&t);
+		t.f.room = t.f.drain = 0;
+		talk_more(&t, "\x89\x01p", 3);
+		CHECK_EQ_U(ws_send(t.ws, WS_BINARY, data, 200), 200);
+		talk_more(&t, "\x89\x01q", 3);
+		CHECK_EQ_U(k ? ws_ping(t.ws, data, 100) : ws_send(t.ws, WS_BINARY, data, 200), WS_AGAIN);
+		t.f.room = t.f.drain = SIZE_MAX;
+		CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
+		CHECK_EQ_U(t.f.now, 1000000);
+		/* who gives it up waits then; who has sent it, too */
+		t.f.gap_us = 500;
+		talk_more(&t, "\x82\x01m", 3);
+		CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+		CHECK_EQ_U(ws_send(t.ws, WS_BINARY, data, 200), 200);
+		talk_more(&t, "\x82\x01m", 3);
+		CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+		SENT(&t, 0x82, data, 200);
+		SENT(&t, 0x8a, "p", 1);
+		SENT(&t, 0x8a, "q", 1);
+		SENT(&t, 0x82, data, 200);
+		SENT_ALL(&t);
+		talk_end(&t);
+	}
+
+	/* for the peer that has closed, once the echo is written */
+	for (k = 0; k < 2; k++) {
+		talk_begin(&t, "", 0);
+		t.o.nonblock = k;
+		t.io.io_write = refusing_write;
+		talk_open(&t);
+		talk_more(&t, "\x88\x02\x03\xe8", 4);
+		writes_refused = 2;
+		REPEAT(r, &t.f, t.ws, k, ws_recv(t.ws, &msg));
+		CHECK_EQ_U(r, WS_ECLOSED);
+		REPEAT(r, &t.f, t.ws, k, ws_close(t.ws, 1000, NULL));
+		CHECK_EQ_U(r, 0);
+		CHECK_EQ_U(t.f.now, 1000000);
+		SENT(&t, 0x88, "\x03\xe8", 2);
+		SENT_ALL(&t);
+		talk_end(&t);
+	}
+
+	/* a transport's error is no reset */
+	for (k = 0; k < 2; k++) {
+		talk_begin(&t, "", 0);
+		t.o.nonblock = k;
+		t.io.io_write = refusing_write;
+		writes_refused = 0;
+		talk_open(&t);
+		writes_refused = -1;
+		n = ws_send(t.ws, WS_BINARY, data, 1);
+		if (n == WS_AGAIN)
+			n = ws_recv(t.ws, &msg);
+		CHECK_EQ_U(n, WS_EIO);
+		CHECK(strstr(ws_error(t.ws), "input/output error") != NULL);
+		writes_refused = 0;
+		talk_end(&t);
+	}
+
+	/* with a frame unfinished, and no random bytes for a pong behind it */
+	talk_begin(&t, "", 0);
+	talk_open(&t);
+	for (k = 0; k < 11; k++)
+		CHECK_EQ_U(ws_send(t.ws, WS_BINARY, "x", 1), 1);
+	t.f.room = 1000;
+	t.f.drain = SIZE_MAX;
+	talk_more(&t, "\x89\x01p", 3);
+	n = ws_send(t.ws, WS_BINARY, data, sizeof data);
+	CHECK(n > 0 && n < (ptrdiff_t)sizeof data);
+	t.f.entropy_calls_left = 0;
+	t.f.room = 0;
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
+	ws_send(t.ws, WS_BINARY, data, sizeof data - (size_t)n);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_EENTROPY);
+	CHECK_EQ_U(t.f.now, 1000000);
+	talk_end(&t);
+
+	/* a deadline that the program set anew is told from then on */
+	talk_begin(&t, "", 0);
+	talk_open(&t);
+	t.f.now += FAKE_FOREVER;
+	ws_timeout(t.ws, 500);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ETIMEOUT);
+	CHECK(strstr(ws_error(t.ws), "after 500 ms") != NULL);
+	talk_end(&t);
+
+	/* there is nothing to poll before ws_open */
+	t.ws = ws_new("ws://127.0.0.1:9/", NULL);
+	set = wants(&t);
+	CHECK(set.n == 0 && set.fd[0].fd == -1 && set.timeout_ms == 0);
+	ws_free(t.ws);
+}
+
 #ifndef WS_NO_NET
 /* Both ends of a real socket pair send 8 MiB before they read */
 
@@ -3019,16 +3148,6 @@ static void test_failing(void)
 	}
 }
 
-/* ws_wants */
-static struct ws_pollset wants(const struct talk *t)
-{
-	struct ws_pollset set;
-
-	memset(&set, 0xee, sizeof set);
-	ws_wants(t->ws, &set);
-	return set;
-}
-
 static void test_wants(void)
 {
 	struct talk t;
@@ -3741,6 +3860,7 @@ int main(void)
 	test_states();
 	test_close_out();
 	test_close_when_full();
+	test_needless_waits();
 #ifndef WS_NO_NET /* no sockets, and no allocator of its own */
 	test_both_ways();
 #endif
