@@ -409,7 +409,7 @@ static int tls_load_own(struct wsi_tls_config *c)
 	if (c->opt->cert_file == NULL)
 		return c->opt->key_file == NULL
 		           ? 0
-		           : tls_bad(c, "tls.key_file", c->opt->key_file, "a key without a certificate (cert_file)");
+		           : tls_bad(c, "tls.key_file", c->opt->key_file, "it needs a certificate too");
 	buf = wsi_alloc(&c->mem, NULL, 0, TLS_FILE_MAX);
 	if (buf == NULL)
 		return WS_EMEMORY;

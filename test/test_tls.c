@@ -771,7 +771,7 @@ static void test_options(void)
 	    {O(cert_file), "broken.pem", 1, "tls.cert_file", "no certificate that can be parsed"},
 	    {O(cert_file), "client.pem", 1, "tls.key_file", "client.pem\": no private key"},
 	    {O(cert_file), "capath", 1, "tls.cert_file", "directory"},
-	    {O(key_file), "client.key", 1, "tls.key_file", "without a certificate"},
+	    {O(key_file), "client.key", 1, "tls.key_file", "needs a certificate"},
 	    {O(ciphers), "TLS_NO_SUCH_SUITE", 0, "tls.ciphers", "\"TLS_NO_SUCH_SUITE\": no cipher suite"},
 	    {O(ciphers), "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256:nonsense", 0, "tls.ciphers", "\"nonsense\""},
 	    {O(ciphers), "", 0, "tls.ciphers", "no cipher suite in it"},
