@@ -188,9 +188,6 @@ int main(int argc, char **argv)
 	static struct wq_options o; /* static: beside what lies in that page anyway */
 	static struct wq_query q;
 	struct pollfd p[1];
-	static char before[256]; /* why the last try failed */
-	const char *before_phase = NULL;
-	struct wsi_text t;
 	int64_t end_us = WQ_NEVER, timeout_us, pause, until;
 	int status, attempts = 0;
 
@@ -209,28 +206,25 @@ int main(int argc, char **argv)
 		timeout_us = o.timeout_ms ? (int64_t)o.timeout_ms * 1000 : WQ_NEVER;
 		if (end_us != WQ_NEVER && end_us - wq_now_us() < timeout_us)
 			timeout_us = end_us - wq_now_us();
-		attempts += !wq_signal(); /* which may have come in the pause */
-		wq_query_begin(&q, &o, attempts, timeout_us);
-		if (attempts && wq_signal() && before[0]) {
-			q.before = before;
-			q.before_phase = before_phase;
-		}
+		wq_query_begin(&q, &o, ++attempts, timeout_us);
 		run(&q);
 		pause = pause_us(&q, end_us);
+		until = pause == WQ_NEVER ? WQ_NEVER : wq_now_us() + pause;
 		if (pause == WQ_NEVER)
 			status = answer(&q);
-		else {
-			wsi_text_init(&t, before, sizeof before);
-			wsi_put(&t, q.error);
-			before_phase = q.phase;
-		}
-		wq_query_close(&q);
+		wq_query_close(&q, end_us == WQ_NEVER ? WQ_NEVER : until); /* under --wait within the pause */
 		run(&q);
 		if (pause == WQ_NEVER)
 			break;
-		wq_query_end(&q);
-		for (until = wq_now_us() + pause; wq_now_us() < until && !wq_signal();)
+		wq_query_hang_up(&q);
+		while (wq_now_us() < until && !wq_signal())
 			wq_wait(p, 0, until, 1);
+		if (wq_signal()) {
+			wq_query_interrupt(&q);
+			status = answer(&q);
+			break;
+		}
+		wq_query_end(&q);
 	}
 	return status; /* and the system frees all */
 }

@@ -13,10 +13,12 @@
 #include "wsquery.h"
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #define SMALL 512 /* bytes of a buffer */
 #define SHOWN 100 /* bytes of a pattern or a reason in a sentence */
+#define SHOWN_URL 300
 
 /* NULL: all are done */
 static const struct wq_step *current_step(const struct wq_query *q)
@@ -28,8 +30,6 @@ static const struct wq_step *current_step(const struct wq_query *q)
 
 static const char *state_phase(const struct wq_query *q)
 {
-	if (q->before)
-		return q->before_phase;
 	switch (q->state) {
 	case WQ_INPUT:
 	case WQ_OPTION_INPUT:
@@ -62,10 +62,19 @@ void wq_put_url(struct wsi_text *t, const struct wq_query *q)
 
 static void put_peer(struct wsi_text *t, const struct wq_query *q)
 {
-	if (q->info && *q->info->address)
+	const char *url = q->info ? q->info->url : "";
+	size_t len;
+
+	if (q->info && *q->info->address) {
 		wsi_put(t, q->info->address);
-	else
-		wq_put_url(t, q);
+		return;
+	}
+	if (!*url)
+		url = q->o->url;
+	len = strlen(url);
+	wsi_put_url(t, url, len < SHOWN_URL ? len : SHOWN_URL);
+	if (len > SHOWN_URL)
+		wsi_put(t, "...");
 }
 
 /* "receive from 127.0.0.1:80: " */
@@ -105,6 +114,10 @@ static int fail_with(struct wq_query *q, int err, const char *error)
 		q->phase = state_phase(q);
 	if (q->state == WQ_COLLECT && q->array)
 		q->n = q->store.n;
+	if (q->state == WQ_OPEN && !q->connected) {
+		q->head = q->info->head;
+		q->head_len = q->info->head_len;
+	}
 	q->state = WQ_ANSWER;
 	q->total_us = wq_now_us() - q->start_us;
 	return 1;
@@ -131,18 +144,29 @@ static int library_failed(struct wq_query *q, int err)
 	return err == WS_EMEMORY ? no_memory(q) : fail_with(q, err, ws_error(q->ws));
 }
 
-static int interrupted(struct wq_query *q)
+static void put_signal(struct wsi_text *t, struct wq_query *q)
 {
-	struct wsi_text *t = begin_sentence(q);
-
 	q->signal = wq_signal();
 	wsi_put(t, q->signal == SIGINT ? "interrupted by SIGINT" : "interrupted by SIGTERM");
-	if (q->before) { /* in the pause between two tries */
-		wsi_put(t, " before another try; the last one: ");
-		wsi_put(t, q->before);
-		q->phase = q->before_phase;
-	}
+}
+
+static int interrupted(struct wq_query *q)
+{
+	put_signal(begin_sentence(q), q);
 	return fail(q, WQ_EINTERRUPTED);
+}
+
+void wq_query_interrupt(struct wq_query *q)
+{
+	struct wsi_text *t = wq_why(&q->why);
+
+	if (q->error != t->p)
+		wsi_put(t, q->error);
+	wsi_put(t, "; ");
+	put_signal(t, q);
+	wsi_put(t, " before another try");
+	q->error = t->p;
+	q->err = WQ_EINTERRUPTED;
 }
 
 /* What was still asked for */
@@ -199,7 +223,9 @@ static int too_late(struct wq_query *q)
 	put_lasted(t, q->waiting_us);
 	wsi_put(t, " (the limit was ");
 	wsi_put_ms(t, q->deadline_us - q->start_us);
-	wsi_put(t, ")");
+	wsi_put(t, q->o->timeout_ms && q->deadline_us - q->start_us >= (int64_t)q->o->timeout_ms * 1000
+	               ? ")"
+	               : ", what --wait left)");
 	if (q->state == WQ_COLLECT && !q->store.n)
 		wsi_put(t, "; --check tests the connection alone");
 	if (q->state == WQ_SEND)
@@ -458,10 +484,10 @@ static int open_ws(struct wq_query *q)
 
 	if (r == WS_AGAIN)
 		return 0;
-	q->head = q->info->head;
-	q->head_len = q->info->head_len;
 	if (r)
 		return library_failed(q, r);
+	q->head = q->info->head;
+	q->head_len = q->info->head_len;
 	q->connected = 1;
 	if (q->o->details && q->head_len) { /* the library drops it at the first ws_recv */
 		q->head_copy = wq_alloc(NULL, NULL, 0, q->head_len);
@@ -516,7 +542,12 @@ static int keep(struct wq_query *q, const struct ws_msg *msg)
 	if (r == WS_EMEMORY)
 		return no_memory(q);
 	if (r == WS_ETOOBIG) {
-		too_big(q, "the messages kept are over ");
+		if (q->store.n >= WQ_MAX_KEPT && q->store.n >= q->lib.max_message) {
+			put_number(begin_sentence(q), "more than ", q->store.n, " messages were to be kept");
+			fail(q, r);
+		} else {
+			too_big(q, "the messages kept are over ");
+		}
 		ws_close(q->ws, 1009, "more messages than can be kept");
 		return 1;
 	}
@@ -637,7 +668,7 @@ static int expect_step(struct wq_query *q)
 		/* The library's bytes end with the next ws_recv; for an answer without a match the last message is kept
 		 */
 		if (last) {
-			if (live && r == 0) { /* at r < 0 there is no next one */
+			if (live) {
 				size_t at;
 
 				q->store.n = q->store.bytes = 0;
@@ -830,17 +861,29 @@ int64_t wq_query_wants(const struct wq_query *q, struct pollfd p[WS_FDS_MAX], un
 	return set.timeout_ms < 0 ? WQ_NEVER : now + (int64_t)set.timeout_ms * 1000;
 }
 
-void wq_query_close(struct wq_query *q)
+void wq_query_close(struct wq_query *q, int64_t until_us)
 {
-	int64_t now = wq_now_us(), until = now + (int64_t)q->o->close_timeout_ms * 1000;
-	int64_t left = (q->deadline_us < until ? q->deadline_us : until) - now;
+	int64_t now = wq_now_us(), left = (int64_t)q->o->close_timeout_ms * 1000;
 
-	q->msg.data = NULL;
+	if (left > q->deadline_us - now)
+		left = q->deadline_us - now;
+	if (left > until_us - now)
+		left = until_us - now;
 	q->state = WQ_END;
 	if (!q->connected)
 		return;
 	q->state = WQ_CLOSE;
 	ws_timeout(q->ws, left <= 0 || q->signal ? 0 : (int)((left + 999) / 1000));
+}
+
+void wq_query_hang_up(const struct wq_query *q)
+{
+	struct ws_pollset set;
+
+	if (!q->ws)
+		return;
+	ws_wants(q->ws, &set);
+	shutdown(set.fd[0].fd, SHUT_RDWR);
 }
 
 void wq_query_end(struct wq_query *q)

@@ -145,8 +145,7 @@ struct wq_query {
 	int usage; /* 1: the command line was wrong; there is no answer but .error */
 	int final; /* 1: another try would fail alike */
 	int connected, attempts, signal;
-	const char *error;                 /* NULL: all that was asked for happened */
-	const char *before, *before_phase; /* of the try before, where the signal came in the pause behind it */
+	const char *error; /* NULL: all that was asked for happened */
 	const char *phase;
 	const struct ws_report *info; /* NULL: none */
 	struct ws_msg msg;            /* .data NULL: none */
@@ -171,7 +170,10 @@ struct wq_query {
 void wq_query_begin(struct wq_query *q, struct wq_options *o, int attempts, int64_t timeout_us);
 int wq_query_step(struct wq_query *q); /* 1: answered, or closed; 0: wait first */
 int64_t wq_query_wants(const struct wq_query *q, struct pollfd p[WS_FDS_MAX], unsigned *n); /* until when at most */
-void wq_query_close(struct wq_query *q); /* once answered: steps then lead to the end; what was answered is gone */
+/* Once answered: steps then lead to the end, at the latest at until_us. What was answered is gone, but for an error */
+void wq_query_close(struct wq_query *q, int64_t until_us);
+void wq_query_hang_up(const struct wq_query *q); /* the peer need not wait for wq_query_end */
+void wq_query_interrupt(struct wq_query *q); /* then: the signal came before another try, and the error says so too */
 void wq_query_end(struct wq_query *q);
 int wq_query_status(const struct wq_query *q);
 const char *wq_reason(int err);

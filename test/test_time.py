@@ -221,6 +221,23 @@ def test_wait_bounds_a_try():
     assert r.details["reason"] == "timeout"
 
 
+@pytest.mark.parametrize("args", [["--retry-delay", 1], ["--retry-delay", 1, "--close-timeout", 60], []])
+def test_wait_bounds_a_close(args):
+    def script(c):
+        c.upgrade().text("too large")
+        c.hold()  # never answers our close frame
+
+    with Server(script) as s:
+        r = run("-D", "--max-message", 4, "--wait", 1, *args, s.url, status=3, at_least=0.95, within=1)
+    assert r.json["connection"] is True and r.details["reason"] == "too_big"
+
+
+def test_what_wait_left_is_told():
+    with Server(lambda c: c.upgrade().hold()) as s:
+        assert "--wait" in run("--wait", "0.5", "-t", 60, s.url, status=3).error
+        assert "--wait" not in run("--wait", "0.5", "-t", "0.1", "--retry", 0, s.url, status=3).error
+
+
 def test_wait_with_retry():
     sock, port = unused_port()
     with sock:
@@ -291,12 +308,51 @@ def test_a_signal_while_waiting_to_retry():
     with Server(lambda c: c.refuse("503 Busy").eof()) as s, Running("--retry", 5, "--retry-delay", 60, s.url) as p:
         while not s.conns:
             time.sleep(0.01)
-        s.conns[0].eof()
+        s.wait()
         time.sleep(0.3)
         p.signal(signal.SIGINT)
         r = p.end(status=130)
         assert len(s.conns) == 1
     assert r.error and r.seconds < 50
+
+
+@pytest.mark.parametrize("args, data", [(["-e", "healthy"], "degraded"), (["-n", 2], ["degraded"])])
+def test_a_signal_in_a_pause_answers_with_the_last_try(args, data):
+    said = threading.Event()
+
+    def script(c):
+        c.upgrade().text("degraded")
+        c.recv_close()
+        c.send(close_frame(1000))
+        said.set()
+        c.hold()
+
+    with Server(script) as s, Running("-D", "--close-timeout", 0, "-t", "0.5", "--retry", 5, "--retry-delay", 100, *args, s.url) as p:
+        assert said.wait(60)
+        time.sleep(0.3)
+        p.signal(signal.SIGTERM)
+        r = p.end(status=143)
+    assert r.json["connection"] is True and r.data == data and r.details["status"] == 101 and r.details["headers"]
+    assert r.details["phase"] == "receive" and r.details["reason"] == "interrupted" and r.details["attempts"] == 1
+    assert "degraded" not in r.error and "(the limit was" in r.error and "SIGTERM" in r.error
+
+
+def test_a_signal_behind_the_head():
+    sent = threading.Event()
+
+    def script(c):
+        c.read_request()
+        c.send(b"HTTP/1.1 404 Not Found\r\nX: y\r\nContent-Length: 100\r\n\r\n")
+        sent.set()
+        c.hold()
+
+    with Server(script) as s, Running("-D", "-t", 60, s.url) as p:
+        assert sent.wait(60)
+        time.sleep(0.3)
+        p.signal(signal.SIGTERM)
+        r = p.end(status=143)
+    if r.details["status"]:
+        assert r.details["headers"]["x"] == "y"
 
 
 def test_a_signal_while_reading_standard_input():
