@@ -164,7 +164,8 @@ static int env_proxies(struct wq_options *o, struct wq_why *why)
 	if (!o->lib.no_proxy) {
 		o->lib.no_proxy = env_first("no_proxy\0NO_PROXY\0", &o->from_no_proxy);
 		if (o->lib.no_proxy && wsi_no_proxy(o->lib.no_proxy, NULL, &bad) < 0) {
-			env_wrong(why, o->from_no_proxy, bad.p, bad.len, "no host, domain, address or CIDR block");
+			env_wrong(why, o->from_no_proxy, bad.p, bad.len,
+			          "it is no host, domain, address or CIDR block");
 			if (env_judge(why, use))
 				return WS_EPROXY;
 			o->lib.no_proxy = NULL;

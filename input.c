@@ -21,10 +21,13 @@ void wq_put_input(struct wsi_text *t, const struct wq_input *in)
 {
 	size_t len = strlen(in->path);
 
-	if (is_stdin(in))
+	if (is_stdin(in)) {
 		wsi_put(t, "standard input");
-	else
+	} else {
+		wsi_put_c(t, '"');
 		wsi_put_safe(t, in->path, len < SHOWN ? len : SHOWN);
+		wsi_put(t, len < SHOWN ? "\"" : "...\"");
+	}
 }
 
 static void input_end(struct wq_input *in)

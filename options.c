@@ -33,8 +33,15 @@ struct option {
 	unsigned short at; /* in struct wq_options */
 	char letter;
 	unsigned char kind;
-	unsigned char feature; /* of enum ws_feature, without which the option was not built in */
+	unsigned char feature; /* of enum ws_feature, or HAS_FORMATS, without which the option was not built in */
 };
+
+#define HAS_FORMATS 128
+#ifdef WSQUERY_NO_FORMATS
+#define FORMATS 0
+#else
+#define FORMATS HAS_FORMATS
+#endif
 
 #define AT(member) (unsigned short)offsetof(struct wq_options, member)
 
@@ -89,8 +96,8 @@ static const struct option option_table[] = {
     {"format\0", AT(format), 'f', K_FORMAT, 0},
     {"quiet\0", AT(quiet), 'q', K_FLAG, 0},
     {"verbose\0", AT(verbose), 'v', K_FLAG, 0},
-    {"warning\0", AT(warning_ms), 'w', K_DURATION, 0},
-    {"critical\0", AT(critical_ms), 'c', K_DURATION, 0},
+    {"warning\0", AT(warning_ms), 'w', K_DURATION, HAS_FORMATS},
+    {"critical\0", AT(critical_ms), 'c', K_DURATION, HAS_FORMATS},
     {"help\0", 0, 'h', K_HELP, 0},
     {"version\0", 0, 'V', K_HELP, 0},
 };
@@ -146,7 +153,7 @@ const char *wq_help(void)
 	       "      --pinnedpubkey sha256//BASE64\n"
 	       "      --cert-expiry DAYS\tfail if the certificate ends within DAYS\n"
 	       "Output\n"
-	       "      --no-utf8-check\taccept any bytes in text\n"
+	       "      --no-utf8-check\taccept any bytes in received text\n"
 	       "  -D, --details\tadd the details object\n"
 	       "  -f, --format FORMAT\tjson, raw, nagios, prometheus\n"
 	       "  -q, --quiet\tno output, only the exit status\n"
@@ -351,7 +358,8 @@ static int add_step(struct wq_options *o, const char *value, int kind)
 
 		s->kind = WQ_STEP_EXPECT;
 		if (size == 0) {
-			wrong(o, "expect", value, why);
+			wrong(o, "expect", value, "is no pattern: ");
+			wsi_put(wq_why(&o->why), why);
 			wsi_put(wq_why(&o->why), " (at byte ");
 			wsi_put_u(wq_why(&o->why), where + 1);
 			wsi_put(wq_why(&o->why), ")");
@@ -392,7 +400,7 @@ static int apply(struct wq_options *o, const struct option *row, const char *val
 	size_t size;
 	int i = 1, secret = row->kind == K_SECRET || row->kind == K_HEADER;
 
-	if (row->feature && !(ws_features() & row->feature))
+	if (row->feature && !((ws_features() | FORMATS) & row->feature))
 		return wrong(o, row->name, NULL,
 		             row->feature == WS_HAS_TLS ? "TLS was not built in (build with mbedTLS)" : "not built in");
 	switch ((enum option_kind)row->kind) {
@@ -551,7 +559,7 @@ static void check_steps(struct wq_options *o)
 
 		last = s->kind == WQ_STEP_EXPECT;
 		expects |= last;
-		if (last || !s->p || o->binary || o->lib.no_utf8_check)
+		if (last || !s->p || o->binary)
 			continue;
 		good = wsi_utf8_check(&state, s->p, s->len);
 		if (good < s->len || state)
@@ -560,7 +568,7 @@ static void check_steps(struct wq_options *o)
 	if (o->check && (expects || o->count >= 0))
 		say(o, "--check does not go with --expect or --count");
 	if (o->count >= 0 && last)
-		say(o, "-n, --count: not with a last step --expect");
+		say(o, "-n, --count does not go with a last step --expect");
 	if (o->check || (o->count < 0 && (last || (o->ping && o->n_steps == 0))))
 		o->count = 0;
 	else if (o->count < 0)
@@ -662,6 +670,28 @@ static size_t take_lines(char *p, const char **list)
 	return n;
 }
 
+/* The library would show a line that is no header; one in a file may be a secret: 0 or -1 */
+static int check_lines(struct wq_options *o, const struct wq_input *in)
+{
+	const char *p, *end;
+	size_t line = 1;
+
+	for (p = in->p; *p; p = *end ? end + 1 : end) {
+		end = p + strcspn(p, "\r\n");
+		if (p == end || p[strcspn(p, ":\r\n")] == ':') {
+			line += *end == '\n';
+			continue;
+		}
+		wrong(o, in->option, NULL, "");
+		wq_put_input(wq_why(&o->why), in);
+		wsi_put(wq_why(&o->why), ": line ");
+		wsi_put_u(wq_why(&o->why), line);
+		wsi_put(wq_why(&o->why), " is not of the form \"Name: value\"");
+		return -1;
+	}
+	return 0;
+}
+
 int wq_options_use_inputs(struct wq_options *o)
 {
 	const char **list;
@@ -673,13 +703,17 @@ int wq_options_use_inputs(struct wq_options *o)
 		if (in->step)
 			continue;
 		if (strlen(in->p) != in->len) {
-			wrong(o, in->option, NULL, "the file holds a NUL byte");
+			wrong(o, in->option, NULL, "");
+			wq_put_input(wq_why(&o->why), in);
+			wsi_put(wq_why(&o->why), ": it holds a NUL byte");
 			return WS_EUSAGE;
 		}
 		if (in->at) {
 			take_value(o, in);
 		} else {
 			files++;
+			if (check_lines(o, in))
+				return WS_EUSAGE;
 			n += take_lines(in->p, NULL);
 		}
 	}

@@ -142,6 +142,14 @@ def test_secrets_of_a_wrong_command_line():
         run(*args, URL, status=64, secrets=["s3cret"])
 
 
+def test_secrets_of_a_file_of_headers(tmp_path):
+    f = tmp_path / "f"
+    for text, line in (("s3cret", 1), ("A: b\r\n\r\ns3cret\r\n", 3), ("A: b\rs3cret", 1)):
+        f.write_text(text, newline="")
+        r = run("-H", "@%s" % f, URL, status=64, secrets=["s3cret"])
+        assert str(f) in r.err and "line %d " % line in r.err
+
+
 def test_secrets_of_a_wrong_url():
     for url in ("ws://joe:s3cret@", "ws://joe:s3cret@h:99999/", "ws://joe:s3cret@[::1/", "ftp://joe:s3cret@h/", "joe:s3cret@h"):
         run("-D", "-v", url, status=1, secrets=["s3cret"])
@@ -239,6 +247,17 @@ def test_verbose():
     assert any("ping" in x.lower() for x in out) and any("pong" in x.lower() for x in into)
     assert any("close" in x.lower() for x in out)
     assert r.data == "hello there"
+
+
+def test_verbose_shows_what_is_wrong_too():
+    for answer, shown in (
+        (b"HTTP/1.1 400 Bad\r\nX: y\r\nbroken line\r\n\r\n", ["< HTTP/1.1 400 Bad", "< X: y", "< broken line"]),
+        (b"HTTP/1.1 400 Bad\r\nX: y\r\nZ: \0\r\n\r\n", ["< HTTP/1.1 400 Bad", "< X: y", "< Z: "]),
+        (b"SSH-2.0-OpenSSH\r\n", []),
+    ):
+        with Server(lambda c: c.read_request() and c.send(answer).eof()) as s:
+            r = run("-v", s.url, status=1)
+        assert [x for x in r.err.splitlines() if x.startswith("<")] == shown, r.err
 
 
 def test_verbose_shows_no_control_characters():

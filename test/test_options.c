@@ -237,6 +237,9 @@ static void test_wrong(void)
 	    {"--unix-socket /s -x http://h ws://h", "--unix-socket"},
 	    {"-d @- -d @- ws://h", "\"@-\""},
 	    {"-d \xff ws://h", "UTF-8"},
+	    {"--no-utf8-check -d \xff ws://h", "UTF-8"}, /* that is about what is received */
+	    {"-e ( ws://h", "\"(\" is no pattern: "},
+	    {"-d x -e y -n 1 ws://h", "-n, --count does not go with"},
 	    {"--data-raw \xed\xa0\x80 ws://h", "--data-raw"},
 	    {"-t abc -n x ws://h", "abc"},
 	};
@@ -251,7 +254,12 @@ static void test_wrong(void)
 		CHECK(strstr(o.why.t.p, "secret") == NULL);
 	}
 	CHECK_EQ_U(parse("-B -d \xff ws://h"), 0);
-	CHECK_EQ_U(parse("--no-utf8-check -d \xff ws://h"), 0);
+#ifdef WSQUERY_NO_FORMATS
+	CHECK_EQ_U(parse("-w 1 ws://h"), WQ_USAGE);
+	CHECK(strstr(o.why.t.p, "-w, --warning: not built in") != NULL);
+#else
+	CHECK_EQ_U(parse("-w 1 ws://h"), 0);
+#endif
 	CHECK_EQ_U(parse("ws://h ws://joe:secret@x"), WQ_USAGE);
 	CHECK(strstr(o.why.t.p, "ws://x") && !strstr(o.why.t.p, "secret"));
 }

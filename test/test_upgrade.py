@@ -358,6 +358,21 @@ def test_refused_with_401():
     assert "the realm 7" in refused("401 Unauthorized", extra=['WWW-Authenticate: Basic realm="the realm 7"']).error
 
 
+@pytest.mark.parametrize("n", [1400, 1600, 8000])
+def test_a_long_url_does_not_hide_the_cause(n):
+    long = "/?t=" + "x" * n
+    with Server(lambda c: c.refuse("401 Unauthorized", extra=['WWW-Authenticate: Basic realm="the realm 7"']).eof()) as s:
+        error = run(s.url[:-1] + long, status=1).error
+    assert "401 Unauthorized" in error and "the realm 7" in error and s.hostport in error
+    with Server(lambda c: c.upgrade(drop=["Upgrade"]).eof()) as s:
+        assert 'has no "Upgrade: websocket"' in run(s.url[:-1] + long, status=1).error
+    with Server(lambda c: c.refuse("302 Found", extra=["Location: " + long]).eof(), lambda c: c.refuse("503 Busy").eof()) as s:
+        assert "503 Busy" in run(s.url, status=1).error
+    with Server(lambda c: c.refuse("302 Found", extra=["Location: ftp:" + long]).eof()) as s:
+        error = run(s.url, status=1).error
+    assert "(HTTP 302): " in error, error
+
+
 @pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
 def test_refused_for_now(status):
     assert "120" in refused(status, extra=["Retry-After: 120"]).error
