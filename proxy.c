@@ -167,11 +167,11 @@ enum { PROXY_BY_STATE = 8, PROXY_VERSION = PROXY_BY_STATE + PROXY_HTTP, PROXY_AD
 static const char proxy_words[] = "\0general failure\0connection not allowed by its ruleset\0network unreachable\0"
                                   "host unreachable\0connection refused\0TTL expired\0command not supported\0"
                                   "address type not supported\0"
-                                  "it takes no login that we have (user and password go in its URL)\0"
+                                  "(it takes no login that we have; user and password go in its URL)\0"
                                   "user or password is wrong\0"
                                   "a code without a name\0"
                                   "request rejected or failed\0"
-                                  "that is no answer in this version of SOCKS\0"
+                                  "(that is no answer in this version of SOCKS)\0"
                                   "that is no answer, its type of address is unknown";
 
 static int proxy_refused(struct wsi_text *why, unsigned code, int k)

@@ -258,7 +258,7 @@ static void put_format(const struct ws *ws, struct wsi_text *t, const char *fmt,
 			s = ws->op->cause.p;
 			break;
 		case 'w':
-			s = wsi_nth("\0\0proxy\0TLS handshake with\0upgrade at\0receive from\0\0close of\0\n",
+			s = wsi_nth("\0\0proxy for\0TLS handshake with\0upgrade at\0receive from\0\0close of\0\n",
 			            ws->info.phase);
 			break;
 		case 'H':
