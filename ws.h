@@ -241,7 +241,7 @@ WS_API int ws_ping(struct ws *ws, const void *data, size_t len);
 
 /* Sends a close frame if none was, discards what comes, awaits the peer's. 0: both closed. code 0: a frame without one
  * (reason must then be NULL); else 1000-1003, 1007-1014 or 3000-4999 (7.4), reason at most 123 bytes of UTF-8. Once the
- * connection is over it waits until what was taken is written and, behind a close frame of ours that nobody asked for,
+ * connection is over it waits until what was taken is written and, where we closed it because the peer broke the rules,
  * for the peer's end of file; before it is open it does nothing: WS_EUSAGE. */
 WS_API int ws_close(struct ws *ws, int code, const char *reason);
 
@@ -268,7 +268,7 @@ struct ws_fd {
 	int events; /* WS_POLL_READ, WS_POLL_WRITE or both */
 };
 struct ws_pollset {
-	int n; /* 0: there is nothing but time to wait for, or nothing at all; fd[0].fd is the connection's (or -1) all the same */
+	int n; /* 0: nothing to poll, though there may be time to wait for; fd[0].fd is the connection's, or -1, all the same */
 	struct ws_fd fd[WS_FDS_MAX];
 	int timeout_ms;  /* call again by then even if none is ready: 0 bytes wait inside, -1 no hurry */
 	unsigned change; /* differs when the set of descriptors does (epoll: drop and add all; numbers are reused) */
