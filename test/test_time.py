@@ -221,21 +221,21 @@ def test_wait_bounds_a_try():
     assert r.details["reason"] == "timeout"
 
 
-@pytest.mark.parametrize("args", [["--retry-delay", 1], ["--retry-delay", 1, "--close-timeout", 60], []])
-def test_wait_bounds_a_close(args):
+def test_wait_bounds_a_close():
     def script(c):
         c.upgrade().text("too large")
         c.hold()  # never answers our close frame
 
     with Server(script) as s:
-        r = run("-D", "--max-message", 4, "--wait", 1, *args, s.url, status=3, at_least=0.95, within=1)
-    assert r.json["connection"] is True and r.details["reason"] == "too_big"
+        r = run("-D", "--max-message", 4, "--wait", 5, "--close-timeout", 60, s.url, at_least=4.9, within=5)
+    assert r.details["attempts"] >= 3
+    assert r.status == 3 and r.details["reason"] == "too_big" or r.details["reason"] == "timeout"  # of a late last try
 
 
 def test_what_wait_left_is_told():
     with Server(lambda c: c.upgrade().hold()) as s:
-        assert "--wait" in run("--wait", "0.5", "-t", 60, s.url, status=3).error
-        assert "--wait" not in run("--wait", "0.5", "-t", "0.1", "--retry", 0, s.url, status=3).error
+        assert "--wait" in run("--wait", 2, "-t", 60, s.url, status=3).error
+        assert "--wait" not in run("--wait", 60, "-t", 2, "--retry", 0, s.url, status=3).error
 
 
 def test_wait_with_retry():
@@ -323,11 +323,10 @@ def test_a_signal_in_a_pause_answers_with_the_last_try(args, data):
     def script(c):
         c.upgrade().text("degraded")
         c.recv_close()
-        c.send(close_frame(1000))
         said.set()
         c.hold()
 
-    with Server(script) as s, Running("-D", "--close-timeout", 0, "-t", "0.5", "--retry", 5, "--retry-delay", 100, *args, s.url) as p:
+    with Server(script) as s, Running("-D", "--close-timeout", 0, "-t", 3, "--retry", 5, "--retry-delay", 100, *args, s.url) as p:
         assert said.wait(60)
         time.sleep(0.3)
         p.signal(signal.SIGTERM)
