@@ -160,3 +160,12 @@ def test_back_at_the_first_origin():
     with Server(redirect("two"), redirect(lambda: s.url + "three"), says("a")) as s:
         run("ws://joe:%s@%s/one" % (SECRET, s.hostport), status=0, secrets=[SECRET])
         assert [c.header("authorization") for c in s.conns] == [basic("joe:" + SECRET)] * 3
+
+
+@pytest.mark.parametrize("n", [1400, 1600, 8000])
+def test_a_long_location_does_not_hide_the_cause(n):
+    long = "/?t=" + "x" * n
+    with Server(lambda c: c.refuse("302 Found", extra=["Location: " + long]).eof(), lambda c: c.refuse("503 Busy").eof()) as s:
+        assert "503 Busy" in run(s.url, status=1).error
+    with Server(lambda c: c.refuse("302 Found", extra=["Location: ftp:" + long]).eof()) as s:
+        assert "(HTTP 302): " in run(s.url, status=1).error

@@ -366,11 +366,6 @@ def test_a_long_url_does_not_hide_the_cause(n):
     assert "401 Unauthorized" in error and "the realm 7" in error and s.hostport in error
     with Server(lambda c: c.upgrade(drop=["Upgrade"]).eof()) as s:
         assert 'has no "Upgrade: websocket"' in run(s.url[:-1] + long, status=1).error
-    with Server(lambda c: c.refuse("302 Found", extra=["Location: " + long]).eof(), lambda c: c.refuse("503 Busy").eof()) as s:
-        assert "503 Busy" in run(s.url, status=1).error
-    with Server(lambda c: c.refuse("302 Found", extra=["Location: ftp:" + long]).eof()) as s:
-        error = run(s.url, status=1).error
-    assert "(HTTP 302): " in error, error
 
 
 @pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
