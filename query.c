@@ -62,18 +62,17 @@ void wq_put_url(struct wsi_text *t, const struct wq_query *q)
 
 static void put_peer(struct wsi_text *t, const struct wq_query *q)
 {
-	const char *url = q->info ? q->info->url : "";
-	size_t len;
+	char buf[SHOWN_URL + 1];
+	struct wsi_text url;
 
 	if (q->info && *q->info->address) {
 		wsi_put(t, q->info->address);
 		return;
 	}
-	if (!*url)
-		url = q->o->url;
-	len = strlen(url);
-	wsi_put_url(t, url, len < SHOWN_URL ? len : SHOWN_URL);
-	if (len > SHOWN_URL)
+	wsi_text_init(&url, buf, sizeof buf);
+	wq_put_url(&url, q); /* cut here, and not before its userinfo is out */
+	wsi_put(t, buf);
+	if (url.cut)
 		wsi_put(t, "...");
 }
 

@@ -162,6 +162,13 @@ def test_zero_is_no_limit(option):
         assert run(option, 0, s.url, status=0).data == "a"
 
 
+def test_a_long_url_whose_secret_is_longer():
+    with Running("-H", "@-", "-t", 1, "ws://joe:%s@h/%s" % ("s3cret" * 100, "x" * 1000), stdin=subprocess.PIPE) as p:
+        p.p.wait(60)
+        r = p.end(status=1, secrets=["s3cret"])
+    assert "ws://h/x" in r.error and "x...: standard input" in r.error
+
+
 # retries
 
 
