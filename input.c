@@ -37,7 +37,7 @@ static void input_end(struct wq_input *in)
 	in->fd = -1;
 }
 
-static int input_failed(struct wq_input *in, struct wq_why *why, const char *cause)
+struct wsi_text *wq_input_wrong(const struct wq_input *in, struct wq_why *why)
 {
 	struct wsi_text *t = wq_why(why);
 
@@ -45,7 +45,12 @@ static int input_failed(struct wq_input *in, struct wq_why *why, const char *cau
 	wsi_put(t, ": ");
 	wq_put_input(t, in);
 	wsi_put(t, ": ");
-	wsi_put(t, cause);
+	return t;
+}
+
+static int input_failed(struct wq_input *in, struct wq_why *why, const char *cause)
+{
+	wsi_put(wq_input_wrong(in, why), cause);
 	input_end(in);
 	return WS_EUSAGE;
 }

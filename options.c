@@ -649,17 +649,19 @@ static void take_value(struct wq_options *o, struct wq_input *in)
 	memcpy((char *)o + in->at, &p, sizeof p);
 }
 
-/* The lines of p into list, which may be NULL: how many */
-static size_t take_lines(char *p, const char **list)
+/* The lines of p into list: how many. *bad: the number of the first that is no header. Each may be NULL */
+static size_t take_lines(char *p, const char **list, size_t *bad)
 {
-	size_t n = 0, len;
+	size_t n = 0, len, line = 1;
 
 	while (*p) {
-		for (len = 0; p[len] && p[len] != '\r' && p[len] != '\n'; len++)
-			;
+		len = strcspn(p, "\r\n");
 		if (len && list)
 			list[n] = p;
+		if (len && bad && !*bad && !memchr(p, ':', len))
+			*bad = line;
 		n += len > 0;
+		line += p[len] == '\n';
 		p += len;
 		if (!*p)
 			break;
@@ -668,28 +670,6 @@ static size_t take_lines(char *p, const char **list)
 		p++;
 	}
 	return n;
-}
-
-/* The library would show a line that is no header; one in a file may be a secret: 0 or -1 */
-static int check_lines(struct wq_options *o, const struct wq_input *in)
-{
-	const char *p, *end;
-	size_t line = 1;
-
-	for (p = in->p; *p; p = *end ? end + 1 : end) {
-		end = p + strcspn(p, "\r\n");
-		if (p == end || p[strcspn(p, ":\r\n")] == ':') {
-			line += *end == '\n';
-			continue;
-		}
-		wrong(o, in->option, NULL, "");
-		wq_put_input(wq_why(&o->why), in);
-		wsi_put(wq_why(&o->why), ": line ");
-		wsi_put_u(wq_why(&o->why), line);
-		wsi_put(wq_why(&o->why), " is not of the form \"Name: value\"");
-		return -1;
-	}
-	return 0;
 }
 
 int wq_options_use_inputs(struct wq_options *o)
@@ -703,18 +683,24 @@ int wq_options_use_inputs(struct wq_options *o)
 		if (in->step)
 			continue;
 		if (strlen(in->p) != in->len) {
-			wrong(o, in->option, NULL, "");
-			wq_put_input(wq_why(&o->why), in);
-			wsi_put(wq_why(&o->why), ": it holds a NUL byte");
+			wsi_put(wq_input_wrong(in, &o->why), "it holds a NUL byte");
 			return WS_EUSAGE;
 		}
 		if (in->at) {
 			take_value(o, in);
 		} else {
+			size_t bad = 0;
+
 			files++;
-			if (check_lines(o, in))
+			n += take_lines(in->p, NULL, &bad);
+			if (bad) { /* the library would show it, and it may be a secret */
+				struct wsi_text *t = wq_input_wrong(in, &o->why);
+
+				wsi_put(t, "line ");
+				wsi_put_u(t, bad);
+				wsi_put(t, " is not of the form \"Name: value\"");
 				return WS_EUSAGE;
-			n += take_lines(in->p, NULL);
+			}
 		}
 	}
 	o->lib.headers = o->headers;
@@ -732,7 +718,7 @@ int wq_options_use_inputs(struct wq_options *o)
 		}
 		while (o->inputs[k].step || o->inputs[k].at)
 			k++;
-		n += take_lines(o->inputs[k++].p, list + n);
+		n += take_lines(o->inputs[k++].p, list + n, NULL);
 	}
 	o->lib.headers = list;
 	return 0;

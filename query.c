@@ -216,15 +216,14 @@ static void put_lasted(struct wsi_text *t, int64_t since_us)
 static int too_late(struct wq_query *q)
 {
 	int unmatched = q->state == WQ_EXPECT && q->seen > 0;
+	int64_t limit_us = q->deadline_us - q->start_us, timeout_us = (int64_t)q->o->timeout_ms * 1000;
 	struct wsi_text *t = begin_sentence(q);
 
 	put_missing(t, q);
 	put_lasted(t, q->waiting_us);
 	wsi_put(t, " (the limit was ");
-	wsi_put_ms(t, q->deadline_us - q->start_us);
-	wsi_put(t, q->o->timeout_ms && q->deadline_us - q->start_us >= (int64_t)q->o->timeout_ms * 1000
-	               ? ")"
-	               : ", what --wait left)");
+	wsi_put_ms(t, limit_us);
+	wsi_put(t, timeout_us && limit_us >= timeout_us ? ")" : ", what --wait left)");
 	if (q->state == WQ_COLLECT && !q->store.n)
 		wsi_put(t, "; --check tests the connection alone");
 	if (q->state == WQ_SEND)
@@ -297,7 +296,6 @@ static int usage(struct wq_query *q)
 /* Only a step's input is text; what options make of theirs the library checks */
 static int use_input(struct wq_query *q, struct wq_input *in)
 {
-	struct wsi_text *t;
 	uint32_t state = 0;
 	size_t good;
 
@@ -310,11 +308,7 @@ static int use_input(struct wq_query *q, struct wq_input *in)
 	good = wsi_utf8_check(&state, in->p, in->len);
 	if (good == in->len && !state)
 		return 0;
-	t = wq_why(&q->why);
-	wq_put_option(t, in->option);
-	wsi_put(t, ": ");
-	wq_put_input(t, in);
-	put_number(t, ": byte ", good + 1, " is not UTF-8 text (use --binary for other bytes)");
+	put_number(wq_input_wrong(in, &q->why), "byte ", good + 1, " is not UTF-8 text (use --binary for other bytes)");
 	return usage(q);
 }
 

@@ -137,7 +137,7 @@ struct ws { /* what is used most comes first: small offsets make small code */
 	size_t tx_left;
 	int fd;
 
-	int64_t start, phase_start;
+	int64_t start, phase_start; /* when the deadline was set; when this phase began */
 	const char *why;
 #ifdef WS_WITH_MBEDTLS
 	struct wsi_text pre; /* bytes of raw that the proxy's dialogue read too far */
@@ -195,9 +195,9 @@ static int64_t now_us(const struct ws *ws)
 	return ws->mem.now_us ? ws->mem.now_us(ws->mem.user_data) : wsi_clock_us();
 }
 
-static int64_t after_ms(const struct ws *ws, int ms)
+static int64_t after_ms(int64_t from_us, int ms)
 {
-	return ms < 0 ? NEVER : now_us(ws) + (int64_t)ms * 1000;
+	return ms < 0 ? NEVER : from_us + (int64_t)ms * 1000;
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -237,7 +237,7 @@ static struct wsi_text *cause(struct ws *ws)
 }
 
 /* %s and %t: a and b. Of the connection: %P its peer, %A its address, %U its URL, %w what it is doing, %H the HTTP
- * status, %D the close code, %R its reason, %T how long it has been going on */
+ * status, %D the close code, %R its reason, %T how long it is since the deadline was set */
 static void put_format(const struct ws *ws, struct wsi_text *t, const char *fmt, const char *a, const char *b)
 {
 	for (; *fmt; fmt++) {
@@ -438,7 +438,7 @@ static int await_io(struct ws *ws)
 void ws_timeout(struct ws *ws, int timeout_ms)
 {
 	ws->start = now_us(ws);
-	ws->deadline = after_ms(ws, timeout_ms);
+	ws->deadline = after_ms(ws->start, timeout_ms);
 }
 
 /* Making one */
@@ -1256,7 +1256,7 @@ static int judge_head(struct ws *ws, const char *why)
 		if (!room(ws, &ws->kept[BODY], WS_MAX_BODY))
 			return ws->err;
 		wsi_body_init(&op->body, r);
-		ws->connect_deadline = earlier(ws->connect_deadline, after_ms(ws, WS_MAX_BODY_WAIT_MS));
+		ws->connect_deadline = earlier(ws->connect_deadline, after_ms(now_us(ws), WS_MAX_BODY_WAIT_MS));
 		ws->step = OPEN_BODY;
 		return 0;
 	}
@@ -2012,7 +2012,7 @@ int ws_query(const char *url, const struct ws_options *opt, int type, const void
 		wsi_put_safe(&t, why, wsi_strlen(why));
 	if (ws) {
 		answer->connected = ws->opened;
-		ws->deadline = earlier(ws->deadline, after_ms(ws, 1000));
+		ws->deadline = earlier(ws->deadline, after_ms(now_us(ws), 1000));
 		ws_close(ws, 1000, NULL);
 		ws_free(ws);
 	}

@@ -59,6 +59,7 @@ int wq_input_open(struct wq_input *in, struct wq_why *why); /* 0 or WS_EUSAGE, *
 /* 0: some was read, or all, and .fd is -1; WS_AGAIN: poll .fd for reading; WS_EUSAGE, *why; WS_EMEMORY */
 int wq_input_read(struct wq_input *in, struct wq_why *why);
 void wq_put_input(struct wsi_text *t, const struct wq_input *in); /* "standard input", or the file's name */
+struct wsi_text *wq_input_wrong(const struct wq_input *in, struct wq_why *why); /* begins "-d, --data: \"file\": " */
 
 /* options.c */
 struct wq_step {

@@ -1917,6 +1917,16 @@ static ptrdiff_t refusing_write(void *io, const void *buf, size_t len)
 	return fake_write(io, buf, len);
 }
 
+static void talk_open_refusing(struct talk *t, int nonblock, int refused)
+{
+	talk_begin(t, "", 0);
+	t->o.nonblock = nonblock;
+	t->io.io_write = refusing_write;
+	writes_refused = 0;
+	talk_open(t);
+	writes_refused = refused;
+}
+
 static void test_needless_waits(void)
 {
 	static const char data[20000];
@@ -1956,12 +1966,8 @@ static void test_needless_waits(void)
 
 	/* for the peer that has closed, once the echo is written */
 	for (k = 0; k < 2; k++) {
-		talk_begin(&t, "", 0);
-		t.o.nonblock = k;
-		t.io.io_write = refusing_write;
-		talk_open(&t);
+		talk_open_refusing(&t, k, 2);
 		talk_more(&t, "\x88\x02\x03\xe8", 4);
-		writes_refused = 2;
 		REPEAT(r, &t.f, t.ws, k, ws_recv(t.ws, &msg));
 		CHECK_EQ_U(r, WS_ECLOSED);
 		REPEAT(r, &t.f, t.ws, k, ws_close(t.ws, 1000, NULL));
@@ -1974,18 +1980,12 @@ static void test_needless_waits(void)
 
 	/* a transport's error is no reset */
 	for (k = 0; k < 2; k++) {
-		talk_begin(&t, "", 0);
-		t.o.nonblock = k;
-		t.io.io_write = refusing_write;
-		writes_refused = 0;
-		talk_open(&t);
-		writes_refused = -1;
+		talk_open_refusing(&t, k, -1);
 		n = ws_send(t.ws, WS_BINARY, data, 1);
 		if (n == WS_AGAIN)
 			n = ws_recv(t.ws, &msg);
 		CHECK_EQ_U(n, WS_EIO);
 		CHECK(strstr(ws_error(t.ws), "input/output error") != NULL);
-		writes_refused = 0;
 		talk_end(&t);
 	}
 
