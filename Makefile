@@ -16,11 +16,12 @@ TLS = auto
 MUSL_CC = musl-gcc
 PYTHON = python3
 
-HDR = ws.h ws_pure.h ws_bytes.h ws_match.h ws_world.h wsquery.h
+HDR = ws.h ws_pure.h ws_bytes.h ws_world.h cli/match.h cli/wsquery.h
 LIB_SRC = text.c sha1.c base64.c utf8.c ip.c url.c frame.c handshake.c proxy.c net.c ws.c
-PROG_SRC = main.c options.c env.c query.c store.c input.c json.c format.c trace.c process.c memory.c match.c
+PROG_SRC = main.c cli/options.c cli/env.c cli/query.c cli/store.c cli/input.c cli/json.c cli/format.c cli/trace.c cli/process.c \
+	cli/memory.c cli/match.c
 TEST_HDR != ls test/*.h
-TESTS != ls test/test_*.c 2>/dev/null | sed 's/\.c$$//'
+TESTS != ls test/test_*.c test/cli/test_*.c 2>/dev/null | sed 's/\.c$$//'
 SCRIPTS != ls test/test-*.sh 2>/dev/null || :
 VERSION != sed -n 's/.*define WS_VERSION "\(.*\)".*/\1/p' ws.h
 # Before 1.0.0 the second number may break the ABI, so it is part of the name
@@ -163,7 +164,7 @@ unit: $(TESTS)
 
 clean:
 	rm -rf build dist
-	rm -f *.o *.lo wsquery libws.a libws.so ws.pc .flags .probe.* test/libprog.a test/echo_server test/autobahn_testee \
+	rm -f *.o *.lo cli/*.o wsquery libws.a libws.so ws.pc .flags .probe.* test/libprog.a test/echo_server test/autobahn_testee \
 		$(TESTS)
 
 .PHONY: all ws.pc static install uninstall dist demo test unit check-sanitizers autobahn bench clean

@@ -3,11 +3,11 @@
  *
  * The files, arrows pointing down only:
  *
- *	main.c ...                     the program, on ws.h
+ *	main.c cli/                    the program, on ws.h
  *	ws.c                           phases, buffers, deadlines, closing         this file
  *	net.c  tls.c                   names, sockets, clock; TLS on any transport ws_world.h
  *	url.c frame.c handshake.c proxy.c      text and bytes of the protocols     ws_bytes.h
- *	text.c sha1.c base64.c utf8.c ip.c     (and match.c, for the program)      ws_pure.h
+ *	text.c sha1.c base64.c utf8.c ip.c                                           ws_pure.h
  *
  * The life of a connection; every step can be left with WS_AGAIN and is gone on with by the same call:
  *

@@ -23,7 +23,7 @@ if [ -n "$PYTHON" ]; then
 		parallel=$("$python" -c 'import xdist' 2>/dev/null && echo "-n ${TEST_JOBS:-8}")
 		limit=$(command -v timeout >/dev/null && echo timeout 1800)
 		# shellcheck disable=SC2086
-		TEST_COUNTS=$dir/counts $limit "$python" -m pytest -q -p no:cacheprovider $parallel ${PYTEST_ARGS:-} test \
+		TEST_COUNTS=$dir/counts $limit "$python" -m pytest -q -p no:cacheprovider $parallel ${PYTEST_ARGS:-} test/cli \
 			>"$dir/pytest" 2>&1 &
 		pytest=$!
 	else

@@ -4,7 +4,7 @@
  * A query's blocks are few, and mostly freed in the reverse order: the arena is a stack. It lies on main's own, so that
  * it costs no call of the system and only the pages that are touched, some of them shared with what is there anyway.
  */
-#include "wsquery.h"
+#include "cli/wsquery.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * test_options.c - durations, sizes, and what the table makes of a command line
  */
-#include "wsquery.h"
-#include "check.h"
+#include "cli/wsquery.h"
+#include "test/check.h"
 
 static struct wq_options o;
 static max_align_t arena[2000];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * ws_match.h - layer 0, internal: POSIX extended regular expressions without back-references; yes or no; linear time
+ * match.h - layer 0, internal: POSIX extended regular expressions without back-references; yes or no; linear time
  */
-#ifndef WS_MATCH_H
-#define WS_MATCH_H
+#ifndef WSQUERY_MATCH_H
+#define WSQUERY_MATCH_H
 #include "ws_pure.h"
 
 #define WSI_MATCH_REPEAT_MAX 255  /* of {m,n} */

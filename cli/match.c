@@ -18,7 +18,7 @@
  * the next byte is looked at anew; so a character cut off after three bytes counts as three. Up to three bytes that may
  * yet become a character are held from one slice to the next.
  */
-#include "ws_match.h"
+#include "cli/match.h"
 #include <string.h>
 
 enum { MATCH_CHAR, MATCH_ANY, MATCH_SET, MATCH_FORK, MATCH_JUMP, MATCH_START, MATCH_END, MATCH_YES, MATCH_BEGIN };

@@ -5,8 +5,8 @@
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
-#include "../ws_match.h"
-#include "check.h"
+#include "cli/match.h"
+#include "test/check.h"
 #include <locale.h>
 #include <regex.h>
 #include <stdint.h>

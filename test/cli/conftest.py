@@ -12,7 +12,7 @@ import time
 import jsonschema
 import pytest
 
-ROOT = pathlib.Path(__file__).absolute().parent.parent
+ROOT = pathlib.Path(__file__).absolute().parent.parent.parent
 WSQUERY = os.environ.get("WSQUERY") or str(ROOT / "wsquery")
 SLACK = 10  # seconds that a slow machine may take on top of any deadline
 SCHEMA = json.loads((ROOT / "result.schema.json").read_text())

@@ -2,7 +2,7 @@
  * fuzz_text.c - any bytes for url.c, handshake.c and proxy.c: what comes in pieces must mean what it means whole,
  *slices stay in their bytes, no option gets a line of its own into a request, and no userinfo into a sentence.
  *
- *	clang -g -O1 -fsanitize=fuzzer,address,undefined -I. test/fuzz_text.c text.c url.c ...   libFuzzer
+ *	clang -g -O1 -fsanitize=fuzzer,address,undefined -I. test/fuzz/fuzz_text.c text.c url.c ...   libFuzzer
  *	cc -DFUZZ_MAIN ...    alone: the files named are inputs; without any, its own seeds are varied
  */
 #include <stdio.h>

@@ -4,7 +4,7 @@
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
-#include "wsquery.h"
+#include "cli/wsquery.h"
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>

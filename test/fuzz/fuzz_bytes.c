@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * fuzz_bytes.c - text, utf8, base64, sha1, ip and frame on any bytes, with what must hold between their functions
  *
- *	clang -g -O1 -fsanitize=fuzzer,address,undefined -I. -DWS_WITH_MBEDTLS test/fuzz_bytes.c text.c utf8.c base64.c \
+ *	clang -g -O1 -fsanitize=fuzzer,address,undefined -I. -DWS_WITH_MBEDTLS test/fuzz/fuzz_bytes.c text.c utf8.c base64.c \
  *		sha1.c ip.c frame.c
  *	cc -DFUZZ_MAIN ...      instead: runs the files given as arguments, or 200000 random inputs
  */
@@ -17,7 +17,7 @@ static void must(int ok, int line, const char *what)
 {
 	if (ok)
 		return;
-	fprintf(stderr, "test/fuzz_bytes.c:%d: does not hold: %s\n", line, what);
+	fprintf(stderr, "test/fuzz/fuzz_bytes.c:%d: does not hold: %s\n", line, what);
 	abort();
 }
 

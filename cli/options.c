@@ -4,7 +4,7 @@
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
-#include "wsquery.h"
+#include "cli/wsquery.h"
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>

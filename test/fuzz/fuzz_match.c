@@ -4,7 +4,7 @@
  *
  * The input: two bytes with the length of the pattern, one with the size of the pieces, the pattern, the text.
  */
-#include "../ws_match.h"
+#include "cli/match.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * store.c - messages that wait for a later step, or for the answer: one block that grows by what has come
  */
-#include "wsquery.h"
+#include "cli/wsquery.h"
 #include <string.h>
 
 struct store_head {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * trace.c - what -v shows on stderr: heads line by line and frames, ">" out and "<" in, secrets masked
  */
-#include "wsquery.h"
+#include "cli/wsquery.h"
 #include <string.h>
 
 #define TRACE_LINE 512  /* bytes of a line that are shown */

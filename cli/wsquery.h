@@ -16,7 +16,7 @@
 #define WSQUERY_H
 #include "ws.h"
 #include "ws_bytes.h"
-#include "ws_match.h"
+#include "cli/match.h"
 #include <limits.h>
 #include <poll.h>
 

@@ -4,8 +4,8 @@
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
-#include "wsquery.h"
-#include "check.h"
+#include "cli/wsquery.h"
+#include "test/check.h"
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
