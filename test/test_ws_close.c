@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: ISC
+ * test_ws_close.c - ws.c through its public interface, over a fake transport: closing, and what may be called when
+ */
+#include "talk.h"
+
+/* Before and after a connection is open */
+static void test_states(void)
+{
+	struct talk t;
+	struct ws_msg msg;
+	int r;
+
+	talk_begin(&t,
+	           "\x81\x01"
+	           "a\x88\x02\x03\xe8",
+	           7);
+	t.o.nonblock = 1;
+	t.ws = ws_new(URL, &t.o);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_EUSAGE);
+	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "a", 1), WS_EUSAGE);
+	CHECK_EQ_U(ws_ping(t.ws, "a", 1), WS_EUSAGE);
+	CHECK_EQ_U(t.f.ios, 0);
+	REPEAT(r, &t.f, t.ws, 1, ws_open(t.ws));
+	CHECK_EQ_U(r, 0);
+	REPEAT(r, &t.f, t.ws, 1, ws_recv(t.ws, &msg));
+	CHECK_EQ_U(r, 0);
+	REPEAT(r, &t.f, t.ws, 1, ws_close(t.ws, 4000, "bye"));
+	CHECK_EQ_U(r, 0);
+	CHECK_EQ_U(ws_info(t.ws)->close_code, 1000);
+	CHECK(ws_recv(t.ws, &msg) < 0);
+	CHECK(ws_send(t.ws, WS_TEXT, "a", 1) < 0);
+	CHECK(ws_ping(t.ws, "a", 1) < 0);
+	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), 0); /* again */
+	t.at = fake_request_end(&t.f);
+	SENT(&t, 0x88,
+	     "\x0f\xa0"
+	     "bye",
+	     5);
+	SENT_ALL(&t);
+	talk_end(&t);
+
+	/* between ws_close and the peer's answer nothing is sent any more */
+	talk_begin(&t, "", 0);
+	t.o.nonblock = 1;
+	talk_open(&t);
+	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), WS_AGAIN);
+	CHECK_EQ_U(ws_info(t.ws)->phase, WS_CLOSING);
+	CHECK(ws_send(t.ws, WS_TEXT, "a", 1) < 0);
+	CHECK(ws_ping(t.ws, "a", 1) < 0);
+	talk_more(&t, "\x89\x01p\x01\x05Hello\x89\x00\x00\x03xyz\x88\x02\x03\xe9", 21);
+	fake_poll(&t.f, t.ws);
+	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), 0);
+	CHECK_EQ_U(ws_info(t.ws)->close_code, 1001);
+	CHECK_EQ_U(ws_info(t.ws)->phase, WS_DONE);
+	SENT(&t, 0x88, "\x03\xe8", 2); /* 5.5.1: and nothing after it */
+	SENT_ALL(&t);
+	talk_end(&t);
+
+	/* free at any time */
+	for (r = 0; r < 4; r++) {
+		talk_begin(&t, "\x01\x05He", 4);
+		t.o.nonblock = 1;
+		t.ws = ws_new(URL, &t.o);
+		if (r > 0)
+			CHECK_EQ_U(ws_open(t.ws), WS_AGAIN);
+		if (r > 1) {
+			fake_poll(&t.f, t.ws);
+			CHECK_EQ_U(ws_open(t.ws), 0);
+		}
+		if (r > 2)
+			CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
+		talk_end(&t);
+	}
+	ws_free(NULL);
+	/* a transport that the program closes itself */
+	talk_begin(&t, "", 0);
+	t.io.io_close = NULL;
+	talk_open(&t);
+	ws_free(t.ws);
+	CHECK_EQ_U(t.f.closes, 0);
+	fake_free(&t.f);
+	script_free(&t.s);
+}
+
+static void test_close_out(void)
+{
+	static const char r123[] = SIXTY SIXTY "abc", r124[] = SIXTY SIXTY "abcd";
+	struct talk t;
+	int c;
+
+	for (c = -2; c <= 5100; c += c < 995 || (c > 1020 && c < 2990) || (c > 3005 && c < 4990) ? 5 : 1) {
+		talk_begin(&t, "", 0);
+		talk_open(&t);
+		talk_more(&t, "\x88\x00", 2);
+		CHECK_EQ_U(ws_close(t.ws, c, NULL), c == 0 || (c > 0 && code_ok((unsigned)c)) ? 0 : WS_EUSAGE);
+		if (c == 0 || (c > 0 && code_ok((unsigned)c))) {
+			unsigned char want[2];
+
+			want[0] = (unsigned char)(c >> 8);
+			want[1] = (unsigned char)c;
+			SENT(&t, 0x88, want, c ? 2 : 0);
+			CHECK_EQ_U(ws_info(t.ws)->close_code, 1005);
+		} else {
+			CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "on", 2), 2); /* it is open still */
+			SENT(&t, 0x81, "on", 2);
+		}
+		SENT_ALL(&t);
+		talk_end(&t);
+	}
+	talk_begin(&t, "", 0);
+	talk_open(&t);
+	CHECK_EQ_U(ws_close(t.ws, 0, "why"), WS_EUSAGE);
+	CHECK_EQ_U(ws_close(t.ws, 65536 + 1000, NULL), WS_EUSAGE);
+	CHECK_EQ_U(ws_close(t.ws, INT_MAX, NULL), WS_EUSAGE);
+	CHECK_EQ_U(ws_close(t.ws, INT_MIN, NULL), WS_EUSAGE);
+	CHECK_EQ_U(ws_close(t.ws, 1000, "\xff"), WS_EUSAGE);
+	CHECK_EQ_U(ws_close(t.ws, 1000, "\xc3"), WS_EUSAGE);
+	CHECK_EQ_U(ws_close(t.ws, 1000, r124), WS_EUSAGE);
+	talk_more(&t, "\x88\x02\x03\xe8", 4);
+	CHECK_EQ_U(ws_close(t.ws, 1000, r123), 0);
+	SENT(&t, 0x88, "\x03\xe8" SIXTY SIXTY "abc", 125);
+	SENT_ALL(&t);
+	talk_end(&t);
+
+	/* a violation while a frame of ours is under way: nothing is written any more, and nothing waits for that */
+	for (c = 0; c < 4; c++) {
+		static char data[9000];
+		struct ws_msg msg;
+		unsigned long waits = 0;
+		int r;
+
+		talk_begin(&t, "", 0);
+		t.o.nonblock = c & 1;
+		talk_open(&t);
+		t.f.room = 100;
+		t.f.drain = 0;
+		ws_timeout(t.ws, 10);
+		CHECK(ws_send(t.ws, WS_BINARY, data, sizeof data) > 0);
+		ws_timeout(t.ws, 5000);
+		talk_more(&t, "\xc1\x00", 2);
+		REPEAT(r, &t.f, t.ws, 1, ws_recv(t.ws, &msg));
+		CHECK_EQ_U(r, WS_EPROTOCOL);
+		t.f.room = t.f.drain = SIZE_MAX;
+		t.f.deaf_after = c & 2 ? 1 : 0;
+		t.f.waits = 0;
+		while ((r = ws_close(t.ws, 1000, NULL)) == WS_AGAIN && ++waits < 1000)
+			fake_poll(&t.f, t.ws);
+		CHECK(r == WS_ETIMEOUT || r == WS_EPROTOCOL);
+		CHECK(t.f.waits < 20);
+		talk_end(&t);
+	}
+
+	/* a violation is told in words, with the peer and the code */
+	for (c = 0; c < 3; c++) {
+		struct ws_msg msg;
+
+		talk_begin(&t,
+		           c == 0   ? "\xc1\x00"
+		           : c == 1 ? "\x81\x01\xff"
+		                    : "\x82\x03"
+		                      "abc",
+		           c == 0   ? 2
+		           : c == 1 ? 3
+		                    : 5);
+		t.o.max_message = 2;
+		t.f.end = WS_IO_EOF;
+		talk_open(&t);
+		CHECK(ws_recv(t.ws, &msg) < 0);
+		CHECK(strstr(ws_error(t.ws), c == 0 ? "protocol error" : c == 1 ? "UTF-8" : "max_message") != NULL);
+		CHECK(strstr(ws_error(t.ws), c == 0 ? "1002" : c == 1 ? "1007" : "1009") != NULL);
+		CHECK(strstr(ws_error(t.ws), "server.example.com:80") != NULL);
+		talk_end(&t);
+	}
+
+	/* in the middle of a message of ours, of the peer's */
+	talk_begin(&t, "\x01\x02He\x00\x02ll\x80\x01o\x88\x00", 14);
+	t.f.step = 3;
+	talk_open(&t);
+	CHECK_EQ_U(ws_send(t.ws, WS_TEXT | WS_MORE, "a", 1), 1);
+	CHECK_EQ_U(ws_close(t.ws, 1001, ""), 0);
+	SENT(&t, 0x01, "a", 1);
+	SENT(&t, 0x88, "\x03\xe9", 2);
+	SENT_ALL(&t);
+	talk_end(&t);
+
+	/* the peer breaks the rules, or hangs up, while we close */
+	talk_begin(&t, "", 0);
+	talk_open(&t);
+	talk_more(&t, "\x81\x02ok\xc1\x00", 6);
+	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), WS_EPROTOCOL);
+	SENT(&t, 0x88, "\x03\xe8", 2);
+	SENT_ALL(&t); /* one close frame, not two */
+	talk_end(&t);
+	talk_begin(&t, "", 0);
+	talk_open(&t);
+	t.f.end = WS_IO_EOF;
+	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), WS_ECLOSED);
+	CHECK_EQ_U(ws_info(t.ws)->close_code, 1006);
+	talk_end(&t);
+	talk_begin(&t, "", 0);
+	talk_open(&t);
+	t.f.end = WS_IO_RESET;
+	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), WS_ERESET);
+	CHECK_EQ_U(ws_info(t.ws)->close_code, 1006);
+	talk_end(&t);
+	/* messages over the limit are only discarded while we close */
+	talk_begin(&t, "", 0);
+	t.o.max_message = 2;
+	talk_open(&t);
+	talk_more(&t, "\x82\x05Hello\x81\x01\xff\x88\x02\x03\xe8", 14);
+	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), 0);
+	talk_end(&t);
+	/* never a close: until the deadline */
+	talk_begin(&t, "", 0);
+	talk_open(&t);
+	ws_timeout(t.ws, 1000);
+	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), WS_ETIMEOUT);
+	CHECK_EQ_U(t.f.now, 2000000);
+	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), WS_ETIMEOUT);
+	ws_timeout(t.ws, 1000);
+	talk_more(&t, "\x88\x00", 2);
+	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), 0);
+	SENT(&t, 0x88, "\x03\xe8", 2);
+	SENT_ALL(&t);
+	talk_end(&t);
+	/* after a violation: until the peer's end of file, or the deadline */
+	talk_begin(&t, "\xc1\x00", 2);
+	talk_open(&t);
+	{
+		struct ws_msg msg;
+
+		CHECK_EQ_U(ws_recv(t.ws, &msg), WS_EPROTOCOL);
+		CHECK_EQ_U(ws_close(t.ws, 1000, NULL), WS_ETIMEOUT);
+		CHECK_EQ_U(t.f.now, 11000000);
+		ws_timeout(t.ws, 1000);
+		t.f.end = WS_IO_EOF;
+		CHECK_EQ_U(ws_close(t.ws, 1000, NULL), WS_EPROTOCOL);
+		CHECK_EQ_U(t.f.now, 11000000);
+	}
+	talk_end(&t);
+}
+
+/* A full send buffer, a peer that wants to be read first: blocking calls get through */
+static void test_close_when_full(void)
+{
+	struct talk t;
+	static char data[4080];
+	struct ws_msg msg;
+	ptrdiff_t n;
+	int k, r;
+
+	for (k = 0; k < 3; k++) {
+		talk_begin(&t, "", 0);
+		talk_open(&t);
+		t.f.room = 0; /* it reads only once all of its own is read */
+		t.f.drain = SIZE_MAX;
+		t.f.drain_us = 10000;
+		talk_more(&t,
+		          "\x82\x03"
+		          "abc\x82\x03"
+		          "def\x88\x02\x03\xe8",
+		          k == 1 ? 10 : 14);
+		t.f.gap_us = 100;
+		t.f.step = 1;
+		n = ws_send(t.ws, WS_BINARY, data, sizeof data);
+		CHECK_EQ_U(n, sizeof data);
+		if (k == 0) {
+			CHECK_EQ_U(ws_close(t.ws, 1000, NULL), 0);
+		} else if (k == 1) {
+			while ((r = ws_ping(t.ws, "p", 1)) == WS_AGAIN) /* the peer wants to be read first */
+				CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+			CHECK_EQ_U(r, 0);
+		} else {
+			for (r = 0; r < 2; r++)
+				CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+			CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ECLOSED); /* whose echo must find its place */
+			CHECK_EQ_U(ws_close(t.ws, 1000, NULL), 0);
+		}
+		SENT(&t, 0x82, data, sizeof data);
+		if (k == 1)
+			SENT(&t, 0x89, "p", 1);
+		else
+			SENT(&t, 0x88, "\x03\xe8", 2);
+		SENT_ALL(&t);
+		talk_end(&t);
+	}
+
+	/* RFC 6455 5.5.2: a ping that could not be answered yet is, before we close */
+	for (k = 0; k < 4; k++) {
+		talk_begin(&t, "", 0);
+		t.o.nonblock = k & 1;
+		talk_open(&t);
+		t.f.room = 0;
+		t.f.drain = 0;
+		if (k & 2)
+			CHECK_EQ_U(ws_send(t.ws, WS_BINARY, data, sizeof data), sizeof data);
+		ws_timeout(t.ws, 5000);
+		talk_more(&t,
+		          "\x89\x01"
+		          "1"
+		          "\x89\x01"
+		          "2"
+		          "\x89\x04"
+		          "last"
+		          "\x82\x01"
+		          "m",
+		          15);
+		REPEAT(r, &t.f, t.ws, 1, ws_recv(t.ws, &msg));
+		CHECK_EQ_U(r, 0);
+		ws_timeout(t.ws, 5000);
+		CHECK_EQ_U(ws_close(t.ws, 1000, "enough"), t.o.nonblock ? WS_AGAIN : WS_ETIMEOUT);
+		t.f.room = t.f.drain = SIZE_MAX;
+		ws_timeout(t.ws, 5000);
+		talk_more(&t, "\x88\x02\x03\xe8", 4);
+		REPEAT(r, &t.f, t.ws, 1, ws_close(t.ws, 1000, NULL));
+		CHECK_EQ_U(r, 0);
+		if (k & 2)
+			SENT(&t, 0x82, data, sizeof data);
+		else
+			SENT(&t, 0x8a, "1", 1);
+		SENT(&t, 0x8a, "last", 4);
+		SENT(&t, 0x88,
+		     "\x03\xe8"
+		     "enough",
+		     8);
+		SENT_ALL(&t);
+		talk_end(&t);
+	}
+}
+
+int main(void)
+{
+	test_states();
+	test_close_out();
+	test_close_when_full();
+	return check_done();
+}

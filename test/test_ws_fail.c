@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: ISC
+ * test_ws_fail.c - ws.c through its public interface, over a fake transport: whole scenarios in which one call, or one allocation, fails
+ */
+#include "talk.h"
+
+/* Whole scenarios, with something failing at the n-th call for every n */
+
+static const struct scenario {
+	const char *name, *bytes; /* behind nothing: the head too */
+	size_t len;
+	int pinged;
+} scenarios[] = {
+#define SC(name, bytes, pinged)                                                                                        \
+	{                                                                                                              \
+		name, bytes, sizeof bytes - 1, pinged                                                                  \
+	}
+    SC("messages",
+       FAKE_101 "\x81\x05Hello\x82\x03xyz\x89\x01p\x01\x02He\x89\x01q\x80\x03llo\x88\x05\x03\xe8"
+                "bye",
+       0),
+    SC("pongs", FAKE_101 "\x8a\x02me\x81\x01x\x88\x02\x03\xe9", 1),
+    SC("a violation", FAKE_101 "\x81\x05Hello\xc1\x00", 0),
+    SC("not UTF-8", FAKE_101 "\x81\x05Hell\xff", 0),
+    SC("end of file", FAKE_101 "\x81\x05Hello", 0),
+    SC("refused", "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nHello\r\n0\r\n\r\n", 0),
+    SC("no handshake", "HTTP/1.1 101 x\r\n" UP CONN "\r\n", 0),
+    SC("no HTTP", "hello\r\n", 0),
+    SC("a redirect not followed", "HTTP/1.1 301 x\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", 0),
+};
+
+static void run_failing(const struct scenario *s, int mode, unsigned long alloc_at, int alloc_on, unsigned long io_at,
+                        int io_fail, struct outcome *o)
+{
+	static char large[60000];
+	struct how h;
+	struct ws_options opt;
+	struct ws_io io;
+	struct script in = {NULL, 0, 0};
+	size_t i;
+
+	memset(&h, 0, sizeof h);
+	h.nonblock = mode & 1;
+	h.stream = mode >> 1 & 1;
+	h.recv_buffer = mode & 4 ? 256 : 0;
+	h.pinged = s->pinged;
+	h.end = WS_IO_EOF;
+	h.step = mode & 8 ? 50 : 0;
+	script_put(&in, s->bytes, s->len);
+	if (strcmp(s->name, "messages") == 0) { /* and one that must grow, before the close frame */
+		in.len -= 7;
+		for (i = 0; i < sizeof large; i++)
+			large[i] = (char)('a' + i % 26);
+		script_frame(&in, 0x81, large, h.step ? 2000 : sizeof large);
+		script_put(&in,
+		           "\x88\x05\x03\xe8"
+		           "bye",
+		           7);
+	}
+	memset(o, 0, offsetof(struct outcome, fake));
+	fake_init(&o->fake, in.p, in.len);
+	o->fake.alloc_fail_at = alloc_at;
+	o->fake.alloc_fail_on = alloc_on;
+	o->fake.io_fail_at = io_at;
+	o->fake.io_fail = io_fail;
+	set_options(&o->fake, &h, &opt, &io);
+	run_prepared(&h, o, &opt);
+	fake_free(&o->fake);
+	script_free(&in);
+}
+
+static int tidy(const struct outcome *o)
+{
+	return o->fake.alive == 0 && o->fake.blocks == 0 && !o->fake.wrong && !o->fake.hung;
+}
+
+static void test_failing(void)
+{
+	static struct outcome good, o;
+	static const int words[] = {WS_IO_READ, WS_IO_WRITE, WS_IO_EOF, WS_IO_RESET, WS_IO_ERROR, 0, -77};
+	size_t i, w;
+	unsigned long n;
+	int mode, on;
+
+	for (i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++) {
+		const struct scenario *s = &scenarios[i];
+
+		for (mode = 0; mode < 16; mode++) {
+			run_failing(s, mode, 0, 0, 0, 0, &good);
+			CHECK(tidy(&good) && good.fake.closes == 1);
+			for (on = 0; on < 2; on++) {
+				for (n = 1; n < 1000; n++) {
+					int same;
+
+					run_failing(s, mode, n, on, 0, 0, &o);
+					if (o.fake.failed_allocs == 0)
+						break;
+					same = strcmp(o.got, good.got) == 0 && strcmp(o.end, good.end) == 0
+					       && strcmp(o.sent, good.sent) == 0;
+					if (!CHECK(tidy(&o)
+					           && (same || (o.err == WS_EMEMORY && starts(good.got, o.got)))))
+						fprintf(stderr, "%s, mode %d, allocation %lu%s: %s | %s | %s\n",
+						        s->name, mode, n, on ? " and on" : "", o.got, o.end, o.sent);
+				}
+				CHECK(n > 3 && n < 50); /* a handful of allocations */
+			}
+			for (w = 0; w < sizeof words / sizeof words[0]; w++) {
+				for (n = 1; n < 100000; n++) {
+					int same, fits;
+
+					run_failing(s, mode, 0, 0, n, words[w], &o);
+					if (o.fake.ios < n)
+						break;
+					same = strcmp(o.got, good.got) == 0 && strcmp(o.end, good.end) == 0
+					       && strcmp(o.sent, good.sent) == 0;
+					/* "nothing now" changes nothing; else the messages are a beginning, and no
+					 * success */
+					fits = w < 2 ? same
+					             : same
+					                   || (starts(good.got, o.got) && o.err < 0
+					                       && (o.err == WS_EIO || o.err == WS_ERESET
+					                           || o.err == WS_ECLOSED || o.err == good.err)
+					                       && (o.err != WS_ECLOSED || strcmp(o.end, "closed") == 0
+					                           || strcmp(o.end, CUT) == 0
+					                           || strcmp(o.end, good.end) == 0));
+					if (!CHECK(tidy(&o) && o.fake.closes == 1 && fits))
+						fprintf(stderr, "%s, mode %d, call %lu says %d: %s | %s | %s\n",
+						        s->name, mode, n, words[w], o.got, o.end, o.sent);
+				}
+				CHECK(n > 2);
+			}
+		}
+	}
+}
+
+/* Whatever finds no memory, that is the sentence */
+static void test_no_memory(void)
+{
+	struct talk t;
+	unsigned long k;
+	int r = WS_EMEMORY;
+
+	for (k = 2; r == WS_EMEMORY && k < 100; k++) {
+		talk_begin(&t, "", 0);
+		t.f.end = WS_IO_EOF;
+		t.o.io_is_plain = 1;
+		t.f.alloc_fail_at = k;
+		t.ws = ws_new("wss://server.example.com/", &t.o);
+		r = ws_open(t.ws);
+		CHECK(r < 0);
+		if (r == WS_EMEMORY)
+			CHECK_EQ_S(ws_error(t.ws), "out of memory");
+		talk_end(&t);
+	}
+	CHECK_EQ_U(r, ws_features() & WS_HAS_TLS ? WS_ETLS : WS_EUNSUPPORTED);
+	CHECK_EQ_U(k > 5, (ws_features() & WS_HAS_TLS) != 0);
+}
+
+int main(void)
+{
+	test_no_memory();
+	test_failing();
+	return check_done();
+}

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: ISC
+ * test_ws_open.c - ws.c through its public interface, over a fake transport: opening a connection: options, URLs, what they are called, the deadline up to the upgrade
+ */
+#include "talk.h"
+
+static int sent_has(const struct talk *t, const char *text)
+{
+	size_t i, n = strlen(text);
+
+	for (i = 0; i + n <= t->f.out_len; i++)
+		if (memcmp(t->f.out + i, text, n) == 0)
+			return 1;
+	return 0;
+}
+
+/* Options: each wrong one fails at open, by name, before anything is done */
+static void test_options(void)
+{
+	static const char *const bad_headers[][2] = {{"A: b\r\nC: d", NULL},
+	                                             {"no colon", NULL},
+	                                             {": x", NULL},
+	                                             {"A : b", NULL},
+	                                             {"Upgrade: x", NULL},
+	                                             {"upgrade:", NULL},
+	                                             {"Sec-WebSocket-Key: x", NULL},
+	                                             {"sec-websocket-version: 8", NULL},
+	                                             {"Connection: close", NULL},
+	                                             {"Connection:", NULL},
+	                                             {"A: \x7f", NULL},
+	                                             {" A: b", NULL},
+	                                             {"", NULL}},
+	                         *const good_headers[] = {"A: b", "C:", "Connection: keep-alive, Upgrade", NULL};
+	static const char *const bad_protocols[][3] = {
+	    {"a b", NULL, NULL}, {"", NULL, NULL}, {"a", "a", NULL}, {"a,b", NULL, NULL}};
+	static const char *const bad_resolve[][2] = {{"a", NULL},
+	                                             {"a:80", NULL},
+	                                             {"a:80:", NULL},
+	                                             {"a:0:127.0.0.1", NULL},
+	                                             {"a:65536:127.0.0.1", NULL},
+	                                             {":80:127.0.0.1", NULL},
+	                                             {"a:80:name", NULL},
+	                                             {"a:80:1.2.3", NULL},
+	                                             {"a:80:[::1", NULL},
+	                                             {"a:[80]:127.0.0.1", NULL},
+	                                             {"[a:80:127.0.0.1", NULL},
+	                                             {"", NULL}};
+	struct talk t;
+	size_t i;
+
+#define WRONG(field, set)                                                                                              \
+	do {                                                                                                           \
+		int before;                                                                                            \
+		talk_begin(&t, "", 0);                                                                                 \
+		set;                                                                                                   \
+		t.ws = ws_new("ws://127.0.0.1:1/", &t.o);                                                              \
+		before = ws_error(t.ws)[0] != '\0';                                                                    \
+		if (!CHECK(ws_open(t.ws) == WS_EUSAGE && before && t.f.ios == 0                                        \
+		           && strcmp(ws_info(t.ws)->option, field) == 0 && strstr(ws_error(t.ws), field)               \
+		           && ws_info(t.ws)->err == WS_EUSAGE && !strchr(ws_error(t.ws), '\n')))                       \
+			fprintf(stderr, "test_ws.c:%d: option %s, not %s: %s\n", __LINE__, ws_info(t.ws)->option,      \
+			        field, ws_error(t.ws));                                                                \
+		talk_end(&t);                                                                                          \
+	} while (0)
+
+	WRONG("timeout_ms", t.o.timeout_ms = -2);
+	WRONG("timeout_ms", t.o.timeout_ms = INT_MIN);
+	WRONG("connect_timeout_ms", t.o.connect_timeout_ms = -1);
+	WRONG("max_redirects", t.o.max_redirects = -1);
+	WRONG("keepalive_s", t.o.keepalive_s = -1);
+	WRONG("keepalive_s", t.o.keepalive_s = INT_MAX);
+	WRONG("recv_buffer", t.o.recv_buffer = 255);
+	WRONG("recv_buffer", t.o.recv_buffer = 1);
+	WRONG("recv_buffer", t.o.recv_buffer = SIZE_MAX);
+	WRONG("send_buffer", t.o.send_buffer = 255);
+	WRONG("send_buffer", t.o.send_buffer = SIZE_MAX);
+	WRONG("max_message", t.o.max_message = SIZE_MAX);
+	WRONG("family", t.o.family = 5);
+	WRONG("family", t.o.family = -4);
+	WRONG("origin", t.o.origin = "http://a\r\nb");
+	WRONG("host", t.o.host = "a b");
+	WRONG("host", t.o.host = "");
+	WRONG("host", t.o.host = "a\r\nB: c");
+	WRONG("user_agent", t.o.user_agent = "a\nb");
+	WRONG("cookie", t.o.cookie = "a\rb");
+	WRONG("user", t.o.user = "name");
+	WRONG("user", t.o.user = "name:pass\n");
+	WRONG("bearer", t.o.bearer = "a b");
+	WRONG("bearer", t.o.bearer = "");
+	WRONG("bearer", (t.o.bearer = "abc", t.o.user = "a:b"));
+	WRONG("io", t.io.io_read = NULL);
+	WRONG("io", t.io.io_write = NULL);
+	WRONG("io", t.io.io_wait = NULL);
+	WRONG("unix_socket", t.o.unix_socket = "");
+	if (!(ws_features() & WS_HAS_REDIRECTS))
+		WRONG("max_redirects", t.o.max_redirects = 1);
+	WRONG("proxy", t.o.proxy = "ftp://a/");
+	WRONG("proxy", t.o.proxy = "http://");
+	WRONG("proxy", t.o.proxy = "http://a:0/");
+	if (ws_features() & WS_HAS_PROXY) {
+		WRONG("proxy_wss", t.o.proxy_wss = "http://a:99999/");
+		WRONG("no_proxy", t.o.no_proxy = "a,10.0.0.0/33");
+	}
+	WRONG("local_interface", t.o.local_interface = "");
+	WRONG("local_interface", t.o.local_interface = "sixteen-letters.");
+	WRONG("local_interface", t.o.local_interface = "a-name-that-is-longer-than-that-of-any-device");
+	for (i = 0; i < sizeof bad_headers / sizeof bad_headers[0]; i++)
+		WRONG("headers", t.o.headers = bad_headers[i]);
+	for (i = 0; i < sizeof bad_protocols / sizeof bad_protocols[0]; i++)
+		WRONG("subprotocols", t.o.subprotocols = bad_protocols[i]);
+	for (i = 0; i < sizeof bad_resolve / sizeof bad_resolve[0]; i++)
+		WRONG("resolve", t.o.resolve = bad_resolve[i]);
+	if (!(ws_features() & WS_HAS_TLS)) {
+		WRONG("tls", t.o.tls.ca_file = "x");
+		WRONG("tls", t.o.tls.ca_dir = "x");
+		WRONG("tls", t.o.tls.cert_file = "x");
+		WRONG("tls", t.o.tls.key_file = "x");
+		WRONG("tls", t.o.tls.key_password = "x");
+		WRONG("tls", t.o.tls.server_name = "x");
+		WRONG("tls", t.o.tls.ciphers = "x");
+		WRONG("tls", t.o.tls.pin_sha256 = "x");
+		WRONG("tls", t.o.tls.keylog_file = "x");
+		WRONG("tls", t.o.tls.min_version = 12);
+		WRONG("tls", t.o.tls.max_version = 13);
+		WRONG("tls", t.o.tls.insecure_no_verify = 1);
+		WRONG("tls", t.o.tls.insecure_no_hostname = 1);
+		WRONG("tls", t.o.tls.config = &t);
+	}
+	talk_begin(&t, "", 0);
+	t.o.headers = good_headers;
+	talk_open(&t);
+	CHECK(sent_has(&t, "\r\nA: b\r\n") && sent_has(&t, "\r\nConnection: keep-alive, Upgrade\r\n"));
+	talk_end(&t);
+	/* a sentence shows what was wrong, but no secret */
+	for (i = 0; i < 8; i++) {
+		static const char *const lines[][2] = {
+		    {"Authorization: s3cret\n", NULL}, {"seen", NULL}, {"seen it", NULL}};
+
+		talk_begin(&t, "", 0);
+		t.o.user = i == 0 ? "name:s3cret\n" : NULL;
+		t.o.bearer = i == 1 ? "s3cret s3cret" : NULL;
+		t.o.cookie = i == 2 ? "a=s3cret\n" : NULL;
+		t.o.headers = i == 3 ? lines[0] : NULL;
+		t.o.resolve = i == 4 ? lines[1] : NULL;
+		t.o.subprotocols = i == 5 ? lines[2] : NULL;
+		t.o.origin = i == 6 ? "seen\n" : NULL;
+		t.o.host = i == 7 ? "/seen" : NULL;
+		t.ws = ws_new("ws://127.0.0.1:1/", &t.o);
+		CHECK_EQ_U(ws_open(t.ws), WS_EUSAGE);
+		CHECK(!strstr(ws_error(t.ws), "s3cret"));
+		CHECK(i < 4 || strstr(ws_error(t.ws), "seen") || strstr(ws_error(t.ws), "not built in"));
+		CHECK(i != 3 || strstr(ws_error(t.ws), "Authorization"));
+		talk_end(&t);
+	}
+	for (i = 0; i < 3; i++) { /* the second and third have a path with an '@' in it, and no user */
+		static const char *const urls[] = {"http://me:s3cret@ho st/", "http://me:1/s3cret@seen:3128",
+		                                   "socks5://me?s3cret@seen"};
+
+		talk_begin(&t, "", 0);
+		t.o.proxy = urls[i];
+		t.ws = ws_new("ws://127.0.0.1:1/", &t.o);
+		CHECK(!strstr(ws_error(t.ws), "s3cret"));
+		CHECK(i == 0 || strstr(ws_error(t.ws), "seen") || strstr(ws_error(t.ws), "not built in"));
+		CHECK_EQ_S(ws_info(t.ws)->option, "proxy");
+		talk_end(&t);
+	}
+	if (ws_features() & WS_HAS_PROXY) { /* of a list the one that is wrong */
+		talk_begin(&t, "", 0);
+		t.o.no_proxy = "a.test seen$ b.test\tc.test";
+		t.ws = ws_new("ws://127.0.0.1:1/", &t.o);
+		CHECK(strstr(ws_error(t.ws), "\"seen$\""));
+		talk_end(&t);
+	}
+
+	/* io_wait may lack with nonblock; the least and the largest values pass */
+	talk_begin(&t, "", 0);
+	t.io.io_wait = NULL;
+	t.o.nonblock = 1;
+	t.o.recv_buffer = t.o.send_buffer = 256;
+	t.o.max_message = PTRDIFF_MAX / 2;
+	t.o.timeout_ms = INT_MAX;
+	t.o.connect_timeout_ms = INT_MAX;
+	t.o.family = 6;
+	t.o.keepalive_s = 1;
+#ifndef WS_NO_NET
+	t.o.local_interface = "fifteen-letters";
+#endif
+	t.o.proxy = t.o.proxy_wss = "";
+	talk_open(&t);
+	talk_end(&t);
+
+	/* URLs */
+	{
+		static const char *const urls[] = {NULL,
+		                                   "",
+		                                   "x",
+		                                   "ftp://a/",
+		                                   "ws://",
+		                                   "ws:///",
+		                                   "ws://a:0/",
+		                                   "ws://a:65536/",
+		                                   "ws://a b/",
+		                                   "ws://a/#f",
+		                                   "ws://a/#",
+		                                   "ws://[::1/",
+		                                   "ws://a/\r\nX: y",
+		                                   "ws://u:s3cret@a b/",
+		                                   "ws://u:s3cret@a/#x"};
+
+		for (i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+			talk_begin(&t, "", 0);
+			t.ws = ws_new(urls[i], &t.o);
+			CHECK(ws_error(t.ws)[0] != '\0');
+			CHECK_EQ_U(ws_open(t.ws), WS_EURL);
+			CHECK_EQ_U(ws_info(t.ws)->phase, WS_URL);
+			CHECK(!strstr(ws_error(t.ws), "s3cret") && !strstr(ws_info(t.ws)->url, "s3cret"));
+			CHECK(!strpbrk(ws_error(t.ws), "\r\n"));
+			CHECK_EQ_U(t.f.ios, 0);
+			talk_end(&t);
+		}
+	}
+	{
+		struct script s = {NULL, 0, 0};
+		int over;
+
+		for (over = 0; over < 2; over++) {
+			s.len = 0;
+			script_str(&s, "ws://a/");
+			while (s.len < WS_MAX_URL + (size_t)over)
+				script_byte(&s, 'x');
+			script_byte(&s, 0);
+			talk_begin(&t, "", 0);
+			t.ws = ws_new((char *)s.p, &t.o);
+			CHECK_EQ_U(ws_open(t.ws), over ? WS_EURL : 0);
+			talk_end(&t);
+		}
+		script_free(&s);
+	}
+	/* wss:// over a transport of the program's own is its TLS; io_is_plain wants ours */
+	talk_begin(&t, "", 0);
+	t.ws = ws_new("wss://a/", &t.o);
+	CHECK_EQ_U(ws_open(t.ws), 0);
+	CHECK_EQ_S(ws_info(t.ws)->address, "a:443");
+	talk_end(&t);
+	if (!(ws_features() & WS_HAS_TLS)) {
+		talk_begin(&t, "", 0);
+		t.o.io_is_plain = 1;
+		t.ws = ws_new("wss://a/", &t.o);
+		CHECK_EQ_U(ws_open(t.ws), WS_EUNSUPPORTED);
+		CHECK(strstr(ws_error(t.ws), "TLS") != NULL);
+		CHECK_EQ_U(t.f.ios, 0);
+		talk_end(&t);
+	}
+	/* headers too long for any request */
+	{
+		const char *headers[] = {NULL, NULL};
+		char *h = malloc(1100000);
+
+		memset(h, 'x', 1100000);
+		memcpy(h, "A: ", 3);
+		h[1099999] = '\0';
+		headers[0] = h;
+		talk_begin(&t, "", 0);
+		t.o.headers = headers;
+		t.ws = ws_new(URL, &t.o);
+		CHECK_EQ_U(ws_open(t.ws), WS_EUSAGE);
+		CHECK_EQ_S(ws_info(t.ws)->option, "headers");
+		CHECK_EQ_U(t.f.out_len, 0);
+		talk_end(&t);
+		h[300000] = '\0';
+		talk_begin(&t, "", 0);
+		t.o.headers = headers;
+		talk_open(&t);
+		CHECK(t.f.out_len > 300000 && t.f.alive < 50000); /* and what it took is given back */
+		talk_end(&t);
+		free(h);
+	}
+}
+
+/* An older program's struct, and one of a newer header */
+static void test_size(void)
+{
+	struct talk t;
+	struct ws_options *o;
+	struct {
+		struct ws_options o;
+		char more[64];
+	} newer;
+	size_t n = offsetof(struct ws_options, max_redirects), full = sizeof(struct ws_options);
+	struct ws_answer a;
+	struct ws *ws;
+
+#ifndef WS_NO_NET
+	/* behind its end there is nothing to be looked at */
+	o = malloc(full);
+	memset(o, 0xff, full);
+	memset(o, 0, n);
+	o->size = n;
+	o->recv_buffer = 100;
+	ws = ws_new("ws://127.0.0.1:1/", o);
+	CHECK_EQ_U(ws_open(ws), WS_EUSAGE);
+	CHECK_EQ_S(ws_info(ws)->option, "recv_buffer");
+	ws_free(ws);
+	o->recv_buffer = 0;
+	o->timeout_ms = 2000;
+	CHECK(ws_query("ws://127.0.0.1:1/", o, WS_TEXT, "x", 1, &a) < 0);
+	ws_answer_free(&a, o);
+	free(o);
+#else
+	(void)o;
+	(void)ws;
+	(void)a;
+	(void)n;
+#endif
+
+	talk_begin(&t, "", 0);
+	t.o.size = full;
+	talk_open(&t);
+	talk_end(&t);
+	talk_begin(&t, "", 0);
+	memset(&newer, 0xff, sizeof newer);
+	newer.o = t.o;
+	newer.o.size = sizeof newer;
+	t.ws = ws_new(URL, &newer.o);
+	CHECK_EQ_U(ws_open(t.ws), 0);
+	talk_end(&t);
+}
+
+static void test_names(void)
+{
+	static const struct {
+		int err;
+		const char *name;
+	} names[] = {{0, "ok"},
+	             {WS_AGAIN, "again"},
+	             {WS_ETIMEOUT, "timeout"},
+	             {WS_EUSAGE, "usage"},
+	             {WS_EURL, "url"},
+	             {WS_EMEMORY, "memory"},
+	             {WS_EUNSUPPORTED, "unsupported"},
+	             {WS_EENTROPY, "io"},
+	             {WS_EIO, "io"},
+	             {WS_ERESOLVE, "resolve"},
+	             {WS_EREFUSED, "refused"},
+	             {WS_EUNREACHABLE, "unreachable"},
+	             {WS_EPROXY, "proxy"},
+	             {WS_ETLS, "tls"},
+	             {WS_ECERT, "certificate"},
+	             {WS_EHTTP, "http"},
+	             {WS_EREDIRECT, "redirect"},
+	             {WS_EHANDSHAKE, "handshake"},
+	             {WS_EPROTOCOL, "protocol"},
+	             {WS_EUTF8, "utf8"},
+	             {WS_ETOOBIG, "too_big"},
+	             {WS_ECLOSED, "closed"},
+	             {WS_ERESET, "reset"}};
+	static const char *const phases[] = {"resolve", "connect", "proxy",   "tls", "upgrade",
+	                                     "ready",   "url",     "closing", "done"};
+	size_t i;
+
+	for (i = 0; i < sizeof names / sizeof names[0]; i++)
+		CHECK_EQ_S(ws_errname(names[i].err), names[i].name);
+	for (i = 0; i < 100; i++) /* also for what is none, which a newer library may know */
+		CHECK(ws_errname(-(int)i)[0] >= 'a' && ws_errname(-(int)i)[0] <= 'z');
+	CHECK_EQ_S(ws_errname(-12345), "io");
+	CHECK_EQ_S(ws_errname(77), "io");
+	for (i = 0; i < sizeof phases / sizeof phases[0]; i++)
+		CHECK_EQ_S(ws_phasename((enum ws_phase)i), phases[i]);
+	for (; i < 99; i++)
+		CHECK_EQ_S(ws_phasename((enum ws_phase)i), "");
+	CHECK(strncmp(ws_version(), WS_VERSION, strlen(WS_VERSION)) == 0);
+}
+
+static void test_deadline_open(void)
+{
+	static const struct {
+		const char *what, *in;
+		int timeout, connect_timeout;
+		size_t split, step;
+		int64_t gap_us, wake_us, tick_us;
+		int64_t want_us;
+	} cases[] = {
+	    {"silent", "", 0, 0, 0, 0, 0, 0, 0, 10000000},
+	    {"silent, and signals", "", 0, 0, 0, 0, 0, 1700, 0, 10000000},
+	    {"timeout_ms", "", 1500, 0, 0, 0, 0, 0, 0, 1500000},
+	    {"connect_timeout_ms", "", 1500, 700, 0, 0, 0, 0, 0, 700000},
+	    {"connect_timeout_ms that is more", "", 1500, 2000, 0, 0, 0, 0, 0, 1500000},
+	    {"no limit but connect_timeout_ms", "", -1, 700, 0, 0, 0, 0, 0, 700000},
+	    {"a byte a second", FAKE_101, 0, 0, 1, 1, 1000000, 0, 0, 10000000},
+	    {"a byte a second, and signals", FAKE_101, 0, 0, 1, 1, 1000000, 333333, 0, 10000000},
+	    {"all but a byte", FAKE_101, 3000, 0, HEAD_LEN - 1, 1, 4000000, 0, 0, 3000000},
+	    {"interim answers", "HTTP/1.1 100 a\r\n\r\nHTTP/1.1 100 b\r\n\r\nHTTP/1.1 100 c\r\n\r\n", 3000, 0, 18, 18,
+	     1000000, 0, 0, 3000000},
+	    {"a clock that moves by itself", FAKE_101, 1, 0, 1, 1, 0, 0, 10, 1000},
+	};
+	size_t i;
+	int nonblock;
+
+	for (nonblock = 0; nonblock < 2; nonblock++) {
+		for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+			struct fake f;
+			struct ws_options o;
+			struct ws_io io;
+			struct ws *ws;
+			int r;
+
+			fake_init(&f, cases[i].in, strlen(cases[i].in));
+			fake_options(&f, &o, &io);
+			f.split = cases[i].split;
+			f.step = cases[i].step;
+			f.gap_us = cases[i].gap_us;
+			f.wake_us = cases[i].wake_us;
+			f.tick_us = cases[i].tick_us;
+			o.timeout_ms = cases[i].timeout;
+			o.connect_timeout_ms = cases[i].connect_timeout;
+			o.nonblock = nonblock;
+			ws = ws_new(URL, &o);
+			REPEAT(r, &f, ws, nonblock, ws_open(ws));
+			timed(cases[i].what, r, WS_ETIMEOUT, &f, cases[i].want_us);
+			CHECK_EQ_U(ws_info(ws)->phase, WS_UPGRADE);
+			CHECK_EQ_U(ws_open(ws), WS_ETIMEOUT); /* it is over */
+			CHECK(strstr(ws_error(ws), "server.example.com") != NULL);
+			CHECK((strstr(ws_error(ws), "connect timeout") != NULL)
+			      == (cases[i].connect_timeout && cases[i].connect_timeout * 1000 == cases[i].want_us));
+			ws_free(ws);
+			check_clean(&f);
+			fake_free(&f);
+		}
+	}
+	/* the request is not taken */
+	for (nonblock = 0; nonblock < 2; nonblock++) {
+		struct talk t;
+		int r;
+
+		talk_begin(&t, "", 0);
+		t.f.room = 10;
+		t.f.drain = 0;
+		t.o.nonblock = nonblock;
+		t.ws = ws_new(URL, &t.o);
+		REPEAT(r, &t.f, t.ws, nonblock, ws_open(t.ws));
+		timed("request not taken", r, WS_ETIMEOUT, &t.f, 10000000);
+		talk_end(&t);
+	}
+}
+
+int main(void)
+{
+	test_deadline_open();
+	test_options();
+	test_size();
+	test_names();
+	return check_done();
+}
