@@ -4,7 +4,7 @@
  *	INPUT --> OPTION_INPUT --> (ws_new) --> DATA_INPUT --> OPEN --> [PING --> PONG] --> STEP
  *	STEP --> SEND --> STEP      STEP --> EXPECT --> STEP      STEP --> COLLECT or FLUSH --> ANSWER
  *
- * Any of them can end in ANSWER by fail(). What comes during PONG, SEND and EXPECT and is not used up there waits in
+ * Any of them can end in ANSWER by query_fail(). What comes during PONG, SEND and EXPECT and is not used up there waits in
  * the store. A last message that needs no keeping is answered where the library has it, uncopied.
  */
 #ifndef _POSIX_C_SOURCE
@@ -21,14 +21,14 @@
 #define SHOWN_URL 300
 
 /* NULL: all are done */
-static const struct wq_step *current_step(const struct wq_query *q)
+static const struct wq_step *query_current_step(const struct wq_query *q)
 {
 	return q->step < q->o->n_steps ? &q->o->steps[q->step] : NULL;
 }
 
 /* Sentences */
 
-static const char *state_phase(const struct wq_query *q)
+static const char *query_state_phase(const struct wq_query *q)
 {
 	switch (q->state) {
 	case WQ_INPUT:
@@ -60,7 +60,7 @@ void wq_put_url(struct wsi_text *t, const struct wq_query *q)
 		wsi_put_url(t, q->o->url, strlen(q->o->url));
 }
 
-static void put_peer(struct wsi_text *t, const struct wq_query *q)
+static void query_put_peer(struct wsi_text *t, const struct wq_query *q)
 {
 	char buf[SHOWN_URL + 1];
 	struct wsi_text url;
@@ -77,27 +77,27 @@ static void put_peer(struct wsi_text *t, const struct wq_query *q)
 }
 
 /* "receive from 127.0.0.1:80: " */
-static struct wsi_text *begin_sentence(struct wq_query *q)
+static struct wsi_text *query_begin_sentence(struct wq_query *q)
 {
 	struct wsi_text *t;
 
 	wq_why_free(&q->why);
 	t = wq_why(&q->why);
-	wsi_put(t, state_phase(q));
+	wsi_put(t, query_state_phase(q));
 	wsi_put(t, q->state < WQ_PING ? " for " : q->state == WQ_EXPECT || q->state == WQ_COLLECT ? " from " : " to ");
-	put_peer(t, q);
+	query_put_peer(t, q);
 	wsi_put(t, ": ");
 	return t;
 }
 
-static void put_quoted(struct wsi_text *t, const char *p, size_t len)
+static void query_put_quoted(struct wsi_text *t, const char *p, size_t len)
 {
 	wsi_put(t, "\"");
 	wsi_put_safe(t, p, len < SHOWN ? len : SHOWN);
 	wsi_put(t, len < SHOWN ? "\"" : "...\"");
 }
 
-static void put_number(struct wsi_text *t, const char *before, uint64_t n, const char *after)
+static void query_put_number(struct wsi_text *t, const char *before, uint64_t n, const char *after)
 {
 	wsi_put(t, before);
 	wsi_put_u(t, n);
@@ -105,12 +105,12 @@ static void put_number(struct wsi_text *t, const char *before, uint64_t n, const
 }
 
 /* The end: what is answered is known. error NULL: q->why */
-static int fail_with(struct wq_query *q, int err, const char *error)
+static int query_fail_with(struct wq_query *q, int err, const char *error)
 {
 	q->err = err;
 	q->error = error ? error : wq_why(&q->why)->p;
 	if (!q->phase)
-		q->phase = state_phase(q);
+		q->phase = query_state_phase(q);
 	if (q->state == WQ_COLLECT && q->array)
 		q->n = q->store.n;
 	if (q->state == WQ_OPEN && !q->connected) {
@@ -122,37 +122,37 @@ static int fail_with(struct wq_query *q, int err, const char *error)
 	return 1;
 }
 
-static int fail(struct wq_query *q, int err)
+static int query_fail(struct wq_query *q, int err)
 {
-	return fail_with(q, err, NULL);
+	return query_fail_with(q, err, NULL);
 }
 
-static int no_memory(struct wq_query *q)
+static int query_no_memory(struct wq_query *q)
 {
 	static const char cause[] = "out of memory";
-	struct wsi_text *t = begin_sentence(q);
+	struct wsi_text *t = query_begin_sentence(q);
 
 	q->final = !q->ws;
 	wsi_put(t, cause);
-	return fail_with(q, WS_EMEMORY, t->cut ? cause : NULL);
+	return query_fail_with(q, WS_EMEMORY, t->cut ? cause : NULL);
 }
 
 /* The library's own sentence says it */
-static int library_failed(struct wq_query *q, int err)
+static int query_library_failed(struct wq_query *q, int err)
 {
-	return err == WS_EMEMORY ? no_memory(q) : fail_with(q, err, ws_error(q->ws));
+	return err == WS_EMEMORY ? query_no_memory(q) : query_fail_with(q, err, ws_error(q->ws));
 }
 
-static void put_signal(struct wsi_text *t, struct wq_query *q)
+static void query_put_signal(struct wsi_text *t, struct wq_query *q)
 {
 	q->signal = wq_signal();
 	wsi_put(t, q->signal == SIGINT ? "interrupted by SIGINT" : "interrupted by SIGTERM");
 }
 
-static int interrupted(struct wq_query *q)
+static int query_interrupted(struct wq_query *q)
 {
-	put_signal(begin_sentence(q), q);
-	return fail(q, WQ_EINTERRUPTED);
+	query_put_signal(query_begin_sentence(q), q);
+	return query_fail(q, WQ_EINTERRUPTED);
 }
 
 void wq_query_interrupt(struct wq_query *q)
@@ -162,41 +162,41 @@ void wq_query_interrupt(struct wq_query *q)
 	if (q->error != t->p)
 		wsi_put(t, q->error);
 	wsi_put(t, "; ");
-	put_signal(t, q);
+	query_put_signal(t, q);
 	wsi_put(t, " before another try");
 	q->error = t->p;
 	q->err = WQ_EINTERRUPTED;
 }
 
 /* What was still asked for */
-static void put_missing(struct wsi_text *t, const struct wq_query *q)
+static void query_put_missing(struct wsi_text *t, const struct wq_query *q)
 {
-	const struct wq_step *s = current_step(q);
+	const struct wq_step *s = query_current_step(q);
 
 	switch (q->state) {
 	case WQ_PONG:
 		wsi_put(t, "no answer to the ping");
 		return;
 	case WQ_SEND:
-		put_number(t, "only ", q->sent, " of ");
-		put_number(t, "", s->len, " bytes were taken");
+		query_put_number(t, "only ", q->sent, " of ");
+		query_put_number(t, "", s->len, " bytes were taken");
 		return;
 	case WQ_EXPECT:
 		if (q->matching.data)
 			wsi_put(t, "still matching a message with");
 		else if (q->seen)
-			put_number(t, "", q->seen,
-			           q->seen == 1 ? " message came, but did not match"
-			                        : " messages came, but none matched");
+			query_put_number(t, "", q->seen,
+			                 q->seen == 1 ? " message came, but did not match"
+			                              : " messages came, but none matched");
 		else
 			wsi_put(t, "no message came to match");
 		wsi_put(t, " --expect ");
-		put_quoted(t, s->p, s->len);
+		query_put_quoted(t, s->p, s->len);
 		return;
 	case WQ_COLLECT:
 		if (q->array && q->store.n) {
-			put_number(t, "only ", q->store.n, " of ");
-			put_number(t, "", (uint64_t)q->o->count, " messages came");
+			query_put_number(t, "only ", q->store.n, " of ");
+			query_put_number(t, "", (uint64_t)q->o->count, " messages came");
 		} else {
 			wsi_put(t, "no message came");
 		}
@@ -206,21 +206,21 @@ static void put_missing(struct wsi_text *t, const struct wq_query *q)
 	}
 }
 
-static void put_lasted(struct wsi_text *t, int64_t since_us)
+static void query_put_lasted(struct wsi_text *t, int64_t since_us)
 {
 	wsi_put(t, " within ");
 	wsi_put_ms(t, wq_now_us() - since_us);
 }
 
 /* Time is over once the connection stands */
-static int too_late(struct wq_query *q)
+static int query_too_late(struct wq_query *q)
 {
 	int unmatched = q->state == WQ_EXPECT && q->seen > 0;
 	int64_t limit_us = q->deadline_us - q->start_us, timeout_us = (int64_t)q->o->timeout_ms * 1000;
-	struct wsi_text *t = begin_sentence(q);
+	struct wsi_text *t = query_begin_sentence(q);
 
-	put_missing(t, q);
-	put_lasted(t, q->waiting_us);
+	query_put_missing(t, q);
+	query_put_lasted(t, q->waiting_us);
 	wsi_put(t, " (the limit was ");
 	wsi_put_ms(t, limit_us);
 	wsi_put(t, timeout_us && limit_us >= timeout_us ? ")" : ", what --wait left)");
@@ -228,73 +228,73 @@ static int too_late(struct wq_query *q)
 		wsi_put(t, "; --check tests the connection alone");
 	if (q->state == WQ_SEND)
 		wsi_put(t, ": the peer does not read, or not fast enough");
-	return fail(q, unmatched ? WQ_EUNMATCHED : WS_ETIMEOUT);
+	return query_fail(q, unmatched ? WQ_EUNMATCHED : WS_ETIMEOUT);
 }
 
-static int closed(struct wq_query *q, int err)
+static int query_closed(struct wq_query *q, int err)
 {
 	const struct ws_report *r = q->info;
 	const char *name = wsi_close_name((unsigned)r->close_code);
-	struct wsi_text *t = begin_sentence(q);
+	struct wsi_text *t = query_begin_sentence(q);
 
 	if (err == WS_ERESET) {
 		wsi_put(t, "the connection was reset (1006)");
 	} else if (r->close_code == 1006) {
 		wsi_put(t, "the connection ended without a close frame (1006)");
 	} else {
-		put_number(t, "closed by the server with ", (uint64_t)r->close_code, name);
+		query_put_number(t, "closed by the server with ", (uint64_t)r->close_code, name);
 		if (r->close_reason_len) {
 			wsi_put(t, ": ");
-			put_quoted(t, r->close_reason, r->close_reason_len);
+			query_put_quoted(t, r->close_reason, r->close_reason_len);
 		}
 	}
 	wsi_put(t, "; ");
-	put_missing(t, q);
-	return fail(q, err);
+	query_put_missing(t, q);
+	return query_fail(q, err);
 }
 
-static int too_big(struct wq_query *q, const char *what)
+static int query_too_big(struct wq_query *q, const char *what)
 {
-	put_number(begin_sentence(q), what, q->lib.max_message, " bytes, which is --max-message");
-	return fail(q, WS_ETOOBIG);
+	query_put_number(query_begin_sentence(q), what, q->lib.max_message, " bytes, which is --max-message");
+	return query_fail(q, WS_ETOOBIG);
 }
 
 /* A call of the library failed on the open connection */
-static int lost(struct wq_query *q, int err)
+static int query_lost(struct wq_query *q, int err)
 {
 	switch (err) {
 	case WS_ETIMEOUT:
-		return too_late(q);
+		return query_too_late(q);
 	case WS_ECLOSED:
 	case WS_ERESET:
-		return closed(q, err);
+		return query_closed(q, err);
 	case WS_ETOOBIG:
-		return too_big(q, "a message over ");
+		return query_too_big(q, "a message over ");
 	default:
-		return library_failed(q, err);
+		return query_library_failed(q, err);
 	}
 }
 
 /* Before the connection: files, options */
 
-static int input_late(struct wq_query *q, const struct wq_input *in)
+static int query_input_late(struct wq_query *q, const struct wq_input *in)
 {
-	struct wsi_text *t = begin_sentence(q);
+	struct wsi_text *t = query_begin_sentence(q);
 
 	wq_put_input(t, in);
 	wsi_put(t, " has not ended");
-	put_lasted(t, q->start_us);
-	return fail(q, WS_ETIMEOUT);
+	query_put_lasted(t, q->start_us);
+	return query_fail(q, WS_ETIMEOUT);
 }
 
-static int usage(struct wq_query *q)
+static int query_usage(struct wq_query *q)
 {
 	q->usage = q->final = 1;
-	return fail(q, WS_EUSAGE);
+	return query_fail(q, WS_EUSAGE);
 }
 
 /* Only a step's input is text; what options make of theirs the library checks */
-static int use_input(struct wq_query *q, struct wq_input *in)
+static int query_use_input(struct wq_query *q, struct wq_input *in)
 {
 	uint32_t state = 0;
 	size_t good;
@@ -308,24 +308,25 @@ static int use_input(struct wq_query *q, struct wq_input *in)
 	good = wsi_utf8_check(&state, in->p, in->len);
 	if (good == in->len && !state)
 		return 0;
-	put_number(wq_input_wrong(in, &q->why), "byte ", good + 1, " is not UTF-8 text (use --binary for other bytes)");
-	return usage(q);
+	query_put_number(wq_input_wrong(in, &q->why), "byte ", good + 1,
+	                 " is not UTF-8 text (use --binary for other bytes)");
+	return query_usage(q);
 }
 
-static int open_inputs(struct wq_query *q)
+static int query_open_inputs(struct wq_query *q)
 {
 	size_t i;
 
 	if (q->o->no_memory)
-		return no_memory(q);
+		return query_no_memory(q);
 	for (i = 0; i < q->o->n_inputs; i++)
 		if (wq_input_open(&q->o->inputs[i], &q->why) < 0)
-			return usage(q);
+			return query_usage(q);
 	q->state = WQ_OPTION_INPUT;
 	return -1;
 }
 
-static int64_t input_deadline_us(const struct wq_query *q)
+static int64_t query_input_deadline_us(const struct wq_query *q)
 {
 	int64_t connect_us = q->start_us + (int64_t)q->o->connect_timeout_ms * 1000;
 
@@ -333,7 +334,7 @@ static int64_t input_deadline_us(const struct wq_query *q)
 }
 
 /* Reads the inputs that are for options, or for steps: 0: to wait, 1: answered, -1: all is there */
-static int read_inputs(struct wq_query *q)
+static int query_read_inputs(struct wq_query *q)
 {
 	for (; q->input < q->o->n_inputs; q->input++) {
 		struct wq_input *in = &q->o->inputs[q->input];
@@ -343,23 +344,23 @@ static int read_inputs(struct wq_query *q)
 			continue;
 		while (in->fd >= 0) {
 			if (wq_signal())
-				return interrupted(q);
-			if (wq_now_us() >= input_deadline_us(q))
-				return input_late(q, in);
+				return query_interrupted(q);
+			if (wq_now_us() >= query_input_deadline_us(q))
+				return query_input_late(q, in);
 			r = wq_input_read(in, &q->why);
 			if (r == WS_AGAIN)
 				return 0;
 			if (r)
-				return r == WS_EMEMORY ? no_memory(q) : usage(q);
+				return r == WS_EMEMORY ? query_no_memory(q) : query_usage(q);
 		}
-		if (use_input(q, in))
+		if (query_use_input(q, in))
 			return 1;
 	}
 	q->input = 0;
 	return -1;
 }
 
-static int ms_left(int64_t until_us)
+static int query_ms_left(int64_t until_us)
 {
 	int64_t ms = (until_us - wq_now_us() + 999) / 1000;
 
@@ -367,15 +368,15 @@ static int ms_left(int64_t until_us)
 }
 
 /* The environment is no command line: the query has failed */
-static int env_failed(struct wq_query *q, int err)
+static int query_env_failed(struct wq_query *q, int err)
 {
 	q->final = 1;
 	q->phase = err == WS_EPROXY ? "proxy" : "tls";
-	return fail(q, err);
+	return query_fail(q, err);
 }
 
 /* The library refused an option: whose was it? 1: answered; 0: the environment's, and it is done without */
-static int wrong_option(struct wq_query *q)
+static int query_wrong_option(struct wq_query *q)
 {
 	const char *field = q->info->option, *why = ws_error(q->ws), *name = wq_option_of(field);
 	const char *from = wq_env_of(q->o, field, 0);
@@ -397,11 +398,11 @@ static int wrong_option(struct wq_query *q)
 	wsi_put(t, ": ");
 	wsi_put(t, why);
 	if (!from)
-		return usage(q);
+		return query_usage(q);
 	if (!tls)
-		return env_failed(q, WS_EPROXY);
+		return query_env_failed(q, WS_EPROXY);
 	if (strcmp(field, "tls.keylog_file") != 0 && (wsi_url_parse(&u, q->o->url, strlen(q->o->url), -1) || u.secure))
-		return env_failed(q, WS_ETLS);
+		return query_env_failed(q, WS_ETLS);
 	wq_say(t->p, "ignored");
 	wq_why_free(&q->why);
 	wq_env_of(q->o, field, 1);
@@ -409,7 +410,7 @@ static int wrong_option(struct wq_query *q)
 }
 
 /* One short question and its answer: small buffers touch fewer pages, and what is large goes past them anyway */
-static int is_small(const struct wq_options *o)
+static int query_is_small(const struct wq_options *o)
 {
 	size_t i;
 
@@ -420,33 +421,33 @@ static int is_small(const struct wq_options *o)
 }
 
 /* The library's object, which checks what the command line could not */
-static int make_ws(struct wq_query *q)
+static int query_make_ws(struct wq_query *q)
 {
 	int r = q->attempts == 1 ? wq_options_use_inputs(q->o) : 0;
 
 	if (r == 0 && q->attempts == 1) {
 		r = wq_env_apply(q->o, &q->why);
 		if (r == WS_EPROXY)
-			return env_failed(q, r);
+			return query_env_failed(q, r);
 	}
 	if (r == WS_EUSAGE) {
 		wsi_put(wq_why(&q->why), wq_why(&q->o->why)->p);
-		return usage(q);
+		return query_usage(q);
 	}
 	if (r)
-		return no_memory(q);
+		return query_no_memory(q);
 	for (;;) {
 		q->lib = q->o->lib;
-		q->lib.timeout_ms = ms_left(q->deadline_us);
+		q->lib.timeout_ms = query_ms_left(q->deadline_us);
 		q->lib.connect_timeout_ms = q->o->connect_timeout_ms;
 		q->lib.alloc = wq_alloc;
-		if (is_small(q->o))
+		if (query_is_small(q->o))
 			q->lib.recv_buffer = q->lib.send_buffer = SMALL;
 		if (q->o->verbose)
 			q->lib.trace = wq_trace;
 		q->ws = ws_new(q->o->url, &q->lib);
 		if (!q->ws)
-			return no_memory(q);
+			return query_no_memory(q);
 		q->info = ws_info(q->ws);
 		if (!*ws_error(q->ws)) {
 			q->state = WQ_DATA_INPUT;
@@ -455,9 +456,9 @@ static int make_ws(struct wq_query *q)
 		r = ws_open(q->ws);
 		if (r != WS_EUSAGE) {
 			q->state = WQ_OPEN;
-			return library_failed(q, r);
+			return query_library_failed(q, r);
 		}
-		if (wrong_option(q))
+		if (query_wrong_option(q))
 			return 1;
 		ws_free(q->ws);
 		q->ws = NULL;
@@ -465,31 +466,31 @@ static int make_ws(struct wq_query *q)
 	}
 }
 
-static void enter(struct wq_query *q, enum wq_state state)
+static void query_enter(struct wq_query *q, enum wq_state state)
 {
 	q->state = state;
 	q->waiting_us = wq_now_us();
 }
 
-static int open_ws(struct wq_query *q)
+static int query_open_ws(struct wq_query *q)
 {
 	int r = ws_open(q->ws);
 
 	if (r == WS_AGAIN)
 		return 0;
 	if (r)
-		return library_failed(q, r);
+		return query_library_failed(q, r);
 	q->head = q->info->head;
 	q->head_len = q->info->head_len;
 	q->connected = 1;
 	if (q->o->details && q->head_len) { /* the library drops it at the first ws_recv */
 		q->head_copy = wq_alloc(NULL, NULL, 0, q->head_len);
 		if (!q->head_copy)
-			return no_memory(q);
+			return query_no_memory(q);
 		memcpy(q->head_copy, q->head, q->head_len);
 	}
 	q->head = q->head_copy;
-	enter(q, q->o->ping ? WQ_PING : WQ_STEP);
+	query_enter(q, q->o->ping ? WQ_PING : WQ_STEP);
 	q->since_us = q->waiting_us;
 	return -1;
 }
@@ -497,7 +498,7 @@ static int open_ws(struct wq_query *q)
 /* The open connection */
 
 /* The next message from the server, pongs aside: 0, WS_AGAIN or an error */
-static int receive(struct wq_query *q, struct ws_msg *msg)
+static int query_receive(struct wq_query *q, struct ws_msg *msg)
 {
 	int r;
 
@@ -517,29 +518,30 @@ static int receive(struct wq_query *q, struct ws_msg *msg)
 		if (q->state == WQ_PONG && msg->len == sizeof q->ping_data
 		    && memcmp(msg->data, q->ping_data, sizeof q->ping_data) == 0) {
 			q->ping_us = wq_now_us() - q->waiting_us;
-			enter(q, WQ_STEP);
+			query_enter(q, WQ_STEP);
 			return WS_AGAIN;
 		}
 	}
 }
 
-static int failed(struct wq_query *q, int err)
+static int query_failed(struct wq_query *q, int err)
 {
-	return err == WS_AGAIN ? 0 : err == WQ_EINTERRUPTED ? interrupted(q) : lost(q, err);
+	return err == WS_AGAIN ? 0 : err == WQ_EINTERRUPTED ? query_interrupted(q) : query_lost(q, err);
 }
 
-static int keep(struct wq_query *q, const struct ws_msg *msg)
+static int query_keep(struct wq_query *q, const struct ws_msg *msg)
 {
 	int r = wq_store_put(&q->store, msg, q->lib.max_message);
 
 	if (r == WS_EMEMORY)
-		return no_memory(q);
+		return query_no_memory(q);
 	if (r == WS_ETOOBIG) {
 		if (q->store.n >= WQ_MAX_KEPT && q->store.n >= q->lib.max_message) {
-			put_number(begin_sentence(q), "more than ", q->store.n, " messages were to be kept");
-			fail(q, r);
+			query_put_number(query_begin_sentence(q), "more than ", q->store.n,
+			                 " messages were to be kept");
+			query_fail(q, r);
 		} else {
-			too_big(q, "the messages kept are over ");
+			query_too_big(q, "the messages kept are over ");
 		}
 		ws_close(q->ws, 1009, "more messages than can be kept");
 		return 1;
@@ -548,20 +550,20 @@ static int keep(struct wq_query *q, const struct ws_msg *msg)
 }
 
 /* All that has come goes into the store, or with drop to waste: 0: no more now, or answered */
-static int keep_all(struct wq_query *q, int drop)
+static int query_keep_all(struct wq_query *q, int drop)
 {
 	enum wq_state state = q->state;
 	struct ws_msg msg;
 	int r;
 
-	while ((r = receive(q, &msg)) == 0)
-		if (!drop && keep(q, &msg))
+	while ((r = query_receive(q, &msg)) == 0)
+		if (!drop && query_keep(q, &msg))
 			return 1;
-	return q->state != state ? -1 : failed(q, r);
+	return q->state != state ? -1 : query_failed(q, r);
 }
 
 /* A payload of its own for each: what answers another ping is no proof of life */
-static int ping(struct wq_query *q)
+static int query_ping(struct wq_query *q)
 {
 	static const char hex[] = "0123456789abcdef";
 	uint64_t v = (uint64_t)wq_now_us() * 0x9e3779b97f4a7c15u;
@@ -573,24 +575,24 @@ static int ping(struct wq_query *q)
 			q->ping_data[i] = hex[v >> 4 * i & 15];
 	r = ws_ping(q->ws, q->ping_data, sizeof q->ping_data);
 	if (r == WS_AGAIN)
-		return keep_all(q, 0);
+		return query_keep_all(q, 0);
 	if (r)
-		return lost(q, r);
+		return query_lost(q, r);
 	q->state = WQ_PONG;
 	return -1;
 }
 
-static int next_step(struct wq_query *q)
+static int query_next_step(struct wq_query *q)
 {
-	const struct wq_step *s = current_step(q);
+	const struct wq_step *s = query_current_step(q);
 
 	q->seen = q->sent = 0;
 	if (s) {
-		enter(q, s->kind == WQ_STEP_SEND ? WQ_SEND : WQ_EXPECT);
+		query_enter(q, s->kind == WQ_STEP_SEND ? WQ_SEND : WQ_EXPECT);
 	} else if (q->o->count > 0) {
-		enter(q, WQ_COLLECT);
+		query_enter(q, WQ_COLLECT);
 	} else if (q->step > 0 && q->o->steps[q->step - 1].kind == WQ_STEP_SEND) {
-		enter(q, WQ_FLUSH);
+		query_enter(q, WQ_FLUSH);
 	} else {
 		q->state = WQ_ANSWER;
 		return 1;
@@ -598,18 +600,18 @@ static int next_step(struct wq_query *q)
 	return -1;
 }
 
-static int send_step(struct wq_query *q)
+static int query_send_step(struct wq_query *q)
 {
-	const struct wq_step *s = current_step(q);
+	const struct wq_step *s = query_current_step(q);
 	int64_t begun_us = wq_now_us(); /* the answer may be there before ws_send is back */
 	ptrdiff_t n = ws_send(q->ws, q->o->binary ? WS_BINARY : WS_TEXT, s->p + q->sent, s->len - q->sent);
 
 	if (n < 0 && n != WS_AGAIN)
-		return lost(q, (int)n);
+		return query_lost(q, (int)n);
 	if (n > 0)
 		q->sent += (size_t)n;
 	if (n < 0 || q->sent < s->len) /* the peer may not read before we do */
-		return keep_all(q, 0);
+		return query_keep_all(q, 0);
 	if (q->first_us < 0)
 		q->since_us = begun_us;
 	q->step++;
@@ -618,7 +620,7 @@ static int send_step(struct wq_query *q)
 }
 
 /* Feeds the message under way to the matcher: 1: it matches, 0: it does not, or an error */
-static int match(struct wq_query *q, struct wsi_match *m)
+static int query_match(struct wq_query *q, struct wsi_match *m)
 {
 	const char *p = q->matching.data;
 
@@ -642,20 +644,20 @@ static int match(struct wq_query *q, struct wsi_match *m)
 	return wsi_match_end(m);
 }
 
-static int expect_step(struct wq_query *q)
+static int query_expect_step(struct wq_query *q)
 {
-	const struct wq_step *s = current_step(q);
+	const struct wq_step *s = query_current_step(q);
 	int last = q->step + 1 == q->o->n_steps, live, r;
 
 	for (;;) {
 		live = !wq_store_take(&q->store, &q->matching);
-		r = live ? receive(q, &q->matching) : 0;
+		r = live ? query_receive(q, &q->matching) : 0;
 		if (r) {
 			q->matching.data = NULL;
-			return failed(q, r);
+			return query_failed(q, r);
 		}
 		q->matched = 0;
-		r = match(q, s->match);
+		r = query_match(q, s->match);
 		if (r == 1)
 			break;
 		/* The library's bytes end with the next ws_recv; for an answer without a match the last message is kept
@@ -665,7 +667,7 @@ static int expect_step(struct wq_query *q)
 				size_t at;
 
 				q->store.n = q->store.bytes = 0;
-				if (keep(q, &q->matching))
+				if (query_keep(q, &q->matching))
 					return 1;
 				at = q->store.head;
 				wq_store_next(&q->store, &at, &q->msg);
@@ -676,7 +678,7 @@ static int expect_step(struct wq_query *q)
 			}
 		}
 		if (r < 0)
-			return failed(q, r);
+			return query_failed(q, r);
 		q->matching.data = NULL;
 		q->seen++;
 	}
@@ -688,7 +690,7 @@ static int expect_step(struct wq_query *q)
 	return last ? 1 : -1;
 }
 
-static int collect(struct wq_query *q)
+static int query_collect(struct wq_query *q)
 {
 	size_t want = (size_t)q->o->count;
 	struct ws_msg msg;
@@ -699,14 +701,14 @@ static int collect(struct wq_query *q)
 		return 1;
 	}
 	while (q->store.n < want) {
-		r = receive(q, &msg);
+		r = query_receive(q, &msg);
 		if (r)
-			return failed(q, r);
+			return query_failed(q, r);
 		if (want == 1) { /* the library has it until the next call: no copy */
 			q->msg = msg;
 			break;
 		}
-		if (keep(q, &msg))
+		if (query_keep(q, &msg))
 			return 1;
 	}
 	q->n = want;
@@ -715,7 +717,7 @@ static int collect(struct wq_query *q)
 }
 
 /* Nothing is to be received: but what was sent is to be gone */
-static int flush(struct wq_query *q)
+static int query_flush(struct wq_query *q)
 {
 	struct ws_pollset set;
 	int i, busy = 0;
@@ -724,7 +726,7 @@ static int flush(struct wq_query *q)
 	for (i = 0; i < set.n; i++)
 		busy |= set.fd[i].events & WS_POLL_WRITE;
 	if (busy)
-		return keep_all(q, 1);
+		return query_keep_all(q, 1);
 	q->state = WQ_ANSWER;
 	return 1;
 }
@@ -738,7 +740,7 @@ int64_t wq_cert_left(const struct ws_report *r)
 }
 
 /* All went well; but the certificate may not for long */
-static int done(struct wq_query *q)
+static int query_done(struct wq_query *q)
 {
 	int days = q->o->cert_expiry_days;
 	struct wsi_text *t;
@@ -752,47 +754,47 @@ static int done(struct wq_query *q)
 	wq_date(date, q->info->cert_not_after);
 	t = wq_why(&q->why);
 	wsi_put(t, "TLS with ");
-	put_peer(t, q);
+	query_put_peer(t, q);
 	wsi_put(t, ": the certificate ends on ");
 	wsi_put(t, date);
-	put_number(t, ", within ", (uint64_t)days, " days (--cert-expiry)");
-	return fail(q, WS_ECERT);
+	query_put_number(t, ", within ", (uint64_t)days, " days (--cert-expiry)");
+	return query_fail(q, WS_ECERT);
 }
 
 /* The machine */
 
 /* 1: answered; 0: to wait; -1: go on */
-static int step(struct wq_query *q)
+static int query_step(struct wq_query *q)
 {
 	int r;
 
 	switch (q->state) {
 	case WQ_INPUT:
-		return open_inputs(q);
+		return query_open_inputs(q);
 	case WQ_OPTION_INPUT:
-		r = read_inputs(q);
-		return r >= 0 ? r : make_ws(q) ? 1 : -1;
+		r = query_read_inputs(q);
+		return r >= 0 ? r : query_make_ws(q) ? 1 : -1;
 	case WQ_DATA_INPUT:
-		r = read_inputs(q);
+		r = query_read_inputs(q);
 		if (r < 0)
 			q->state = WQ_OPEN;
 		return r;
 	case WQ_OPEN:
-		return open_ws(q);
+		return query_open_ws(q);
 	case WQ_PING:
-		return ping(q);
+		return query_ping(q);
 	case WQ_PONG:
-		return keep_all(q, 0);
+		return query_keep_all(q, 0);
 	case WQ_STEP:
-		return next_step(q);
+		return query_next_step(q);
 	case WQ_SEND:
-		return send_step(q);
+		return query_send_step(q);
 	case WQ_EXPECT:
-		return expect_step(q);
+		return query_expect_step(q);
 	case WQ_COLLECT:
-		return collect(q);
+		return query_collect(q);
 	case WQ_FLUSH:
-		return flush(q);
+		return query_flush(q);
 	case WQ_CLOSE:
 		r = ws_close(q->ws, 1000, NULL);
 		if (r == WS_AGAIN)
@@ -811,12 +813,12 @@ int wq_query_step(struct wq_query *q)
 	int r;
 
 	if (wq_signal() && q->state < WQ_ANSWER)
-		return interrupted(q);
+		return query_interrupted(q);
 	do
-		r = step(q);
+		r = query_step(q);
 	while (r < 0);
 	if (q->state == WQ_ANSWER && !q->error)
-		r = done(q);
+		r = query_done(q);
 	return r;
 }
 
@@ -842,7 +844,7 @@ int64_t wq_query_wants(const struct wq_query *q, struct pollfd p[WS_FDS_MAX], un
 		p[0].fd = q->input < q->o->n_inputs ? q->o->inputs[q->input].fd : -1;
 		p[0].events = POLLIN;
 		*n = 1;
-		return input_deadline_us(q);
+		return query_input_deadline_us(q);
 	}
 	ws_wants(q->ws, &set);
 	for (i = 0; i < set.n; i++) {
