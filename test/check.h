@@ -1,22 +1,102 @@
 /* SPDX-License-Identifier: ISC
- * check.h - what the unit tests share: counted checks that go on after a failure
+ * check.h - counts tests and names the ones that fail
+ *
+ * A test is a function. main runs each with TEST(function). A function that works through a table begins
+ * each row with check_row("%s", name); then every row is a test too, and what the function checks outside of its
+ * rows is one more. A test passes when it made checks and none of them failed; after a failed check it goes on.
  */
 #ifndef CHECK_H
 #define CHECK_H
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-static unsigned long check_passed, check_failed;
+struct check {
+	const char *name; /* the function that runs, NULL between two */
+	unsigned long rows;
+	unsigned long made, failed; /* checks of the function itself, outside of its rows */
+	char row[120];              /* the row that runs, "" if none */
+	unsigned long row_made, row_failed;
+	unsigned long tests_passed, tests_failed;
+};
+static struct check check_now;
 
 static inline int check_that(int ok, const char *file, int line, const char *what)
 {
-	if (ok) {
-		check_passed++;
+	struct check *c = &check_now;
+
+	if (c->row[0] != '\0') {
+		c->row_made++;
+		c->row_failed += !ok;
 	} else {
-		check_failed++;
-		fprintf(stderr, "%s:%d: failed: %s\n", file, line, what);
+		c->made++;
+		c->failed += !ok;
 	}
+	if (!ok)
+		fprintf(stderr, "%s:%d: %s%s%s: failed: %s\n", file, line, c->name ? c->name : "main",
+		        c->row[0] != '\0' ? ": " : "", c->row, what);
 	return ok;
+}
+
+/* A test of this name is over */
+static inline void check_count(unsigned long made, unsigned long failed, const char *row)
+{
+	struct check *c = &check_now;
+
+	if (made > 0 && failed == 0) {
+		c->tests_passed++;
+		return;
+	}
+	c->tests_failed++;
+	fprintf(stderr, "FAILED %s%s%s%s\n", c->name ? c->name : "main", row[0] != '\0' ? ": " : "", row,
+	        made == 0 ? " (made no check)" : "");
+}
+
+/* The checks that follow are of the function again, not of a row */
+static inline void check_row_end(void)
+{
+	struct check *c = &check_now;
+
+	if (c->row[0] == '\0')
+		return;
+	check_count(c->row_made, c->row_failed, c->row);
+	c->row[0] = '\0';
+	c->row_made = c->row_failed = 0;
+}
+
+/* The checks that follow are of the row with this name */
+__attribute__((format(printf, 1, 2))) static inline void check_row(const char *fmt, ...)
+{
+	struct check *c = &check_now;
+	va_list ap;
+	char *p;
+
+	check_row_end();
+	va_start(ap, fmt);
+	vsnprintf(c->row, sizeof c->row, fmt, ap);
+	va_end(ap);
+	for (p = c->row; *p != '\0'; p++)
+		if ((unsigned char)*p < 0x20 || (unsigned char)*p >= 0x7f)
+			*p = '?';
+	if (c->row[0] == '\0')
+		strcpy(c->row, "(empty)");
+	c->rows++;
+}
+
+static inline void check_function(const char *name, void (*test)(void))
+{
+	struct check *c = &check_now;
+	unsigned long made = c->made, failed = c->failed; /* by main */
+
+	c->name = name;
+	c->rows = c->made = c->failed = 0;
+	test();
+	check_row_end();
+	if (c->made > 0 || c->rows == 0)
+		check_count(c->made, c->failed, "");
+	c->name = NULL;
+	c->made = made;
+	c->failed = failed;
 }
 
 static inline void check_u(unsigned long long a, unsigned long long b, const char *file, int line, const char *what)
@@ -53,10 +133,17 @@ static inline void check_str(const char *a, const char *b, const char *file, int
 #define CHECK_EQ_U(a, b) check_u((unsigned long long)(a), (unsigned long long)(b), __FILE__, __LINE__, #a " == " #b)
 #define CHECK_EQ_S(a, b) check_str(a, b, __FILE__, __LINE__, #a " == " #b)
 #define CHECK_EQ_MEM(a, a_len, b, b_len) check_mem(a, a_len, b, b_len, __FILE__, __LINE__, #a " == " #b)
+#define TEST(function) check_function(#function, function)
 
+/* What main returns. Checks that it made itself, before and behind the tests, are one test. */
 static inline int check_done(void)
 {
-	printf("%lu passed, %lu failed\n", check_passed, check_failed);
-	return check_failed != 0;
+	struct check *c = &check_now;
+
+	check_row_end();
+	if (c->made > 0)
+		check_count(c->made, c->failed, "");
+	printf("%lu passed, %lu failed\n", c->tests_passed, c->tests_failed);
+	return c->tests_failed != 0;
 }
 #endif

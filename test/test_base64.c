@@ -44,6 +44,7 @@ static void test_encode(void)
 	size_t i, n;
 
 	for (i = 0; i < sizeof vectors / sizeof *vectors; i++) {
+		check_row("\"%s\"", vectors[i].text);
 		n = encode(text, vectors[i].bytes, vectors[i].len);
 		CHECK_EQ_MEM(text, n, vectors[i].text, strlen(vectors[i].text));
 		CHECK_EQ_U(n, WSI_BASE64_LEN(vectors[i].len));
@@ -84,13 +85,18 @@ static void test_decode(void)
 	ptrdiff_t n;
 
 	for (i = 0; i < sizeof vectors / sizeof *vectors; i++) {
+		check_row("\"%s\"", vectors[i].text);
 		n = decode(out, vectors[i].text, strlen(vectors[i].text));
 		CHECK(n >= 0);
 		CHECK_EQ_MEM(out, (size_t)n, vectors[i].bytes, vectors[i].len);
 	}
-	for (i = 0; i < sizeof wrong / sizeof *wrong; i++)
+	check_row_end();
+	for (i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		check_row("\"%s\"", wrong[i]);
 		if (!CHECK(decode(out, wrong[i], strlen(wrong[i])) == -1))
 			fprintf(stderr, "\t\"%s\"\n", wrong[i]);
+	}
+	check_row_end();
 	CHECK(decode(out, "Zm\0v", 4) == -1);
 }
 
@@ -159,11 +165,11 @@ static void test_strict(void)
 
 int main(void)
 {
-	test_encode();
+	TEST(test_encode);
 #ifdef WS_WITH_MBEDTLS
-	test_decode();
-	test_round_trip();
-	test_strict();
+	TEST(test_decode);
+	TEST(test_round_trip);
+	TEST(test_strict);
 #endif
 	return check_done();
 }

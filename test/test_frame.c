@@ -59,6 +59,7 @@ static void test_examples(void)
 		size_t len = strlen(examples[i].payload);
 		int head = decode(&f, wire, examples[i].wire_len, &why);
 
+		check_row("%lu: %s", (unsigned long)i, examples[i].payload);
 		if (examples[i].masked) {
 			CHECK(head == -1 && strstr(why, MASKED) != NULL);
 			wsi_mask(out, wire + 6, len, rfc_key);
@@ -75,6 +76,7 @@ static void test_examples(void)
 			wsi_mask(out + n, out + n, len, rfc_key);
 		CHECK_EQ_MEM(out, n + len, examples[i].wire, examples[i].wire_len);
 	}
+	check_row_end();
 	for (i = 0; i < 2; i++) {
 		n = wsi_frame_encode(out, WSI_FIN | WSI_BINARY, long_ones[i].len, NULL);
 		CHECK_EQ_MEM(out, n, long_ones[i].head, long_ones[i].head_len);
@@ -146,6 +148,7 @@ static void test_rules(void)
 		unsigned char bytes[40];
 		int right = 1;
 
+		check_row("%lu: %s", (unsigned long)i, rules[i].why != NULL ? rules[i].why : "good");
 		memset(bytes, 0xa5, sizeof bytes); /* what follows the header changes nothing */
 		memcpy(bytes, rules[i].head, rules[i].len);
 		for (n = 0; n <= sizeof bytes; n++) {
@@ -161,6 +164,7 @@ static void test_rules(void)
 		if (!CHECK(right))
 			fprintf(stderr, "\trule %lu\n", (unsigned long)i);
 	}
+	check_row_end();
 
 	for (op = 0; op < 256; op++) { /* every first byte alone */
 		unsigned char b0 = (unsigned char)op;
@@ -292,8 +296,11 @@ static void test_close_codes(void)
 	unsigned code, wrong = 0;
 	size_t i;
 
-	for (i = 0; i < sizeof names / sizeof *names; i++)
+	for (i = 0; i < sizeof names / sizeof *names; i++) {
+		check_row("%u", names[i].code);
 		CHECK_EQ_S(wsi_close_name(names[i].code), names[i].name);
+	}
+	check_row_end();
 	for (code = 0; code <= 70000; code++) {
 		int ok;
 
@@ -325,11 +332,11 @@ static void test_accept(void)
 
 int main(void)
 {
-	test_examples();
-	test_rules();
-	test_round_trip();
-	test_mask();
-	test_close_codes();
-	test_accept();
+	TEST(test_examples);
+	TEST(test_rules);
+	TEST(test_round_trip);
+	TEST(test_mask);
+	TEST(test_close_codes);
+	TEST(test_accept);
 	return check_done();
 }

@@ -182,10 +182,12 @@ static void test_request_check(void)
 	for (i = 0; i < sizeof good_headers / sizeof good_headers[0]; i++) {
 		struct ws_options r = {.headers = LIST(good_headers[i])};
 
+		check_row("%s", good_headers[i]);
 		why = wsi_request_check(&r, &option, &value);
 		if (!CHECK(why == NULL))
 			fprintf(stderr, "\t%s: %s\n", good_headers[i], why);
 	}
+	check_row_end();
 	HEADER("", "form");
 	HEADER("A", "form");
 	HEADER("A b: c", "form");
@@ -346,6 +348,7 @@ static void test_head_end(void)
 		char all[200];
 		size_t end = strlen(heads[k].head), len;
 
+		check_row("%s", heads[k].head);
 		len = (size_t)snprintf(all, sizeof all, "%s%s", heads[k].head, heads[k].behind);
 		for (step = 1; step <= len; step++) {
 			for (i = 0; i <= len; i++) {
@@ -358,6 +361,7 @@ static void test_head_end(void)
 		for (i = 0; i < end; i++) /* no truncation is a head, nor found wrong too early */
 			CHECK(scan(all, i, 0, i).n == 0);
 	}
+	check_row_end();
 	{ /* NUL */
 		static const char nul[] = "HTTP/1.1 200 OK\r\nA: \0b\r\n\r\n";
 
@@ -478,6 +482,7 @@ static void test_response(void)
 	int first;
 
 	for (k = 0; k < sizeof lines / sizeof lines[0]; k++) {
+		check_row("%s", lines[k].line);
 		len = (size_t)snprintf(head, sizeof head, "%s\r\nA: b\r\n\r\n", lines[k].line);
 		if (lines[k].status == 0) {
 			if (!CHECK(parse(&r, &copy, head, len, &why) == -1)
@@ -503,7 +508,9 @@ static void test_response(void)
 			free(copy);
 		}
 	}
+	check_row_end();
 	for (k = 0; k < sizeof fields / sizeof fields[0]; k++) {
+		check_row("%s", fields[k].header);
 		for (first = 0; first < 2; first++) { /* as the first line, and behind another */
 			len = (size_t)snprintf(head, sizeof head, "HTTP/1.1 101 x\r\n%s%s\r\nZ: z\r\n\r\n",
 			                       first ? "" : "Y: y\r\n", fields[k].header);
@@ -526,6 +533,7 @@ static void test_response(void)
 			free(copy);
 		}
 	}
+	check_row_end();
 	{
 		static const char none[] = "HTTP/1.1 200 x\r\n\r\n";
 
@@ -697,8 +705,10 @@ static void test_answer(void)
 		free(copy);
 	}
 	{
+		check_row_end();
 		char accept[28];
 
+		check_row("%lu: %s", (unsigned long)k, answers[k].why != NULL ? answers[k].why : answers[k].headers);
 		wsi_accept(accept, KEY);
 		CHECK_EQ_MEM(accept, 28, ACCEPT, 28); /* RFC 6455 4.2.2 */
 		wsi_accept(accept, "x3JJHMbDL1EzLkh9GBhXDw==");
@@ -766,6 +776,7 @@ static void test_body(void)
 		struct wsi_response r;
 		const char *why;
 
+		check_row("%d %s", bodies[k].status, bodies[k].headers);
 		if (!CHECK(parse(&r, &copy, head,
 		                 (size_t)snprintf(head, sizeof head, "HTTP/1.1 %d x\r\n%s\r\n", bodies[k].status,
 		                                  bodies[k].headers),
@@ -807,12 +818,12 @@ static void test_body(void)
 
 int main(void)
 {
-	test_request();
-	test_request_check();
-	test_head_end();
-	test_response();
-	test_seen();
-	test_answer();
-	test_body();
+	TEST(test_request);
+	TEST(test_request_check);
+	TEST(test_head_end);
+	TEST(test_response);
+	TEST(test_seen);
+	TEST(test_answer);
+	TEST(test_body);
 	return check_done();
 }

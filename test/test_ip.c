@@ -111,6 +111,7 @@ static void test_tables(void)
 		char buf[64];
 		int n = parse(addr, good[i].in, strlen(good[i].in));
 
+		check_row("%s", good[i].in);
 		if (!CHECK(n == good[i].len))
 			continue;
 		put(buf, sizeof buf, addr, n);
@@ -126,12 +127,15 @@ static void test_tables(void)
 			CHECK(t.cut && memcmp(buf, good[i].out, k - 1) == 0 && buf[k - 1] == '\0');
 		}
 	}
+	check_row_end();
 	for (i = 0; i < sizeof bad / sizeof *bad; i++) {
 		unsigned char addr[16];
 
+		check_row("\"%s\"", bad[i]);
 		if (!CHECK(parse(addr, bad[i], strlen(bad[i])) == 0))
 			fprintf(stderr, "\t\"%s\"\n", bad[i]);
 	}
+	check_row_end();
 	{
 		unsigned char addr[16];
 
@@ -235,9 +239,11 @@ static void test_in(void)
 	for (i = 0; i < sizeof nets / sizeof *nets; i++) {
 		int len = parse(a, nets[i].a, strlen(nets[i].a));
 
+		check_row("%s in %s/%u", nets[i].a, nets[i].b, nets[i].bits);
 		CHECK_EQ_U(parse(b, nets[i].b, strlen(nets[i].b)), len);
 		CHECK_EQ_U(wsi_ip_in(a, b, nets[i].bits), nets[i].in);
 	}
+	check_row_end();
 	/* One bit differs: within the prefix or behind it */
 	for (bit = 0; bit < 128; bit++) {
 		memcpy(b, a, 16);
@@ -250,8 +256,8 @@ static void test_in(void)
 
 int main(void)
 {
-	test_tables();
-	test_libc();
-	test_in();
+	TEST(test_tables);
+	TEST(test_libc);
+	TEST(test_in);
 	return check_done();
 }

@@ -1705,6 +1705,7 @@ static void test_redirects(void)
 		size_t k;
 
 		for (k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+			check_row("%s", cases[k].what);
 			memset(script, 0, sizeof script);
 			if (cases[k].location) {
 				sprintf(longest, "HTTP/1.1 302 Found\r\n%sContent-Length: 0\r\n\r\n",
@@ -1727,6 +1728,7 @@ static void test_redirects(void)
 			client_free(&c);
 			server_end(&s);
 		}
+		check_row_end();
 		/* other 30x are answers */
 		memset(script, 0, sizeof script);
 		script[0].acts[0].until = script[1].acts[0].until = "\r\n\r\n";
@@ -1944,6 +1946,7 @@ static void test_proxies(void)
 		for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 			int r;
 
+			check_row("%s, nonblock %d", cases[i].what, nonblock);
 			server_start(&s, &cases[i].v, 1);
 			sprintf(proxy, "%s://%s127.0.0.1:%d", cases[i].scheme, cases[i].user, s.port);
 			client_init(&c, "%s", target);
@@ -1962,6 +1965,7 @@ static void test_proxies(void)
 			if (!CHECK(strstr(s.seen[0], cases[i].saw) != NULL))
 				fprintf(stderr, "%s: saw %s\n", cases[i].what, s.seen[0]);
 		}
+		check_row_end();
 		/* those that want an address look it up here; SOCKS4 takes IPv4 alone */
 		if (ws_features() & WS_HAS_RESOLVER) {
 			static const struct visit four[] = {
@@ -2091,25 +2095,25 @@ int main(void)
 {
 	int before = count_fds();
 
-	test_addresses();
-	test_zone();
-	test_race();
+	TEST(test_addresses);
+	TEST(test_zone);
+	TEST(test_race);
 	if (ws_features() & WS_HAS_THREADS) { /* else a name is waited for, or there are none */
-		test_resolver();
-		test_threads();
+		TEST(test_resolver);
+		TEST(test_threads);
 	}
-	test_unix();
-	test_sockets();
-	test_use_fd();
-	test_resets();
-	test_signals();
+	TEST(test_unix);
+	TEST(test_sockets);
+	TEST(test_use_fd);
+	TEST(test_resets);
+	TEST(test_signals);
 #if defined(__linux__)
-	test_random();
+	TEST(test_random);
 #endif
-	test_no_descriptors();
+	TEST(test_no_descriptors);
 	if (ws_features() & WS_HAS_REDIRECTS)
-		test_redirects();
-	test_proxies();
+		TEST(test_redirects);
+	TEST(test_proxies);
 	resolver_lets_go();
 	sleep_ms(50);
 	CHECK_EQ_U(count_fds(), before);

@@ -70,6 +70,7 @@ static void test_vectors(void)
 		unsigned long k;
 		char text[41];
 
+		check_row("%s, %lu times", vectors[i].text, vectors[i].times);
 		for (k = 0; k < vectors[i].times; k++)
 			memcpy(all + k * len, vectors[i].text, len);
 		sha1(digest, all, k * len);
@@ -96,7 +97,7 @@ static void test_lengths(void)
 
 int main(void)
 {
-	test_vectors();
-	test_lengths();
+	TEST(test_vectors);
+	TEST(test_lengths);
 	return check_done();
 }

@@ -82,11 +82,14 @@ static void test_numbers(void)
 	size_t i;
 
 	for (i = 0; i < sizeof u / sizeof *u; i++) {
+		check_row("%s", u[i].text);
 		wsi_text_init(&t, buf, sizeof buf);
 		wsi_put_u(&t, u[i].v);
 		CHECK_EQ_S(buf, u[i].text);
 	}
+	check_row_end();
 	for (i = 0; i < sizeof ms / sizeof *ms; i++) {
+		check_row("%s", ms[i].text);
 		wsi_text_init(&t, buf, sizeof buf);
 		wsi_put_ms(&t, ms[i].us);
 		CHECK_EQ_S(buf, ms[i].text);
@@ -122,6 +125,7 @@ static void test_safe(void)
 	for (i = 0; i < sizeof safe / sizeof *safe; i++) {
 		char buf[64];
 
+		check_row("%s", safe[i].out);
 		wsi_text_init(&t, buf, sizeof buf);
 		wsi_put_safe(&t, safe[i].in, safe[i].in_len);
 		CHECK_EQ_S(buf, safe[i].out);
@@ -135,6 +139,7 @@ static void test_safe(void)
 			CHECK(wsi_utf8_check(&state, buf, t.len) == t.len && state == 0);
 		}
 	}
+	check_row_end();
 
 	/* Whatever comes in, what goes out is UTF-8 without controls */
 	for (round = 0; round < 20000; round++) {
@@ -222,6 +227,7 @@ static void test_strings(void)
 	for (i = 0; i < sizeof upgrade / sizeof *upgrade; i++) {
 		char *exact; /* without the NUL behind, so that a read over the end shows */
 
+		check_row("\"%s\"", upgrade[i].list);
 		n = strlen(upgrade[i].list);
 		exact = malloc(n);
 		if (n > 0)
@@ -229,6 +235,7 @@ static void test_strings(void)
 		CHECK_EQ_U(wsi_has_token(exact, n, "x-y\0Upgrade\0"), upgrade[i].has);
 		free(exact);
 	}
+	check_row_end();
 	CHECK(wsi_has_token("upgradex", 7, "upgrade\0")); /* len counts, not a NUL */
 }
 
@@ -271,8 +278,10 @@ static void test_sets(void)
 	for (k = 0; k < sizeof trims / sizeof *trims; k++) {
 		struct wsi_str t = wsi_trim(trims[k].in, strlen(trims[k].in));
 
+		check_row("\"%s\"", trims[k].in);
 		CHECK_EQ_MEM(t.p, t.len, trims[k].out, strlen(trims[k].out));
 	}
+	check_row_end();
 	CHECK(wsi_digits("fFfF", 4, 0xffff, 16) == 0xffff && wsi_digits("10000", 5, 0xffff, 16) == -1);
 	CHECK(wsi_digits("g", 1, 99, 16) == -1 && wsi_digits("a", 1, 99, 10) == -1 && wsi_digits("", 0, 99, 16) == -1);
 	CHECK(wsi_number("2147483647", 10, 2147483647) == 2147483647 && wsi_number("2147483648", 10, 2147483647) == -1
@@ -281,11 +290,11 @@ static void test_sets(void)
 
 int main(void)
 {
-	test_cut();
-	test_nth();
-	test_sets();
-	test_numbers();
-	test_safe();
-	test_strings();
+	TEST(test_cut);
+	TEST(test_nth);
+	TEST(test_sets);
+	TEST(test_numbers);
+	TEST(test_safe);
+	TEST(test_strings);
 	return check_done();
 }

@@ -497,6 +497,7 @@ static void test_good(void)
 	size_t i, k;
 
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s for %s, %s", cases[i].cert, cases[i].name, cases[i].version);
 		for (k = 0; k < (i == 0 || cases[i].secret_13 ? 3 : 1); k++) {
 			s = with_ca(good);
 			s.cert = cases[i].cert;
@@ -590,6 +591,7 @@ static void test_certificates(void)
 	int rc, max;
 
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s for %s, how %d", cases[i].cert, cases[i].name, cases[i].how);
 		for (max = 12; max <= (HAS_13 ? 13 : 12); max++) {
 			if (max == 13 && strcmp(cases[i].cert, "weak") == 0) /* the server would not */
 				continue;
@@ -649,6 +651,7 @@ static void test_trust(void)
 	int rc;
 
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s, %s", cases[i].file != NULL ? cases[i].file : cases[i].dir, cases[i].cert);
 		s = good;
 		s.cert = cases[i].cert;
 		s.tls.ca_file = cases[i].file ? in_certs(cases[i].file, "") : NULL;
@@ -723,6 +726,7 @@ static void test_client_certificates(void)
 	int rc, max;
 
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s, foreign %d", cases[i].cert, cases[i].foreign);
 		for (max = 12; max <= (HAS_13 ? 13 : 12); max++) {
 			s = with_ca(good);
 			s.client_ca = "ca";
@@ -828,6 +832,7 @@ static void test_options(void)
 	int rc;
 
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s: %s", cases[i].option, cases[i].why);
 		memset(&tls, 0, sizeof tls);
 		value = cases[i].in_certs ? in_certs(cases[i].value, "") : cases[i].value;
 		memcpy((char *)&tls + cases[i].field, &value, sizeof value);
@@ -840,7 +845,10 @@ static void test_options(void)
 		CHECK(c == NULL);
 		CHECK_EQ_U(blocks, 0);
 	}
+	check_row_end();
 	for (i = 0; i < sizeof versions / sizeof versions[0]; i++) {
+		check_row("%d to %d, %s", versions[i].min, versions[i].max,
+		          versions[i].ciphers != NULL ? versions[i].ciphers : "any cipher");
 		memset(&tls, 0, sizeof tls);
 		tls.min_version = versions[i].min;
 		tls.max_version = versions[i].max;
@@ -854,7 +862,9 @@ static void test_options(void)
 		wsi_tls_config_free(c);
 		CHECK_EQ_U(blocks, 0);
 	}
+	check_row_end();
 	for (i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+		check_row("%s, %s", keys[i].key, keys[i].why);
 		memset(&tls, 0, sizeof tls);
 		tls.cert_file = in_certs(keys[i].cert, "");
 		tls.key_file = in_certs(keys[i].key, "");
@@ -901,6 +911,7 @@ static void test_ciphers_versions(void)
 	int rc;
 
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%lu: %s", (unsigned long)i, cases[i].ciphers != NULL ? cases[i].ciphers : "any cipher");
 		s = with_ca(good);
 		s.cert = cases[i].cert;
 		s.max_version = cases[i].server_max;
@@ -1032,6 +1043,7 @@ static void test_not_tls(void)
 	size_t i, len, piece;
 
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s", cases[i].bytes);
 		for (piece = 0; piece < 2; piece++) {
 			p = pair_new(&s);
 			CHECK(wsi_tls_handshake(p->t, &p->why) == WS_IO_READ);
@@ -1192,6 +1204,7 @@ static void test_full(void)
 	size_t i, done, offered, got, tries;
 
 	for (i = 0; i < sizeof rooms / sizeof rooms[0]; i++) {
+		check_row("room for %lu", (unsigned long)rooms[i]);
 		s.max_version = i & 1 ? 12 : 0;
 		p = pair_new(&s);
 		CHECK_EQ_U(shake(p, -1), 0);
@@ -1361,6 +1374,8 @@ static void test_own_config(void)
 
 	load(in_certs("good", ".pin"), (unsigned char *)pin, sizeof pin);
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s for %s, pin %s", cases[i].cert, cases[i].name,
+		          cases[i].pin != NULL ? cases[i].pin : "none");
 		mbedtls_ssl_config_init(&conf);
 		mbedtls_x509_crt_init(&ca);
 		load_crt(&ca, in_certs("ca", ".pem"));
@@ -1539,33 +1554,33 @@ int main(void)
 #if defined(MBEDTLS_PSA_CRYPTO_C) && MBEDTLS_VERSION_NUMBER >= 0x03000000
 	CHECK(psa_crypto_init() == PSA_SUCCESS);
 #endif
-	test_good();
-	test_certificates();
-	test_trust();
-	test_pins();
-	test_client_certificates();
-	test_options();
-	test_ciphers_versions();
-	test_alpn();
-	test_stalls();
-	test_flips();
-	test_not_tls();
-	test_ends();
-	test_parting_words();
-	test_pending();
-	test_full();
+	TEST(test_good);
+	TEST(test_certificates);
+	TEST(test_trust);
+	TEST(test_pins);
+	TEST(test_client_certificates);
+	TEST(test_options);
+	TEST(test_ciphers_versions);
+	TEST(test_alpn);
+	TEST(test_stalls);
+	TEST(test_flips);
+	TEST(test_not_tls);
+	TEST(test_ends);
+	TEST(test_parting_words);
+	TEST(test_pending);
+	TEST(test_full);
 #if defined(MBEDTLS_SSL_RENEGOTIATION)
-	test_renegotiation();
+	TEST(test_renegotiation);
 #endif
-	test_tickets();
-	test_entropy_states();
-	test_keylog();
-	test_own_config();
-	test_server_name();
-	test_dates();
-	test_memory();
+	TEST(test_tickets);
+	TEST(test_entropy_states);
+	TEST(test_keylog);
+	TEST(test_own_config);
+	TEST(test_server_name);
+	TEST(test_dates);
+	TEST(test_memory);
 #if defined(MBEDTLS_PLATFORM_MEMORY)
-	test_library_memory();
+	TEST(test_library_memory);
 #endif
 	if (!given) {
 		snprintf(cmd, sizeof cmd, "rm -rf '%s'", certs);

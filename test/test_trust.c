@@ -110,6 +110,7 @@ static void test_pem(void)
 	char *text;
 
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%lu: %s", (unsigned long)i, cases[i].text);
 		put_file("f.pem", cases[i].text, strlen(cases[i].text));
 		CHECK(scan(&g, "f.pem", 0, 0, &cause) == 0);
 		if (!CHECK(g.n == cases[i].n) || !CHECK(g.trust.seen == cases[i].n))
@@ -117,6 +118,7 @@ static void test_pem(void)
 		CHECK_EQ_MEM(g.bytes, g.len, cases[i].bytes, strlen(cases[i].bytes));
 		CHECK(g.trust.again == 1);
 	}
+	check_row_end();
 	/* across the end of the buffer at every place */
 	text = malloc(4200 + 200);
 	if (text == NULL)
@@ -285,11 +287,11 @@ int main(void)
 		perror(dir);
 		return 1;
 	}
-	test_pem();
-	test_sizes();
-	test_paths();
-	test_subject();
-	test_equal();
+	TEST(test_pem);
+	TEST(test_sizes);
+	TEST(test_paths);
+	TEST(test_subject);
+	TEST(test_equal);
 	CHECK(rmdir(dir) == 0);
 	return check_done();
 }

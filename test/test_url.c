@@ -91,6 +91,7 @@ static void test_good(void)
 		struct wsi_url u;
 		struct wsi_text t;
 
+		check_row("%s", goods[k].url);
 		why = wsi_url_parse(&u, url, len, -1);
 		if (!CHECK(why == NULL)) {
 			fprintf(stderr, "\t%s: %s\n", g->url, why);
@@ -245,6 +246,7 @@ static void test_bad(void)
 		const char *why = wsi_url_parse(&u, url, len, -1);
 		struct wsi_text t;
 
+		check_row("%s", bads[k].url);
 		if (!CHECK(why != NULL) || !CHECK(strstr(why, bads[k].why) != NULL)
 		    || !CHECK(u.at == url + bads[k].where))
 			fprintf(stderr, "\t%s: %s, at %ld\n", bads[k].url, why, (long)(u.at - url));
@@ -278,6 +280,7 @@ static void test_characters(void)
 	int c;
 
 	for (k = 0; k < sizeof places / sizeof places[0]; k++) {
+		check_row("%s_%s", places[k].before, places[k].after);
 		for (c = 0; c < 256; c++) {
 			struct wsi_url u;
 			char url[40];
@@ -296,6 +299,7 @@ static void test_characters(void)
 				fprintf(stderr, "\tbyte %02x in place %lu\n", (unsigned)c, (unsigned long)k);
 		}
 	}
+	check_row_end();
 	for (c = 0; c < 256; c++) { /* a host: no escapes, no delimiters */
 		char h[3] = {'a', (char)c, 'b'};
 
@@ -429,6 +433,7 @@ static void test_resolve(void)
 		       want = strcspn(refs[k].want, "#"), n;
 		char *base = exact(refs[k].base, base_len), *ref = exact(refs[k].ref, ref_len);
 
+		check_row("%s to %s", refs[k].base, refs[k].ref);
 		for (cap = 1; cap < 100; cap++) {
 			char *out = malloc(cap);
 
@@ -446,6 +451,7 @@ static void test_resolve(void)
 		free(base);
 		free(ref);
 	}
+	check_row_end();
 	{
 		char out[20];
 
@@ -557,6 +563,7 @@ static void test_small(void)
 		const char *at = in;
 		int n = 0;
 
+		check_row("%s", escapes[k].in);
 		if (wsi_url_span(in, len, "\1\x7f") < len)
 			n = -1;
 		else
@@ -567,13 +574,16 @@ static void test_small(void)
 			CHECK_EQ_MEM(out, (size_t)n, escapes[k].out, (size_t)n);
 		free(in);
 	}
+	check_row_end();
 	for (k = 0; k < sizeof names / sizeof names[0]; k++) {
 		struct wsi_str s;
 
+		check_row("%s", names[k].host);
 		s.len = strlen(names[k].host);
 		s.p = names[k].host;
 		CHECK_EQ_U(wsi_is_localhost(s) > 0, names[k].is);
 	}
+	check_row_end();
 	{
 		struct wsi_str h = {"a.Example.com.", 14};
 
@@ -602,12 +612,12 @@ static void test_small(void)
 
 int main(void)
 {
-	test_good();
-	test_bad();
-	test_characters();
-	test_lengths();
-	test_resolve();
-	test_dot_segments();
-	test_small();
+	TEST(test_good);
+	TEST(test_bad);
+	TEST(test_characters);
+	TEST(test_lengths);
+	TEST(test_resolve);
+	TEST(test_dot_segments);
+	TEST(test_small);
 	return check_done();
 }

@@ -259,6 +259,7 @@ static void test_cases(void)
 	for (i = 0; i < sizeof cases / sizeof *cases; i++) {
 		size_t bad = 0;
 
+		check_row("%lu: %s", (unsigned long)i, cases[i].s);
 		/* ASCII around it moves it over all places in the words that the validator skips */
 		for (before = 0; before <= 34; before++) {
 			for (behind = 0; behind <= 18; behind += behind < 6 ? 1 : 3) {
@@ -327,10 +328,10 @@ static void test_random(void)
 int main(void)
 {
 	fill_reference();
-	test_cases();
-	test_all_short();
-	test_four();
-	test_decode();
-	test_random();
+	TEST(test_cases);
+	TEST(test_all_short);
+	TEST(test_four);
+	TEST(test_decode);
+	TEST(test_random);
 	return check_done();
 }

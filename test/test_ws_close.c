@@ -330,8 +330,8 @@ static void test_close_when_full(void)
 
 int main(void)
 {
-	test_states();
-	test_close_out();
-	test_close_when_full();
+	TEST(test_states);
+	TEST(test_close_out);
+	TEST(test_close_when_full);
 	return check_done();
 }

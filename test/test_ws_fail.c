@@ -84,6 +84,7 @@ static void test_failing(void)
 	for (i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++) {
 		const struct scenario *s = &scenarios[i];
 
+		check_row("%s", scenarios[i].name);
 		for (mode = 0; mode < 16; mode++) {
 			run_failing(s, mode, 0, 0, 0, 0, &good);
 			CHECK(tidy(&good) && good.fake.closes == 1);
@@ -157,7 +158,7 @@ static void test_no_memory(void)
 
 int main(void)
 {
-	test_no_memory();
-	test_failing();
+	TEST(test_no_memory);
+	TEST(test_failing);
 	return check_done();
 }

@@ -103,12 +103,21 @@ static void test_options(void)
 	WRONG("local_interface", t.o.local_interface = "");
 	WRONG("local_interface", t.o.local_interface = "sixteen-letters.");
 	WRONG("local_interface", t.o.local_interface = "a-name-that-is-longer-than-that-of-any-device");
-	for (i = 0; i < sizeof bad_headers / sizeof bad_headers[0]; i++)
+	for (i = 0; i < sizeof bad_headers / sizeof bad_headers[0]; i++) {
+		check_row("headers %lu", (unsigned long)i);
 		WRONG("headers", t.o.headers = bad_headers[i]);
-	for (i = 0; i < sizeof bad_protocols / sizeof bad_protocols[0]; i++)
+	}
+	check_row_end();
+	for (i = 0; i < sizeof bad_protocols / sizeof bad_protocols[0]; i++) {
+		check_row("subprotocols %lu", (unsigned long)i);
 		WRONG("subprotocols", t.o.subprotocols = bad_protocols[i]);
-	for (i = 0; i < sizeof bad_resolve / sizeof bad_resolve[0]; i++)
+	}
+	check_row_end();
+	for (i = 0; i < sizeof bad_resolve / sizeof bad_resolve[0]; i++) {
+		check_row("resolve %lu", (unsigned long)i);
 		WRONG("resolve", t.o.resolve = bad_resolve[i]);
+	}
+	check_row_end();
 	if (!(ws_features() & WS_HAS_TLS)) {
 		WRONG("tls", t.o.tls.ca_file = "x");
 		WRONG("tls", t.o.tls.ca_dir = "x");
@@ -207,6 +216,7 @@ static void test_options(void)
 		                                   "ws://u:s3cret@a/#x"};
 
 		for (i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+			check_row("%s", urls[i] != NULL ? urls[i] : "NULL");
 			talk_begin(&t, "", 0);
 			t.ws = ws_new(urls[i], &t.o);
 			CHECK(ws_error(t.ws)[0] != '\0');
@@ -218,6 +228,7 @@ static void test_options(void)
 			talk_end(&t);
 		}
 	}
+	check_row_end();
 	{
 		struct script s = {NULL, 0, 0};
 		int over;
@@ -357,14 +368,20 @@ static void test_names(void)
 	                                     "ready",   "url",     "closing", "done"};
 	size_t i;
 
-	for (i = 0; i < sizeof names / sizeof names[0]; i++)
+	for (i = 0; i < sizeof names / sizeof names[0]; i++) {
+		check_row("%s %d", names[i].name, names[i].err);
 		CHECK_EQ_S(ws_errname(names[i].err), names[i].name);
+	}
+	check_row_end();
 	for (i = 0; i < 100; i++) /* also for what is none, which a newer library may know */
 		CHECK(ws_errname(-(int)i)[0] >= 'a' && ws_errname(-(int)i)[0] <= 'z');
 	CHECK_EQ_S(ws_errname(-12345), "io");
 	CHECK_EQ_S(ws_errname(77), "io");
-	for (i = 0; i < sizeof phases / sizeof phases[0]; i++)
+	for (i = 0; i < sizeof phases / sizeof phases[0]; i++) {
+		check_row("%s", phases[i]);
 		CHECK_EQ_S(ws_phasename((enum ws_phase)i), phases[i]);
+	}
+	check_row_end();
 	for (; i < 99; i++)
 		CHECK_EQ_S(ws_phasename((enum ws_phase)i), "");
 	CHECK(strncmp(ws_version(), WS_VERSION, strlen(WS_VERSION)) == 0);
@@ -403,6 +420,7 @@ static void test_deadline_open(void)
 			struct ws *ws;
 			int r;
 
+			check_row("%s, nonblock %d", cases[i].what, nonblock);
 			fake_init(&f, cases[i].in, strlen(cases[i].in));
 			fake_options(&f, &o, &io);
 			f.split = cases[i].split;
@@ -426,6 +444,7 @@ static void test_deadline_open(void)
 			fake_free(&f);
 		}
 	}
+	check_row_end();
 	/* the request is not taken */
 	for (nonblock = 0; nonblock < 2; nonblock++) {
 		struct talk t;
@@ -444,9 +463,9 @@ static void test_deadline_open(void)
 
 int main(void)
 {
-	test_deadline_open();
-	test_options();
-	test_size();
-	test_names();
+	TEST(test_deadline_open);
+	TEST(test_options);
+	TEST(test_size);
+	TEST(test_names);
 	return check_done();
 }

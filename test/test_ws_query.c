@@ -35,6 +35,7 @@ static void test_query(void)
 	int k;
 
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s", cases[i].what);
 		for (n = 0; n < 100; n++) { /* n: that allocation fails */
 			talk_begin(&t, "", 0);
 			t.f.in = (const unsigned char *)cases[i].in;
@@ -74,6 +75,7 @@ static void test_query(void)
 			script_free(&t.s);
 		}
 	}
+	check_row_end();
 	/* no data: only receives; empty data: an empty message */
 	for (k = 0; k < 2; k++) {
 		talk_begin(&t, "\x81\x02hi", 4);
@@ -135,6 +137,6 @@ static void test_query(void)
 
 int main(void)
 {
-	test_query();
+	TEST(test_query);
 	return check_done();
 }

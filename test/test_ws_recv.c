@@ -5,8 +5,6 @@
 
 #define TIMES_REPORTED 12 /* of one vector: the first failures say enough */
 
-static const char *doing = ""; /* the vector under test, for messages */
-
 /* Vectors: what a server sends behind its 101 */
 
 enum { ANY = 0, PINGED = 1, NO_UTF8 = 2, NO_STREAM = 4 };
@@ -247,7 +245,6 @@ static void run_vector(const struct vector *v, struct how h)
 	size_t k;
 	int seen = 0;
 
-	doing = v->name;
 	h.no_utf8_check = (v->flags & NO_UTF8) != 0;
 	h.pinged = (v->flags & PINGED) != 0;
 	h.max_message = v->max_message;
@@ -288,6 +285,7 @@ static void test_vectors(void)
 	int k;
 
 	for (i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
+		check_row("%s", vectors[i].name);
 		for (k = 0; k < 8; k++) {
 			struct how h;
 
@@ -348,6 +346,7 @@ static void test_lengths(void)
 		char want[500] = "";
 		size_t want_len = 0;
 
+		check_row("%lu bytes", (unsigned long)lengths[i]);
 		/* whole, whole, in two, in three with an empty one; text and binary */
 		script_str(&s, FAKE_101);
 		for (k = 0; k < 6; k++) {
@@ -618,6 +617,7 @@ static void test_deadline_recv(void)
 			    && (strstr(cases[i].what, "flood of fragments") || strstr(cases[i].what, "half a ")
 			        || strstr(cases[i].what, "byte")))
 				continue; /* these hand out pieces */
+			check_row("%s, mode %d", cases[i].what, mode);
 			talk_begin(&t, fragments ? "\x01\x00" : "", fragments ? 2 : 0);
 			script_put(&t.s, cases[i].in, cases[i].len);
 			t.f.in = t.s.p;
@@ -697,6 +697,7 @@ static void test_flood(void)
 		unsigned long reads, worst = 0;
 		int r = 0, fragments = strstr(cases[i].what, "fragments") != NULL;
 
+		check_row("%s", cases[i].what);
 		talk_begin(&t,
 		           fragments            ? "\x01\x00"
 		           : cases[i].then == 2 ? "\xc1\x00"
@@ -737,6 +738,7 @@ static void test_flood(void)
 			fprintf(stderr, "%s: %lu reads in a call\n", cases[i].what, worst);
 		talk_end(&t);
 	}
+	check_row_end();
 	/* the body of a refused upgrade, whose chunk never begins */
 	{
 		struct talk t;
@@ -773,13 +775,13 @@ static void test_flood(void)
 
 int main(void)
 {
-	test_vectors();
-	test_close_codes_in();
-	test_lengths();
-	test_rfc_frames();
-	test_pings();
-	test_ping_flood();
-	test_deadline_recv();
-	test_flood();
+	TEST(test_vectors);
+	TEST(test_close_codes_in);
+	TEST(test_lengths);
+	TEST(test_rfc_frames);
+	TEST(test_pings);
+	TEST(test_ping_flood);
+	TEST(test_deadline_recv);
+	TEST(test_flood);
 	return check_done();
 }

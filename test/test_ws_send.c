@@ -551,10 +551,10 @@ static void test_pieces(void)
 
 int main(void)
 {
-	test_short_writes();
-	test_send();
-	test_echo();
-	test_deadline_send();
-	test_pieces();
+	TEST(test_short_writes);
+	TEST(test_send);
+	TEST(test_echo);
+	TEST(test_deadline_send);
+	TEST(test_pieces);
 	return check_done();
 }

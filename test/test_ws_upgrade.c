@@ -207,6 +207,7 @@ static void test_answers(void)
 		size_t n = strlen(a->head);
 		struct how h;
 
+		check_row("%s", answers[i].name);
 		script_str(&s, a->head);
 		if (strncmp(a->name, "TLS", 3) == 0)
 			script_str(&s, "....");
@@ -231,6 +232,7 @@ static void test_answers(void)
 		}
 		script_free(&s);
 	}
+	check_row_end();
 	/* cut off, a good answer is never one */
 	for (k = 0; k < HEAD_LEN; k++) {
 		struct outcome o;
@@ -401,6 +403,7 @@ static void test_refused(void)
 		const struct refusal *a = &refusals[i];
 		size_t n = strlen(a->bytes);
 
+		check_row("%s", refusals[i].name);
 		for (b = 0; b < 8; b++) {
 			struct how h;
 
@@ -421,6 +424,7 @@ static void test_refused(void)
 				run_refusal(a, a->bytes, k, &h, 1);
 		}
 	}
+	check_row_end();
 	/* of a long body the first KiB, and no more of it is read than that needs */
 	for (b = 0; b < 4; b++) {
 		struct script s = {NULL, 0, 0};
@@ -480,10 +484,10 @@ static void test_refused(void)
 
 int main(void)
 {
-	test_rfc_handshake();
-	test_answers();
-	test_answer_unasked();
-	test_head_limits();
-	test_refused();
+	TEST(test_rfc_handshake);
+	TEST(test_answers);
+	TEST(test_answer_unasked);
+	TEST(test_head_limits);
+	TEST(test_refused);
 	return check_done();
 }

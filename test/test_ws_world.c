@@ -687,13 +687,13 @@ static void test_trace(void)
 
 int main(void)
 {
-	test_needless_waits();
+	TEST(test_needless_waits);
 #ifndef WS_NO_NET /* no sockets, and no allocator of its own */
-	test_both_ways();
+	TEST(test_both_ways);
 #endif
-	test_entropy();
-	test_allocations();
-	test_wants();
-	test_trace();
+	TEST(test_entropy);
+	TEST(test_allocations);
+	TEST(test_wants);
+	TEST(test_trace);
 	return check_done();
 }

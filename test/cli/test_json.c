@@ -145,9 +145,11 @@ static void test_escapes(void)
 	size_t i, n;
 
 	for (i = 0; i < sizeof t / sizeof t[0]; i++) {
+		check_row("in \"%s\"", t[i].in);
 		n = written_string(t[i].in, strlen(t[i].in));
 		CHECK_EQ_MEM(written, n, t[i].out, strlen(t[i].out));
 	}
+	check_row_end();
 	n = written_string("a\0b", 3);
 	CHECK_EQ_MEM(written, n, "\"a\\u0000b\"", 10);
 }
@@ -234,6 +236,7 @@ static void test_numbers(void)
 	for (i = 0; i < sizeof t / sizeof t[0]; i++) {
 		struct wq_out o;
 
+		check_row("%s", t[i].text);
 		begin(&o);
 		wq_decimal(&o, t[i].us, 3);
 		end(&o);
@@ -254,9 +257,11 @@ static void test_dates(void)
 	size_t i;
 
 	for (i = 0; i < sizeof t / sizeof t[0]; i++) {
+		check_row("%s", t[i].text);
 		wq_date(got, t[i].t);
 		CHECK_EQ_S(got, t[i].text);
 	}
+	check_row_end();
 	for (i = 0; i < 3000; i++) {
 		time_t now = (time_t)(i * 700001);
 		struct tm tm;
@@ -325,13 +330,13 @@ int main(void)
 	file = tmpfile();
 	if (!CHECK(file != NULL))
 		return check_done();
-	test_escapes();
-	test_all_short_sequences();
-	test_split_points();
-	test_base64();
-	test_numbers();
-	test_dates();
-	test_answer();
+	TEST(test_escapes);
+	TEST(test_all_short_sequences);
+	TEST(test_split_points);
+	TEST(test_base64);
+	TEST(test_numbers);
+	TEST(test_dates);
+	TEST(test_answer);
 	fclose(file);
 	return check_done();
 }

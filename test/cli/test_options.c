@@ -82,6 +82,7 @@ static void test_durations(void)
 	for (i = 0; i < sizeof t / sizeof t[0]; i++) {
 		int ms = -1, r = wq_parse_duration(t[i].text, &ms);
 
+		check_row("\"%s\"", t[i].text);
 		if (!CHECK(r == (t[i].ms < 0 ? -1 : 0) && ms == t[i].ms))
 			fprintf(stderr, "\t\"%s\": %d, want %d\n", t[i].text, ms, t[i].ms);
 	}
@@ -122,6 +123,7 @@ static void test_sizes(void)
 		size_t size = 0;
 		int r;
 
+		check_row("\"%s\"", t[i].text);
 		if (t[i].size == (size_t)1 << 30 && sizeof(size_t) < 8)
 			continue; /* more than half of memory */
 		r = wq_parse_size(t[i].text, &size);
@@ -246,6 +248,7 @@ static void test_wrong(void)
 	size_t i;
 
 	for (i = 0; i < sizeof t / sizeof t[0]; i++) {
+		check_row("%s", t[i].line);
 		CHECK_EQ_U(parse(t[i].line), WQ_USAGE);
 		if (strstr(t[i].line, " -x ") && !(ws_features() & WS_HAS_PROXY))
 			CHECK(strstr(o.why.t.p, "not built in") != NULL);
@@ -253,6 +256,7 @@ static void test_wrong(void)
 			fprintf(stderr, "\t%s: %s\n", t[i].line, o.why.t.p);
 		CHECK(strstr(o.why.t.p, "secret") == NULL);
 	}
+	check_row_end();
 	CHECK_EQ_U(parse("-B -d \xff ws://h"), 0);
 #ifdef WSQUERY_NO_FORMATS
 	CHECK_EQ_U(parse("-w 1 ws://h"), WQ_USAGE);
@@ -270,9 +274,11 @@ static void test_help(void)
 	static const char *const lines[] = {"-h", "ws://h --help", "--bogus -t abc -h", "-qh a b", "--help -V"};
 
 	for (i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+		check_row("%s", lines[i]);
 		CHECK_EQ_U(parse(lines[i]), 0);
 		CHECK_EQ_U(o.help, 'h');
 	}
+	check_row_end();
 	CHECK_EQ_U(parse("-V -h"), 0);
 	CHECK_EQ_U(o.help, 'V');
 	CHECK_EQ_U(parse("-d --help ws://h"), 0);
@@ -300,13 +306,13 @@ static void test_names(void)
 
 int main(void)
 {
-	test_durations();
-	test_sizes();
-	test_numbers();
-	test_forms();
-	test_steps();
-	test_wrong();
-	test_help();
-	test_names();
+	TEST(test_durations);
+	TEST(test_sizes);
+	TEST(test_numbers);
+	TEST(test_forms);
+	TEST(test_steps);
+	TEST(test_wrong);
+	TEST(test_help);
+	TEST(test_names);
 	return check_done();
 }
