@@ -76,11 +76,28 @@ void wsi_put_ms(struct wsi_text *t, int64_t us)
 	wsi_put(t, unit);
 }
 
-/* 1: may stand in a sentence on a terminal. Not a line's end (U+2028, U+2029), nor what turns the direction of the text
- * around it (U+202A-202E, U+2066-2069) */
-static int text_is_safe(uint32_t cp)
+/* What nobody sees, or what changes how the text around it looks: controls, ends of lines, marks of direction, and
+ * the rest of Unicode's general category Cf and of Default_Ignorable_Code_Point (joiners, variation selectors, tags and
+ * fillers, also those not assigned yet). In order. */
+static const struct text_range {
+	uint32_t first, last;
+} text_unseen[] = {
+    {0x0000, 0x001f},   {0x007f, 0x009f},   {0x00ad, 0x00ad},   {0x034f, 0x034f},   {0x0600, 0x0605},
+    {0x061c, 0x061c},   {0x06dd, 0x06dd},   {0x070f, 0x070f},   {0x0890, 0x0891},   {0x08e2, 0x08e2},
+    {0x115f, 0x1160},   {0x17b4, 0x17b5},   {0x180b, 0x180f},   {0x200b, 0x200f},   {0x2028, 0x202e},
+    {0x2060, 0x206f},   {0x3164, 0x3164},   {0xfe00, 0xfe0f},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0},
+    {0xfff0, 0xfffb},   {0x110bd, 0x110bd}, {0x110cd, 0x110cd}, {0x13430, 0x1343f}, {0x1bca0, 0x1bca3},
+    {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
+};
+
+int wsi_is_unseen(uint32_t cp)
 {
-	return cp >= 0x20 && (cp < 0x7f || cp > 0x9f) && (cp < 0x2028 || cp > 0x202e) && (cp < 0x2066 || cp > 0x2069);
+	size_t i;
+
+	for (i = 0; i < sizeof text_unseen / sizeof text_unseen[0] && cp >= text_unseen[i].first; i++)
+		if (cp <= text_unseen[i].last)
+			return 1;
+	return 0;
 }
 
 void wsi_put_safe(struct wsi_text *t, const void *p, size_t len)
@@ -95,7 +112,7 @@ void wsi_put_safe(struct wsi_text *t, const void *p, size_t len)
 			n = 1; /* byte by byte: what follows it may be good */
 			cp = 0;
 		}
-		if (!text_is_safe(cp)) {
+		if (wsi_is_unseen(cp)) {
 			wsi_put_c(t, '?');
 			continue;
 		}

@@ -30,10 +30,12 @@ WSI void wsi_put_c(struct wsi_text *t, char c);
 WSI void wsi_put_u(struct wsi_text *t, uint64_t v); /* decimal */
 /* base: 10 to 16; the last of the digits, places of them (at most 20), stand behind a point */
 WSI void wsi_put_digits(struct wsi_text *t, uint64_t v, unsigned base, int places);
-WSI void wsi_put_ms(struct wsi_text *t, int64_t us);                  /* a duration for a person: "12 ms", "1.5 s" */
-WSI void wsi_put_safe(struct wsi_text *t, const void *p, size_t len); /* bytes of a peer, for a sentence: controls, DEL,
-                                                                         line ends, marks of direction and what is not
-                                                                         UTF-8 as "?"; no character is cut in half */
+WSI void wsi_put_ms(struct wsi_text *t, int64_t us); /* a duration for a person: "12 ms", "1.5 s" */
+/* Bytes of a peer, for a sentence: what wsi_is_unseen, and bytes that are no UTF-8, become "?". No character is cut in
+ * half. */
+WSI void wsi_put_safe(struct wsi_text *t, const void *p, size_t len);
+WSI int wsi_is_unseen(uint32_t cp); /* 1: invisible, a control, a line's end, or changes the direction of text */
+
 /* Strings without libc */
 struct wsi_str {
 	const char *p;

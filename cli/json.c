@@ -10,20 +10,25 @@
 
 static const char json_hex[] = "0123456789abcdef";
 
-/* Valid in JSON as they are, but not on a terminal or for a reader of lines */
-static int json_escaped(uint32_t cp)
-{
-	return (cp >= 0x7f && cp <= 0x9f) || (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069);
-}
-
-static void put_unicode(struct wq_out *o, uint32_t cp)
+/* A UTF-16 unit */
+static void put_unit(struct wq_out *o, uint32_t unit)
 {
 	char esc[6] = {'\\', 'u'};
 	int i;
 
 	for (i = 0; i < 4; i++)
-		esc[2 + i] = json_hex[cp >> (12 - 4 * i) & 15];
+		esc[2 + i] = json_hex[unit >> (12 - 4 * i) & 15];
 	wq_out_n(o, esc, sizeof esc);
+}
+
+static void put_unicode(struct wq_out *o, uint32_t cp)
+{
+	if (cp >= 0x10000) { /* RFC 8259 7: as a surrogate pair */
+		cp -= 0x10000;
+		put_unit(o, 0xd800 + (cp >> 10));
+		cp = 0xdc00 + (cp & 0x3ff);
+	}
+	put_unit(o, cp);
 }
 
 /* Of bytes that begin no valid character: how many could begin one (Unicode 3.9, maximal subpart), 1 at least */
@@ -57,7 +62,7 @@ static void put_escaped(struct wq_out *o, const void *p, size_t len)
 			if (r <= 0)
 				cp = 0xfffd;
 			n = r > 0 ? (size_t)r : bad_len(s + i, len - i);
-			if (r > 0 && !json_escaped(cp)) {
+			if (r > 0 && !wsi_is_unseen(cp)) { /* valid in JSON, but not fit for a terminal */
 				i += n;
 				continue;
 			}

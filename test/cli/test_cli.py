@@ -266,6 +266,29 @@ def test_verbose_shows_no_control_characters():
     assert "\x1b" not in r.err and "\x07" not in r.err
 
 
+UNSEEN = "\u200b\u200e\u200f\u061c\u2060\u202e\u2069\ufeff\ufff9\U000e0000\U000e0041\u00ad\ufe0f"
+
+
+@pytest.mark.parametrize("args", [["-v", "-f", "nagios"], ["-f", "raw", "-v"], ["-v"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda c: c.refuse("503 a%sb" % UNSEEN.encode().decode("latin-1")).eof(),
+        lambda c: c.upgrade(close_frame(1011, UNSEEN)).eof(),
+        lambda c: c.upgrade(frame(TEXT, UNSEEN), extra=["X: %s" % UNSEEN]).finish(),
+    ],
+    ids=["refused", "closed", "shown by -v"],
+)
+def test_what_nobody_sees_is_not_printed(args, answer):
+    """Invisible characters, and those that change the direction of text, from a peer."""
+    with Server(lambda c: answer(c)) as s:
+        r = run(*args, s.url, json=False)
+    if r.status == 64 and "not built in" in r.err:
+        pytest.skip("this build has no other formats")
+    text = r.err + (r.out.decode() if "raw" not in args else "")
+    assert not set(text) & set(UNSEEN), text
+
+
 def test_verbose_masks_secrets():
     with Server(echo) as s:
         r = run(
