@@ -193,6 +193,7 @@ int main(int argc, char **argv)
 
 	wq_process_init();
 	wq_memory_init(arena, ARENA / sizeof arena[0]);
+	wq_watchdog_init(answer);
 	status = wq_options_parse(&o, argc, argv);
 	if (o.help)
 		status = print_help(&o);

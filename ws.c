@@ -1057,8 +1057,11 @@ static int handshake_tls(struct ws *ws)
 {
 	int r;
 
-	if (!ws->tls) {
+	if (ws->info.phase != WS_TLS) { /* the caller learns of it before there is much to compute: see ws_info */
 		enter(ws, WS_TLS);
+		return blocked(ws, WS_IO_WRITE, &ws->rd);
+	}
+	if (!ws->tls) {
 		r = start_tls(ws);
 		if (r)
 			return r;

@@ -194,7 +194,9 @@ struct ws_msg {
 enum ws_phase { WS_RESOLVE, WS_CONNECT, WS_PROXY, WS_TLS, WS_UPGRADE, WS_READY, WS_URL, WS_CLOSING, WS_DONE };
 #define WS_PHASES_TIMED 5
 struct ws_report {
-	enum ws_phase phase; /* where it is, or where it failed */
+	enum ws_phase phase; /* where it is, or where it failed. With .nonblock the call that enters WS_TLS returns
+	                        WS_AGAIN at once. Those that follow, while it is WS_TLS, may compute for long what the
+	                        server's certificates and keys ask for, without a look at the clock: guard them */
 	int err;             /* the error that ended it, or 0 */
 	const char *option;  /* the field that was wrong, after WS_EUSAGE from ws_open: "proxy", "tls.ca_file" */
 	const char *url;     /* the final one, after redirects, without userinfo */

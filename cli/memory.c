@@ -8,14 +8,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WHY 1024 /* bytes of a sentence */
+#define WHY 1024     /* bytes of a sentence */
+#define RESERVE 8192 /* bytes for the last answer: a sentence and the output's buffer */
 
 static char *memory_arena, *memory_end, *memory_free; /* what is taken lies before memory_free */
+static int memory_arena_only;                         /* malloc and free are not to be called any more */
 
 void wq_memory_init(max_align_t *arena, size_t n)
 {
 	memory_arena = memory_free = (char *)arena;
 	memory_end = (char *)(arena + n);
+}
+
+void wq_memory_use_reserve(void)
+{
+	static max_align_t reserve[RESERVE / sizeof(max_align_t)]; /* costs nothing until it is written to */
+
+	wq_memory_init(reserve, sizeof reserve / sizeof reserve[0]);
+	memory_arena_only = 1;
 }
 
 static size_t aligned(size_t len)
@@ -33,6 +43,8 @@ void *wq_alloc(void *user_data, void *ptr, size_t old_len, size_t new_len)
 	if (!p) {
 		p = memory_free;
 	} else if ((uintptr_t)p - (uintptr_t)memory_arena >= (uintptr_t)(memory_end - memory_arena)) { /* malloc's */
+		if (memory_arena_only)
+			return NULL;
 		if (new_len)
 			return realloc(ptr, new_len);
 		free(ptr);
@@ -49,7 +61,7 @@ void *wq_alloc(void *user_data, void *ptr, size_t old_len, size_t new_len)
 	if (new_len <= (size_t)(memory_end - p) && aligned(new_len) <= (size_t)(memory_end - p))
 		memory_free += aligned(new_len);
 	else
-		p = malloc(new_len);
+		p = memory_arena_only ? NULL : malloc(new_len);
 	if (!p)
 		memory_free = old_free;
 	else if (ptr && p != ptr)

@@ -168,6 +168,55 @@ void wq_query_interrupt(struct wq_query *q)
 	q->err = WQ_EINTERRUPTED;
 }
 
+/* Until when the WebSocket must be open */
+static int64_t query_open_deadline_us(const struct wq_query *q)
+{
+	int64_t connect_us = q->start_us + (int64_t)q->o->connect_timeout_ms * 1000;
+
+	return q->o->connect_timeout_ms && connect_us < q->deadline_us ? connect_us : q->deadline_us;
+}
+
+int wq_query_overdue(const struct wq_query *q, int64_t grace_us)
+{
+	int64_t until_us = query_open_deadline_us(q);
+
+	if (q->info && q->info->phase != WS_TLS) /* no call of these takes long, and the report may be changing */
+		return 0;
+	return wq_signal() || (until_us != WQ_NEVER && wq_now_us() >= until_us + grace_us);
+}
+
+void wq_query_cut_short(struct wq_query *q)
+{
+	static struct ws_report report;
+	struct wsi_text *t;
+
+	if (q->info) { /* in the phase WS_TLS only what it says of TLS can be half written */
+		report = *q->info;
+		report.tls_version = report.tls_cipher = report.cert_subject = report.cert_issuer = "";
+		report.cert_not_after = 0;
+		report.tls_verified = 0;
+		report.head_len = 0;
+		q->info = &report;
+	}
+	if (wq_signal()) {
+		query_interrupted(q);
+		return;
+	}
+	wq_why_free(&q->why);
+	t = wq_why(&q->why);
+	if (q->info) {
+		wsi_put(t, "TLS handshake with ");
+		query_put_peer(t, q);
+		wsi_put(t, ": timed out after ");
+	} else {
+		wsi_put(t, "reading the files of the TLS options: timed out after ");
+	}
+	wsi_put_ms(t, wq_now_us() - q->start_us);
+	wsi_put(t, q->info ? " while this machine was still computing what the server's certificates and keys ask for"
+	                   : " while they were still being parsed");
+	query_fail(q, WS_ETIMEOUT);
+}
+
 /* What was still asked for */
 static void query_put_missing(struct wsi_text *t, const struct wq_query *q)
 {
@@ -326,13 +375,6 @@ static int query_open_inputs(struct wq_query *q)
 	return -1;
 }
 
-static int64_t query_input_deadline_us(const struct wq_query *q)
-{
-	int64_t connect_us = q->start_us + (int64_t)q->o->connect_timeout_ms * 1000;
-
-	return q->o->connect_timeout_ms && connect_us < q->deadline_us ? connect_us : q->deadline_us;
-}
-
 /* Reads the inputs that are for options, or for steps: 0: to wait, 1: answered, -1: all is there */
 static int query_read_inputs(struct wq_query *q)
 {
@@ -345,7 +387,7 @@ static int query_read_inputs(struct wq_query *q)
 		while (in->fd >= 0) {
 			if (wq_signal())
 				return query_interrupted(q);
-			if (wq_now_us() >= query_input_deadline_us(q))
+			if (wq_now_us() >= query_open_deadline_us(q))
 				return query_input_late(q, in);
 			r = wq_input_read(in, &q->why);
 			if (r == WS_AGAIN)
@@ -420,6 +462,12 @@ static int query_is_small(const struct wq_options *o)
 	return o->count <= 1 && !o->n_inputs && !o->lib.proxy && !o->lib.proxy_wss;
 }
 
+/* ws_new reads and parses these, and a key's passphrase can take any time to be tried */
+static int query_reads_tls_files(const struct ws_options *o)
+{
+	return o->tls.ca_file || o->tls.ca_dir || o->tls.cert_file || o->tls.key_file;
+}
+
 /* The library's object, which checks what the command line could not */
 static int query_make_ws(struct wq_query *q)
 {
@@ -445,7 +493,10 @@ static int query_make_ws(struct wq_query *q)
 			q->lib.recv_buffer = q->lib.send_buffer = SMALL;
 		if (q->o->verbose)
 			q->lib.trace = wq_trace;
+		if (query_reads_tls_files(&q->lib))
+			wq_watchdog_start(q);
 		q->ws = ws_new(q->o->url, &q->lib);
+		wq_watchdog_stop();
 		if (!q->ws)
 			return query_no_memory(q);
 		q->info = ws_info(q->ws);
@@ -474,8 +525,12 @@ static void query_enter(struct wq_query *q, enum wq_state state)
 
 static int query_open_ws(struct wq_query *q)
 {
-	int r = ws_open(q->ws);
+	int r;
 
+	if (q->info->phase == WS_TLS) /* the library enters it before it computes: see ws_info */
+		wq_watchdog_start(q);
+	r = ws_open(q->ws);
+	wq_watchdog_stop();
 	if (r == WS_AGAIN)
 		return 0;
 	if (r)
@@ -844,7 +899,7 @@ int64_t wq_query_wants(const struct wq_query *q, struct pollfd p[WS_FDS_MAX], un
 		p[0].fd = q->input < q->o->n_inputs ? q->o->inputs[q->input].fd : -1;
 		p[0].events = POLLIN;
 		*n = 1;
-		return query_input_deadline_us(q);
+		return query_open_deadline_us(q);
 	}
 	ws_wants(q->ws, &set);
 	for (i = 0; i < set.n; i++) {

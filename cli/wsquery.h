@@ -11,6 +11,7 @@
  *	format.c     the same for nagios and prometheus
  *	memory.c     the allocator of all
  *	process.c    descriptors, signals, clock, waiting, writing
+ *	watchdog.c   ends a library call that computes past the deadline, with the answer
  */
 #ifndef WSQUERY_H
 #define WSQUERY_H
@@ -37,6 +38,8 @@ enum { WQ_EUNMATCHED = -100, WQ_EINTERRUPTED = -101 };
 /* memory.c */
 void wq_memory_init(max_align_t *arena, size_t n);
 void *wq_alloc(void *user_data, void *ptr, size_t old_len, size_t new_len); /* as ws_options.alloc */
+/* From now on nothing is freed, and blocks come from a small reserve alone: for the time after a call was cut short */
+void wq_memory_use_reserve(void);
 
 struct wq_why {            /* a sentence of ours, which takes memory only where there is one */
 	struct wsi_text t; /* .p NULL: not begun */
@@ -180,6 +183,17 @@ int wq_query_status(const struct wq_query *q);
 const char *wq_reason(int err);
 int64_t wq_cert_left(const struct ws_report *r); /* seconds */
 void wq_put_url(struct wsi_text *t, const struct wq_query *q);
+
+/* True in a call that can compute for long, once a signal came or the deadline is grace_us past: for watchdog.c */
+int wq_query_overdue(const struct wq_query *q, int64_t grace_us);
+/* Answers q from within such a call, which never returns: reads only what the call does not change */
+void wq_query_cut_short(struct wq_query *q);
+
+/* watchdog.c */
+typedef int (*wq_answer_fn)(const struct wq_query *q); /* prints the answer: the exit status */
+void wq_watchdog_init(wq_answer_fn answer);
+void wq_watchdog_start(struct wq_query *q); /* before a library call that can compute for long */
+void wq_watchdog_stop(void);                /* after it */
 
 /* process.c */
 void wq_process_init(void);

@@ -252,6 +252,17 @@ static void test_options(void)
 	CHECK_EQ_U(ws_open(t.ws), 0);
 	CHECK_EQ_S(ws_info(t.ws)->address, "a:443");
 	talk_end(&t);
+	if (ws_features() & WS_HAS_TLS) { /* a call that enters TLS comes back before any of it is done */
+		talk_begin(&t, "", 0);
+		t.o.io_is_plain = t.o.nonblock = 1;
+		t.ws = ws_new("wss://a/", &t.o);
+		CHECK_EQ_U(ws_open(t.ws), WS_AGAIN);
+		CHECK_EQ_U(ws_info(t.ws)->phase, WS_TLS);
+		CHECK_EQ_U(t.f.ios, 0);
+		CHECK_EQ_U(ws_open(t.ws), WS_AGAIN);
+		CHECK(t.f.ios > 0);
+		talk_end(&t);
+	}
 	if (!(ws_features() & WS_HAS_TLS)) {
 		talk_begin(&t, "", 0);
 		t.o.io_is_plain = 1;

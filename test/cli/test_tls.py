@@ -5,12 +5,13 @@ import datetime
 import os
 import re
 import shutil
+import signal
 import socket
 import ssl
 import time
 
 import pytest
-from conftest import BUILT_IN, needs, run
+from conftest import BUILT_IN, Running, needs, run
 from pki import TLS13, fails, heard, needs_tls13, openssl, pki, version, welcome  # noqa: F401
 from servers import Conn, Server, accept_of, echo, says
 from test_proxy import connect, socks5
@@ -837,3 +838,49 @@ def test_unreadable_files(pki, tmp_path):
         path.chmod(0)
         r = run(option, path, "ws://127.0.0.1:1/", status=64)
         assert option in r.err and str(path) in r.err
+
+
+# a library call that computes on and on: cli/watchdog.c
+
+
+def der(tag, *parts):
+    body = b"".join(parts)
+    n = len(body)
+    return bytes([tag]) + (bytes([n]) if n < 128 else b"\x82" + n.to_bytes(2, "big")) + body
+
+
+def oid(text):
+    return der(6, bytes.fromhex(text))
+
+
+@pytest.fixture
+def endless_key(pki, tmp_path):
+    """A key whose passphrase takes hours to be tried (PKCS #5, 2147483647 iterations), in the options for it."""
+    kdf = der(0x30, oid("2a864886f70d01050c"), der(0x30, der(4, bytes(8)), der(2, b"\x7f\xff\xff\xff")))
+    cipher = der(0x30, oid("2a864886f70d0307"), der(4, bytes(8)))
+    (tmp_path / "endless.key").write_bytes(
+        der(0x30, der(0x30, oid("2a864886f70d01050d"), der(0x30, kdf, cipher)), der(4, bytes(64)))
+    )
+    args = ["--cert", pki("client.pem"), "--key", tmp_path / "endless.key", "--pass", SECRET]
+    if run("-D", "-t", 0.1, *args, "ws://127.0.0.1:9/", secrets=[SECRET]).status == 64:
+        pytest.skip("this TLS library lacks PBES2 with DES")
+    return args
+
+
+def test_a_key_that_takes_hours(endless_key):
+    r = run("-D", "-t", 0.3, *endless_key, "ws://127.0.0.1:9/", status=1, within=0.3, at_least=0.3, secrets=[SECRET])
+    assert (r.details["reason"], r.details["phase"]) == ("timeout", "input") and "timed out" in r.error
+
+
+def test_a_key_that_takes_hours_ends_retries(endless_key):
+    r = run("-D", "-t", 0.3, "--retry", 99, *endless_key, "ws://127.0.0.1:9/", status=1, within=0.3, secrets=[SECRET])
+    assert r.details["attempts"] == 1  # there is no way back
+
+
+@pytest.mark.parametrize("sig, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_a_key_takes_hours(endless_key, sig, status):
+    with Running("-D", "-t", 0, *endless_key, "ws://127.0.0.1:9/") as p:
+        time.sleep(0.5)
+        p.signal(sig)
+        r = p.end(status=status, secrets=[SECRET])
+    assert r.details["reason"] == "interrupted" and r.json["connection"] is False
