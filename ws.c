@@ -7,7 +7,7 @@
  *	ws.c                           phases, buffers, deadlines, closing         this file
  *	net.c  tls.c                   names, sockets, clock; TLS on any transport ws_world.h
  *	url.c frame.c handshake.c proxy.c      text and bytes of the protocols     ws_bytes.h
- *	text.c sha1.c base64.c utf8.c ip.c                                           ws_pure.h
+ *	text.c sha1.c base64.c utf8.c ip.c secret.c                                  ws_pure.h
  *
  * The life of a connection; every step can be left with WS_AGAIN and is gone on with by the same call:
  *

@@ -58,6 +58,15 @@ WSI int wsi_digits(const char *p, size_t len, int max, int base); /* likewise, b
 /* "a, b" has one of the tokens, which are as for wsi_among */
 WSI int wsi_has_token(const char *list, size_t len, const char *tokens);
 
+/* secret.c: whose values are secrets. They are shown as "***", and such headers go to no other origin */
+WSI int wsi_is_secret_name(const char *name, size_t len);   /* of a URL's parameter, percent-encoded or not */
+WSI int wsi_is_secret_header(const char *name, size_t len); /* of a request's header */
+WSI int wsi_is_secret_response_header(const char *name, size_t len);
+/* The first value in "path?query#fragment" that is a secret and not empty; .p is behind the text where there is none */
+WSI struct wsi_str wsi_find_secret(const char *p, size_t len);
+/* "path?query#fragment" for a sentence, as wsi_put_safe */
+WSI void wsi_put_without_secrets(struct wsi_text *t, const char *p, size_t len);
+
 /* sha1.c: RFC 3174. len < 2^29 */
 WSI void wsi_sha1(unsigned char out[20], const void *p, unsigned len);
 
