@@ -91,10 +91,10 @@ static int wrong_usage(const struct wq_options *o, const char *why)
 
 static void put_raw(struct wq_out *out, const struct wq_query *q)
 {
-	struct ws_msg m = q->msg;
-	size_t at = q->store.head, i;
+	struct wq_walk walk = {0, 0};
+	struct ws_msg m;
 
-	for (i = 0; q->array ? i < q->n && wq_store_next(&q->store, &at, &m) : i == 0 && m.data; i++) {
+	while (wq_query_data(q, &walk, &m)) {
 		wq_out_n(out, m.data, m.len);
 		if (m.type == WS_TEXT)
 			wq_out(out, "\n");

@@ -143,7 +143,8 @@ void wq_prometheus_answer(struct wq_out *o, const struct wq_query *q)
 	gauge(o, q, "probe_websocket_connection_upgraded", "1: the WebSocket was opened", q->connected);
 	gauge(o, q, "probe_websocket_status_code", "HTTP status of the answer to the upgrade, 0: none",
 	      r ? r->http_status : 0);
-	gauge(o, q, "probe_websocket_failed_due_to_regex", "1: no message matched --expect", q->err == WQ_EUNMATCHED);
+	gauge(o, q, "probe_websocket_failed_due_to_regex", "1: no message matched --expect, or one matched --fail-on",
+	      q->err == WQ_EUNMATCHED);
 	if (r) {
 		seconds(o, q, phases, "How long each phase took", ",phase=\"resolve\"", r->phase_us[WS_RESOLVE]);
 		seconds(o, q, phases, NULL, ",phase=\"connect\"", r->phase_us[WS_CONNECT]);

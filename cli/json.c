@@ -216,7 +216,7 @@ static void message(struct wq_out *o, const struct ws_msg *m)
 static void put_data(struct wq_out *o, const struct wq_query *q)
 {
 	struct ws_msg m;
-	size_t at = q->store.head, i;
+	struct wq_walk walk = {0, 0}, again = {0, 0};
 	int binary = 0;
 
 	if (!q->array) {
@@ -229,8 +229,8 @@ static void put_data(struct wq_out *o, const struct wq_query *q)
 		return;
 	}
 	wq_out(o, "[");
-	for (i = 0; i < q->n && wq_store_next(&q->store, &at, &m); i++) {
-		wq_out(o, i ? ", " : "");
+	while (wq_query_data(q, &walk, &m)) {
+		wq_out(o, walk.i > 1 ? ", " : "");
 		message(o, &m);
 		binary |= m.type == WS_BINARY;
 	}
@@ -238,9 +238,8 @@ static void put_data(struct wq_out *o, const struct wq_query *q)
 	if (!binary)
 		return;
 	wq_out(o, ", \"encoding\": [");
-	at = q->store.head;
-	for (i = 0; i < q->n && wq_store_next(&q->store, &at, &m); i++) {
-		wq_out(o, i ? ", " : "");
+	while (wq_query_data(q, &again, &m)) {
+		wq_out(o, again.i > 1 ? ", " : "");
 		wq_out(o, m.type == WS_BINARY ? "\"base64\"" : "null");
 	}
 	wq_out(o, "]");

@@ -25,6 +25,7 @@ enum option_kind {
 	K_DATA,
 	K_DATA_RAW,
 	K_EXPECT,
+	K_FAIL_ON,
 	K_HELP
 };
 
@@ -50,6 +51,7 @@ static const struct option option_table[] = {
     {"data-raw\0", 0, 0, K_DATA_RAW, 0},
     {"binary\0", AT(binary), 'B', K_FLAG, 0},
     {"expect\0", 0, 'e', K_EXPECT, 0},
+    {"fail-on\0", 0, 0, K_FAIL_ON, 0},
     {"count\0", AT(count), 'n', K_NUMBER, 0},
     {"check\0", AT(check), 0, K_FLAG, 0},
     {"ping\0", AT(ping), 'p', K_FLAG, 0},
@@ -113,6 +115,7 @@ const char *wq_help(void)
 	       "      --data-raw TEXT\tsend TEXT, @ not special\n"
 	       "  -B, --binary\tsend data as binary messages\n"
 	       "  -e, --expect PATTERN\treceive until a message matches (POSIX extended)\n"
+	       "      --fail-on PATTERN\tend with status 3 at a message that matches\n"
 	       "  -n, --count N\tmessages to receive at the end (1)\n"
 	       "      --check\ttest the connection alone: --count 0\n"
 	       "  -p, --ping\tawait the answer to a ping first\n"
@@ -340,44 +343,80 @@ static struct wq_input *add_input(struct wq_options *o, const char *option, cons
 	return in;
 }
 
-static int add_step(struct wq_options *o, const char *value, int kind)
+/* 0, or -1: it is no pattern, or there is no memory */
+static int make_pattern(struct wq_options *o, struct wq_pattern *pattern, const char *option, const char *value)
 {
-	struct wq_step *s;
+	size_t where = 0, len = strlen(value), size;
+	const char *why = "";
+	struct wsi_text *t;
+	void *mem;
 
-	o->steps = room(o, o->steps, sizeof *o->steps);
-	if (!o->steps)
+	size = wsi_match_size(value, len, &why, &where);
+	if (size == 0 && o->why.t.len) /* the first wrong option is told */
 		return -1;
-	s = &o->steps[o->n_steps++];
-	s->name = kind == K_DATA_RAW ? "data-raw" : "data";
+	if (size == 0) {
+		wrong(o, option, value, "is no pattern: ");
+		t = wq_why(&o->why);
+		wsi_put(t, why);
+		wsi_put(t, " (at byte ");
+		wsi_put_u(t, where + 1);
+		wsi_put(t, ")");
+		return -1;
+	}
+	mem = wq_alloc(NULL, NULL, 0, size);
+	if (!mem) {
+		o->no_memory = 1;
+		return -1;
+	}
+	pattern->option = option;
+	pattern->p = value;
+	pattern->len = len;
+	pattern->match = wsi_match_init(mem, size, value, len);
+	return 0;
+}
+
+static int add_fail_on(struct wq_options *o, const char *value)
+{
+	o->fail_on = room(o, o->fail_on, sizeof *o->fail_on);
+	if (!o->fail_on || make_pattern(o, &o->fail_on[o->n_fail_on], "fail-on", value) < 0)
+		return -1;
+	o->n_fail_on++;
+	return 0;
+}
+
+static struct wq_step *add_step(struct wq_options *o)
+{
+	o->steps = room(o, o->steps, sizeof *o->steps);
+	return o->steps ? &o->steps[o->n_steps++] : NULL;
+}
+
+static int add_expect(struct wq_options *o, const char *value)
+{
+	struct wq_step *s = add_step(o);
+
+	if (!s)
+		return -1;
+	s->kind = WQ_STEP_EXPECT;
+	return make_pattern(o, &s->pattern, "expect", value);
+}
+
+static int add_send(struct wq_options *o, const char *value, const char *option)
+{
+	struct wq_step *s = add_step(o);
+	struct wq_input *in;
+
+	if (!s)
+		return -1;
+	s->kind = WQ_STEP_SEND;
+	s->option = option;
 	s->p = value;
 	s->len = strlen(value);
-	if (kind == K_EXPECT) {
-		const char *why = "";
-		size_t where = 0, size = wsi_match_size(value, s->len, &why, &where);
-		void *mem;
-
-		s->kind = WQ_STEP_EXPECT;
-		if (size == 0) {
-			wrong(o, "expect", value, "is no pattern: ");
-			wsi_put(wq_why(&o->why), why);
-			wsi_put(wq_why(&o->why), " (at byte ");
-			wsi_put_u(wq_why(&o->why), where + 1);
-			wsi_put(wq_why(&o->why), ")");
-			return -1;
-		}
-		mem = wq_alloc(NULL, NULL, 0, size);
-		if (!mem) {
-			o->no_memory = 1;
-			return -1;
-		}
-		s->match = wsi_match_init(mem, size, value, s->len);
-	} else if (kind == K_DATA && value[0] == '@') {
-		struct wq_input *in = add_input(o, "data", value + 1);
-
-		s->p = NULL; /* for now */
-		if (in)
-			in->step = s;
-	}
+	if (value[0] != '@' || strcmp(option, "data") != 0)
+		return 0;
+	in = add_input(o, option, value + 1);
+	s->p = NULL; /* for now */
+	if (in)
+		in->step = s;
 	return 0;
 }
 
@@ -445,8 +484,11 @@ static int apply(struct wq_options *o, const struct option *row, const char *val
 		return set_format(o, value);
 	case K_DATA:
 	case K_DATA_RAW:
+		return add_send(o, value, row->name);
 	case K_EXPECT:
-		return add_step(o, value, row->kind);
+		return add_expect(o, value);
+	case K_FAIL_ON:
+		return add_fail_on(o, value);
 	case K_HELP:
 		if (!o->help)
 			o->help = row->letter;
@@ -563,7 +605,7 @@ static void check_steps(struct wq_options *o)
 			continue;
 		good = wsi_utf8_check(&state, s->p, s->len);
 		if (good < s->len || state)
-			wrong(o, s->name, s->p, "is not UTF-8 text (use --binary for other bytes)");
+			wrong(o, s->option, s->p, "is not UTF-8 text (use --binary for other bytes)");
 	}
 	if (o->check && (expects || o->count >= 0))
 		say(o, "--check does not go with --expect or --count");

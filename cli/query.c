@@ -4,8 +4,8 @@
  *	INPUT --> OPTION_INPUT --> (ws_new) --> DATA_INPUT --> OPEN --> [PING --> PONG] --> STEP
  *	STEP --> SEND --> STEP      STEP --> EXPECT --> STEP      STEP --> COLLECT or FLUSH --> ANSWER
  *
- * Any of them can end in ANSWER by query_fail(). What comes during PONG, SEND and EXPECT and is not used up there waits in
- * the store. A last message that needs no keeping is answered where the library has it, uncopied.
+ * Each state has one function, which says how to go on (enum query_result). Any of them can end in ANSWER by
+ * query_fail(). Once the connection is open, every message is received by query_receive(), whatever the state.
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -19,6 +19,13 @@
 #define SMALL 512 /* bytes of a buffer */
 #define SHOWN 100 /* bytes of a pattern or a reason in a sentence */
 #define SHOWN_URL 300
+
+/* What a state's function says to its caller */
+enum query_result {
+	QUERY_GO_ON = -1, /* there is more to do at once */
+	QUERY_WAIT = 0,   /* first wait for what wq_query_wants() names */
+	QUERY_ENDED = 1   /* the answer is known, or the connection is closed */
+};
 
 /* NULL: all are done */
 static const struct wq_step *query_current_step(const struct wq_query *q)
@@ -104,22 +111,44 @@ static void query_put_number(struct wsi_text *t, const char *before, uint64_t n,
 	wsi_put(t, after);
 }
 
-/* The end: what is answered is known. error NULL: q->why */
+/* Chooses what the answer of a failed query shows: with an array all messages that were collected, else the newest
+ * one that no step used up. q->msg is set already where the failure is about one certain message. */
+static void query_choose_data(struct wq_query *q)
+{
+	size_t at;
+
+	if (q->array && q->state != WQ_EXPECT) {
+		q->n = q->store.n;
+		return;
+	}
+	if (q->msg.data)
+		return;
+	if (q->store.n > 0) {
+		at = q->store.head;
+		while (wq_store_next(&q->store, &at, &q->msg))
+			;
+	} else if (q->last.n > 0) {
+		at = q->last.head;
+		wq_store_next(&q->last, &at, &q->msg);
+	}
+}
+
+/* Ends the query with an error. The sentence is error, or q->why where that is NULL. */
 static int query_fail_with(struct wq_query *q, int err, const char *error)
 {
 	q->err = err;
 	q->error = error ? error : wq_why(&q->why)->p;
 	if (!q->phase)
 		q->phase = query_state_phase(q);
-	if (q->state == WQ_COLLECT && q->array)
-		q->n = q->store.n;
+	if (q->state >= WQ_PING && q->state < WQ_ANSWER)
+		query_choose_data(q);
 	if (q->state == WQ_OPEN && !q->connected) {
 		q->head = q->info->head;
 		q->head_len = q->info->head_len;
 	}
 	q->state = WQ_ANSWER;
 	q->total_us = wq_now_us() - q->start_us;
-	return 1;
+	return QUERY_ENDED;
 }
 
 static int query_fail(struct wq_query *q, int err)
@@ -217,11 +246,25 @@ void wq_query_cut_short(struct wq_query *q)
 	query_fail(q, WS_ETIMEOUT);
 }
 
+/* Names the option and its pattern: --expect "^ok" */
+static void query_put_pattern(struct wsi_text *t, const struct wq_pattern *pattern)
+{
+	wsi_put(t, "--");
+	wsi_put(t, pattern->option);
+	wsi_put(t, " ");
+	query_put_quoted(t, pattern->p, pattern->len);
+}
+
 /* What was still asked for */
 static void query_put_missing(struct wsi_text *t, const struct wq_query *q)
 {
 	const struct wq_step *s = query_current_step(q);
 
+	if (q->unfinished) {
+		wsi_put(t, "still matching a message with ");
+		query_put_pattern(t, q->unfinished);
+		return;
+	}
 	switch (q->state) {
 	case WQ_PONG:
 		wsi_put(t, "no answer to the ping");
@@ -231,16 +274,13 @@ static void query_put_missing(struct wsi_text *t, const struct wq_query *q)
 		query_put_number(t, "", s->len, " bytes were taken");
 		return;
 	case WQ_EXPECT:
-		if (q->matching.data)
-			wsi_put(t, "still matching a message with");
-		else if (q->seen)
-			query_put_number(t, "", q->seen,
-			                 q->seen == 1 ? " message came, but did not match"
-			                              : " messages came, but none matched");
+		if (q->seen == 0)
+			wsi_put(t, "no message came to match ");
+		else if (q->seen == 1)
+			wsi_put(t, "1 message came, but did not match ");
 		else
-			wsi_put(t, "no message came to match");
-		wsi_put(t, " --expect ");
-		query_put_quoted(t, s->p, s->len);
+			query_put_number(t, "", q->seen, " messages came, but none matched ");
+		query_put_pattern(t, &s->pattern);
 		return;
 	case WQ_COLLECT:
 		if (q->array && q->store.n) {
@@ -273,7 +313,7 @@ static int query_too_late(struct wq_query *q)
 	wsi_put(t, " (the limit was ");
 	wsi_put_ms(t, limit_us);
 	wsi_put(t, timeout_us && limit_us >= timeout_us ? ")" : ", what --wait left)");
-	if (q->state == WQ_COLLECT && !q->store.n)
+	if (q->state == WQ_COLLECT && !q->store.n && !q->unfinished)
 		wsi_put(t, "; --check tests the connection alone");
 	if (q->state == WQ_SEND)
 		wsi_put(t, ": the peer does not read, or not fast enough");
@@ -372,10 +412,10 @@ static int query_open_inputs(struct wq_query *q)
 		if (wq_input_open(&q->o->inputs[i], &q->why) < 0)
 			return query_usage(q);
 	q->state = WQ_OPTION_INPUT;
-	return -1;
+	return QUERY_GO_ON;
 }
 
-/* Reads the inputs that are for options, or for steps: 0: to wait, 1: answered, -1: all is there */
+/* Reads the inputs that are for options, or for steps. QUERY_GO_ON: all of them are there */
 static int query_read_inputs(struct wq_query *q)
 {
 	for (; q->input < q->o->n_inputs; q->input++) {
@@ -391,15 +431,15 @@ static int query_read_inputs(struct wq_query *q)
 				return query_input_late(q, in);
 			r = wq_input_read(in, &q->why);
 			if (r == WS_AGAIN)
-				return 0;
+				return QUERY_WAIT;
 			if (r)
 				return r == WS_EMEMORY ? query_no_memory(q) : query_usage(q);
 		}
 		if (query_use_input(q, in))
-			return 1;
+			return QUERY_ENDED;
 	}
 	q->input = 0;
-	return -1;
+	return QUERY_GO_ON;
 }
 
 static int query_ms_left(int64_t until_us)
@@ -532,7 +572,7 @@ static int query_open_ws(struct wq_query *q)
 	r = ws_open(q->ws);
 	wq_watchdog_stop();
 	if (r == WS_AGAIN)
-		return 0;
+		return QUERY_WAIT;
 	if (r)
 		return query_library_failed(q, r);
 	q->head = q->info->head;
@@ -547,74 +587,180 @@ static int query_open_ws(struct wq_query *q)
 	q->head = q->head_copy;
 	query_enter(q, q->o->ping ? WQ_PING : WQ_STEP);
 	q->since_us = q->waiting_us;
-	return -1;
+	return QUERY_GO_ON;
 }
 
-/* The open connection */
+/* The open connection
+ *
+ * A message takes one of four ways. A step uses it up; or it arrives before the step that may want it and waits in the
+ * store (query_keep); or a step passes over it, and a copy of it is kept for the answer until the next one comes
+ * (query_remember); or it matches --fail-on and ends the query. Copies are needed because the bytes of a message from
+ * the library are gone with the next ws_recv(). */
 
-/* The next message from the server, pongs aside: 0, WS_AGAIN or an error */
-static int query_receive(struct wq_query *q, struct ws_msg *msg)
+/* A signal or the deadline ends whatever is under way: 0, or the error */
+static int query_stopped(const struct wq_query *q)
 {
-	int r;
+	if (wq_signal())
+		return WQ_EINTERRUPTED;
+	return wq_now_us() >= q->deadline_us ? WS_ETIMEOUT : 0;
+}
 
-	for (;;) {
-		if (wq_signal())
-			return WQ_EINTERRUPTED;
-		if (wq_now_us() >= q->deadline_us)
-			return WS_ETIMEOUT;
-		r = ws_recv(q->ws, msg);
-		if (r)
-			return r;
-		if (msg->type != WS_PONG) {
-			if (q->first_us < 0)
-				q->first_us = wq_now_us() - q->since_us;
-			return 0;
-		}
-		if (q->state == WQ_PONG && msg->len == sizeof q->ping_data
-		    && memcmp(msg->data, q->ping_data, sizeof q->ping_data) == 0) {
-			q->ping_us = wq_now_us() - q->waiting_us;
-			query_enter(q, WQ_STEP);
-			return WS_AGAIN;
-		}
+/* Ends the query with an error of query_stopped() or of a call on the open connection */
+static int query_stop(struct wq_query *q, int err)
+{
+	return err == WQ_EINTERRUPTED ? query_interrupted(q) : query_lost(q, err);
+}
+
+/* 1: the message matches, 0: it does not, or an error of query_stopped(). The matcher is fed in slices because a costly
+ * pattern must not outlast the deadline. */
+static int query_match(const struct wq_query *q, const struct wq_pattern *pattern, const struct ws_msg *msg)
+{
+	const char *p = msg->data;
+	size_t at, n;
+	int err;
+
+	wsi_match_start(pattern->match);
+	for (at = 0;; at += n) {
+		err = query_stopped(q);
+		if (err)
+			return err;
+		if (at == msg->len)
+			return wsi_match_end(pattern->match);
+		n = msg->len - at < WQ_SLICE ? msg->len - at : WQ_SLICE;
+		if (wsi_match_feed(pattern->match, p + at, n))
+			return 1;
 	}
 }
 
-static int query_failed(struct wq_query *q, int err)
-{
-	return err == WS_AGAIN ? 0 : err == WQ_EINTERRUPTED ? query_interrupted(q) : query_lost(q, err);
-}
-
+/* Keeps a message for a later step: 0, or QUERY_ENDED when that is not possible */
 static int query_keep(struct wq_query *q, const struct ws_msg *msg)
 {
 	int r = wq_store_put(&q->store, msg, q->lib.max_message);
 
+	if (r == 0)
+		return 0;
 	if (r == WS_EMEMORY)
 		return query_no_memory(q);
-	if (r == WS_ETOOBIG) {
-		if (q->store.n >= WQ_MAX_KEPT && q->store.n >= q->lib.max_message) {
-			query_put_number(query_begin_sentence(q), "more than ", q->store.n,
-			                 " messages were to be kept");
-			query_fail(q, r);
-		} else {
-			query_too_big(q, "the messages kept are over ");
-		}
-		ws_close(q->ws, 1009, "more messages than can be kept");
-		return 1;
+	if (q->store.n >= WQ_MAX_KEPT && q->store.n >= q->lib.max_message) {
+		query_put_number(query_begin_sentence(q), "more than ", q->store.n, " messages were to be kept");
+		query_fail(q, r);
+	} else {
+		query_too_big(q, "the messages kept are over ");
 	}
+	ws_close(q->ws, 1009, "more messages than can be kept");
+	return QUERY_ENDED;
+}
+
+/* Copies a message that no step used up, in place of the one before it: 0, or QUERY_ENDED when there is no memory */
+static int query_remember(struct wq_query *q, const struct ws_msg *msg)
+{
+	wq_store_clear(&q->last);
+	return wq_store_put(&q->last, msg, q->lib.max_message) ? query_no_memory(q) : 0;
+}
+
+/* The same for a message that the answer will show, whatever else came */
+static int query_show(struct wq_query *q, const struct ws_msg *msg)
+{
+	size_t at;
+
+	if (query_remember(q, msg))
+		return QUERY_ENDED;
+	at = q->last.head;
+	wq_store_next(&q->last, &at, &q->msg);
 	return 0;
 }
 
-/* All that has come goes into the store, or with drop to waste: 0: no more now, or answered */
-static int query_keep_all(struct wq_query *q, int drop)
+/* The deadline or a signal came while a message was still being matched */
+static int query_match_stopped(struct wq_query *q, const struct wq_pattern *pattern, const struct ws_msg *msg, int err)
 {
-	enum wq_state state = q->state;
+	if (query_show(q, msg))
+		return QUERY_ENDED;
+	q->unfinished = pattern;
+	return query_stop(q, err);
+}
+
+/* The server sent what --fail-on names */
+static int query_refused(struct wq_query *q, const struct wq_pattern *pattern, const struct ws_msg *msg)
+{
+	struct wsi_text *t;
+
+	if (query_show(q, msg))
+		return QUERY_ENDED;
+	t = query_begin_sentence(q);
+	if (msg->type == WS_TEXT) {
+		wsi_put(t, "the server sent ");
+		query_put_quoted(t, q->msg.data, q->msg.len);
+	} else {
+		query_put_number(t, "the server sent a binary message of ", q->msg.len,
+		                 q->msg.len == 1 ? " byte" : " bytes");
+	}
+	wsi_put(t, ", which matches ");
+	query_put_pattern(t, pattern);
+	wsi_put(t, ": correct what is sent or the login, or narrow that pattern if the message is harmless");
+	return query_fail(q, WQ_EUNMATCHED);
+}
+
+/* Holds a new message against each --fail-on */
+static int query_check_fail_on(struct wq_query *q, const struct ws_msg *msg)
+{
+	size_t i;
+
+	for (i = 0; i < q->o->n_fail_on; i++) {
+		const struct wq_pattern *pattern = &q->o->fail_on[i];
+		int r = query_match(q, pattern, msg);
+
+		if (r < 0)
+			return query_match_stopped(q, pattern, msg, r);
+		if (r == 1)
+			return query_refused(q, pattern, msg);
+	}
+	return QUERY_GO_ON;
+}
+
+static int query_is_our_pong(const struct wq_query *q, const struct ws_msg *msg)
+{
+	return q->state == WQ_PONG && msg->type == WS_PONG && msg->len == sizeof q->ping_data
+	       && memcmp(msg->data, q->ping_data, sizeof q->ping_data) == 0;
+}
+
+/* Receives a new message. QUERY_GO_ON: it is in *msg; in the state PONG it can also be the answer to our ping. Other
+ * pongs are dropped. */
+static int query_receive(struct wq_query *q, struct ws_msg *msg)
+{
+	int err;
+
+	do {
+		err = query_stopped(q);
+		if (!err)
+			err = ws_recv(q->ws, msg);
+		if (err == WS_AGAIN)
+			return QUERY_WAIT;
+		if (err)
+			return query_stop(q, err);
+		if (query_is_our_pong(q, msg))
+			return QUERY_GO_ON;
+	} while (msg->type == WS_PONG);
+	if (q->first_us < 0)
+		q->first_us = wq_now_us() - q->since_us;
+	return query_check_fail_on(q, msg);
+}
+
+/* The next message for a step: the oldest that was kept, else a new one */
+static int query_take(struct wq_query *q, struct ws_msg *msg)
+{
+	return wq_store_take(&q->store, msg) ? QUERY_GO_ON : query_receive(q, msg);
+}
+
+/* Keeps all that has come by now: QUERY_WAIT or QUERY_ENDED */
+static int query_keep_all(struct wq_query *q)
+{
 	struct ws_msg msg;
 	int r;
 
-	while ((r = query_receive(q, &msg)) == 0)
-		if (!drop && query_keep(q, &msg))
-			return 1;
-	return q->state != state ? -1 : query_failed(q, r);
+	while ((r = query_receive(q, &msg)) == QUERY_GO_ON)
+		if (query_keep(q, &msg))
+			return QUERY_ENDED;
+	return r;
 }
 
 /* A payload of its own for each: what answers another ping is no proof of life */
@@ -630,11 +776,28 @@ static int query_ping(struct wq_query *q)
 			q->ping_data[i] = hex[v >> 4 * i & 15];
 	r = ws_ping(q->ws, q->ping_data, sizeof q->ping_data);
 	if (r == WS_AGAIN)
-		return query_keep_all(q, 0);
+		return query_keep_all(q);
 	if (r)
 		return query_lost(q, r);
 	q->state = WQ_PONG;
-	return -1;
+	return QUERY_GO_ON;
+}
+
+static int query_pong(struct wq_query *q)
+{
+	struct ws_msg msg;
+	int r;
+
+	while ((r = query_receive(q, &msg)) == QUERY_GO_ON) {
+		if (msg.type == WS_PONG) {
+			q->ping_us = wq_now_us() - q->waiting_us;
+			query_enter(q, WQ_STEP);
+			return QUERY_GO_ON;
+		}
+		if (query_keep(q, &msg))
+			return QUERY_ENDED;
+	}
+	return r;
 }
 
 static int query_next_step(struct wq_query *q)
@@ -650,12 +813,12 @@ static int query_next_step(struct wq_query *q)
 		query_enter(q, WQ_FLUSH);
 	} else {
 		q->state = WQ_ANSWER;
-		return 1;
+		return QUERY_ENDED;
 	}
-	return -1;
+	return QUERY_GO_ON;
 }
 
-static int query_send_step(struct wq_query *q)
+static int query_send(struct wq_query *q)
 {
 	const struct wq_step *s = query_current_step(q);
 	int64_t begun_us = wq_now_us(); /* the answer may be there before ws_send is back */
@@ -666,124 +829,90 @@ static int query_send_step(struct wq_query *q)
 	if (n > 0)
 		q->sent += (size_t)n;
 	if (n < 0 || q->sent < s->len) /* the peer may not read before we do */
-		return query_keep_all(q, 0);
+		return query_keep_all(q);
 	if (q->first_us < 0)
 		q->since_us = begun_us;
 	q->step++;
 	q->state = WQ_STEP;
-	return -1;
+	return QUERY_GO_ON;
 }
 
-/* Feeds the message under way to the matcher: 1: it matches, 0: it does not, or an error */
-static int query_match(struct wq_query *q, struct wsi_match *m)
+/* Receives until a message matches */
+static int query_expect(struct wq_query *q)
 {
-	const char *p = q->matching.data;
-
-	if (q->matched == 0)
-		wsi_match_start(m);
-	while (q->matched < q->matching.len) {
-		size_t n = q->matching.len - q->matched;
-
-		if (n > WQ_SLICE)
-			n = WQ_SLICE;
-		if (wsi_match_feed(m, p + q->matched, n))
-			return 1;
-		q->matched += n;
-		if (q->matched == q->matching.len)
-			break;
-		if (wq_signal())
-			return WQ_EINTERRUPTED;
-		if (wq_now_us() >= q->deadline_us)
-			return WS_ETIMEOUT;
-	}
-	return wsi_match_end(m);
-}
-
-static int query_expect_step(struct wq_query *q)
-{
-	const struct wq_step *s = query_current_step(q);
-	int last = q->step + 1 == q->o->n_steps, live, r;
+	const struct wq_pattern *pattern = &query_current_step(q)->pattern;
+	struct ws_msg msg;
+	int r;
 
 	for (;;) {
-		live = !wq_store_take(&q->store, &q->matching);
-		r = live ? query_receive(q, &q->matching) : 0;
-		if (r) {
-			q->matching.data = NULL;
-			return query_failed(q, r);
-		}
-		q->matched = 0;
-		r = query_match(q, s->match);
+		r = query_take(q, &msg);
+		if (r != QUERY_GO_ON)
+			return r;
+		r = query_match(q, pattern, &msg);
+		if (r < 0)
+			return query_match_stopped(q, pattern, &msg, r);
 		if (r == 1)
 			break;
-		/* The library's bytes end with the next ws_recv; for an answer without a match the last message is kept
-		 */
-		if (last) {
-			if (live) {
-				size_t at;
-
-				q->store.n = q->store.bytes = 0;
-				if (query_keep(q, &q->matching))
-					return 1;
-				at = q->store.head;
-				wq_store_next(&q->store, &at, &q->msg);
-				q->store.head = at;
-				q->store.n = q->store.bytes = 0;
-			} else {
-				q->msg = q->matching;
-			}
-		}
-		if (r < 0)
-			return query_failed(q, r);
-		q->matching.data = NULL;
 		q->seen++;
+		if (query_remember(q, &msg))
+			return QUERY_ENDED;
 	}
-	if (last)
-		q->msg = q->matching;
-	q->matching.data = NULL;
+	wq_store_clear(&q->last); /* this step has used up what it passed over, too */
 	q->step++;
-	q->state = last ? WQ_ANSWER : WQ_STEP;
-	return last ? 1 : -1;
+	if (query_current_step(q)) {
+		q->state = WQ_STEP;
+		return QUERY_GO_ON;
+	}
+	q->msg = msg;
+	q->state = WQ_ANSWER;
+	return QUERY_ENDED;
 }
 
+/* Receives --count messages */
 static int query_collect(struct wq_query *q)
 {
 	size_t want = (size_t)q->o->count;
 	struct ws_msg msg;
 	int r;
 
-	if (want == 1 && wq_store_take(&q->store, &q->msg)) {
-		q->state = WQ_ANSWER;
-		return 1;
-	}
-	while (q->store.n < want) {
+	while (q->array && q->store.n < want) {
 		r = query_receive(q, &msg);
-		if (r)
-			return query_failed(q, r);
-		if (want == 1) { /* the library has it until the next call: no copy */
-			q->msg = msg;
-			break;
-		}
+		if (r != QUERY_GO_ON)
+			return r;
 		if (query_keep(q, &msg))
-			return 1;
+			return QUERY_ENDED;
 	}
-	q->n = want;
+	if (q->array) {
+		q->n = want;
+	} else { /* one message: the answer is printed before the next ws_recv(), so it needs no copy */
+		r = query_take(q, &msg);
+		if (r != QUERY_GO_ON)
+			return r;
+		q->msg = msg;
+	}
 	q->state = WQ_ANSWER;
-	return 1;
+	return QUERY_ENDED;
 }
 
-/* Nothing is to be received: but what was sent is to be gone */
+/* No message is asked for, but all of the last step must be written. What arrives meanwhile is of use only if this
+ * fails. */
 static int query_flush(struct wq_query *q)
 {
 	struct ws_pollset set;
-	int i, busy = 0;
+	struct ws_msg msg;
+	int i, r, busy = 0;
 
 	ws_wants(q->ws, &set);
 	for (i = 0; i < set.n; i++)
 		busy |= set.fd[i].events & WS_POLL_WRITE;
-	if (busy)
-		return query_keep_all(q, 1);
-	q->state = WQ_ANSWER;
-	return 1;
+	if (!busy) {
+		q->state = WQ_ANSWER;
+		return QUERY_ENDED;
+	}
+	while ((r = query_receive(q, &msg)) == QUERY_GO_ON)
+		if (query_remember(q, &msg))
+			return QUERY_ENDED;
+	return r;
 }
 
 int64_t wq_cert_left(const struct ws_report *r)
@@ -818,8 +947,7 @@ static int query_done(struct wq_query *q)
 
 /* The machine */
 
-/* 1: answered; 0: to wait; -1: go on */
-static int query_step(struct wq_query *q)
+static int query_run_state(struct wq_query *q)
 {
 	int r;
 
@@ -828,10 +956,12 @@ static int query_step(struct wq_query *q)
 		return query_open_inputs(q);
 	case WQ_OPTION_INPUT:
 		r = query_read_inputs(q);
-		return r >= 0 ? r : query_make_ws(q) ? 1 : -1;
+		if (r != QUERY_GO_ON)
+			return r;
+		return query_make_ws(q) ? QUERY_ENDED : QUERY_GO_ON;
 	case WQ_DATA_INPUT:
 		r = query_read_inputs(q);
-		if (r < 0)
+		if (r == QUERY_GO_ON)
 			q->state = WQ_OPEN;
 		return r;
 	case WQ_OPEN:
@@ -839,13 +969,13 @@ static int query_step(struct wq_query *q)
 	case WQ_PING:
 		return query_ping(q);
 	case WQ_PONG:
-		return query_keep_all(q, 0);
+		return query_pong(q);
 	case WQ_STEP:
 		return query_next_step(q);
 	case WQ_SEND:
-		return query_send_step(q);
+		return query_send(q);
 	case WQ_EXPECT:
-		return query_expect_step(q);
+		return query_expect(q);
 	case WQ_COLLECT:
 		return query_collect(q);
 	case WQ_FLUSH:
@@ -853,13 +983,27 @@ static int query_step(struct wq_query *q)
 	case WQ_CLOSE:
 		r = ws_close(q->ws, 1000, NULL);
 		if (r == WS_AGAIN)
-			return 0;
+			return QUERY_WAIT;
 		q->state = WQ_END;
-		return 1;
+		return QUERY_ENDED;
 	case WQ_ANSWER:
 	case WQ_END:
-		return 1;
+		return QUERY_ENDED;
 	}
+	return QUERY_ENDED;
+}
+
+int wq_query_data(const struct wq_query *q, struct wq_walk *walk, struct ws_msg *msg)
+{
+	size_t i = walk->i++;
+
+	if (i == 0)
+		walk->at = q->store.head;
+	if (i < q->n)
+		return wq_store_next(&q->store, &walk->at, msg);
+	if (i > q->n || !q->msg.data)
+		return 0;
+	*msg = q->msg;
 	return 1;
 }
 
@@ -870,8 +1014,8 @@ int wq_query_step(struct wq_query *q)
 	if (wq_signal() && q->state < WQ_ANSWER)
 		return query_interrupted(q);
 	do
-		r = query_step(q);
-	while (r < 0);
+		r = query_run_state(q);
+	while (r == QUERY_GO_ON);
 	if (q->state == WQ_ANSWER && !q->error)
 		r = query_done(q);
 	return r;
@@ -940,8 +1084,8 @@ void wq_query_end(struct wq_query *q)
 {
 	ws_free(q->ws);
 	wq_why_free(&q->why);
-	if (q->store.p)
-		wq_alloc(NULL, q->store.p, q->store.cap, 0);
+	wq_store_free(&q->last);
+	wq_store_free(&q->store);
 	if (q->head_copy)
 		wq_alloc(NULL, q->head_copy, q->head_len, 0);
 }

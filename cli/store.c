@@ -65,3 +65,15 @@ int wq_store_put(struct wq_store *s, const struct ws_msg *msg, size_t max)
 	s->bytes += msg->len;
 	return 0;
 }
+
+void wq_store_clear(struct wq_store *s)
+{
+	s->head = s->tail = s->n = s->bytes = 0;
+}
+
+void wq_store_free(struct wq_store *s)
+{
+	if (s->p)
+		wq_alloc(NULL, s->p, s->cap, 0);
+	memset(s, 0, sizeof *s);
+}

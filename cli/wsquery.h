@@ -65,12 +65,21 @@ void wq_put_input(struct wsi_text *t, const struct wq_input *in); /* "standard i
 struct wsi_text *wq_input_wrong(const struct wq_input *in, struct wq_why *why); /* begins "-d, --data: \"file\": " */
 
 /* options.c */
-struct wq_step {
-	enum { WQ_STEP_SEND, WQ_STEP_EXPECT } kind;
-	const char *name; /* of the option */
-	const char *p;    /* data or pattern */
+struct wq_pattern {
+	const char *option; /* "expect" or "fail-on" */
+	const char *p;
 	size_t len;
 	struct wsi_match *match;
+};
+
+struct wq_step {
+	enum { WQ_STEP_SEND, WQ_STEP_EXPECT } kind;
+	/* of WQ_STEP_SEND */
+	const char *option; /* "data" or "data-raw" */
+	const char *p;      /* what to send; NULL: not read yet */
+	size_t len;
+	/* of WQ_STEP_EXPECT */
+	struct wq_pattern pattern;
 };
 
 struct wq_options { /* what it points to is never freed: it lives as long as the process */
@@ -78,6 +87,8 @@ struct wq_options { /* what it points to is never freed: it lives as long as the
 	const char *url;
 	struct wq_step *steps;
 	size_t n_steps;
+	struct wq_pattern *fail_on;
+	size_t n_fail_on;
 	const char **headers, **subprotocols, **resolve; /* NULL ends them; headers: "@FILE" still stands in it */
 	size_t room;                                     /* elements that each of these lists can have */
 	struct wq_input *inputs;
@@ -121,6 +132,8 @@ int wq_store_next(const struct wq_store *s, size_t *at, struct ws_msg *msg);
 int wq_store_take(struct wq_store *s,
                   struct ws_msg *msg); /* 1, or 0: none; its bytes stay until the next wq_store_put */
 int wq_store_put(struct wq_store *s, const struct ws_msg *msg, size_t max); /* 0, WS_ETOOBIG, WS_EMEMORY */
+void wq_store_clear(struct wq_store *s);                                    /* drops all messages, keeps the memory */
+void wq_store_free(struct wq_store *s);
 
 /* query.c: one try. Many could stand side by side: wq_query_step each, then poll what all of them want. */
 struct wq_query {
@@ -152,10 +165,10 @@ struct wq_query {
 	const char *error; /* NULL: all that was asked for happened */
 	const char *phase;
 	const struct ws_report *info; /* NULL: none */
+	int array;                    /* 1: data is an array, whatever came */
+	size_t n;                     /* see wq_query_data: that many messages of the store, then .msg */
 	struct ws_msg msg;            /* .data NULL: none */
-	int array;                    /* 1: the messages are the first n of the store, msg is not used */
-	size_t n;
-	const char *head; /* of the handshake's response */
+	const char *head;             /* of the handshake's response */
 	size_t head_len;
 	int64_t ping_us, first_us, total_us; /* -1: not reached */
 
@@ -164,9 +177,9 @@ struct wq_query {
 	int64_t since_us;              /* the upgrade, or the last send */
 	int64_t waiting_us;            /* when this waiting began */
 	size_t input, step, sent, seen;
-	struct wq_store store;
-	struct ws_msg matching; /* .data NULL: none */
-	size_t matched;         /* bytes of it that were fed */
+	struct wq_store store;               /* messages that wait for a later step */
+	struct wq_store last;                /* the newest message that no step used up, or nothing */
+	const struct wq_pattern *unfinished; /* it was being matched when the query ended; NULL: none was */
 	char ping_data[16];
 	char *head_copy;
 	struct wq_why why;
@@ -180,6 +193,11 @@ void wq_query_hang_up(const struct wq_query *q); /* the peer need not wait for w
 void wq_query_interrupt(struct wq_query *q); /* then: the signal came before another try, and the error says so too */
 void wq_query_end(struct wq_query *q);
 int wq_query_status(const struct wq_query *q);
+struct wq_walk { /* zeroed at first */
+	size_t i, at;
+};
+int wq_query_data(const struct wq_query *q, struct wq_walk *walk,
+                  struct ws_msg *msg); /* the answer's next message: 1, or 0: no more */
 const char *wq_reason(int err);
 int64_t wq_cert_left(const struct ws_report *r); /* seconds */
 void wq_put_url(struct wsi_text *t, const struct wq_query *q);

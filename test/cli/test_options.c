@@ -206,6 +206,12 @@ static void test_steps(void)
 	CHECK_EQ_U(o.count, 1);
 	CHECK_EQ_U(parse("--check -d x ws://h"), 0);
 	CHECK_EQ_U(o.count, 0);
+	CHECK_EQ_U(parse("--fail-on a -d b --fail-on=c -e d ws://h"), 0); /* --fail-on is no step */
+	CHECK(o.n_steps == 2 && o.count == 0 && o.n_fail_on == 2);
+	CHECK_EQ_S(o.fail_on[1].p, "c");
+	CHECK_EQ_S(o.fail_on[1].option, "fail-on");
+	CHECK_EQ_U(parse("-p --fail-on a ws://h"), 0);
+	CHECK_EQ_U(o.count, 0);
 	CHECK_EQ_U(parse("-d @- -d @f -b @c -H @h ws://h"), 0);
 	CHECK_EQ_U(o.n_inputs, 4);
 }
@@ -232,7 +238,10 @@ static void test_wrong(void)
 	    {"--max-message 0 ws://h", "--max-message: \"0\""},
 	    {"-f xml ws://h", "-f, --format: \"xml\""},
 	    {"-e ( ws://h", "-e, --expect: \"(\""},
+	    {"--fail-on ( ws://h", "--fail-on: \"(\" is no pattern: "},
+	    {"ws://h --fail-on", "--fail-on: needs a value"},
 	    {"-d a -e b -n 2 ws://h", "-n, --count"},
+	    {"-e b --fail-on c -n 2 ws://h", "-n, --count does not go with a last step"},
 	    {"--check -n 1 ws://h", "--check"},
 	    {"--check -e x ws://h", "--check"},
 	    {"-u a:b --bearer c ws://h", "--bearer"},
@@ -257,6 +266,8 @@ static void test_wrong(void)
 		CHECK(strstr(o.why.t.p, "secret") == NULL);
 	}
 	check_row_end();
+	CHECK_EQ_U(parse("-t abc -e ( --fail-on [ ws://h"), WQ_USAGE); /* the first wrong option is told, alone */
+	CHECK_EQ_S(o.why.t.p, "-t, --timeout: \"abc\" is not a duration (try 500ms, 2s, 1m)");
 	CHECK_EQ_U(parse("-B -d \xff ws://h"), 0);
 #ifdef WSQUERY_NO_FORMATS
 	CHECK_EQ_U(parse("-w 1 ws://h"), WQ_USAGE);

@@ -4,6 +4,7 @@
 import base64
 import os
 import re
+import signal
 import struct
 import threading
 import time
@@ -287,6 +288,128 @@ def test_expect_then_closed():
     assert r.data == "a" and r.details["close"] == {"code": 1000, "reason": ""}
 
 
+# -e that stays unmatched, and --fail-on: test_query.c has each state, here are real sockets, output and time
+
+
+def test_a_refusal_in_the_middle_of_a_dialogue():
+    script = lambda c: c.upgrade(frame(TEXT, "auth_required!"), frame(TEXT, "auth_invalid"), close_frame()).eof()
+    with Server(script) as s:
+        r = run("-D", "-e", "required", "-d", "tok", "-e", "auth_ok", "-d", "q", s.url, status=3)
+    assert r.data == "auth_invalid" and r.details["reason"] == "closed" and "auth_ok" in r.error
+
+
+def test_expect_unmatched_in_the_middle_in_time():
+    with Server(lambda c: c.upgrade(frame(TEXT, "a"), frame(BINARY, b"b")).hold()) as s:
+        r = run("-D", "-e", "a", "-d", "x", "-e", "zzz", "-d", "y", "-t", "0.6", s.url, status=3, at_least=0.6, within=0.6)
+    assert r.json["data"] == "Yg==" and r.json["encoding"] == "base64" and r.details["reason"] == "unmatched"
+
+
+def test_a_signal_shows_the_last_message():
+    passed = threading.Event()
+
+    def script(c):
+        c.upgrade()
+        c.text("no")
+        c.send(frame(PING, b"p"))
+        while c.recv().opcode != PONG:  # by now "no" was received as well
+            pass
+        passed.set()
+        c.eof()
+
+    with Server(script) as s, Running("-D", "-e", "zzz", "-d", "x", "-t", 60, s.url) as p:
+        assert passed.wait(60)
+        p.signal(signal.SIGTERM)
+        r = p.end(status=143)
+    assert r.data == "no" and r.details["reason"] == "interrupted"
+
+
+def test_fail_on():
+    refusal = '44{"message":"not authorized"}'
+
+    def script(c):
+        c.upgrade(frame(TEXT, "hello"))
+        c.recv_message()
+        c.text(refusal)
+        c.closed = c.recv_close()
+        c.eof()
+
+    with Server(script) as s:
+        r = run("-D", "-t", 60, "-d", "40", "-e", "^40", "--fail-on", "not auth", "-d", "42", s.url, status=3)
+        assert s.wait().conn.closed == (1000, "")
+    assert r.data == refusal and r.seconds < 50
+    assert (r.details["phase"], r.details["reason"]) == ("receive", "unmatched")
+    assert '--fail-on "not auth"' in r.error and refusal in r.error
+
+
+@pytest.mark.parametrize("args", [["--fail-on", "b", "-d", "x", "-e", "z"], ["-d", "x", "--fail-on=b", "-e", "z"], ["-d", "x", "-e", "z", "--fail-on", "b"]])
+def test_fail_on_stands_anywhere(args):
+    with Server(says("a", "b", "z")) as s:
+        assert run(*args, s.url, status=3).data == "b"
+
+
+def test_fail_on_is_no_step():
+    with Server(says("a", "b")) as s:
+        assert run("--fail-on", "z", s.url, status=0).data == "a"
+    with Server(echo) as s:
+        assert run("--ping", "--fail-on", "z", s.url, status=0).data is None
+        assert run("-d", "x", "-n", 0, "--fail-on", "z", s.url, status=0).data is None
+        assert run("-d", "x", "--fail-on", "z", "-n", 1, s.url, status=0).data == "x"
+        assert run("--check", "--fail-on", "z", s.url, status=0).data is None
+
+
+def test_fail_on_binary():
+    with Server(says("a", b"\xff\x00bad")) as s:
+        r = run("--fail-on", "^..bad$", "-e", "z", s.url, status=3)
+    assert r.json["encoding"] == "base64" and base64.b64decode(r.data) == b"\xff\x00bad"
+    assert "binary message of 5 bytes" in r.error
+
+
+def test_fail_on_in_an_array():
+    with Server(says("a", b"bad")) as s:
+        r = run("--fail-on", "bad", "-n", 3, s.url, status=3)
+    assert r.data == ["a", "YmFk"] and r.json["encoding"] == [None, "base64"]
+
+
+def test_fail_on_raw():
+    with Server(says("a", "bad")) as s:
+        r = run("--fail-on", "bad", "-e", "z", "-f", "raw", s.url, status=3, json=False)
+    assert r.out == b"bad\n" and '--fail-on "bad"' in r.err
+
+
+def test_fail_on_tries_again():
+    with Server(says("bad"), says("good")) as s:
+        r = run("-D", "--fail-on", "bad", "--retry", 1, "--retry-delay", 0, s.url, status=0)
+    assert r.data == "good" and r.details["attempts"] == 2
+
+
+@pytest.mark.parametrize("where", [["-n", 1], ["-e", "no"], ["-n", 5]])
+def test_a_costly_fail_on_keeps_the_deadline(where):
+    def script(c):
+        c.upgrade()
+        for _ in range(40):
+            c.send(frame(TEXT, b"a" * 1000000))
+        c.hold()
+
+    costly = "(a|aa)+(a|b)*c{5}z"
+    with Server(script) as s:
+        r = run("-D", "--max-message", "100M", "--fail-on", costly, "--fail-on", "x" + costly, *where, "-t", "0.5", s.url, within=0.5)
+    if r.status:  # a fast machine may have matched a message by then
+        assert r.status == 3 and r.details["reason"] in ("timeout", "unmatched") and r.data
+
+
+def test_many_small_messages_and_a_costly_pattern_keep_the_deadline():
+    n = 60000
+
+    def script(c):
+        c.upgrade()
+        f = c.recv()
+        c.send(frame(TEXT, "a" * 60) * n, frame(PONG, f.payload))  # kept, then matched one after the other
+        c.eof()
+
+    with Server(script) as s:
+        run("-p", "--max-message", "1G", "-e", "(a?){255}(a?){255}(a?){255}(a?){255}b", "-t", "1", s.url, status=3, within=1)
+
+
 @pytest.mark.parametrize(
     "pattern, text, matches",
     [
@@ -484,6 +607,17 @@ def test_printed_before_the_close_is_awaited():
         printed.set()
         r = p.p.wait(60)
         assert r == 0 and s.wait().conn.in_time
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("args, status", [(["-e", "answer"], 0), (["--fail-on", "answer"], 3)])
+def test_a_signal_after_the_answer_ends_the_waiting_for_the_close(number, args, status):
+    with Server(lambda c: c.upgrade(frame(TEXT, "answer")).hold()) as s:
+        with Running("--close-timeout", 60, "-t", 60, *args, s.url) as p:
+            assert b'"answer"' in p.p.stdout.readline()
+            p.signal(number)
+            assert p.p.wait(50) == status
+            assert p.p.stdout.read() == b""
 
 
 def test_the_server_never_closes():

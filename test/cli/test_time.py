@@ -323,7 +323,7 @@ def test_a_signal_while_waiting_to_retry():
     assert r.error and r.seconds < 50
 
 
-@pytest.mark.parametrize("args, data", [(["-e", "healthy"], "degraded"), (["-n", 2], ["degraded"])])
+@pytest.mark.parametrize("args, data", [(["-e", "healthy"], "degraded"), (["-n", 2], ["degraded"]), (["-e", "healthy", "-d", "x"], "degraded")])
 def test_a_signal_in_a_pause_answers_with_the_last_try(args, data):
     said = threading.Event()
 
