@@ -30,8 +30,14 @@ async def serve(ws, path=None):
     async for message in ws:
         await ws.send(message)
 
+def choose(first, second):
+    # up to websockets 13: the client's list and ours; from 14 on: the connection and the client's list
+    offered = first if isinstance(first, list) else second
+    return next((p for p in ("two", "three") if p in offered), None)
+
 async def main():
-    server = await websockets.serve(serve, "127.0.0.1", 0, subprotocols=["two", "three"], max_size=None)
+    server = await websockets.serve(
+        serve, "127.0.0.1", 0, subprotocols=["two", "three"], select_subprotocol=choose, max_size=None)
     print(list(server.sockets)[0].getsockname()[1], flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
