@@ -30,7 +30,7 @@ VERSIONS = [pytest.param(2, id="TLSv1.2"), pytest.param(3, id="TLSv1.3", marks=n
 @pytest.mark.parametrize("n", VERSIONS)
 @pytest.mark.parametrize("cert", ["good", "rsa", "p384", "direct", "upper", "name"])
 def test_good(pki, cert, n):
-    before = time.time()
+    before = int(time.time())  # whole seconds, as in a certificate
     with pki.server(says("a", b"b"), cert=cert, configure=version(n)) as s:
         r = pki.query(s, "-n", 2)
         if r.status != 0 and (cert, n) == ("rsa", 2) and re.search(r"mbedtls/(3\.6|4\.1)\.", BUILT_IN):
@@ -48,7 +48,7 @@ def test_good(pki, cert, n):
     assert tls["subject"] == "CN=" + (cert if cert != "upper" else "UPPER")
     assert tls["issuer"] == "C=XX, O=Test, CN=Test " + ("Root" if cert == "direct" else "Intermediate")
     assert tls["not_after"] == datetime.datetime.fromtimestamp(end, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    assert int((end - time.time()) // 86400) <= tls["days_left"] <= int((end - before) // 86400)
+    assert (end - int(time.time())) // 86400 <= tls["days_left"] <= (end - before) // 86400
     assert tls["verified"] is True
     assert r.details["timings_ms"]["tls"] > 0
 
@@ -635,7 +635,7 @@ def test_cert_expiry(pki):
         r = pki.query(s, "--cert-expiry", left + 2, status=3)
     assert r.json["connection"] is True and r.data == "welcome"
     assert r.details["reason"] == "certificate" and r.details["tls"]["not_after"][:10] in r.error
-    assert "--cert-expiry" in r.error or "days" in r.error
+    assert "--cert-expiry" in r.error
 
 
 def test_cert_expiry_with_check(pki):
