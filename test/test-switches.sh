@@ -39,8 +39,8 @@ query() {
 	echo "$url"
 	gives "{\"connection\": true, \"data\": \"$1\"}" "$tmp/tree/wsquery" -d "$1" "$url"
 }
-lacks() { # lacks WORD: --version does not list it
-	! "$tmp/tree/wsquery" --version | sed -n 's/^built in://p' | grep -qw "$1"
+built_in() { # built_in PARTS: what --version lists, and nothing else
+	"$tmp/tree/wsquery" --version >"$tmp/version" && gives "built in:${1:+ $1}" sed -n '/^built in:/p' "$tmp/version"
 }
 resolves() { # what needs no resolver is resolved
 	gives '{"connection": true, "data": "by name"}' "$tmp/tree/wsquery" -d 'by name' "ws://localhost:$port/"
@@ -49,11 +49,12 @@ resolves() { # what needs no resolver is resolved
 start_echo
 row nothing none ''
 check 'nothing left out: a query' query nothing
+check 'nothing left out: says so' built_in 'resolver threads proxies redirects nagios prometheus'
 
 row WS_NO_THREADS none -DWS_NO_THREADS
 check 'WS_NO_THREADS: a query' query threads
 check 'WS_NO_THREADS: localhost' resolves
-check 'WS_NO_THREADS: says so' lacks threads
+check 'WS_NO_THREADS: says so' built_in 'resolver proxies redirects nagios prometheus'
 no_thread() {
 	! nm -u "$tmp/tree/wsquery" | grep -q pthread_create
 }
@@ -63,7 +64,7 @@ row WS_NO_RESOLVER none -DWS_NO_RESOLVER
 check 'WS_NO_RESOLVER: a query' query resolver
 check 'WS_NO_RESOLVER: localhost' resolves
 check 'WS_NO_RESOLVER: a name' says 1 'no resolver' "$tmp/tree/wsquery" ws://name.example/
-check 'WS_NO_RESOLVER: says so' lacks resolver
+check 'WS_NO_RESOLVER: says so' built_in 'proxies redirects nagios prometheus'
 no_resolver() {
 	! nm -u "$tmp/tree/wsquery" | grep -q getaddrinfo
 }
@@ -72,15 +73,16 @@ check 'WS_NO_RESOLVER: asks none' no_resolver
 row WS_NO_PROXY none -DWS_NO_PROXY
 check 'WS_NO_PROXY: a query' query proxy
 check 'WS_NO_PROXY: -x' says 64 'not built in' "$tmp/tree/wsquery" -x http://127.0.0.1:9 "$url"
-check 'WS_NO_PROXY: says so' lacks proxy
+check 'WS_NO_PROXY: says so' built_in 'resolver threads redirects nagios prometheus'
 
 row WS_NO_REDIRECTS none -DWS_NO_REDIRECTS
 check 'WS_NO_REDIRECTS: a query' query redirects
 check 'WS_NO_REDIRECTS: --max-redirs' says 64 'not built in' "$tmp/tree/wsquery" --max-redirs 2 "$url"
-check 'WS_NO_REDIRECTS: says so' lacks redirects
+check 'WS_NO_REDIRECTS: says so' built_in 'resolver threads proxies nagios prometheus'
 
 row WSQUERY_NO_FORMATS none -DWSQUERY_NO_FORMATS
 check 'WSQUERY_NO_FORMATS: a query' query formats
+check 'WSQUERY_NO_FORMATS: says so' built_in 'resolver threads proxies redirects'
 for format in nagios prometheus; do
 	check "WSQUERY_NO_FORMATS: -f $format" says 64 'not built in' "$tmp/tree/wsquery" -f $format "$url"
 done
@@ -90,6 +92,7 @@ check 'WS_NO_NET: says so' says 1 'this build has no sockets' "$tmp/tree/wsquery
 
 row 'all of these but WS_NO_NET' none '-DWS_NO_THREADS -DWS_NO_RESOLVER -DWS_NO_PROXY -DWS_NO_REDIRECTS -DWSQUERY_NO_FORMATS'
 check 'all: a query' query all
+check 'all: says so' built_in ''
 check 'all: localhost' resolves
 
 if offered mbedtls/ssl.h -lmbedtls -lmbedx509 -lmbedcrypto; then
