@@ -78,6 +78,8 @@ static inline void say_sent(struct outcome *o)
 			say_bytes(o->sent, sizeof o->sent, &o->sent_len, p, n);
 		else if (n >= 2)
 			SAY(o, sent, "%u", p[0] * 256u + p[1]);
+		else if (n == 1)
+			SAY(o, sent, "(half a code)");
 	}
 	if (at && at != f->out_len)
 		SAY(o, sent, " ...");

@@ -156,8 +156,17 @@ static void test_options(void)
 		t.ws = ws_new("ws://127.0.0.1:1/", &t.o);
 		CHECK_EQ_U(ws_open(t.ws), WS_EUSAGE);
 		CHECK(!strstr(ws_error(t.ws), "s3cret"));
-		CHECK(i < 4 || strstr(ws_error(t.ws), "seen") || strstr(ws_error(t.ws), "not built in"));
-		CHECK(i != 3 || strstr(ws_error(t.ws), "Authorization"));
+		if (i == 3)
+			CHECK(strstr(ws_error(t.ws), "Authorization") != NULL);
+#ifdef WS_NO_NET
+		if (i == 4)
+			CHECK(strstr(ws_error(t.ws), "not built in") != NULL);
+		if (i > 4)
+			CHECK(strstr(ws_error(t.ws), "seen") != NULL);
+#else
+		if (i >= 4)
+			CHECK(strstr(ws_error(t.ws), "seen") != NULL);
+#endif
 		talk_end(&t);
 	}
 	for (i = 0; i < 3; i++) { /* the second and third have a path with an '@' in it, and no user */
@@ -168,7 +177,10 @@ static void test_options(void)
 		t.o.proxy = urls[i];
 		t.ws = ws_new("ws://127.0.0.1:1/", &t.o);
 		CHECK(!strstr(ws_error(t.ws), "s3cret"));
-		CHECK(i == 0 || strstr(ws_error(t.ws), "seen") || strstr(ws_error(t.ws), "not built in"));
+		if (!(ws_features() & WS_HAS_PROXY))
+			CHECK(strstr(ws_error(t.ws), "not built in") != NULL);
+		else if (i > 0)
+			CHECK(strstr(ws_error(t.ws), "seen") != NULL);
 		CHECK_EQ_S(ws_info(t.ws)->option, "proxy");
 		talk_end(&t);
 	}

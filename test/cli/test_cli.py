@@ -5,7 +5,7 @@ import re
 import subprocess
 
 import pytest
-from conftest import BUILT_IN, WSQUERY, environment, run
+from conftest import BUILT_IN, WSQUERY, environment, needs, run
 from servers import TEXT, Server, close_frame, echo, frame, says, unused_port
 
 URL = "ws://127.0.0.1:1/"
@@ -325,7 +325,7 @@ def test_a_file_that_is_no_utf8(tmp_path):
     f = tmp_path / "f"
     f.write_bytes(b"a\xffb")
     r = run("-d", "@%s" % f, URL, status=64)
-    assert str(f) in r.err or "-d" in r.err
+    assert str(f) in r.err and "--data" in r.err
     with Server(echo) as s:
         assert run("-B", "-d", "@%s" % f, s.url, status=0).json["encoding"] == "base64"
 
@@ -334,28 +334,27 @@ def test_standard_input_that_is_no_utf8():
     run("-d", "@-", URL, stdin=b"\xff", status=64)
 
 
-FORMATS = [(["-f", "nagios"], 2, b"WEBSOCKET CRITICAL"), (["-f", "prometheus"], 1, b"probe_success")]
+FORMATS = [
+    pytest.param(["-f", "nagios"], 2, b"WEBSOCKET CRITICAL", marks=needs("nagios"), id="nagios"),
+    pytest.param(["-f", "prometheus"], 1, b"probe_success", marks=needs("prometheus"), id="prometheus"),
+]
 
 
-@pytest.mark.parametrize("args, status, word", FORMATS, ids=["nagios", "prometheus"])
+@pytest.mark.parametrize("args, status, word", FORMATS)
 def test_formats(args, status, word):
     with Server(says("a")) as s:
-        r = run(*args, s.url, json=False)
-    if r.status == 64 and "not built in" in r.err:
-        pytest.skip("this build has no other formats")
-    assert r.status == 0 and r.out.endswith(b"\n")
+        r = run(*args, s.url, json=False, status=0)
+    assert r.out.endswith(b"\n")
     sock, port = unused_port()
     with sock:
         r = run(*args, "ws://127.0.0.1:%d" % port, json=False, status=status)
     assert word in r.out
 
 
+@needs("nagios")
 def test_nagios():
     with Server(says("a")) as s:
-        r = run("-f", "nagios", "-w", 50, "-c", 60, s.url, json=False)
-        if r.status == 64:
-            pytest.skip("this build has no other formats")
-        assert r.status == 0
+        r = run("-f", "nagios", "-w", 50, "-c", 60, s.url, json=False, status=0)
         assert re.fullmatch(rb"WEBSOCKET OK - .* \| time=\d+\.\d{3}s;50(\.0+)?;60(\.0+)?;0(;\d*(\.\d+)?)?( .*)?\n", r.out), r.out
 
     def late(c):
@@ -371,12 +370,10 @@ def test_nagios():
     assert r.out.startswith(b"WEBSOCKET UNKNOWN") and b"--bogus" in r.out and r.out.count(b"\n") == 1
 
 
+@needs("prometheus")
 def test_prometheus():
     with Server(says("a")) as s:
-        r = run("-f", "prometheus", s.url.replace("ws://", "ws://u:s3cret@"), json=False, secrets=["s3cret"])
-        if r.status == 64:
-            pytest.skip("this build has no other formats")
-    assert r.status == 0
+        r = run("-f", "prometheus", s.url.replace("ws://", "ws://u:s3cret@"), json=False, status=0, secrets=["s3cret"])
     text = r.out.decode()
     for line in text.splitlines():
         assert line.startswith("#") or re.fullmatch(r'[a-z_]+\{target="[^"]*"(,[a-z_]+="[^"]*")*\} -?[0-9.e+-]+', line), line

@@ -176,7 +176,7 @@ def test_only_its_own_pong_counts():
     with Server(script) as s:
         r = run("-p", "-t", "0.6", "-D", s.url, status=3, at_least=0.6, within=0.6)
     assert (r.details["phase"], r.details["reason"]) == ("ping", "timeout")
-    assert "ping" in r.error or "pong" in r.error
+    assert r.error.startswith("ping ")
 
 
 def test_ping_then_message():
@@ -603,7 +603,7 @@ def test_printed_before_the_close_is_awaited():
 
     with Server(script) as s, Running("--close-timeout", 60, "-t", 60, s.url) as p:
         line = p.p.stdout.readline()
-        assert line == b'{"connection": true, "data": "answer"}\n' or b'"answer"' in line
+        assert line == b'{"connection": true, "data": "answer"}\n'
         printed.set()
         r = p.p.wait(60)
         assert r == 0 and s.wait().conn.in_time
