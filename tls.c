@@ -3,16 +3,21 @@
  *
  * One source for mbedTLS 2.28, 3.x and 4.x, public API only. The first block below has what differs between them.
  *
+ * What the peer's chain may cost is bounded before the library sees it (chain.c): the library judges a chain in one call,
+ * and the keys in it are the peer's choice.
+ *   TLS 1.2: the Certificate message comes in the clear. tls_sniff collects it on its way in, and the library gets its
+ *   last byte only if tls_look agrees. Then the library verifies, and its verdict is the one that counts.
+ *   TLS 1.3: the message is encrypted, so the library must take it in without verifying (the server still has to prove that
+ *   it has the key of its certificate). All that we would send behind the server's first encrypted record is held back
+ *   until tls_look has agreed and the chain is verified (tls_judge_held).
+ * So nothing that depends on the peer (client certificate, Finished) is sent to one that was not verified.
+ *
  * Trust is loaded lazily. A system's bundle has some 140 certificates and a chain needs one of them, so the bundle is
- * not parsed: the library first judges the peer's chain by what is parsed already. If that ends without a trusted
- * issuer, the bundle is read through a small buffer (trust.c) inside the verification callback, and those of its
- * certificates are parsed whose subject may be the issuer of one that the peer sent. Then the library judges the
- * peer's chain again, and that verdict is the one that counts.
- *   Sound: all that is added is in the bundle, so what is accepted would be with all of it; trust is decided by
- *   mbedtls_x509_crt_verify_with_profile alone.
+ * not parsed: once the peer's chain is there, tls_look reads the bundle through a small buffer (trust.c), and those of its
+ * certificates are parsed whose subject may be the issuer of one that the peer sent. Then the chain is verified, once.
+ *   Sound: all that is added is in the bundle, so what is accepted would be with all of it.
  *   Complete: the library looks for a trusted certificate by one rule, that its subject is the issuer of one in the
  *   chain, and the comparison used to select (wsi_der_may_equal) holds wherever the library's does.
- *   In time: the callback runs before anything that depends on the peer is sent (client certificate, Finished).
  *
  * Names are compared here (tls_name_fits), since 2.28 knows no iPAddress.
  */
@@ -67,6 +72,49 @@
 #else
 #define TLS_MIN 13
 #endif
+#if TLS_MAX == 13 && defined(MBEDTLS_SSL_KEEP_PEER_CERTIFICATE)
+#define TLS_HOLDS 1 /* a chain of TLS 1.3 is verified by us: see the top */
+#else
+#define TLS_HOLDS 0
+#endif
+#if TLS_MAX == 13 && !TLS_HOLDS
+#error "tls.c needs an mbedTLS with MBEDTLS_SSL_KEEP_PEER_CERTIFICATE for TLS 1.3"
+#endif
+/* Which keys and signatures of certificates hold, and which curves are offered: those that public CAs use */
+#if MBEDTLS_VERSION_NUMBER < 0x04000000
+static const mbedtls_x509_crt_profile tls_profile = {
+    MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA256) | MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA384)
+        | MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA512),
+    0xfffffff, /* all kinds of keys that the library knows: RSA and elliptic curves */
+    MBEDTLS_X509_ID_FLAG(MBEDTLS_ECP_DP_SECP256R1) | MBEDTLS_X509_ID_FLAG(MBEDTLS_ECP_DP_SECP384R1)
+        | MBEDTLS_X509_ID_FLAG(MBEDTLS_ECP_DP_SECP521R1),
+    2048 /* bits of RSA at least */
+};
+#else
+#define tls_profile mbedtls_x509_crt_profile_default /* curves have no public names any more; chain.c checks them */
+#endif
+#if MBEDTLS_VERSION_NUMBER >= 0x03010000
+static const uint16_t tls_groups[] = {MBEDTLS_SSL_IANA_TLS_GROUP_X25519, MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1,
+                                      MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1, MBEDTLS_SSL_IANA_TLS_GROUP_SECP521R1,
+                                      MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
+#define TLS_CONF_GROUPS mbedtls_ssl_conf_groups
+#else
+static const mbedtls_ecp_group_id tls_groups[] = {
+#if defined(MBEDTLS_ECP_DP_CURVE25519_ENABLED)
+    MBEDTLS_ECP_DP_CURVE25519,
+#endif
+#if defined(MBEDTLS_ECP_DP_SECP256R1_ENABLED)
+    MBEDTLS_ECP_DP_SECP256R1,
+#endif
+#if defined(MBEDTLS_ECP_DP_SECP384R1_ENABLED)
+    MBEDTLS_ECP_DP_SECP384R1,
+#endif
+#if defined(MBEDTLS_ECP_DP_SECP521R1_ENABLED)
+    MBEDTLS_ECP_DP_SECP521R1,
+#endif
+    MBEDTLS_ECP_DP_NONE};
+#define TLS_CONF_GROUPS mbedtls_ssl_conf_curves
+#endif
 #ifndef MBEDTLS_ERR_SSL_BAD_CERTIFICATE /* 3.0 gave them new names */
 #define MBEDTLS_ERR_SSL_BAD_CERTIFICATE MBEDTLS_ERR_SSL_BAD_HS_CERTIFICATE
 #define MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION MBEDTLS_ERR_SSL_BAD_HS_PROTOCOL_VERSION
@@ -74,9 +122,12 @@
 
 #define TLS_CIPHERS_MAX 64
 #define TLS_PINS_MAX 8
-#define TLS_FILE_MAX 65536 /* a certificate chain or key of the client */
-#define TLS_EAGER_MAX 8    /* a file or directory of so many trusted certificates is parsed at once */
-#define TLS_NAME_MAX 255   /* RFC 1035 2.3.4 */
+#define TLS_FILE_MAX 65536        /* a certificate chain or key of the client */
+#define TLS_EAGER_MAX 8           /* a file or directory of so many trusted certificates is parsed at once */
+#define TLS_NAME_MAX 255          /* RFC 1035 2.3.4 */
+#define TLS_PATH_MAX 16           /* certificates of a verified chain; the library takes 10 */
+#define TLS_SUITES_MAX 256        /* cipher suites that we offer unless told */
+#define TLS_CHAIN_BYTES_MAX 16384 /* of a Certificate message; the library takes no more */
 
 struct wsi_tls_config {
 	struct wsi_mem mem;
@@ -89,7 +140,8 @@ struct wsi_tls_config {
 	mbedtls_pk_context key;
 	int has_own;
 	int min, max;
-	int ciphers[TLS_CIPHERS_MAX + 1]; /* 0 ends them */
+	int ciphers[TLS_CIPHERS_MAX + 1]; /* what the program asked for; 0 ends them */
+	int suites[TLS_SUITES_MAX + 1];   /* else these are offered: see tls_load_suites */
 	unsigned char pins[TLS_PINS_MAX][32];
 	int pins_n;
 	int keylog_fd;
@@ -110,19 +162,38 @@ struct wsi_tls {
 	const char *alpn[2];
 	char name[TLS_NAME_MAX + 1]; /* what the certificate must be for */
 	unsigned char ip[16];
-	int ip_len;                   /* 4, 16: the name is this address */
-	int done, gone, got_data;     /* handshake over; no more to be sent; some of the server's data came */
-	int verified, pinned;         /* the certificate held; its key is one of the pins */
-	ptrdiff_t end;                /* what reading came to in the end: WS_IO_EOF, WS_IO_RESET, WS_IO_ERROR */
-	int io_err, err;              /* first WS_IO_ of the transport that is none of READ, WRITE; first of mbedTLS */
-	size_t unsent;                /* length of the write that the library has taken but not got rid of */
-	size_t out_left;              /* bytes in its output buffer, whatever they are */
-	unsigned char record[7];      /* beginning of the record that comes in: see tls_sniff */
-	size_t record_n, record_left; /* bytes of it in record; bytes still to come */
-	int alert;                    /* the peer's last, where it was readable; -1 */
-	int plain;                    /* 1: the first bytes were HTTP */
-	uint32_t flags;               /* of the verification: MBEDTLS_X509_BADCERT_ */
-	struct wsi_text cert_why;     /* why it failed */
+	int ip_len;               /* 4, 16: the name is this address */
+	int done, gone, got_data; /* handshake over; no more to be sent; some of the server's data came */
+	int verified, pinned;     /* the certificate held; its key is one of the pins */
+	ptrdiff_t end;            /* what reading came to in the end: WS_IO_EOF, WS_IO_RESET, WS_IO_ERROR */
+	int io_err, err;          /* first WS_IO_ of the transport that is none of READ, WRITE; first of mbedTLS */
+	size_t unsent;            /* length of the write that the library has taken but not got rid of */
+	size_t out_left;          /* bytes in its output buffer, whatever they are */
+	/* The record that comes in, see tls_sniff */
+	unsigned char record[5]; /* its header */
+	size_t record_n;         /* bytes of that */
+	size_t record_left;      /* bytes of the record still to come */
+	/* The server's Certificate message of TLS 1.2, see tls_collect */
+	unsigned char message_head[4];
+	size_t message_head_n;     /* bytes of that */
+	size_t message_left;       /* bytes of the message still to come */
+	unsigned char *chain;      /* allocated while it is collected: its body */
+	size_t chain_len, chain_n; /* its length, and bytes of it that are there */
+	int looked;                /* it is over */
+	int refused;               /* we refuse it, and the server is to be told */
+	struct wsi_text unknown;   /* a critical extension in it that the library may not know */
+	char unknown_buf[256];
+	/* What is held back in TLS 1.3 until the server is verified */
+	int holding;
+	unsigned char *held;
+	size_t held_len, held_sent;
+	/* The chain while it is verified */
+	struct wsi_cert path[TLS_PATH_MAX];
+	int path_n;
+	int alert;                /* the peer's last, where it was readable; -1 */
+	int plain;                /* 1: the first bytes were HTTP */
+	uint32_t flags;           /* of the verification: MBEDTLS_X509_BADCERT_ */
+	struct wsi_text cert_why; /* why it failed */
 	char cert_why_buf[400];
 	int64_t not_after;
 	char subject[256], issuer[256], cipher[64];
@@ -196,31 +267,6 @@ static void tls_put_clock(struct wsi_text *t)
 	wsi_put(t, tm.tm_year + 1900 < 2020 ? ": was it ever set?)" : ")");
 }
 
-/* "C=XX, O=Some CA, CN=Its name": what people know the name by */
-static void tls_put_name(struct wsi_text *t, const mbedtls_x509_name *n)
-{
-	static const char known[][2][12] = {{"\x55\x04\x03", "CN="},
-	                                    {"\x55\x04\x06", "C="},
-	                                    {"\x55\x04\x07", "L="},
-	                                    {"\x55\x04\x08", "ST="},
-	                                    {"\x55\x04\x0a", "O="},
-	                                    {"\x55\x04\x0b", "OU="},
-	                                    {"\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19", "DC="}};
-	const char *sep = "";
-	size_t i;
-
-	for (; n != NULL && n->oid.p != NULL; n = n->next) {
-		for (i = 0; i < sizeof known / sizeof known[0]; i++) {
-			if (n->oid.len != wsi_strlen(known[i][0]) || memcmp(n->oid.p, known[i][0], n->oid.len) != 0)
-				continue;
-			wsi_put(t, sep);
-			wsi_put(t, known[i][1]);
-			wsi_put_safe(t, n->val.p, n->val.len);
-			sep = ", ";
-		}
-	}
-}
-
 /* The library's own words where they are compiled in, and its number */
 static void tls_put_code(struct wsi_text *t, int ret)
 {
@@ -237,24 +283,50 @@ static void tls_put_code(struct wsi_text *t, int ret)
 	wsi_put_c(t, ')');
 }
 
+static int tls_io_error(struct wsi_tls *t, ptrdiff_t n)
+{
+	if (n == WS_IO_READ)
+		return MBEDTLS_ERR_SSL_WANT_READ;
+	if (n == WS_IO_WRITE)
+		return MBEDTLS_ERR_SSL_WANT_WRITE;
+	if (t->io_err == 0)
+		t->io_err = n == WS_IO_EOF || n == WS_IO_RESET ? (int)n : WS_IO_ERROR;
+	return n == WS_IO_EOF ? MBEDTLS_ERR_SSL_CONN_EOF : MBEDTLS_ERR_NET_CONN_RESET;
+}
+
 /* ---- Trusted certificates ---- */
 
 struct tls_taker {
 	struct wsi_trust trust;
 	mbedtls_x509_crt *into;
-	const mbedtls_x509_crt *chain; /* take what may have issued one of these; NULL: take all */
-	int taken, err;                /* added to into; last error of parsing */
+	const struct wsi_cert *chain; /* take what may have issued one of these; NULL: take all */
+	int chain_n;
+	int taken, err; /* added to into; last error of parsing */
 };
 
-static int tls_may_issue(const unsigned char *der, size_t len, const mbedtls_x509_crt *chain)
+static int tls_may_issue(const struct tls_taker *k, const unsigned char *der, size_t len)
 {
 	const unsigned char *subject = wsi_der_subject(der, len, &len);
+	int i;
 
-	for (; subject != NULL && chain != NULL; chain = chain->next) {
-		if (wsi_der_may_equal(subject, len, chain->issuer_raw.p, chain->issuer_raw.len))
+	for (i = 0; subject != NULL && i < k->chain_n; i++) {
+		if (wsi_der_may_equal(subject, len, k->chain[i].issuer.p, k->chain[i].issuer.len))
 			return 1;
 	}
 	return 0;
+}
+
+/* Critical extensions that the library does not know, in a certificate that is trusted. Name constraints are checked by
+ * chain.c. Policies matter to who asks for one, which we do not. */
+static int tls_allow_extension(void *ctx, const mbedtls_x509_crt *crt, const mbedtls_x509_buf *oid, int critical,
+                               const unsigned char *p, const unsigned char *end)
+{
+	(void)ctx, (void)crt, (void)critical, (void)p, (void)end;
+	if (oid->len == 3 && oid->p[0] == 0x55 && oid->p[1] == 0x1d
+	    && (oid->p[2] == WSI_EXT_NAME_CONSTRAINTS || oid->p[2] == WSI_EXT_POLICIES
+	        || oid->p[2] == WSI_EXT_POLICY_MAPPINGS || oid->p[2] == WSI_EXT_INHIBIT_ANY_POLICY))
+		return 0;
+	return MBEDTLS_ERR_X509_INVALID_EXTENSIONS;
 }
 
 static int tls_take(void *ctx, const unsigned char *der, size_t len)
@@ -263,13 +335,13 @@ static int tls_take(void *ctx, const unsigned char *der, size_t len)
 	const mbedtls_x509_crt *x;
 	int ret;
 
-	if (k->chain != NULL && !tls_may_issue(der, len, k->chain))
+	if (k->chain != NULL && !tls_may_issue(k, der, len))
 		return 0;
 	for (x = k->into; x != NULL && x->raw.p != NULL; x = x->next) { /* directories have them twice */
 		if (x->raw.len == len && memcmp(x->raw.p, der, len) == 0)
 			return 0;
 	}
-	ret = mbedtls_x509_crt_parse_der(k->into, der, len);
+	ret = mbedtls_x509_crt_parse_der_with_ext_cb(k->into, der, len, 1, tls_allow_extension, NULL);
 	if (ret == 0)
 		k->taken++;
 	else
@@ -278,9 +350,9 @@ static int tls_take(void *ctx, const unsigned char *der, size_t len)
 }
 
 /* Adds to c->cas what may have issued a certificate of the chain: 0, or an error of mbedTLS */
-static int tls_find_issuers(struct wsi_tls_config *c, const mbedtls_x509_crt *chain)
+static int tls_find_issuers(struct wsi_tls_config *c, const struct wsi_cert *chain, int n)
 {
-	struct tls_taker k = {.trust = {.take = tls_take}, .into = &c->cas, .chain = chain};
+	struct tls_taker k = {.trust = {.take = tls_take}, .into = &c->cas, .chain = chain, .chain_n = n};
 	const char *cause;
 	int r = 0;
 
@@ -455,6 +527,21 @@ static int tls_cipher(const char *name, size_t len)
 	return 0;
 }
 
+/* What is offered unless the program says otherwise: all that the library has, but for key exchange over a group that the
+ * server makes up (DHE: it may be as costly as it likes), and for keys that we do not have (PSK, a password) */
+static void tls_load_suites(struct wsi_tls_config *c)
+{
+	const int *id;
+	const char *name;
+	int n = 0;
+
+	for (id = mbedtls_ssl_list_ciphersuites(); *id != 0 && n < TLS_SUITES_MAX; id++) {
+		name = mbedtls_ssl_get_ciphersuite_name(*id);
+		if (strncmp(name, "TLS-DHE-", 8) != 0 && strstr(name, "PSK-") == NULL && strstr(name, "JPAKE") == NULL)
+			c->suites[n++] = *id;
+	}
+}
+
 /* The next element of a list: 0 at its end */
 static int tls_next(const char **list, char sep, char sep2, const char **p, size_t *len)
 {
@@ -533,6 +620,7 @@ static int tls_load(struct wsi_tls_config *c)
 
 	if (ret != 0 || c->opt->config != NULL)
 		return ret;
+	tls_load_suites(c);
 #if defined(MBEDTLS_USE_PSA_CRYPTO) || MBEDTLS_VERSION_NUMBER >= 0x04000000 /* wanted already to parse certificates */
 	if ((c->opt->ca_file != NULL || c->opt->ca_dir != NULL || c->opt->cert_file != NULL) && !TLS_PSA_INIT())
 		return WS_EENTROPY;
@@ -616,8 +704,30 @@ static int tls_name_fits(const unsigned char *p, size_t len, const char *name)
 	return i > 0 && tls_same(pattern + 1, len - 1, name + i);
 }
 
-/* Calls for each name: 1 if the certificate is for t's. names: where to list them, or NULL */
-static int tls_names(const struct wsi_tls *t, const mbedtls_x509_crt *crt, struct wsi_text *names)
+/* 1: the text is the address that t's server must have, written as a name */
+static int tls_is_our_address(const struct wsi_tls *t, const unsigned char *p, size_t len)
+{
+	unsigned char ip[16];
+
+	return t->ip_len > 0 && wsi_ip_parse(ip, (const char *)p, len) == t->ip_len
+	       && memcmp(ip, t->ip, (size_t)t->ip_len) == 0;
+}
+
+/* RFC 6125 6.4.4: the common name counts only where there are no alternative names. An extension that has none in it rules
+ * it out all the same. */
+static int tls_has_alternative_names(const mbedtls_x509_crt *crt)
+{
+	struct wsi_cert c;
+	struct wsi_der value;
+	int critical;
+
+	return wsi_cert_read(&c, crt->raw.p, crt->raw.len) != 0
+	       || wsi_cert_extension(&c, WSI_EXT_ALTERNATIVE_NAMES, &critical, &value) != 0;
+}
+
+/* 1: the certificate is for t's name. names: where to list those that it is for, or NULL. *misplaced: the address that we
+ * want stands in it, but as a name */
+static int tls_names(const struct wsi_tls *t, const mbedtls_x509_crt *crt, struct wsi_text *names, int *misplaced)
 {
 	const mbedtls_x509_sequence *san;
 	const mbedtls_x509_name *n;
@@ -636,6 +746,8 @@ static int tls_names(const struct wsi_tls *t, const mbedtls_x509_crt *crt, struc
 			else if (san->buf.len == 4 || san->buf.len == 16)
 				wsi_put_ip(names, san->buf.p, (int)san->buf.len);
 		}
+		if (kind == MBEDTLS_X509_SAN_DNS_NAME)
+			*misplaced |= tls_is_our_address(t, san->buf.p, san->buf.len);
 		if (t->ip_len == 0 && kind == MBEDTLS_X509_SAN_DNS_NAME
 		    && tls_name_fits(san->buf.p, san->buf.len, t->name))
 			return 1;
@@ -645,14 +757,15 @@ static int tls_names(const struct wsi_tls *t, const mbedtls_x509_crt *crt, struc
 	}
 	if (n_listed > 8)
 		wsi_put(names, ", ...");
-	if (crt->subject_alt_names.buf.p != NULL)
+	if (tls_has_alternative_names(crt))
 		return 0;
-	/* RFC 6125 6.4.4: the common name counts only where there are no alternative names, and never for an address */
+	/* The common name never counts for an address */
 	for (n = &crt->subject; n != NULL && n->oid.p != NULL; n = n->next) {
 		if (n->oid.len != 3 || memcmp(n->oid.p, "\x55\x04\x03", 3) != 0)
 			continue;
 		if (t->ip_len == 0 && tls_name_fits(n->val.p, n->val.len, t->name))
 			return 1;
+		*misplaced |= tls_is_our_address(t, n->val.p, n->val.len);
 		if (names != NULL) {
 			wsi_put(names, sep);
 			sep = ", ";
@@ -665,8 +778,9 @@ static int tls_names(const struct wsi_tls *t, const mbedtls_x509_crt *crt, struc
 static void tls_check_name(struct wsi_tls *t, const mbedtls_x509_crt *crt)
 {
 	size_t before;
+	int misplaced = 0;
 
-	if (tls_names(t, crt, NULL))
+	if (tls_names(t, crt, NULL, &misplaced))
 		return;
 	t->flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
 	if (t->cert_why.len == 0)
@@ -675,9 +789,15 @@ static void tls_check_name(struct wsi_tls *t, const mbedtls_x509_crt *crt)
 		wsi_put(&t->cert_why, "; the server's certificate ");
 	wsi_put(&t->cert_why, "is not for ");
 	tls_put_quoted(&t->cert_why, t->name, wsi_strlen(t->name));
+	if (misplaced) {
+		wsi_put(&t->cert_why,
+		        ", which stands in it as a name: an address must stand in it as an IP entry of its "
+		        "alternative names (subjectAltName=IP:...)");
+		return;
+	}
 	wsi_put(&t->cert_why, " but for ");
 	before = t->cert_why.len;
-	(void)tls_names(t, crt, &t->cert_why);
+	(void)tls_names(t, crt, &t->cert_why, &misplaced);
 	if (t->cert_why.len == before)
 		wsi_put(&t->cert_why, "no name at all");
 }
@@ -707,7 +827,7 @@ static void tls_put_problem(struct wsi_tls *t, const mbedtls_x509_crt *crt, int 
 	wsi_text_init(w, t->cert_why_buf, sizeof t->cert_why_buf);
 	wsi_put(w, depth == 0 ? "the server's certificate" : "in its chain the certificate \"");
 	if (depth > 0) {
-		tls_put_name(w, &crt->subject);
+		wsi_put_dn(w, crt->subject_raw.p, crt->subject_raw.len);
 		wsi_put_c(w, '"');
 	}
 	if (flags & (MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE)) {
@@ -735,7 +855,7 @@ static void tls_put_problem(struct wsi_tls *t, const mbedtls_x509_crt *crt, int 
 		wsi_put(w, "is not trusted here: its issuer ");
 		if (crt != NULL) {
 			wsi_put_c(w, '"');
-			tls_put_name(w, &crt->issuer);
+			wsi_put_dn(w, crt->issuer_raw.p, crt->issuer_raw.len);
 			wsi_put(w, "\" ");
 		}
 		wsi_put(w, "is an unknown CA, or the server did not send its intermediate certificate");
@@ -743,18 +863,6 @@ static void tls_put_problem(struct wsi_tls *t, const mbedtls_x509_crt *crt, int 
 	if (t->c->no_bundle)
 		wsi_put(w, "; this machine has no CA certificates in any of the usual places, such as "
 		           "/etc/ssl/certs/ca-certificates.crt");
-}
-
-/* The library's callback for each certificate from the top of the chain down: the last one's sentence stays */
-static int tls_note(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
-{
-	struct wsi_tls *t = ctx;
-
-	*flags &= ~(uint32_t)MBEDTLS_X509_BADCERT_CN_MISMATCH; /* see tls_check_name */
-	if (*flags != 0)
-		tls_put_problem(t, crt, depth, *flags);
-	t->flags |= *flags;
-	return 0;
 }
 
 static int tls_check_pin(struct wsi_tls *t, const mbedtls_x509_crt *crt)
@@ -777,47 +885,63 @@ static int tls_check_pin(struct wsi_tls *t, const mbedtls_x509_crt *crt)
 	return MBEDTLS_ERR_X509_FATAL_ERROR;
 }
 
-static void tls_remember(struct wsi_tls *t, const mbedtls_x509_crt *crt)
+static void tls_remember_names(struct wsi_tls *t, const struct wsi_cert *c)
 {
 	struct wsi_text text;
 
 	wsi_text_init(&text, t->subject, sizeof t->subject);
-	tls_put_name(&text, &crt->subject);
+	wsi_put_dn(&text, c->subject.p, c->subject.len);
 	wsi_text_init(&text, t->issuer, sizeof t->issuer);
-	tls_put_name(&text, &crt->issuer);
+	wsi_put_dn(&text, c->issuer.p, c->issuer.len);
+}
+
+static void tls_remember(struct wsi_tls *t, const mbedtls_x509_crt *crt)
+{
+	struct wsi_cert c;
+
+	if (wsi_cert_read(&c, crt->raw.p, crt->raw.len) == 0)
+		tls_remember_names(t, &c);
 	t->not_after = tls_seconds(&crt->valid_to);
 }
 
+/* Begins the sentence on why the certificate does not hold, and makes it so */
+static struct wsi_text *tls_refuse(struct wsi_tls *t)
+{
+	t->flags |= MBEDTLS_X509_BADCERT_OTHER;
+	wsi_text_init(&t->cert_why, t->cert_why_buf, sizeof t->cert_why_buf);
+	return &t->cert_why;
+}
+
 /* The library's verification callback, from the top of the chain down to the server's certificate (depth 0), whose
- * flags are the verdict. See the top of this file. */
+ * flags are the verdict. What is wrong with several certificates is told of the last one. */
 static int tls_verify(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
 {
 	struct wsi_tls *t = ctx;
 	const struct ws_tls *o = t->c->opt;
-	uint32_t again;
-	int ret;
+	int ret, n;
 
-	(void)tls_note(t, crt, depth, flags);
+	*flags &= ~(uint32_t)MBEDTLS_X509_BADCERT_CN_MISMATCH; /* see tls_check_name */
+	if (*flags != 0)
+		tls_put_problem(t, crt, depth, *flags);
+	t->flags |= *flags;
 	*flags = 0;
+	if (depth >= TLS_PATH_MAX || wsi_cert_read(&t->path[depth], crt->raw.p, crt->raw.len) != 0)
+		return MBEDTLS_ERR_X509_FATAL_ERROR;
+	if (depth >= t->path_n)
+		t->path_n = depth + 1;
 	if (depth > 0)
 		return 0;
+	n = t->path_n;
+	t->path_n = 0;
 	tls_remember(t, crt);
-	if (!o->insecure_no_verify && (t->flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED)) {
-		ret = tls_find_issuers(t->c, crt);
-		if (ret < 0)
-			return ret;
+	if (!o->insecure_no_verify) {
+		if (t->flags == 0 && wsi_chain_check_rules(t->path, n, &t->cert_why) != 0)
+			t->flags |= MBEDTLS_X509_BADCERT_OTHER;
+		if (!o->insecure_no_hostname)
+			tls_check_name(t, crt);
+	} else {
 		t->flags = 0;
-		wsi_text_init(&t->cert_why, t->cert_why_buf, sizeof t->cert_why_buf);
-		ret = mbedtls_x509_crt_verify_with_profile(crt, &t->c->cas, NULL, &mbedtls_x509_crt_profile_default,
-		                                           NULL, &again, tls_note, t);
-		if (ret != 0 && ret != MBEDTLS_ERR_X509_CERT_VERIFY_FAILED)
-			return ret;
-		t->flags |= again;
 	}
-	if (!o->insecure_no_verify && !o->insecure_no_hostname)
-		tls_check_name(t, crt);
-	if (o->insecure_no_verify)
-		t->flags = 0;
 	if (t->c->pins_n > 0 && (ret = tls_check_pin(t, crt)) != 0)
 		return ret;
 	t->verified = !o->insecure_no_verify && t->flags == 0;
@@ -825,68 +949,245 @@ static int tls_verify(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *fla
 	return 0;
 }
 
+/* Before the chain is verified: what it may cost, and who may have issued it. n as of wsi_chain_read. 0; an error of
+ * mbedTLS, also where we refuse it */
+static int tls_look(struct wsi_tls *t, const struct wsi_cert *certs, int n)
+{
+	struct wsi_text why;
+	char buf[sizeof t->cert_why_buf];
+
+	if (n == 0) /* the library refuses it */
+		return 0;
+	wsi_text_init(&why, buf, sizeof buf);
+	if (n < 0)
+		wsi_put(&why, "the server sent certificates that cannot be read");
+	else if (wsi_chain_check_cost(certs, n, &why) == 0)
+		return t->c->opt->insecure_no_verify ? 0 : tls_find_issuers(t->c, certs, n);
+	if (n > 0)
+		tls_remember_names(t, &certs[0]);
+	wsi_put(tls_refuse(t), buf);
+	t->refused = 1;
+	return MBEDTLS_ERR_X509_CERT_VERIFY_FAILED;
+}
+
+#if TLS_HOLDS
+/* Verifies the chain of TLS 1.3 that the library took in unseen. It hands it out as const, and wants to verify one that is
+ * not, so this is a copy. */
+static int tls_judge_copy(struct wsi_tls *t, mbedtls_x509_crt *copy)
+{
+	const mbedtls_x509_crt *x = mbedtls_ssl_get_peer_cert(&t->ssl);
+	struct wsi_cert certs[WSI_CHAIN_MAX];
+	uint32_t flags;
+	int n = 0, ret;
+
+	for (; x != NULL && n >= 0; x = x->next) {
+		if (n < WSI_CHAIN_MAX && wsi_cert_read(&certs[n], x->raw.p, x->raw.len) != 0)
+			n = -1;
+		else
+			n++;
+	}
+	ret = tls_look(t, certs, n);
+	for (x = mbedtls_ssl_get_peer_cert(&t->ssl); x != NULL && ret == 0; x = x->next)
+		ret = mbedtls_x509_crt_parse_der(copy, x->raw.p, x->raw.len);
+	if (ret != 0 || n == 0) /* no certificate: see tls_settle */
+		return ret;
+	ret = mbedtls_x509_crt_verify_with_profile(copy, &t->c->cas, NULL, &tls_profile, NULL, &flags, tls_verify, t);
+	if (ret == 0 && !t->c->opt->insecure_no_verify
+	    && mbedtls_x509_crt_check_key_usage(copy, MBEDTLS_X509_KU_DIGITAL_SIGNATURE) != 0) {
+		t->verified = 0;
+		t->flags |= MBEDTLS_X509_BADCERT_KEY_USAGE;
+		tls_put_problem(t, copy, 0, t->flags);
+		ret = MBEDTLS_ERR_X509_CERT_VERIFY_FAILED;
+	}
+	return ret;
+}
+
+/* The handshake is over for the library: now the verdict, and then what was held back goes out. 0, or an error of mbedTLS */
+static int tls_judge_held(struct wsi_tls *t)
+{
+	mbedtls_x509_crt copy;
+	ptrdiff_t n;
+	int ret;
+
+	if (!t->looked) {
+		t->looked = 1;
+		mbedtls_x509_crt_init(&copy);
+		ret = tls_judge_copy(t, &copy);
+		mbedtls_x509_crt_free(&copy);
+		if (ret != 0)
+			return ret;
+	}
+	while (t->held_sent < t->held_len) {
+		n = t->io.io_write(t->io.io, t->held + t->held_sent, t->held_len - t->held_sent);
+		if (n <= 0)
+			return tls_io_error(t, n);
+		t->held_sent += (size_t)n;
+	}
+	t->holding = 0;
+	return 0;
+}
+#endif
+
 /* ---- A session ---- */
 
-static int tls_io_error(struct wsi_tls *t, ptrdiff_t n)
+/* Keeps what the library wants to send until the server is verified: see the top */
+static int tls_hold(struct wsi_tls *t, const unsigned char *buf, size_t len)
 {
-	if (n == WS_IO_READ)
-		return MBEDTLS_ERR_SSL_WANT_READ;
-	if (n == WS_IO_WRITE)
-		return MBEDTLS_ERR_SSL_WANT_WRITE;
-	if (t->io_err == 0)
-		t->io_err = n == WS_IO_EOF || n == WS_IO_RESET ? (int)n : WS_IO_ERROR;
-	return n == WS_IO_EOF ? MBEDTLS_ERR_SSL_CONN_EOF : MBEDTLS_ERR_NET_CONN_RESET;
+	unsigned char *p = wsi_alloc(&t->c->mem, t->held, t->held_len, t->held_len + len);
+
+	if (p == NULL)
+		return MBEDTLS_ERR_SSL_ALLOC_FAILED;
+	memcpy(p + t->held_len, buf, len);
+	t->held = p;
+	t->held_len += len;
+	return (int)len;
 }
 
 static int tls_send(void *ctx, const unsigned char *buf, size_t len)
 {
 	struct wsi_tls *t = ctx;
-	ptrdiff_t n = t->io.io_write(t->io.io, buf, len);
+	ptrdiff_t n;
 
+	if (t->holding) {
+		t->out_left = 0;
+		return tls_hold(t, buf, len);
+	}
+	n = t->io.io_write(t->io.io, buf, len);
 	t->out_left = n > 0 ? len - (size_t)n : len;
 	return n > 0 ? (int)n : tls_io_error(t, n);
 }
 
-/* Looks over the records that come in: the library does not tell the alert it got, and what is no record at all is
- * HTTP more often than not. Only alerts in the clear can be read: these come before the keys. */
-static void tls_sniff(struct wsi_tls *t, const unsigned char *p, size_t len)
+static void tls_drop_chain(struct wsi_tls *t)
+{
+	if (t->chain != NULL)
+		wsi_alloc(&t->c->mem, t->chain, t->chain_len, 0);
+	t->chain = NULL;
+}
+
+/* A message begins, whose header is in message_head. 0, or an error of mbedTLS */
+static int tls_message_begins(struct wsi_tls *t)
+{
+	const unsigned char *h = t->message_head;
+
+	t->message_left = (size_t)h[1] << 16 | (size_t)h[2] << 8 | h[3];
+	if (h[0] != MBEDTLS_SSL_HS_CERTIFICATE)
+		return 0;
+	if (t->message_left < 3 || t->message_left > TLS_CHAIN_BYTES_MAX) {
+		t->looked = t->refused = 1;
+		wsi_put(tls_refuse(t), t->message_left < 3
+		                           ? "the server sent certificates that cannot be read"
+		                           : "the server sent certificates of over 16 KiB, which is not supported");
+		return MBEDTLS_ERR_X509_CERT_VERIFY_FAILED;
+	}
+	t->chain_n = 0;
+	t->chain_len = t->message_left;
+	t->chain = wsi_alloc(&t->c->mem, NULL, 0, t->chain_len);
+	return t->chain != NULL ? 0 : MBEDTLS_ERR_SSL_ALLOC_FAILED;
+}
+
+/* The whole Certificate message is there, but for the library */
+static int tls_chain_is_whole(struct wsi_tls *t)
+{
+	struct wsi_cert certs[WSI_CHAIN_MAX];
+	int n = wsi_chain_read(certs, t->chain, t->chain_len), ret = tls_look(t, certs, n);
+
+	if (ret == 0)
+		wsi_chain_put_unknown(certs, n, &t->unknown);
+	tls_drop_chain(t);
+	t->looked = 1;
+	return ret;
+}
+
+/* Collects the Certificate message out of the handshake's messages in the clear, however they lie in records. 0, or an
+ * error of mbedTLS */
+static int tls_collect(struct wsi_tls *t, const unsigned char *p, size_t len)
 {
 	size_t n;
+	int ret;
 
-	while (len > 0) {
-		if (t->record_n < 5 || (t->record_n < 7 && t->record_left > 0)) {
-			if (t->record_n >= 5)
-				t->record_left--;
+	while (len > 0 && !t->looked) {
+		if (t->message_head_n < 4) {
+			t->message_head[t->message_head_n++] = *p++;
+			len--;
+			ret = t->message_head_n == 4 ? tls_message_begins(t) : 0;
+			if (ret != 0)
+				return ret;
+		} else {
+			n = len < t->message_left ? len : t->message_left;
+			if (t->chain != NULL) {
+				memcpy(t->chain + t->chain_n, p, n);
+				t->chain_n += n;
+			}
+			t->message_left -= n;
+			p += n;
+			len -= n;
+		}
+		if (t->message_head_n == 4 && t->message_left == 0) {
+			t->message_head_n = 0;
+			if (t->chain != NULL)
+				return tls_chain_is_whole(t);
+		}
+	}
+	return 0;
+}
+
+/* A record begins, whose header is in t->record */
+static void tls_record_begins(struct wsi_tls *t)
+{
+	t->record_left = (size_t)t->record[3] << 8 | t->record[4];
+	t->plain |= memcmp(t->record, "HTTP/", 5) == 0;
+	t->alert = -1;
+#if TLS_HOLDS
+	/* Only TLS 1.3 has such records in its handshake: the server's certificates are in them */
+	if (t->record[0] == MBEDTLS_SSL_MSG_APPLICATION_DATA && !t->done && !t->looked && t->c->opt->config == NULL) {
+		mbedtls_ssl_conf_authmode(&t->conf, MBEDTLS_SSL_VERIFY_NONE);
+		t->holding = 1;
+	}
+#endif
+}
+
+/* Looks over the records that come in. What is no record at all is HTTP more often than not; the library does not tell the
+ * alert it got; and see the top. Only what is in the clear can be read: that is all that comes before the keys. 0, or an
+ * error of mbedTLS */
+static int tls_sniff(struct wsi_tls *t, const unsigned char *p, size_t len)
+{
+	size_t n;
+	int ret = 0;
+
+	while (len > 0 && ret == 0) {
+		if (t->record_n < sizeof t->record) {
 			t->record[t->record_n++] = *p++;
 			len--;
-			if (t->record_n == 5) {
-				t->record_left = (size_t)t->record[3] << 8 | t->record[4];
-				t->plain |= memcmp(t->record, "HTTP/", 5) == 0;
-				t->alert = -1;
-			}
-			if (t->record_n == 7 && t->record[0] == MBEDTLS_SSL_MSG_ALERT && t->record[3] == 0
-			    && t->record[4] == 2)
-				t->alert = t->record[6];
+			if (t->record_n == sizeof t->record)
+				tls_record_begins(t);
 		} else {
 			n = len < t->record_left ? len : t->record_left;
+			if (t->record[0] == MBEDTLS_SSL_MSG_ALERT && t->record[3] == 0 && t->record[4] == 2
+			    && n == t->record_left)
+				t->alert = p[n - 1];
+			if (t->record[0] == MBEDTLS_SSL_MSG_HANDSHAKE && !t->done && !t->looked
+			    && t->c->opt->config == NULL)
+				ret = tls_collect(t, p, n);
 			t->record_left -= n;
 			p += n;
 			len -= n;
 		}
-		if (t->record_n >= 5 && t->record_left == 0)
+		if (t->record_n == sizeof t->record && t->record_left == 0)
 			t->record_n = 0;
 	}
+	return ret;
 }
 
 static int tls_recv(void *ctx, unsigned char *buf, size_t len)
 {
 	struct wsi_tls *t = ctx;
 	ptrdiff_t n = t->io.io_read(t->io.io, buf, len);
+	int ret;
 
 	if (n <= 0)
 		return tls_io_error(t, n);
-	tls_sniff(t, buf, (size_t)n);
-	return (int)n;
+	ret = tls_sniff(t, buf, (size_t)n);
+	return ret != 0 ? ret : (int)n;
 }
 
 #if MBEDTLS_VERSION_NUMBER >= 0x03000000 || defined(MBEDTLS_SSL_EXPORT_KEYS)
@@ -1011,8 +1312,9 @@ static int tls_configure(struct wsi_tls *t, int same_origin)
 	                                                           : MBEDTLS_SSL_VERIFY_REQUIRED);
 	mbedtls_ssl_conf_ca_chain(conf, &c->cas, NULL);
 	mbedtls_ssl_conf_verify(conf, tls_verify, t);
-	if (c->ciphers[0] != 0)
-		mbedtls_ssl_conf_ciphersuites(conf, c->ciphers);
+	mbedtls_ssl_conf_ciphersuites(conf, c->ciphers[0] != 0 ? c->ciphers : c->suites);
+	mbedtls_ssl_conf_cert_profile(conf, &tls_profile);
+	TLS_CONF_GROUPS(conf, tls_groups);
 #if defined(MBEDTLS_SSL_RENEGOTIATION)
 	mbedtls_ssl_conf_renegotiation(conf, MBEDTLS_SSL_RENEGOTIATION_DISABLED);
 #endif
@@ -1089,6 +1391,7 @@ WSI int wsi_tls_new(struct wsi_tls **out, struct wsi_tls_config *c, const struct
 	t->entropy_ctx = entropy_ctx;
 	t->alert = -1;
 	wsi_text_init(&t->cert_why, t->cert_why_buf, sizeof t->cert_why_buf);
+	wsi_text_init(&t->unknown, t->unknown_buf, sizeof t->unknown_buf);
 	mbedtls_ssl_init(&t->ssl);
 	mbedtls_ssl_config_init(&t->conf);
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
@@ -1258,6 +1561,10 @@ WSI int wsi_tls_handshake(struct wsi_tls *t, struct wsi_text *why)
 	unsigned char rest[256];
 	int i, ret = t->err != 0 ? t->err : mbedtls_ssl_handshake(&t->ssl);
 
+#if TLS_HOLDS
+	if (ret == 0 && t->holding)
+		ret = tls_judge_held(t);
+#endif
 	if (ret == MBEDTLS_ERR_SSL_WANT_READ)
 		return WS_IO_READ;
 	if (ret == MBEDTLS_ERR_SSL_WANT_WRITE)
@@ -1266,6 +1573,9 @@ WSI int wsi_tls_handshake(struct wsi_tls *t, struct wsi_text *why)
 	for (i = 0; ret != 0 && t->io_err == WS_IO_RESET && i < 16 && tls_recv(t, rest, sizeof rest) > 0; i++)
 		if (t->alert >= 0)
 			ret = MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE;
+	if (t->refused && !t->holding) /* the library knows nothing of it, so it did not tell the server */
+		(void)mbedtls_ssl_send_alert_message(&t->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
+		                                     MBEDTLS_SSL_ALERT_MSG_BAD_CERT);
 	t->err = tls_settle(t, ret);
 	if (t->err != 0) {
 		t->gone = 1;
@@ -1382,6 +1692,9 @@ WSI void wsi_tls_free(struct wsi_tls *t)
 	if (t == NULL)
 		return;
 	mem = t->c->mem;
+	tls_drop_chain(t);
+	if (t->held != NULL)
+		wsi_alloc(&mem, t->held, t->held_len, 0);
 	mbedtls_ssl_free(&t->ssl);
 	mbedtls_ssl_config_free(&t->conf);
 #if MBEDTLS_VERSION_NUMBER < 0x04000000

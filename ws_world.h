@@ -78,6 +78,44 @@ WSI int wsi_trust_system(struct wsi_trust *t, const struct wsi_mem *mem); /* the
                                                                              keep them that has one. 0; WS_EMEMORY */
 WSI ptrdiff_t wsi_read_file(const char *path, void *buf, size_t cap,
                             const char **cause); /* its length, less than cap; -1: *cause says why */
+
+/* chain.c: the rules of a chain of certificates that the TLS library does not check; bytes alone, without any TLS library.
+ * What refuses puts a clause in why: "the server's certificate has ..." */
+struct wsi_der {
+	const unsigned char *p;
+	size_t len;
+};
+struct wsi_cert {                       /* parts of a certificate, which lie in its DER */
+	struct wsi_der issuer, subject; /* with their headers */
+	struct wsi_der key;             /* content of SubjectPublicKeyInfo */
+	struct wsi_der extensions;      /* content of Extensions; empty: there are none */
+};
+#define WSI_CHAIN_MAX 10 /* certificates that a server may send */
+
+/* RFC 5280 4.2.1: the last number of 2.5.29.x */
+enum wsi_extension {
+	WSI_EXT_ALTERNATIVE_NAMES = 17,
+	WSI_EXT_NAME_CONSTRAINTS = 30,
+	WSI_EXT_POLICIES = 32,
+	WSI_EXT_POLICY_MAPPINGS = 33,
+	WSI_EXT_POLICY_CONSTRAINTS = 36,
+	WSI_EXT_EXTENDED_KEY_USAGE = 37,
+	WSI_EXT_INHIBIT_ANY_POLICY = 54
+};
+WSI int wsi_cert_read(struct wsi_cert *c, const unsigned char *der, size_t len); /* 0; -1: it is none */
+/* 1: it has the extension, whose content is *value; 0: it has not; -1: its extensions cannot be read */
+WSI int wsi_cert_extension(const struct wsi_cert *c, int id, int *critical, struct wsi_der *value);
+/* A Name with its header, as "C=XX, O=Some CA, CN=Its name" */
+WSI void wsi_put_dn(struct wsi_text *t, const unsigned char *name, size_t len);
+/* The body of a Certificate message of TLS 1.2: how many certificates it has (certs has the first WSI_CHAIN_MAX), the
+ * server's first; -1: it cannot be read */
+WSI int wsi_chain_read(struct wsi_cert certs[WSI_CHAIN_MAX], const unsigned char *message, size_t len);
+/* 0; -1: it may be costly to verify. n as of wsi_chain_read */
+WSI int wsi_chain_check_cost(const struct wsi_cert *certs, int n, struct wsi_text *why);
+/* path: a verified chain, from the server's certificate to the trusted one. 0; -1: it breaks a rule */
+WSI int wsi_chain_check_rules(const struct wsi_cert *path, int n, struct wsi_text *why);
+/* The first critical extension that mbedTLS does not know; nothing if there is none. n <= WSI_CHAIN_MAX */
+WSI void wsi_chain_put_unknown(const struct wsi_cert *certs, int n, struct wsi_text *why);
 /* The Name of a certificate's subject, with its header; NULL: there is none */
 WSI const unsigned char *wsi_der_subject(const unsigned char *p, size_t n, size_t *len);
 /* 1: these Names are equal, or might be: their bytes are but for case and the kinds of strings */

@@ -1,0 +1,717 @@
+/* SPDX-License-Identifier: ISC
+ * chain.c - layer 2: the rules that a chain of certificates must keep beyond what the TLS library checks
+ *
+ * Everything here reads certificates in DER (RFC 5280) and nothing else: bytes in, a verdict and its sentence out. It knows
+ * no TLS library, no clock and no memory of its own. tls.c asks three things of it:
+ *
+ *   1. Before anything is verified: may verifying this chain be costly? The peer chooses the keys and how many
+ *      certificates it sends, and the library tries each candidate of an issuer's name. (wsi_chain_check_cost)
+ *   2. Once the library has found the chain good: does it keep the rules that the library does not know?
+ *      Name constraints and extended key usage. (wsi_chain_check_rules)
+ *   3. When the library cannot read the chain: which extension is it that the library lacks? (wsi_chain_put_unknown)
+ */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "ws_world.h"
+
+#ifdef WS_WITH_MBEDTLS /* else nobody asks */
+#include <string.h>
+
+#define CHAIN_RSA_MAX 8192    /* bits of a modulus */
+#define CHAIN_EXPONENT_MAX 32 /* bits of a public exponent. Public CAs use 65537; Go and Windows have the same limit */
+#define CHAIN_SAME_NAME_MAX 3 /* certificates of one subject: a root and two cross-signed ones */
+#define CHAIN_COMPARED_MAX (1L << 18) /* comparisons of a name with a constraint, in one chain */
+
+/* ---- DER ---- */
+
+enum chain_der_tag {
+	DER_BOOLEAN = 0x01,
+	DER_INTEGER = 0x02,
+	DER_BIT_STRING = 0x03,
+	DER_OCTET_STRING = 0x04,
+	DER_OID = 0x06,
+	DER_SEQUENCE = 0x30,
+	DER_SET = 0x31,
+	DER_VERSION = 0xa0,   /* [0] of TBSCertificate */
+	DER_EXTENSIONS = 0xa3 /* [3] of TBSCertificate */
+};
+
+/* Object identifiers, whose bytes may be zero */
+#define CHAIN_OID(bytes)                                                                                               \
+	{                                                                                                              \
+		(const unsigned char *)(bytes), sizeof(bytes) - 1                                                      \
+	}
+static const struct wsi_der oid_common_name = CHAIN_OID("\x55\x04\x03");
+static const struct wsi_der oid_rsa = CHAIN_OID("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01");
+static const struct wsi_der oid_ec = CHAIN_OID("\x2a\x86\x48\xce\x3d\x02\x01");
+static const struct wsi_der oid_p256 = CHAIN_OID("\x2a\x86\x48\xce\x3d\x03\x01\x07");
+static const struct wsi_der oid_p384 = CHAIN_OID("\x2b\x81\x04\x00\x22");
+static const struct wsi_der oid_p521 = CHAIN_OID("\x2b\x81\x04\x00\x23");
+static const struct wsi_der oid_server_auth = CHAIN_OID("\x2b\x06\x01\x05\x05\x07\x03\x01");
+static const struct wsi_der oid_any_usage = CHAIN_OID("\x55\x1d\x25\x00");
+static const struct wsi_der oid_any_policy = CHAIN_OID("\x55\x1d\x20\x00");
+static const struct wsi_der oid_ns_cert_type = CHAIN_OID("\x60\x86\x48\x01\x86\xf8\x42\x01\x01");
+
+static int der_equal(const struct wsi_der *a, const struct wsi_der *b)
+{
+	return a->len == b->len && memcmp(a->p, b->p, a->len) == 0;
+}
+
+/* Bytes of an element's header, *len those of its content; 0: there is none, or it ends beyond p[0..n) */
+static size_t der_head(const unsigned char *p, size_t n, size_t *len)
+{
+	size_t head = 2, i;
+
+	if (n < 2)
+		return 0;
+	*len = p[1];
+	if (p[1] & 0x80) {
+		head += p[1] & 0x7f;
+		if (head > 5 || head > n)
+			return 0;
+		for (*len = 0, i = 2; i < head; i++)
+			*len = *len << 8 | p[i];
+	}
+	return *len <= n && head + *len <= n ? head : 0;
+}
+
+/* Takes the first element off in: *content is what is in it. 0, or -1: there is none that is whole */
+static int der_next(struct wsi_der *in, int *tag, struct wsi_der *content)
+{
+	size_t len, head = der_head(in->p, in->len, &len);
+
+	if (head == 0)
+		return -1;
+	*tag = in->p[0];
+	content->p = in->p + head;
+	content->len = len;
+	in->p += head + len;
+	in->len -= head + len;
+	return 0;
+}
+
+/* The same for an element that must have this tag; else nothing is taken */
+static int der_take(struct wsi_der *in, int want, struct wsi_der *content)
+{
+	int tag;
+
+	if (in->len == 0 || in->p[0] != want)
+		return -1;
+	return der_next(in, &tag, content);
+}
+
+/* The same, and *whole is the element with its header */
+static int der_take_whole(struct wsi_der *in, int want, struct wsi_der *whole)
+{
+	struct wsi_der content;
+
+	whole->p = in->p;
+	if (der_take(in, want, &content) != 0)
+		return -1;
+	whole->len = (size_t)(in->p - whole->p);
+	return 0;
+}
+
+WSI const unsigned char *wsi_der_subject(const unsigned char *p, size_t n, size_t *len)
+{
+	struct wsi_cert c;
+
+	if (wsi_cert_read(&c, p, n) != 0)
+		return NULL;
+	*len = c.subject.len;
+	return c.subject.p;
+}
+
+WSI int wsi_der_may_equal(const unsigned char *a, size_t a_len, const unsigned char *b, size_t b_len)
+{
+	size_t i;
+
+	if (a_len != b_len)
+		return 0;
+	for (i = 0; i < a_len; i++) {
+		if (wsi_lower(a[i]) != wsi_lower(b[i]) && (a[i] ^ b[i]) != (0x0c ^ 0x13))
+			return 0;
+	}
+	return 1;
+}
+
+/* ---- One certificate ---- */
+
+WSI int wsi_cert_read(struct wsi_cert *c, const unsigned char *der, size_t len)
+{
+	struct wsi_der in = {der, len}, cert, tbs, skipped, more;
+	int tag;
+
+	memset(c, 0, sizeof *c);
+	/* RFC 5280 4.1 */
+	if (der_take(&in, DER_SEQUENCE, &cert) != 0 || der_take(&cert, DER_SEQUENCE, &tbs) != 0)
+		return -1;
+	(void)der_take(&tbs, DER_VERSION, &skipped);
+	if (der_take(&tbs, DER_INTEGER, &skipped) != 0 || der_take(&tbs, DER_SEQUENCE, &skipped) != 0
+	    || der_take_whole(&tbs, DER_SEQUENCE, &c->issuer) != 0 || der_take(&tbs, DER_SEQUENCE, &skipped) != 0
+	    || der_take_whole(&tbs, DER_SEQUENCE, &c->subject) != 0)
+		return -1;
+	if (der_take(&tbs, DER_SEQUENCE, &c->key) != 0)
+		return 0; /* whoever wants the key will miss it */
+	while (tbs.len > 0) {
+		if (der_next(&tbs, &tag, &more) != 0)
+			return -1;
+		if (tag == DER_EXTENSIONS && der_take(&more, DER_SEQUENCE, &c->extensions) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Takes the next extension off list. 1; 0: there are no more; -1: it cannot be read */
+static int chain_extension_next(struct wsi_der *list, struct wsi_der *oid, int *critical, struct wsi_der *value)
+{
+	struct wsi_der one, boolean;
+
+	if (list->len == 0)
+		return 0;
+	if (der_take(list, DER_SEQUENCE, &one) != 0 || der_take(&one, DER_OID, oid) != 0)
+		return -1;
+	*critical = 0;
+	if (der_take(&one, DER_BOOLEAN, &boolean) == 0)
+		*critical = boolean.len > 0 && boolean.p[0] != 0;
+	return der_take(&one, DER_OCTET_STRING, value) == 0 ? 1 : -1;
+}
+
+WSI int wsi_cert_extension(const struct wsi_cert *c, int id, int *critical, struct wsi_der *value)
+{
+	struct wsi_der list = c->extensions, oid;
+	int r;
+
+	while ((r = chain_extension_next(&list, &oid, critical, value)) == 1) {
+		if (oid.len == 3 && oid.p[0] == 0x55 && oid.p[1] == 0x1d && oid.p[2] == id)
+			return 1;
+	}
+	return r;
+}
+
+/* "C=XX, O=Some CA, CN=Its name": the attributes that people know a name by */
+WSI void wsi_put_dn(struct wsi_text *t, const unsigned char *name, size_t len)
+{
+	static const struct {
+		struct wsi_der oid;
+		const char *text;
+	} known[] = {{CHAIN_OID("\x55\x04\x03"), "CN="},
+	             {CHAIN_OID("\x55\x04\x06"), "C="},
+	             {CHAIN_OID("\x55\x04\x07"), "L="},
+	             {CHAIN_OID("\x55\x04\x08"), "ST="},
+	             {CHAIN_OID("\x55\x04\x0a"), "O="},
+	             {CHAIN_OID("\x55\x04\x0b"), "OU="},
+	             {CHAIN_OID("\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19"), "DC="}};
+	struct wsi_der in = {name, len}, sets, set, pair, oid, value;
+	const char *sep = "";
+	size_t i;
+	int tag;
+
+	if (der_take(&in, DER_SEQUENCE, &sets) != 0)
+		return;
+	while (der_take(&sets, DER_SET, &set) == 0) {
+		while (der_take(&set, DER_SEQUENCE, &pair) == 0) {
+			if (der_take(&pair, DER_OID, &oid) != 0 || der_next(&pair, &tag, &value) != 0)
+				return;
+			for (i = 0; i < sizeof known / sizeof known[0]; i++) {
+				if (!der_equal(&oid, &known[i].oid))
+					continue;
+				wsi_put(t, sep);
+				wsi_put(t, known[i].text);
+				wsi_put_safe(t, value.p, value.len);
+				sep = ", ";
+			}
+		}
+	}
+}
+
+static void chain_put_subject(struct wsi_text *t, const struct wsi_cert *c)
+{
+	wsi_put_c(t, '"');
+	wsi_put_dn(t, c->subject.p, c->subject.len);
+	wsi_put_c(t, '"');
+}
+
+/* Begins a sentence on the certificate at this place of the chain */
+static void chain_put_which(struct wsi_text *t, const struct wsi_cert *c, int depth)
+{
+	if (depth == 0) {
+		wsi_put(t, "the server's certificate ");
+	} else {
+		wsi_put(t, "in its chain the certificate ");
+		chain_put_subject(t, c);
+		wsi_put_c(t, ' ');
+	}
+}
+
+/* ---- 1. What verifying may cost ---- */
+
+WSI int wsi_chain_read(struct wsi_cert certs[WSI_CHAIN_MAX], const unsigned char *message, size_t len)
+{
+	size_t at = 3, one; /* behind the length of the list, RFC 5246 7.4.2 */
+	int n = 0;
+
+	while (at + 3 <= len) {
+		one = (size_t)message[at] << 16 | (size_t)message[at + 1] << 8 | message[at + 2];
+		at += 3;
+		if (one > len - at)
+			return -1;
+		if (n < WSI_CHAIN_MAX && wsi_cert_read(&certs[n], message + at, one) != 0)
+			return -1;
+		n++;
+		at += one;
+	}
+	return at == len ? n : -1;
+}
+
+/* Bits of an unsigned number */
+static unsigned der_bits(struct wsi_der n)
+{
+	unsigned bits, top;
+
+	while (n.len > 0 && n.p[0] == 0) {
+		n.p++;
+		n.len--;
+	}
+	if (n.len == 0)
+		return 0;
+	bits = (unsigned)(n.len - 1) * 8;
+	for (top = n.p[0]; top > 0; top >>= 1)
+		bits++;
+	return bits;
+}
+
+/* What is wrong with an RSA key, whose BIT STRING this is: 1, and a clause in why; 0: nothing */
+static int chain_rsa_is_costly(struct wsi_der bits, struct wsi_text *why)
+{
+	struct wsi_der key, modulus, exponent;
+
+	if (bits.len > 0) { /* the number of unused bits */
+		bits.p++;
+		bits.len--;
+	}
+	if (der_take(&bits, DER_SEQUENCE, &key) != 0 || der_take(&key, DER_INTEGER, &modulus) != 0
+	    || der_take(&key, DER_INTEGER, &exponent) != 0) {
+		wsi_put(why, "has an RSA key that cannot be read");
+		return 1;
+	}
+	if (der_bits(modulus) > CHAIN_RSA_MAX) {
+		wsi_put(why, "has an RSA key of ");
+		wsi_put_u(why, der_bits(modulus));
+		wsi_put(why, " bits, more than the 8192 that are accepted");
+		return 1;
+	}
+	if (der_bits(exponent) > CHAIN_EXPONENT_MAX) {
+		wsi_put(why, "has an RSA key whose public exponent has ");
+		wsi_put_u(why, der_bits(exponent));
+		wsi_put(why, " bits, more than the 32 that are accepted");
+		return 1;
+	}
+	return 0;
+}
+
+/* 1, and a clause in why: the key is of a kind, or of a size, that no public CA certifies */
+static int chain_key_is_costly(const struct wsi_cert *c, struct wsi_text *why)
+{
+	struct wsi_der key = c->key, algorithm, oid, curve, bits;
+
+	if (der_take(&key, DER_SEQUENCE, &algorithm) != 0 || der_take(&algorithm, DER_OID, &oid) != 0
+	    || der_take(&key, DER_BIT_STRING, &bits) != 0) {
+		wsi_put(why, "has a public key that cannot be read");
+		return 1;
+	}
+	if (der_equal(&oid, &oid_rsa))
+		return chain_rsa_is_costly(bits, why);
+	if (!der_equal(&oid, &oid_ec)) {
+		wsi_put(why, "has a public key that is neither RSA nor ECDSA, which is not supported");
+		return 1;
+	}
+	if (der_take(&algorithm, DER_OID, &curve) == 0
+	    && (der_equal(&curve, &oid_p256) || der_equal(&curve, &oid_p384) || der_equal(&curve, &oid_p521)))
+		return 0;
+	wsi_put(why, "has a key on an elliptic curve other than P-256, P-384 and P-521, the ones that are accepted");
+	return 1;
+}
+
+WSI int wsi_chain_check_cost(const struct wsi_cert *certs, int n, struct wsi_text *why)
+{
+	struct wsi_text fault;
+	char fault_buf[128];
+	int i, k, same;
+
+	if (n > WSI_CHAIN_MAX) {
+		wsi_put(why, "the server sent ");
+		wsi_put_u(why, (uint64_t)n);
+		wsi_put(why, " certificates, more than the 10 that are accepted");
+		return -1;
+	}
+	for (i = 0; i < n; i++) {
+		wsi_text_init(&fault, fault_buf, sizeof fault_buf);
+		if (chain_key_is_costly(&certs[i], &fault)) {
+			chain_put_which(why, &certs[i], i);
+			wsi_put(why, fault_buf);
+			return -1;
+		}
+	}
+	for (i = 1; i < n; i++) {
+		for (same = 1, k = i + 1; k < n; k++)
+			same += wsi_der_may_equal(certs[i].subject.p, certs[i].subject.len, certs[k].subject.p,
+			                          certs[k].subject.len);
+		if (same > CHAIN_SAME_NAME_MAX) {
+			wsi_put(why, "the server sent ");
+			wsi_put_u(why, (uint64_t)same);
+			wsi_put(why, " certificates of the same name, ");
+			chain_put_subject(why, &certs[i]);
+			wsi_put(why, ", more than the 3 that are accepted");
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* ---- 2. Rules that the library does not know ---- */
+
+/* GeneralName, RFC 5280 4.2.1.6 */
+enum chain_name_kind { CHAIN_DNS = 0x82, CHAIN_IP = 0x87, CHAIN_DIRECTORY = 0xa4 };
+
+struct chain_constraint {
+	const struct wsi_cert *ca;
+	int critical;
+	struct wsi_der permitted, excluded; /* GeneralSubtrees; empty: there are none */
+	long *left;                         /* of CHAIN_COMPARED_MAX */
+	struct wsi_text *why;
+};
+
+static int chain_ends_with(const struct wsi_der *name, const unsigned char *tail, size_t len)
+{
+	struct wsi_str a, b;
+
+	if (len > name->len)
+		return 0;
+	a.p = (const char *)name->p + (name->len - len);
+	a.len = len;
+	b.p = (const char *)tail;
+	b.len = len;
+	return wsi_same_str(a, b);
+}
+
+/* "corp.test" covers itself and what is below; ".corp.test" only what is below; "" everything. wide: a name with "*" is
+ * covered too if it may stand for one that is. */
+static int chain_dns_is_within(const struct wsi_der *name, const struct wsi_der *base, int wide)
+{
+	if (base->len == 0)
+		return 1;
+	if (chain_ends_with(name, base->p, base->len)
+	    && (name->len == base->len || base->p[0] == '.' || name->p[name->len - base->len - 1] == '.'))
+		return name->len > base->len || base->p[0] != '.';
+	/* "*.corp.test" may be host.corp.test */
+	return wide && name->len > 2 && name->p[0] == '*' && name->p[1] == '.'
+	       && chain_ends_with(base, name->p + 1, name->len - 1);
+}
+
+/* An address, and a mask behind it */
+static int chain_ip_is_within(const struct wsi_der *name, const struct wsi_der *base)
+{
+	size_t i;
+
+	if (base->len != 2 * name->len)
+		return 0;
+	for (i = 0; i < name->len; i++) {
+		if ((name->p[i] ^ base->p[i]) & base->p[name->len + i])
+			return 0;
+	}
+	return 1;
+}
+
+/* A Name begins with all of the base's parts. Where their bytes are equal their boundaries are too. */
+static int chain_directory_is_within(struct wsi_der name, struct wsi_der base)
+{
+	struct wsi_der parts, base_parts;
+
+	if (der_take(&name, DER_SEQUENCE, &parts) != 0 || der_take(&base, DER_SEQUENCE, &base_parts) != 0)
+		return 0;
+	return base_parts.len <= parts.len && wsi_der_may_equal(parts.p, base_parts.len, base_parts.p, base_parts.len);
+}
+
+static int chain_is_within(int kind, const struct wsi_der *name, const struct wsi_der *base, int wide)
+{
+	if (kind == CHAIN_DNS)
+		return chain_dns_is_within(name, base, wide);
+	if (kind == CHAIN_IP)
+		return chain_ip_is_within(name, base);
+	return chain_directory_is_within(*name, *base);
+}
+
+/* Begins the sentence on a constraint */
+static int chain_constraint_fails(const struct chain_constraint *k, const char *how)
+{
+	wsi_put(k->why, "in its chain the authority ");
+	chain_put_subject(k->why, k->ca);
+	wsi_put(k->why, how);
+	return -1;
+}
+
+static int chain_put_constrained_name(const struct chain_constraint *k, int kind, const struct wsi_der *name)
+{
+	(void)chain_constraint_fails(k, " may not issue for ");
+	if (kind == CHAIN_DNS)
+		wsi_put_safe(k->why, name->p, name->len);
+	else if (kind == CHAIN_IP && (name->len == 4 || name->len == 16))
+		wsi_put_ip(k->why, name->p, (int)name->len);
+	else if (kind == CHAIN_DIRECTORY)
+		wsi_put_dn(k->why, name->p, name->len);
+	else
+		wsi_put(k->why, "this address");
+	wsi_put(k->why, ": its name constraints do not permit it");
+	return -1;
+}
+
+/* Looks for subtrees of the name's kind. *seen: there are some; 1: one of them covers it; -1: what they say cannot be
+ * checked, and why has the sentence */
+static int chain_subtrees_cover(const struct chain_constraint *k, struct wsi_der list, int kind,
+                                const struct wsi_der *name, int wide, int *seen)
+{
+	struct wsi_der subtree, base;
+	int tag;
+
+	while (list.len > 0) {
+		if (der_take(&list, DER_SEQUENCE, &subtree) != 0 || der_next(&subtree, &tag, &base) != 0)
+			return chain_constraint_fails(k, " has name constraints that cannot be read");
+		if (--*k->left < 0)
+			return chain_constraint_fails(k, " has too many name constraints");
+		if (tag != kind)
+			continue;
+		if (subtree.len > 0) /* minimum and maximum, which RFC 5280 does not use */
+			return chain_constraint_fails(k, " has name constraints of a form that is not supported");
+		if (kind != CHAIN_DNS && kind != CHAIN_IP && kind != CHAIN_DIRECTORY) {
+			if (k->critical)
+				return chain_constraint_fails(
+				    k, " has name constraints of a kind that is not supported: "
+				       "only those of DNS names, addresses and directory names are");
+			continue;
+		}
+		if (kind == CHAIN_IP && base.len != 8 && base.len != 32)
+			return chain_constraint_fails(k, " has name constraints that cannot be read");
+		*seen = 1;
+		if (chain_is_within(kind, name, &base, wide))
+			return 1;
+	}
+	return 0;
+}
+
+/* 0; -1, and the sentence: the constraint does not allow this name */
+static int chain_check_name(const struct chain_constraint *k, int kind, const struct wsi_der *name)
+{
+	int r, seen = 0;
+
+	r = chain_subtrees_cover(k, k->excluded, kind, name, 1, &seen);
+	if (r != 0)
+		return r < 0 ? -1 : chain_put_constrained_name(k, kind, name);
+	seen = 0;
+	r = chain_subtrees_cover(k, k->permitted, kind, name, 0, &seen);
+	if (r < 0)
+		return -1;
+	return seen && r == 0 ? chain_put_constrained_name(k, kind, name) : 0;
+}
+
+/* The common names that stand in for DNS names where a server's certificate has no alternative names */
+static int chain_check_common_names(const struct chain_constraint *k, const struct wsi_cert *c)
+{
+	struct wsi_der in = c->subject, sets, set, pair, oid, value;
+	int tag;
+
+	if (der_take(&in, DER_SEQUENCE, &sets) != 0)
+		return 0;
+	while (der_take(&sets, DER_SET, &set) == 0) {
+		while (der_take(&set, DER_SEQUENCE, &pair) == 0) {
+			if (der_take(&pair, DER_OID, &oid) != 0 || der_next(&pair, &tag, &value) != 0)
+				return 0;
+			if (der_equal(&oid, &oid_common_name)
+			    && wsi_span((const char *)value.p, value.len, "09AZaz--..__**") == value.len
+			    && chain_check_name(k, CHAIN_DNS, &value) != 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+/* All names of a certificate below the authority of k */
+static int chain_check_names(const struct chain_constraint *k, const struct wsi_cert *c, int is_server)
+{
+	struct wsi_der value, list, name;
+	int critical, tag, r = wsi_cert_extension(c, WSI_EXT_ALTERNATIVE_NAMES, &critical, &value);
+
+	if (c->subject.len > 2 && chain_check_name(k, CHAIN_DIRECTORY, &c->subject) != 0) /* 2: the empty name */
+		return -1;
+	if (r == 0)
+		return is_server ? chain_check_common_names(k, c) : 0;
+	if (r < 0 || der_take(&value, DER_SEQUENCE, &list) != 0)
+		return chain_constraint_fails(k, " has name constraints, and the names it issued for cannot be read");
+	while (list.len > 0) {
+		if (der_next(&list, &tag, &name) != 0)
+			return chain_constraint_fails(
+			    k, " has name constraints, and the names it issued for cannot be read");
+		if (chain_check_name(k, tag, &name) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* 1: the authority has name constraints; 0: none; -1, and the sentence: they cannot be read */
+static int chain_read_constraint(struct chain_constraint *k, const struct wsi_cert *ca)
+{
+	struct wsi_der value, subtrees, list;
+	int tag, r;
+
+	k->ca = ca;
+	memset(&k->permitted, 0, sizeof k->permitted);
+	memset(&k->excluded, 0, sizeof k->excluded);
+	r = wsi_cert_extension(ca, WSI_EXT_NAME_CONSTRAINTS, &k->critical, &value);
+	if (r == 0)
+		return 0;
+	if (r < 0 || der_take(&value, DER_SEQUENCE, &subtrees) != 0)
+		return chain_constraint_fails(k, " has name constraints that cannot be read");
+	while (subtrees.len > 0) {
+		if (der_next(&subtrees, &tag, &list) != 0 || (tag != 0xa0 && tag != 0xa1))
+			return chain_constraint_fails(k, " has name constraints that cannot be read");
+		*(tag == 0xa0 ? &k->permitted : &k->excluded) = list;
+	}
+	return 1;
+}
+
+/* 1: it has no extended key usage, or one that allows a TLS server */
+static int chain_may_serve(const struct wsi_cert *c)
+{
+	struct wsi_der value, list, oid;
+	int critical, r = wsi_cert_extension(c, WSI_EXT_EXTENDED_KEY_USAGE, &critical, &value);
+
+	if (r == 0)
+		return 1;
+	if (r < 0 || der_take(&value, DER_SEQUENCE, &list) != 0)
+		return 0;
+	while (der_take(&list, DER_OID, &oid) == 0) {
+		if (der_equal(&oid, &oid_server_auth) || der_equal(&oid, &oid_any_usage))
+			return 1;
+	}
+	return 0;
+}
+
+WSI int wsi_chain_check_rules(const struct wsi_cert *path, int n, struct wsi_text *why)
+{
+	long left = CHAIN_COMPARED_MAX;
+	struct chain_constraint k = {.left = &left, .why = why};
+	int i, below, r, self_issued;
+
+	for (i = 0; i < n; i++) {
+		if (i > 0 && i == n - 1) /* the trusted one is for whatever the user trusts it for */
+			continue;
+		if (chain_may_serve(&path[i]))
+			continue;
+		chain_put_which(why, &path[i], i);
+		wsi_put(why, "may not be used for a TLS server (extended key usage)");
+		return -1;
+	}
+	for (i = 1; i < n; i++) {
+		r = chain_read_constraint(&k, &path[i]);
+		for (below = 0; below < i && r > 0; below++) {
+			/* RFC 5280 4.2.1.10: not to self-issued certificates, unless the final one */
+			self_issued =
+			    path[below].issuer.len == path[below].subject.len
+			    && memcmp(path[below].issuer.p, path[below].subject.p, path[below].issuer.len) == 0;
+			if ((below == 0 || !self_issued) && chain_check_names(&k, &path[below], below == 0) != 0)
+				r = -1;
+		}
+		if (r < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- 3. What the library lacks ---- */
+
+/* Certificate policies other than anyPolicy, which is all that mbedTLS knows of them where they are critical */
+static int chain_has_policy(struct wsi_der value)
+{
+	struct wsi_der list, policy, oid;
+
+	if (der_take(&value, DER_SEQUENCE, &list) != 0)
+		return 1;
+	while (der_take(&list, DER_SEQUENCE, &policy) == 0) {
+		if (der_take(&policy, DER_OID, &oid) != 0 || !der_equal(&oid, &oid_any_policy))
+			return 1;
+	}
+	return 0;
+}
+
+/* "2.5.29.30" */
+static void chain_put_oid(struct wsi_text *t, const struct wsi_der *oid)
+{
+	uint64_t v = 0;
+	int is_first = 1;
+	size_t i;
+
+	for (i = 0; i < oid->len; i++) {
+		v = v << 7 | (oid->p[i] & 0x7f);
+		if (oid->p[i] & 0x80)
+			continue;
+		if (is_first) { /* it holds two */
+			wsi_put_u(t, v < 80 ? v / 40 : 2);
+			wsi_put_c(t, '.');
+			wsi_put_u(t, v < 80 ? v % 40 : v - 80);
+			is_first = 0;
+		} else {
+			wsi_put_c(t, '.');
+			wsi_put_u(t, v);
+		}
+		v = 0;
+	}
+}
+
+static int chain_is_unknown(const struct wsi_der *oid, const struct wsi_der *value)
+{
+	/* subjectKeyIdentifier, keyUsage, subjectAltName, basicConstraints, authorityKeyIdentifier, extKeyUsage */
+	static const unsigned char known[] = {14, 15, WSI_EXT_ALTERNATIVE_NAMES, 19, 35, WSI_EXT_EXTENDED_KEY_USAGE};
+
+	if (der_equal(oid, &oid_ns_cert_type))
+		return 0;
+	if (oid->len != 3 || oid->p[0] != 0x55 || oid->p[1] != 0x1d)
+		return 1;
+	if (oid->p[2] == WSI_EXT_POLICIES)
+		return chain_has_policy(*value);
+	return memchr(known, oid->p[2], sizeof known) == NULL;
+}
+
+WSI void wsi_chain_put_unknown(const struct wsi_cert *certs, int n, struct wsi_text *why)
+{
+	static const struct {
+		unsigned char id;
+		const char *name;
+	} names[] = {{WSI_EXT_NAME_CONSTRAINTS, "name constraints "},
+	             {WSI_EXT_POLICIES, "certificate policies "},
+	             {WSI_EXT_POLICY_MAPPINGS, "policy mappings "},
+	             {WSI_EXT_POLICY_CONSTRAINTS, "policy constraints "},
+	             {WSI_EXT_INHIBIT_ANY_POLICY, "inhibit any policy "}};
+	struct wsi_der list, oid, value;
+	int i, critical;
+	size_t k;
+
+	for (i = 0; i < n; i++) {
+		list = certs[i].extensions;
+		while (chain_extension_next(&list, &oid, &critical, &value) == 1) {
+			if (!critical || !chain_is_unknown(&oid, &value))
+				continue;
+			chain_put_which(why, &certs[i], i);
+			wsi_put(why, "has a critical extension that this TLS library does not support: ");
+			for (k = 0; k < sizeof names / sizeof names[0]; k++) {
+				if (oid.len == 3 && oid.p[0] == 0x55 && oid.p[1] == 0x1d && oid.p[2] == names[k].id)
+					wsi_put(why, names[k].name);
+			}
+			wsi_put_c(why, '(');
+			chain_put_oid(why, &oid);
+			wsi_put_c(why, ')');
+			return;
+		}
+	}
+}
+#endif
