@@ -41,8 +41,10 @@ WSI const char *wsi_proxy_parse(struct wsi_proxy *p, const char *url, size_t len
 	if (why != NULL)
 		return why;
 	p->kind = p->url.scheme;
+	p->url.at = p->url.path.p;
 	if (p->url.path.len > 1 || (p->url.path.len == 1 && p->url.path.p[0] != '/'))
 		return "it has a path, which means nothing for a proxy";
+	p->url.at = p->url.userinfo.p;
 	if (p->url.userinfo.len > 1024) /* for WSI_PROXY_OUT_MAX */
 		return "its user and password are over 1024 bytes long";
 	if (p->kind != WSI_HTTP && !proxy_login(p))

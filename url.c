@@ -10,6 +10,11 @@
 static const char url_name[] = "-.09AZ__az~~", url_user[] = "!!$.0;==AZ__az~~", url_path[] = "!!$;==?Z__az~~",
                   url_no_end[] = "^##//\?\?";
 
+/* In the order of enum wsi_scheme */
+static const char url_schemes[] = "https\0wss\0ws\0http\0socks4\0socks4a\0socks5\0socks5h\0";
+
+static const char url_unescaped[] = "it has a character that must be percent-encoded";
+
 WSI int wsi_url_next(const char **p)
 {
 	int c = (unsigned char)*(*p)++;
@@ -75,8 +80,7 @@ static const char *url_check(struct wsi_url *u, struct wsi_str part, const char 
 		return "it has a fragment, which no WebSocket URL has (RFC 6455 3): a # itself is written %23";
 	if (*u->at == '%')
 		return "it has a % without two hexadecimal digits: a % itself is written %25";
-	return "it has a character that must be percent-encoded there (a space is %20, one beyond ASCII its UTF-8 "
-	       "bytes)";
+	return url_unescaped;
 }
 
 static struct wsi_str url_slice(const char *from, const char *to)
@@ -164,8 +168,7 @@ WSI const char *wsi_url_parse(struct wsi_url *u, const char *url, size_t len, in
 	u->at = url;
 	u->scheme = scheme;
 	if (parts.path > parts.scheme) { /* a scheme of length -1, before the "//" alone, is none of them */
-		u->scheme =
-		    wsi_among(url, parts.scheme - 1, "https\0wss\0ws\0http\0socks4\0socks4a\0socks5\0socks5h\0");
+		u->scheme = wsi_among(url, parts.scheme - 1, url_schemes);
 		rest += parts.scheme + 2;
 	}
 	u->userinfo = url_slice(rest, url + len);
@@ -182,17 +185,159 @@ WSI const char *wsi_url_parse(struct wsi_url *u, const char *url, size_t len, in
 	return wsi_url_rest(u);
 }
 
+/* Of the authority of a URL that is wrong: how much may be shown. All of it, or what comes before something behind a ':'
+ * that is no number, for that may be a password. The ':' of an IPv6 address are none of those. */
+static size_t url_shown_authority(const char *p, size_t len)
+{
+	unsigned char addr[16];
+	size_t i = 0, n;
+
+	if (wsi_ip_parse(addr, p, len) == 16)
+		return len;
+	if (len > 0 && *p == '[') {
+		i = 1 + wsi_span(p + 1, len - 1, "..09::AFaf");
+		if (i < len && p[i] != ']' && p[i] != '%')
+			i = 0;
+	}
+	for (; i < len; i += n) {
+		i += wsi_find(p + i, len - i, ':');
+		if (i == len)
+			break;
+		i++;
+		n = wsi_span(p + i, len - i, "09");
+		if (i + n < len && p[i + n] != ':')
+			break;
+	}
+	return i;
+}
+
+/* Of a URL that is wrong it cannot be known where userinfo ends: what is shown begins behind the last '@' of all. p is
+ * behind the scheme. */
+static void url_put_wrong(struct wsi_text *t, const char *p, const char *end, int is_proxy)
+{
+	const char *path, *to;
+
+	for (path = end; path > p && path[-1] != '@';)
+		path--;
+	p = path;
+	path = p + wsi_span(p, (size_t)(end - p), url_no_end);
+	to = p + url_shown_authority(p, (size_t)(path - p));
+	/* nor is what a ':' is the last of: "joe:/secret" */
+	if (to < path || (to > p && to[-1] == ':' && to < end)) {
+		wsi_put_without_secrets(t, p, (size_t)(to - p));
+		wsi_put(t, "***");
+	} else if (is_proxy && end - to > 1) { /* no proxy has a path: so it may be the rest of a password */
+		wsi_put_without_secrets(t, p, (size_t)(to + 1 - p));
+		wsi_put(t, "***");
+	} else {
+		wsi_put_without_secrets(t, p, (size_t)(end - p));
+	}
+}
+
 WSI void wsi_put_url(struct wsi_text *t, const char *url, size_t len)
 {
 	struct wsi_url u;
-	/* Userinfo ends at the last '@' before the path. Where the URL is wrong, that cannot be known: behind the last
-	 * '@' of all there is none of it */
-	const char *end = url + len, *to = wsi_url_parse(&u, url, len, -1) == NULL ? u.path.p : end;
+	const char *end = url + len, *host;
+	size_t blanks = wsi_span(url, len, "\t\t  "), scheme;
 
-	while (to > u.userinfo.p && to[-1] != '@')
-		to--;
+	wsi_put_safe(t, url, blanks); /* pasted with them it is wrong, but no less a URL */
+	url += blanks;
+	len -= blanks;
+	if (wsi_url_parse(&u, url, len, -1) == NULL) {
+		host = u.userinfo.p + u.userinfo.len;
+		host += *host == '@';
+		wsi_put_n(t, url, (size_t)(u.userinfo.p - url));
+		wsi_put_n(t, host, (size_t)(u.path.p - host));
+		wsi_put_without_secrets(t, u.path.p, u.path.len);
+		return;
+	}
+	scheme = (size_t)(u.userinfo.p - url);
+	if (scheme == 0) { /* "ws:/host" */
+		scheme = wsi_find(url, len, ':');
+		scheme = scheme < len && wsi_among(url, scheme, url_schemes) >= 0 ? scheme + 1 : 0;
+	}
+	wsi_put_safe(t, url, scheme);
+	url_put_wrong(t, url + scheme, end, 0);
+}
+
+WSI void wsi_put_location(struct wsi_text *t, const char *ref, size_t len)
+{
+	if (len > 0 && (*ref == '?' || *ref == '#' || (*ref == '/' && (len == 1 || ref[1] != '/'))))
+		wsi_put_without_secrets(t, ref, len); /* it has no authority, so an '@' in it ends no userinfo */
+	else
+		wsi_put_url(t, ref, len);
+}
+
+WSI void wsi_put_proxy_url(struct wsi_text *t, const char *url, size_t len)
+{
+	struct wsi_url u;
+
+	wsi_url_parse(&u, url, len, WSI_HTTP);
 	wsi_put_safe(t, url, (size_t)(u.userinfo.p - url));
-	wsi_put_safe(t, to, (size_t)(end - to));
+	url_put_wrong(t, u.userinfo.p, url + len, 1);
+}
+
+/* 1: that byte is part of a secret, which is not shown */
+static int url_is_secret(const struct wsi_url *u, const char *at, const char *end)
+{
+	const char *p = u->userinfo.p;
+	struct wsi_str secret;
+
+	if (at < p + u->userinfo.len)
+		return wsi_find(p, (size_t)(at - p), ':') < (size_t)(at - p);
+	for (p = u->path.p; p < at; p = secret.p + secret.len) {
+		secret = wsi_find_secret(p, (size_t)(end - p));
+		if (at >= secret.p && at < secret.p + secret.len)
+			return 1;
+	}
+	return 0;
+}
+
+/* "é is written %C3%A9" */
+static void url_put_escape(struct wsi_text *t, const char *at, const char *end)
+{
+	uint32_t cp;
+	int n = wsi_utf8_decode(&cp, at, (size_t)(end - at)), i;
+
+	if (n <= 0) {
+		n = 1;
+		cp = 0;
+	}
+	if (cp == ' ')
+		wsi_put(t, "a space");
+	else if (wsi_is_unseen(cp))
+		wsi_put(t, n == 1 ? "this byte" : "this invisible character");
+	else
+		wsi_put_safe(t, at, (size_t)n);
+	wsi_put(t, " is written ");
+	for (i = 0; i < n; i++) {
+		wsi_put_c(t, '%');
+		wsi_put_c(t, "0123456789ABCDEF"[(unsigned char)at[i] >> 4]);
+		wsi_put_c(t, "0123456789ABCDEF"[at[i] & 15]);
+	}
+}
+
+WSI void wsi_put_url_why(struct wsi_text *t, const struct wsi_url *u, const char *url, size_t len, const char *why)
+{
+	const char *at = u->at, *end = url + len, *place = ": in its path, ";
+	int secret;
+
+	wsi_put(t, why);
+	if (why == url_unescaped) {
+		secret = url_is_secret(u, at, end);
+		if (at < u->userinfo.p + u->userinfo.len)
+			place = secret ? ": in its password" : ": in its user name, ";
+		else if (secret)
+			place = ": in the value of a parameter";
+		else if (wsi_find(u->path.p, (size_t)(at - u->path.p), '?') < (size_t)(at - u->path.p))
+			place = ": in its query, ";
+		wsi_put(t, place);
+		if (!secret)
+			url_put_escape(t, at, end);
+	}
+	wsi_put(t, " (byte ");
+	wsi_put_u(t, (size_t)(at - url) + 1);
+	wsi_put_c(t, ')');
 }
 
 WSI void wsi_put_hostport(struct wsi_text *t, const struct wsi_url *u, int always_port)

@@ -508,6 +508,19 @@ static const char *take_proxy(struct opening *op, const char *url)
 {
 	return url && *url ? wsi_proxy_parse(&op->proxy, url, wsi_strlen(url)) : NULL;
 }
+
+/* Likewise, and what is wrong is said in full, in buf */
+static const char *check_proxy(struct opening *op, const char *url, char buf[SHOWN_VALUE_MAX])
+{
+	const char *why = take_proxy(op, url);
+	struct wsi_text t;
+
+	if (!why)
+		return NULL;
+	wsi_text_init(&t, buf, SHOWN_VALUE_MAX);
+	wsi_put_url_why(&t, &op->proxy.url, url, wsi_strlen(url), why);
+	return buf;
+}
 #endif
 
 /* 1: a field of tls is not 0 (there is no padding in it) */
@@ -529,15 +542,69 @@ static int configure_tls(struct ws *ws)
 }
 #endif
 
-/* What of a wrong option's value may be shown, for wsi_span */
-static const char *shown_part(const char *option, const char *value, size_t len)
+/* What of a wrong option's value a sentence shows */
+enum shown {
+	SHOWN_NOT, /* nothing, for it is a secret */
+	SHOWN_ALL,
+	SHOWN_HOST,   /* what is behind the last '@': before it may be a password */
+	SHOWN_URL,    /* a URL, without what is secret in it */
+	SHOWN_PROXY,  /* likewise, a proxy's */
+	SHOWN_HEADER, /* the name alone */
+	SHOWN_ENTRY   /* of a list, the entry that is wrong */
+};
+
+/* An option that is not here is not shown */
+static const struct {
+	const char *name;
+	enum shown shown;
+} shown_options[] = {
+    {"headers", SHOWN_HEADER}, {"subprotocols", SHOWN_ALL},    {"origin", SHOWN_URL},  {"host", SHOWN_HOST},
+    {"user_agent", SHOWN_ALL}, {"cookie", SHOWN_NOT},          {"user", SHOWN_NOT},    {"bearer", SHOWN_NOT},
+    {"resolve", SHOWN_HOST},   {"local_interface", SHOWN_ALL}, {"proxy", SHOWN_PROXY}, {"proxy_wss", SHOWN_PROXY},
+    {"no_proxy", SHOWN_ENTRY},
+};
+
+static enum shown shown_of(const char *option)
 {
-	if (*option == 'b' || *option == 'c' || *option == 'u') /* bearer, cookie, user: a secret */
-		return "";
-	/* headers, not host: the name; without a colon, where a value would begin is anyone's guess */
-	if (option[0] == 'h' && option[1] == 'e')
-		return wsi_find(value, len, ':') < len ? "^::" : WSI_TCHAR;
-	return *option == 'n' ? "^\x01 ,," : "^"; /* no_proxy: the entry */
+	size_t i, len = wsi_strlen(option);
+
+	for (i = 0; i < sizeof shown_options / sizeof shown_options[0]; i++)
+		if (wsi_strlen(shown_options[i].name) == len && memcmp(shown_options[i].name, option, len) == 0)
+			return shown_options[i].shown;
+	return SHOWN_NOT;
+}
+
+/* Puts what may be shown of the value of that option, which is wrong */
+static void put_value(struct wsi_text *t, const char *option, const char *value)
+{
+	size_t len = wsi_strlen(value), at;
+
+	switch (shown_of(option)) {
+	case SHOWN_NOT:
+		return;
+	case SHOWN_ALL:
+		break;
+	case SHOWN_HOST:
+		for (at = len; at > 0 && value[at - 1] != '@';)
+			at--;
+		value += at;
+		len -= at;
+		break;
+	case SHOWN_URL:
+		wsi_put_location(t, value, len);
+		return;
+	case SHOWN_PROXY:
+		wsi_put_proxy_url(t, value, len);
+		return;
+	case SHOWN_HEADER: /* without a colon, where a value would begin is anyone's guess */
+		len = wsi_span(value, len, wsi_find(value, len, ':') < len ? "^::" : WSI_TCHAR);
+		break;
+	case SHOWN_ENTRY:
+		len = wsi_span(value, len, "^\x01 ,,");
+		wsi_put_url(t, value, len);
+		return;
+	}
+	wsi_put_safe(t, value, len);
 }
 
 /* wrong: what check_numbers found */
@@ -545,15 +612,17 @@ static int check_options(struct ws *ws, struct opening *op, const char *wrong)
 {
 	const struct ws_options *o = &op->opt;
 	const char *option = wrong, *value = NULL, *why;
-	size_t shown = 0, at;
+#ifndef WS_NO_PROXY
+	char proxy_why[SHOWN_VALUE_MAX];
+#endif
 
 	if (!option)
 		option = wsi_net_check(o, &value);
 	why = option ? next_string(option) : wsi_request_check(o, &option, &value);
 #ifndef WS_NO_PROXY
-	if (!why && (why = take_proxy(op, value = o->proxy)) != NULL)
+	if (!why && (why = check_proxy(op, value = o->proxy, proxy_why)) != NULL)
 		option = "proxy";
-	if (!why && (why = take_proxy(op, value = o->proxy_wss)) != NULL)
+	if (!why && (why = check_proxy(op, value = o->proxy_wss, proxy_why)) != NULL)
 		option = "proxy_wss";
 	if (!why && o->no_proxy) {
 		struct wsi_str bad;
@@ -574,18 +643,10 @@ static int check_options(struct ws *ws, struct opening *op, const char *wrong)
 #endif
 	if (why) {
 		ws->info.option = option;
-		if (value) {
-			shown = wsi_strlen(value);
-			shown = wsi_span(value, shown, shown_part(option, value, shown));
-			/* what is before an '@' may be a password, also where a URL has none: "http://me:1/secret@proxy" */
-			while ((at = wsi_find(value, shown, '@')) < shown) {
-				value += at + 1;
-				shown -= at + 1;
-			}
-			cause(ws)->cap = SHOWN_VALUE_MAX;
-			wsi_put_safe(&op->cause, value, shown);
-		}
-		return fail_with(ws, WS_EUSAGE, shown ? "%s: \"%C\": %t" : "%s: %t", option, why);
+		cause(ws)->cap = SHOWN_VALUE_MAX;
+		if (value)
+			put_value(&op->cause, option, value);
+		return fail_with(ws, WS_EUSAGE, op->cause.len ? "%s: \"%C\": %t" : "%s: %t", option, why);
 	}
 #ifdef WS_WITH_MBEDTLS
 	if (uses_tls(o))
@@ -598,7 +659,7 @@ static int check_options(struct ws *ws, struct opening *op, const char *wrong)
 static int take_url(struct ws *ws, const char *url, size_t len)
 {
 	struct wsi_url *u = &ws->op->u;
-	struct wsi_text *shown = blank(ws, &ws->kept[URL], len);
+	struct wsi_text *shown = blank(ws, &ws->kept[URL], 2 * len); /* "***" is longer than some secrets */
 	const char *why;
 
 	if (!shown)
@@ -609,8 +670,8 @@ static int take_url(struct ws *ws, const char *url, size_t len)
 	if (!why)
 		return 0;
 	enter(ws, WS_URL);
-	wsi_put_u(cause(ws), (unsigned)(u->at - url) + 1);
-	return fail_with(ws, WS_EURL, "URL: %s (byte %C): %U", why, NULL);
+	wsi_put_url_why(cause(ws), u, url, len, why);
+	return fail(ws, WS_EURL, "URL: %C: %U");
 }
 
 _Static_assert(offsetof(struct ws_options, user_data) - offsetof(struct ws_options, alloc)
@@ -1172,7 +1233,7 @@ static int refused(struct ws *ws, const struct wsi_response *r)
 		}
 		wsi_put(t, s + 4);
 		if (*s == '3')
-			wsi_put_url(t, v.p, v.len);
+			wsi_put_location(t, v.p, v.len);
 		else
 			wsi_put_safe(t, v.p, v.len);
 	}
@@ -1180,19 +1241,36 @@ static int refused(struct ws *ws, const struct wsi_response *r)
 }
 
 #ifndef WS_NO_REDIRECTS
+/* This hop's URL in HOP, with room for a Location behind it; NULL: no memory */
+static struct wsi_text *redirect_base(struct ws *ws)
+{
+	const struct opening *op = ws->op;
+	const struct wsi_str *userinfo = &op->first.userinfo;
+	struct wsi_text *url = room(ws, &ws->kept[HOP], WS_MAX_URL);
+	const char *rest;
+
+	if (!url || ws->info.redirects > 0)
+		return url;
+	/* The program's is the only one with userinfo, which a relative Location must not inherit */
+	rest = userinfo->p + userinfo->len;
+	rest += *rest == '@';
+	wsi_put_n(url, op->first_url, (size_t)(userinfo->p - op->first_url));
+	wsi_put_n(url, rest, (size_t)(op->first.path.p + op->first.path.len - rest));
+	return url;
+}
+
 /* 0: on to the next hop, or an error */
 static int redirect(struct ws *ws, const struct wsi_response *r)
 {
 	struct opening *op = ws->op;
 	const struct wsi_seen *seen = &r->seen[WSI_LOCATION];
 	struct wsi_str location = seen->value;
-	struct wsi_text *url = blank(ws, &ws->kept[HOP], WS_MAX_URL);
+	struct wsi_text *url = redirect_base(ws);
 	struct wsi_url u;
 	const char *why = NULL;
 
 	if (!url)
 		return ws->err;
-	wsi_put(url, ws->info.url); /* a relative Location must not inherit the userinfo */
 	if (ws->info.redirects >= op->opt.max_redirects)
 		why = "over the limit of redirects";
 	else if (seen->count != 1 || location.len == 0)
@@ -1208,7 +1286,7 @@ static int redirect(struct ws *ws, const struct wsi_response *r)
 	else if (op->opt.unix_socket && !same_origin(&u, &op->first))
 		why = "its Location leads to another origin, which is not behind this Unix socket";
 	if (why) {
-		wsi_put_url(cause(ws), location.p ? location.p : "", location.len);
+		wsi_put_location(cause(ws), location.p ? location.p : "", location.len);
 		return fail_with(ws, WS_EREDIRECT, "redirect from %U to \"%C\" (HTTP %H): %s", why, NULL);
 	}
 	put_format(ws, &op->chain, "%U -> ", NULL, NULL);

@@ -27,8 +27,14 @@ struct wsi_url {
 WSI const char *wsi_url_parse(struct wsi_url *u, const char *url, size_t len, int scheme);
 /* The part behind "scheme://": u->userinfo is all of it, u->port what holds where there is none. Likewise */
 WSI const char *wsi_url_rest(struct wsi_url *u);
-WSI void wsi_put_url(struct wsi_text *t, const char *url, size_t len); /* as given, but without userinfo, even where the
-                                                                         URL is wrong; safe for a sentence */
+/* A URL for a sentence, right or wrong: without userinfo, without the values of secret parameters
+ * and, where it is wrong, without all that may be a password: what stands behind a ':' and is no number */
+WSI void wsi_put_url(struct wsi_text *t, const char *url, size_t len);
+WSI void wsi_put_location(struct wsi_text *t, const char *ref, size_t len);  /* likewise, a reference to one */
+WSI void wsi_put_proxy_url(struct wsi_text *t, const char *url, size_t len); /* likewise, a proxy's that is wrong */
+/* What wsi_url_parse said of it, which byte it is about, and how that is written: "...: in its user name, \ is written
+ * %5C (byte 11)" */
+WSI void wsi_put_url_why(struct wsi_text *t, const struct wsi_url *u, const char *url, size_t len, const char *why);
 WSI void wsi_put_hostport(struct wsi_text *t, const struct wsi_url *u, int always_port); /* "[::1]:8080"; the default
                                                                   port of the scheme is left out unless always_port */
 /* RFC 3986 5.2: turns t, an absolute URL, into what the reference ref means there, without its fragment. 0: it does
@@ -81,7 +87,7 @@ struct wsi_request {
 	const struct wsi_url *url;
 	const char *key;              /* base64 */
 	const struct ws_options *opt; /* checked */
-	int same_origin; /* 0: user, userinfo, bearer, cookie, host, and of headers Authorization, Cookie and Host are
+	int same_origin; /* 0: user, userinfo, bearer, cookie, host, and of headers Host and each wsi_is_secret_header are
 	                    left out */
 };
 /* Appends the request to out; out->cut tells that it did not fit */

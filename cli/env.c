@@ -109,18 +109,26 @@ static int env_proxies(struct wq_options *o, struct wq_why *why)
 static const char env_loopback[] = ",localhost,127.0.0.0/8,::1";
 
 /* "http_proxy: \"...\": why" */
-static void env_wrong(struct wq_why *why, const char *name, const char *v, size_t len, const char *cause)
+static void env_wrong_proxy(struct wq_why *why, const char *name, const char *v, const struct wsi_url *url,
+                            const char *cause)
 {
 	struct wsi_text *t = wq_why(why);
-	size_t from = len;
 
-	while (from > 0 && v[from - 1] != '@') /* before it may be a password, whatever URL this is */
-		from--;
 	wsi_put(t, name);
 	wsi_put(t, ": \"");
-	wsi_put_safe(t, v + from, len - from);
+	wsi_put_proxy_url(t, v, strlen(v));
 	wsi_put(t, "\": ");
-	wsi_put(t, cause);
+	wsi_put_url_why(t, url, v, strlen(v), cause);
+}
+
+static void env_wrong_entry(struct wq_why *why, const char *name, struct wsi_str entry)
+{
+	struct wsi_text *t = wq_why(why);
+
+	wsi_put(t, name);
+	wsi_put(t, ": \"");
+	wsi_put_url(t, entry.p, entry.len);
+	wsi_put(t, "\": it is no host, domain, address or CIDR block");
 }
 
 /* A value that is wrong: an error if it was to be used, else a warning */
@@ -164,8 +172,7 @@ static int env_proxies(struct wq_options *o, struct wq_why *why)
 	if (!o->lib.no_proxy) {
 		o->lib.no_proxy = env_first("no_proxy\0NO_PROXY\0", &o->from_no_proxy);
 		if (o->lib.no_proxy && wsi_no_proxy(o->lib.no_proxy, NULL, &bad) < 0) {
-			env_wrong(why, o->from_no_proxy, bad.p, bad.len,
-			          "it is no host, domain, address or CIDR block");
+			env_wrong_entry(why, o->from_no_proxy, bad);
 			if (env_judge(why, use))
 				return WS_EPROXY;
 			o->lib.no_proxy = NULL;
@@ -180,7 +187,7 @@ static int env_proxies(struct wq_options *o, struct wq_why *why)
 
 		if (!cause)
 			continue;
-		env_wrong(why, from[i], v[i], strlen(v[i]), cause);
+		env_wrong_proxy(why, from[i], v[i], &proxy.url, cause);
 		if (env_judge(why, use && url.secure == i && wsi_no_proxy(o->lib.no_proxy, &url, &bad) <= 0))
 			return WS_EPROXY;
 		v[i] = NULL;

@@ -258,18 +258,18 @@ static void put_name(struct wq_out *o, struct wsi_str name)
 	wq_out(o, "\": ");
 }
 
-/* The value of one header, without userinfo where it is a URL */
+/* The value of one header, without what is secret where it is a URL */
 static void put_value(struct wq_out *o, struct wsi_str name, struct wsi_str v)
 {
 	char url[WQ_MAX_URL + 1];
 	struct wsi_text t;
 
-	if (wsi_among(name.p, name.len, "location\0") != 0) {
+	if (wsi_among(name.p, name.len, "location\0content-location\0") < 0) {
 		put_escaped(o, v.p, v.len);
 		return;
 	}
 	wsi_text_init(&t, url, sizeof url);
-	wsi_put_url(&t, v.p, v.len);
+	wsi_put_location(&t, v.p, v.len);
 	put_escaped(o, url, t.len);
 }
 

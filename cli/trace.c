@@ -7,50 +7,68 @@
 #define TRACE_LINE 512  /* bytes of a line that are shown */
 #define TRACE_FRAME 200 /* bytes of a payload that are shown */
 
-/* The headers whose values nobody is shown */
-static int is_secret(const char *name, size_t len)
+static const char trace_urls[] = "Location\0Content-Location\0Referer\0Origin\0"; /* headers with a URL */
+
+/* "GET /chat?token=*** HTTP/1.1" */
+static void trace_put_request_line(struct wsi_text *t, const char *s, size_t len)
 {
-	return wsi_among(name, len, "authorization\0proxy-authorization\0cookie\0set-cookie\0") >= 0;
+	size_t from = wsi_find(s, len, ' '), to = len;
+
+	while (to > from && s[to - 1] != ' ')
+		to--;
+	if (to <= from + 1) { /* there are no two spaces around a target */
+		wsi_put_safe(t, s, len);
+		return;
+	}
+	wsi_put_safe(t, s, from + 1);
+	wsi_put_without_secrets(t, s + from + 1, to - from - 2);
+	wsi_put_safe(t, s + to - 1, len - to + 1);
 }
 
-static void trace_line(struct wq_out *o, const char *mark, const char *s, size_t len)
+/* A header line, or what is none. Names are shown as they came. */
+static void trace_put_header(struct wsi_text *t, int sent, const char *s, size_t len)
+{
+	size_t name = wsi_span(s, len, WSI_TCHAR);
+	struct wsi_str value;
+	int secret;
+
+	if (name == len || s[name] != ':') {
+		wsi_put_safe(t, s, len);
+		return;
+	}
+	value = wsi_trim(s + name + 1, len - name - 1);
+	secret = sent ? wsi_is_secret_header(s, name) : wsi_is_secret_response_header(s, name);
+	wsi_put_n(t, s, name);
+	wsi_put(t, ": ");
+	if (secret)
+		wsi_put(t, "***");
+	else if (wsi_among(s, name, trace_urls) >= 0)
+		wsi_put_location(t, value.p, value.len);
+	else
+		wsi_put_safe(t, value.p, value.len);
+}
+
+static void trace_head(struct wq_out *o, int sent, const char *mark, const char *s, size_t len)
 {
 	char buf[TRACE_LINE];
 	struct wsi_text t;
-	size_t name = wsi_span(s, len, WSI_TCHAR);
+	size_t i, end, next;
 
-	wsi_text_init(&t, buf, sizeof buf);
-	if (name < len && s[name] == ':' && is_secret(s, name)) {
-		wsi_put_n(&t, s, name);
-		wsi_put(&t, ": ***");
-	} else if (name < len && s[name] == ':' && wsi_among(s, name, "location\0") == 0) {
-		wsi_put(&t, "Location: ");
-		for (name++; name < len && s[name] == ' '; name++)
-			;
-		wsi_put_url(&t, s + name, len - name);
-	} else {
-		wsi_put_safe(&t, s, len);
-	}
-	wq_out(o, mark);
-	wq_out_n(o, buf, t.len);
-	wq_out(o, t.cut ? "...\n" : "\n");
-}
-
-static void trace_head(struct wq_out *o, const char *mark, const char *s, size_t len)
-{
-	size_t i = 0;
-
-	while (i < len) {
-		size_t end = i, next;
-
-		while (end < len && s[end] != '\n')
-			end++;
+	for (i = 0; i < len; i = next) {
+		end = i + wsi_find(s + i, len - i, '\n');
 		next = end + 1;
 		if (end > i && s[end - 1] == '\r')
 			end--;
-		if (end > i) /* not the empty line at its end */
-			trace_line(o, mark, s + i, end - i);
-		i = next;
+		if (end == i) /* the empty line at its end */
+			continue;
+		wsi_text_init(&t, buf, sizeof buf);
+		if (sent && i == 0)
+			trace_put_request_line(&t, s, end);
+		else
+			trace_put_header(&t, sent, s + i, end - i);
+		wq_out(o, mark);
+		wq_out_n(o, buf, t.len);
+		wq_out(o, t.cut ? "...\n" : "\n");
 	}
 }
 
@@ -92,7 +110,7 @@ void wq_trace(void *user_data, int sent, int type, const void *data, size_t len)
 	(void)user_data;
 	wq_out_init(&o, 2, 0);
 	if (type == WS_TRACE_HEAD)
-		trace_head(&o, mark, data, len);
+		trace_head(&o, sent, mark, data, len);
 	else if (type == WS_TRACE_FRAME && len > 0)
 		trace_frame(&o, mark, data, len);
 	wq_out_end(&o);

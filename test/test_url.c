@@ -76,6 +76,8 @@ static const struct good goods[] = {
     {"ws://1.example/", 0, 0, 80, NULL, "1.example", "", "/", "1.example", NULL},
     {"ws://example.1a/", 0, 0, 80, NULL, "example.1a", "", "/", "example.1a", NULL},
     {"ws://0xg/", 0, 0, 80, NULL, "0xg", "", "/", "0xg", NULL},
+    {"ws://h/?token=sesame&a=1", 0, 0, 80, NULL, "h", "", "/?token=sesame&a=1", "h", "ws://h/?token=***&a=1"},
+    {"ws://u@h?%74oken=sesame", 0, 0, 80, "u", "h", "", "?%74oken=sesame", "h", "ws://h?%74oken=***"},
     {"ws://xn--bcher-kva.example/", 0, 0, 80, NULL, "xn--bcher-kva.example", "", "/", "xn--bcher-kva.example", NULL},
 };
 
@@ -159,10 +161,10 @@ static const struct {
     {"ws://h:65536/", 6, "1 to 65535", NULL},
     {"ws://h:4294967376/", 6, "1 to 65535", NULL},
     {"ws://h:99999999999999999999/", 6, "1 to 65535", NULL},
-    {"ws://h:-1/", 6, "1 to 65535", NULL},
-    {"ws://h:+1/", 6, "1 to 65535", NULL},
-    {"ws://h:8o/", 6, "1 to 65535", NULL},
-    {"ws://h: 80/", 6, "1 to 65535", NULL},
+    {"ws://h:-1/", 6, "1 to 65535", "ws://h:***"},
+    {"ws://h:+1/", 6, "1 to 65535", "ws://h:***"},
+    {"ws://h:8o/", 6, "1 to 65535", "ws://h:***"},
+    {"ws://h: 80/", 6, "1 to 65535", "ws://h:***"},
     {"ws://h:80:80/", 6, "1 to 65535", NULL},
     {"ws://[::1]80/", 10, "1 to 65535", NULL},
     {"ws://[::1]x", 10, "1 to 65535", NULL},
@@ -171,7 +173,7 @@ static const struct {
     {"ws://[::1/", 5, "IPv6", NULL},
     {"ws://[", 5, "IPv6", NULL},
     {"ws://[1.2.3.4]/", 5, "IPv6", NULL},
-    {"ws://[::g]/", 5, "IPv6", NULL},
+    {"ws://[::g]/", 5, "IPv6", "ws://[::***"},
     {"ws://[v1.x]/", 5, "IPv6", NULL},
     {"ws://[1:2:3:4:5:6:7:8:9]/", 5, "IPv6", NULL},
     {"ws://[h]/", 5, "IPv6", NULL},
@@ -204,7 +206,7 @@ static const struct {
     {"ws://h*/", 6, "character", NULL},
     {"ws://a,b/", 6, "character", NULL},
     {"ws://h]/", 6, "character", NULL},
-    {"ws://h[::1]/", 6, "character", NULL},
+    {"ws://h[::1]/", 6, "character", "ws://h[::***"},
     {"ws://h\t/", 6, "character", "ws://h?/"},
     {"ws://h#f", 6, "fragment", NULL},
     {"ws://h/#", 7, "fragment", NULL},
@@ -230,9 +232,28 @@ static const struct {
     {"ws://u:ses#ame@h/", 6, "1 to 65535", "ws://h/"},
     {"ws://u:ses?ame@h/", 6, "1 to 65535", "ws://h/"},
     {"u:sesame@h/", 0, "ws:// or wss://", "h/"},
-    {"ws:/u:sesame@h/", 0, "ws:// or wss://", "h/"},
+    {"ws:/u:sesame@h/", 0, "ws:// or wss://", "ws:h/"},
     {"socks5://u:sesame@h/", 0, "ws:// or wss://", "socks5://h/"},
     {"u:sesame://x@h/", 0, "ws:// or wss://", "h/"},
+    /* without an '@', what stands behind a ':' and is no number may be a password */
+    {"ws://joe:sesame%40h/", 8, "1 to 65535", "ws://joe:***"},
+    {"ws://joe:sesame%40h:80/", 8, "1 to 65535", "ws://joe:***"},
+    {"ws://joe:ses/ame%40h/", 8, "1 to 65535", "ws://joe:***"},
+    {"ws://joe:80sesame%40h/", 8, "1 to 65535", "ws://joe:***"},
+    {"ws://joe:80:sesame%40h/", 8, "1 to 65535", "ws://joe:80:***"},
+    {"ws://[joe:sesame%40h/", 5, "IPv6", "ws://[joe:***"},
+    {"ws://[::1]:sesame%40h/", 10, "1 to 65535", "ws://[::1]:***"},
+    {"ws://[::1:sesame%40h/", 5, "IPv6", "ws://[::1:***"},
+    {"joe:sesame%40h", 0, "ws:// or wss://", "joe:***"},
+    {"joe:/sesame%40h", 0, "ws:// or wss://", "joe:***"},
+    {"http:joe:sesame%40h", 0, "ws:// or wss://", "http:joe:***"},
+    {"ftp://joe:sesame%40h/", 0, "ws:// or wss://", "ftp://joe:***"},
+    {"ws://joe:sesame h@x:sesame%40h/", 15, "percent-encoded", "ws://x:***"},
+    /* values of secret parameters */
+    {"ws://h/?a b&token=sesame", 9, "percent-encoded", "ws://h/?a b&token=***"},
+    {"ws://h/#access_token=sesame", 7, "fragment", "ws://h/#access_token=***"},
+    {"ftp://h/?token=sesame", 0, "ws:// or wss://", "ftp://h/?token=***"},
+    {"/x?token=sesame", 0, "ws:// or wss://", "/x?token=***"},
 };
 
 static void test_bad(void)
@@ -253,7 +274,105 @@ static void test_bad(void)
 		wsi_text_init(&t, buf, sizeof buf);
 		wsi_put_url(&t, url, len);
 		CHECK_EQ_S(buf, bads[k].shown != NULL ? bads[k].shown : bads[k].url);
-		CHECK(strstr(buf, "sesame") == NULL);
+		CHECK(strstr(buf, "same") == NULL);
+		free(url);
+	}
+}
+
+/* What a sentence says of a URL that is wrong */
+static const struct {
+	const char *url, *said;
+} whys[] = {
+    {"ws://DOM\\u:sesame@h/",
+     "it has a character that must be percent-encoded: in its user name, \\ is written %5C (byte 9)"},
+    {"ws://DOM\\u@h/", "it has a character that must be percent-encoded: in its user name, \\ is written %5C (byte 9)"},
+    {"ws://u:ses\\ame@h/", "it has a character that must be percent-encoded: in its password (byte 11)"},
+    {"ws://a@b@h/", "it has a character that must be percent-encoded: in its user name, @ is written %40 (byte 7)"},
+    {"ws://h/a b", "it has a character that must be percent-encoded: in its path, a space is written %20 (byte 9)"},
+    {"ws://h/\xc3\xa9",
+     "it has a character that must be percent-encoded: in its path, \xc3\xa9 is written %C3%A9 (byte 8)"},
+    {"ws://h/\xff", "it has a character that must be percent-encoded: in its path, this byte is written %FF (byte 8)"},
+    {"ws://h/?\x1b",
+     "it has a character that must be percent-encoded: in its query, this byte is written %1B (byte 9)"},
+    {"ws://h/\xe2\x80\x8b",
+     "it has a character that must be percent-encoded: in its path, this invisible character is written "
+     "%E2%80%8B (byte 8)"},
+    {"ws://h?a=\"", "it has a character that must be percent-encoded: in its query, \" is written %22 (byte 10)"},
+    {"ws://h?token=a\"", "it has a character that must be percent-encoded: in the value of a parameter (byte 15)"},
+    {"ws://h?token=a&b=\"",
+     "it has a character that must be percent-encoded: in its query, \" is written %22 (byte 18)"},
+    {"ws://h:x/", "its port is no number from 1 to 65535 (and an IPv6 address has brackets) (byte 7)"},
+};
+
+static void test_why(void)
+{
+	size_t k;
+
+	for (k = 0; k < sizeof whys / sizeof whys[0]; k++) {
+		size_t len = strlen(whys[k].url);
+		char *url = exact(whys[k].url, len), buf[300];
+		struct wsi_url u;
+		struct wsi_text t;
+		const char *why = wsi_url_parse(&u, url, len, -1);
+
+		check_row("%s", whys[k].url);
+		wsi_text_init(&t, buf, sizeof buf);
+		wsi_put_url_why(&t, &u, url, len, why);
+		CHECK_EQ_S(buf, whys[k].said);
+		free(url);
+	}
+}
+
+/* What is shown of a proxy's URL, and of a Location */
+static const struct {
+	const char *in, *shown;
+} proxies[] =
+    {
+        {"http://joe:sesame%40proxy:80", "http://joe:***"},
+        {"http://joe:80/sesame%40proxy:80", "http://joe:80/***"},
+        {"http://joe:80?sesame%40proxy:80", "http://joe:80?***"},
+        {"http://joe:sesame@proxy:80/x", "http://proxy:80/***"},
+        {"http://joe:80/sesame@proxy:80/", "http://proxy:80/"},
+        {"joe:sesame%40proxy:80", "joe:***"},
+        {"joe:80/sesame%40proxy:80", "joe:80/***"},
+        {"joe:/sesame", "joe:***"},
+        {"socks5h://joe:sesame%40proxy", "socks5h://joe:***"},
+        {"DOM\\joe:sesame@pro xy", "pro xy"},
+        {"nonsense://proxy:3128", "nonsense://proxy:3128"},
+        {"http://proxy:99999", "http://proxy:99999"},
+        {"http://", "http://"},
+        {"", ""},
+},
+  locations[] = {
+      {"/x?to=a@b", "/x?to=a@b"},
+      {"?a@b", "?a@b"},
+      {"#a@b", "#a@b"},
+      {"/", "/"},
+      {"/x?token=sesame", "/x?token=***"},
+      {"x?token=sesame", "x?token=***"},
+      {"x;session=sesame/y", "x;session=***/y"},
+      {"//joe:sesame@h/", "//h/"},
+      {"ws://joe:sesame@h/?key=sesame", "ws://h/?key=***"},
+      {"ftp://joe:sesame%40h/", "ftp://joe:***"},
+      {"", ""},
+};
+
+static void test_proxies_and_locations(void)
+{
+	const size_t n = sizeof proxies / sizeof proxies[0], all = n + sizeof locations / sizeof locations[0];
+	size_t k;
+
+	for (k = 0; k < all; k++) {
+		const char *in = k < n ? proxies[k].in : locations[k - n].in;
+		size_t len = strlen(in);
+		char *url = exact(in, len), buf[300];
+		struct wsi_text t;
+
+		check_row("\"%s\"", in);
+		wsi_text_init(&t, buf, sizeof buf);
+		(k < n ? wsi_put_proxy_url : wsi_put_location)(&t, url, len);
+		CHECK_EQ_S(buf, k < n ? proxies[k].shown : locations[k - n].shown);
+		CHECK(strstr(buf, "same") == NULL);
 		free(url);
 	}
 }
@@ -614,6 +733,8 @@ int main(void)
 {
 	TEST(test_good);
 	TEST(test_bad);
+	TEST(test_why);
+	TEST(test_proxies_and_locations);
 	TEST(test_characters);
 	TEST(test_lengths);
 	TEST(test_resolve);

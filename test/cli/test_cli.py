@@ -298,6 +298,89 @@ def test_verbose_masks_secrets():
     assert "uthorization" in r.err
 
 
+def test_verbose_masks_headers_by_their_names():
+    sent = ["X-Api-Key", "x-auth-TOKEN", "Cookie2", "X-Signature", "Sessionid"]
+    came = ["Set-Cookie", "X-Auth-Token", "X-Session"]
+    shown = ["WWW-Authenticate", "Access-Control-Allow-Credentials", "X-Other"]
+    with Server(lambda c: c.upgrade(frame(TEXT, "a"), extra=[n + ": s3cret" for n in came] + [n + ": here" for n in shown]).finish()) as s:
+        args = [a for n in sent for a in ("-H", n + ": s3cret")]
+        r = run("-v", *args, "-H", "Referer: http://h/?token=s3cret&a=1", "-H", "X-Plain: here", s.url, status=0, secrets=["s3cret"])
+    lines = r.err.splitlines()
+    for line in ["> %s: ***" % n for n in sent] + ["< %s: ***" % n for n in came] + ["< %s: here" % n for n in shown]:
+        assert line in lines, line
+    assert "> Referer: http://h/?token=***&a=1" in lines and "> X-Plain: here" in lines
+
+
+# queries of a URL, and what is shown of them
+MASKED = [
+    ("token=s3cret", "token=***"),
+    ("a=1&access_TOKEN=s3cret&b=2", "a=1&access_TOKEN=***&b=2"),
+    ("apikey=s3cret", "apikey=***"),
+    ("client_secret=s3cret", "client_secret=***"),
+    ("passwd=s3cret", "passwd=***"),
+    ("oauth=s3cret", "oauth=***"),
+    ("X-Amz-Signature=s3cret", "X-Amz-Signature=***"),
+    ("SESSIONID=s3cret&x", "SESSIONID=***&x"),
+    ("X-Amz-Credential=s3cret", "X-Amz-Credential=***"),
+    ("%74oken=s3cret", "%74oken=***"),
+    ("to=%2F%3Fkey%3Ds3cret", "to=%2F%3Fkey%3D***"),
+    ("user=joe&token=", "user=joe&token="),
+]
+
+
+@pytest.mark.parametrize("query, shown", MASKED, ids=[q for q, _ in MASKED])
+def test_secrets_in_a_url(query, shown):
+    with Server(says("a")) as s:
+        r = run("-v", "-D", s.url + "x?" + query, status=0, secrets=["s3cret"])
+        assert s.conn.request_line == "GET /x?%s HTTP/1.1" % query
+    assert r.details["url"] == s.url + "x?" + shown
+    assert "> GET /x?%s HTTP/1.1" % shown in r.err.splitlines()
+
+
+@pytest.mark.parametrize("args", [[], ["-f", "raw"], ["-f", "nagios"], ["-f", "prometheus"], ["-v", "-D"], ["-x", "socks4://127.0.0.1:1"]], ids=" ".join)
+def test_secrets_in_a_url_that_failed(args):
+    sock, port = unused_port()
+    with sock, Server(lambda c: c.refuse("403 Forbidden").eof()) as s:
+        for url in (
+            "ws://127.0.0.1:%d/?token=s3cret" % port,
+            s.url + "?token=s3cret",
+            "ws://127.0.0.1:1/?token=s3cret a",
+            "ws://127.0.0.1:1/?a b&token=s3cret",
+            "ws://127.0.0.1:1/#access_token=s3cret",
+            "ftp://127.0.0.1:1/?token=s3cret",
+            "ws://joe:s3cret%40127.0.0.1/",
+            "joe:s3cret%40127.0.0.1",
+            "wss://joe:80/?key=s3cret" if "tls" not in BUILT_IN else "ws://joe:x/?key=s3cret",
+        ):
+            run(*args, "-t", 2, url, json=False, secrets=["s3cret"])
+
+
+def test_secrets_in_a_second_url():
+    r = run(URL, "ws://h/?token=s3cret", status=64, secrets=["s3cret"])
+    assert "ws://h/?token=***" in r.err
+
+
+# a URL, and what the sentence must say of the byte that is wrong
+CULPRITS = [
+    ("ws://DOM\\joe:s3cret@h/", "user name, \\ is written %5C"),
+    ("ws://joe:s3\\cret@h/", "in its password (byte 12)"),
+    ("ws://h/a b", "path, a space is written %20"),
+    ("ws://h/?a=\u00e9", "query, \u00e9 is written %C3%A9"),
+    ("ws://h/?token=s3\"cret", "value of a parameter (byte 17)"),
+]
+
+
+@pytest.mark.parametrize("url, said", CULPRITS)
+def test_the_culprit_in_a_url_is_named(url, said):
+    assert said in run(url, status=1, secrets=["s3cret", "cret"]).error
+    url = url.replace("ws:", "http:")
+    if "proxies" in BUILT_IN and "@" in url:
+        assert said.split(" (")[0] in run("-x", url, URL, status=64, secrets=["s3cret", "cret"]).err
+        for name in ("ws_proxy", "all_proxy"):
+            r = run("ws://some.example/", env={name: url}, status=1, secrets=["s3cret", "cret"])
+            assert name in r.error and said.split(" (")[0] in r.error
+
+
 def test_set_cookie_is_no_secret_of_ours_but_cookie_is():
     with Server(lambda c: c.upgrade(frame(TEXT, "a"), extra=["Set-Cookie: t=1"]).finish()) as s:
         run("-v", "-D", s.url, status=0)

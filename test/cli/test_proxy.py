@@ -413,7 +413,19 @@ def test_option_noproxy_replaces_the_environment(proxy):
     assert by_proxy("--noproxy", "other", env=env)
 
 
-@pytest.mark.parametrize("url", ["nonsense://u:%s@h", "http://u:1/%s@h", "socks5://u?%s@h"])
+# a wrong proxy's URL with a secret in it, with and without an '@'
+SECRET_URLS = [
+    "nonsense://u:%s@h", "http://u:1/%s@h", "socks5://u?%s@h", "http://u:%s%%40h:80", "u:%s%%40h:80", "socks5://u:%s", "http://u:1%s", "u:%s",
+    "http://u:1/%s%%40h:80", "u:/%s%%40h", "http://u:1:%s", "http:u:%s%%40h", "http://u:x/%s", "http://[u:%s%%40h",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", SECRET_URLS)
+def test_a_wrong_proxy_shows_no_secret(url):
+    assert "-x, --proxy: " in run("-x", url % SECRET, "ws://some.example/", status=64, secrets=[SECRET]).err
+
+
+@pytest.mark.parametrize("url", SECRET_URLS)
 def test_a_wrong_proxy_in_the_environment_names_its_variable(url):
     r = run("-D", "ws://some.example/", env={"ws_proxy": url % SECRET}, status=1, secrets=[SECRET])
     assert "ws_proxy" in r.error

@@ -64,11 +64,18 @@ static void fuzz_url(const char *p, size_t len)
 	struct wsi_url u, v;
 	struct wsi_text t;
 	const char *why = wsi_url_parse(&u, p, len, -1), *at;
-	char shown[WS_MAX_URL + 100];
+	char shown[2 * WS_MAX_URL]; /* a secret of one byte is shown as three */
+	struct wsi_str secret;
 	size_t i;
 
+	wsi_text_init(&t, shown, sizeof shown);
+	wsi_put_proxy_url(&t, p, len);
+	wsi_text_init(&t, shown, sizeof shown);
+	wsi_put_location(&t, p, len);
 	if (why != NULL) {
 		MUST(why[0] != '\0' && u.at >= p && u.at <= p + len);
+		wsi_text_init(&t, shown, sizeof shown);
+		wsi_put_url_why(&t, &u, p, len, why);
 		wsi_text_init(&t, shown, sizeof shown);
 		wsi_put_url(&t, p, len);
 		for (i = len, at = NULL; i > 0 && at == NULL; i--)
@@ -85,11 +92,12 @@ static void fuzz_url(const char *p, size_t len)
 		MUST(p[i] > ' ' && p[i] < 0x7f && p[i] != '\\' && p[i] != '#');
 	wsi_text_init(&t, shown, sizeof shown);
 	wsi_put_url(&t, p, len);
-	MUST(!t.cut && t.len == len - u.userinfo.len - (u.userinfo.p[u.userinfo.len] == '@'));
+	secret = wsi_find_secret(u.path.p, u.path.len);
+	MUST(!t.cut && (secret.len > 0 || t.len == len - u.userinfo.len - (u.userinfo.p[u.userinfo.len] == '@')));
 	MUST(wsi_url_parse(&v, shown, t.len, -1) == NULL && v.userinfo.len == 0);
 	MUST(v.port == u.port && v.secure == u.secure && v.ip == u.ip && v.host.len == u.host.len
 	     && v.zone.len == u.zone.len);
-	MUST(memcmp(u.host.p, v.host.p, v.host.len) == 0 && v.path.len == u.path.len);
+	MUST(memcmp(u.host.p, v.host.p, v.host.len) == 0 && (secret.len > 0 || v.path.len == u.path.len));
 	for (i = 0; i < 2; i++) { /* the Host header and CONNECT's target say the same host */
 		wsi_text_init(&t, shown, sizeof shown);
 		wsi_put(&t, u.secure ? "wss://" : "ws://");
@@ -392,6 +400,7 @@ static const struct {
     SEED("\0ws://user:pass@host.example:8080/path/a?query=1"),
     SEED("\0wss://[fe80::1%25eth0]:443/%20?%41"),
     SEED("\0http://127.0.0.1/"),
+    SEED("\0ws://joe:pw%40h/;session=a/?%74oken=a&next=%3Fkey%3Db#sig=c"),
     SEED("\1http://a/b/c/d;p?q\n../../../g;x=1/./y?z#s"),
     SEED("\1ws://h\n//g/./../a"),
     SEED("\2HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
@@ -427,6 +436,9 @@ static const char *const words[] = {"\r\n",
                                     "%",
                                     "%00",
                                     "%25",
+                                    "%3D",
+                                    "token=",
+                                    "&",
                                     "?",
                                     "#",
                                     "[",
