@@ -87,7 +87,8 @@ static int hs_put_user(const struct wsi_request *r, struct wsi_str name, char wh
 		int same;
 
 		wsi_header_split(*list, &h);
-		if (!r->same_origin && wsi_among(h.name.p, h.name.len, "Authorization\0Cookie\0Host\0") >= 0)
+		if (!r->same_origin
+		    && (wsi_is_secret_header(h.name.p, h.name.len) || wsi_among(h.name.p, h.name.len, "Host\0") == 0))
 			continue;
 		same = wsi_same_str(h.name, name);
 		found |= same;

@@ -106,7 +106,7 @@ struct ws { /* what is used most comes first: small offsets make small code */
 	unsigned char given;   /* 1: that, or the caller's descriptor */
 	unsigned change;
 	unsigned char step;         /* enum open_step */
-	unsigned char same_origin;  /* 1: this hop's is the first one's */
+	unsigned char same_origin;  /* 1: this hop's is the first one's, and so was that of each hop before it */
 	unsigned char peer_closed;  /* 1: by a close frame */
 	unsigned char entropy_wait; /* 1: the system has no random bytes yet */
 	unsigned char hungry;       /* 1: nothing more can be done with what is buffered */
@@ -724,6 +724,7 @@ struct ws *ws_new(const char *url, const struct ws_options *opt)
 	ws->text_type = o.no_utf8_check ? 0 : WS_TEXT;
 	ws->max_message = o.max_message ? o.max_message : MESSAGE_MAX;
 	ws->refusal = WS_EUSAGE;
+	ws->same_origin = 1;
 	ws->rd = WS_POLL_READ;
 	ws->wr = WS_POLL_WRITE;
 	ws_timeout(ws, o.connect_timeout_ms ? o.connect_timeout_ms : -1);
@@ -959,8 +960,10 @@ static int step_start(struct ws *ws)
 		            "URL \"%U\": this build has no TLS (build it with mbedTLS: make TLS=mbedtls)");
 #endif
 	ws->io = ws->raw;
-	ws->same_origin = (unsigned char)same_origin(&op->u, &op->first);
-	if (ws->same_origin) /* perhaps back there, by a Location that cannot know them */
+	/* Once another origin was on the way it may have chosen the path: nothing secret goes any more, wherever it leads */
+	if (!same_origin(&op->u, &op->first))
+		ws->same_origin = 0;
+	if (ws->same_origin) /* a Location cannot know it */
 		op->u.userinfo = op->first.userinfo;
 	if (ws->given) { /* it leads to one place */
 		wsi_text_init(&t, ws->address, sizeof ws->address);

@@ -147,7 +147,8 @@ struct ws_options {
 	const char *user;                       /* "name:password", Basic; goes before the URL's. NULL: the URL's */
 	const char *bearer;                     /* token; not with user. NULL: none */
 	int max_redirects; /* of 301, 302, 303, 307, 308. 0: none, the 30x is WS_EHTTP. Credentials, cookies, host,
-	                      server_name and client certificate go to the first origin only; never from wss to ws.
+	                      server_name, client certificate and headers whose names tell of a secret ("X-Api-Key") go
+	                      to the first origin only, and only until a redirect leaves it; never from wss to ws.
 	                      With io or use_fd there is nothing to follow one with: WS_EHTTP too */
 
 	/* the way there: the first of io, use_fd, unix_socket, proxy that is set, else TCP */
@@ -199,7 +200,8 @@ struct ws_report {
 	                        server's certificates and keys ask for, without a look at the clock: guard them */
 	int err;             /* the error that ended it, or 0 */
 	const char *option;  /* the field that was wrong, after WS_EUSAGE from ws_open: "proxy", "tls.ca_file" */
-	const char *url;     /* the final one, after redirects, without userinfo */
+	const char *url;     /* the final one, after redirects, for a person: without userinfo, the values of parameters
+	                        whose names tell of a secret ("access_token") as "***" */
 	const char
 	    *address; /* of the peer: "127.0.0.1:80", "[::1]:80", "unix:/run/x"; the proxy's where there is one */
 	const char *subprotocol; /* the one chosen (RFC 6455 4.2.2) */

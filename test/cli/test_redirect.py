@@ -66,12 +66,65 @@ def test_the_same_origin_keeps_credentials():
         assert s.conns[1].header("authorization") == "Bearer " + SECRET and s.conns[1].header("cookie") == "id=1"
 
 
-def test_back_at_the_first_origin():
-    # whether credentials come back with it is not promised; that they do not reach the other is
+# headers of the user that go to no other origin, and ones that do
+SECRET_HEADERS = ["Authorization", "Proxy-Authorization", "Cookie", "cookie2", "X-Api-Key", "X-Auth-Token", "X-Session-Id", "x-client-SECRET", "X-Amz-Credential"]
+OTHER_HEADERS = ["X-Keep", "Accept-Language", "Referer"]
+
+
+@pytest.mark.parametrize("name", SECRET_HEADERS + OTHER_HEADERS)
+def test_headers_to_another_origin(name):
+    with Server(says("a")) as other, Server(redirect(lambda: other.url)) as s:
+        r = run("-v", "-H", "%s: %s" % (name, SECRET), s.url, status=0, secrets=[SECRET] if name in SECRET_HEADERS else [])
+        assert s.conn.header(name.lower()) == SECRET
+        assert other.conn.header(name.lower()) == (None if name in SECRET_HEADERS else SECRET)
+    assert (SECRET in r.err) == (name in OTHER_HEADERS)
+
+
+def test_back_from_another_origin():
+    """Once another origin was on the way it may have chosen the path: nothing secret goes any more."""
+    with Server(redirect(lambda: "ws://%s/back?evil" % s.hostport)) as other:
+        with Server(redirect(lambda: other.url), redirect("/on"), says("a")) as s:
+            run("-b", "id=" + SECRET, "-H", "X-Api-Key: " + SECRET, "-H", "X-Keep: 1", "ws://joe:%s@%s/" % (SECRET, s.hostport), status=0, secrets=[SECRET])
+            first, back, on = s.conns
+    assert first.header("authorization") == basic("joe:" + SECRET) and first.header("x-api-key") == SECRET
+    for c in (other.conn, back, on):
+        assert [c.header(h) for h in ("authorization", "cookie", "x-api-key", "x-keep")] == [None, None, None, "1"]
+    assert on.request_line == "GET /on HTTP/1.1"
+
+
+def test_bearer_to_another_origin_and_back():
     with Server(redirect(lambda: "ws://%s/back" % s.hostport)) as other:
         with Server(redirect(lambda: other.url), says("a")) as s:
             run("--bearer", SECRET, s.url, status=0)
+            assert [c.header("authorization") for c in s.conns] == ["Bearer " + SECRET, None]
         assert other.conn.header("authorization") is None
+
+
+# the Location, and the path that is then asked for; the secret is sent, and shown to nobody
+@pytest.mark.parametrize(
+    "ref, path",
+    [
+        ("#x", "/a/x?token=%s&b=1"),
+        ("?sig=%s", "/a/x?sig=%s"),
+        ("/y?%%74oken=%s", "/y?%%74oken=%s"),
+        ("y;session=%s", "/a/y;session=%s"),
+    ],
+)
+def test_secrets_in_the_url_of_a_redirect(ref, path):
+    fill = lambda text: text % SECRET if "%s" in text else text
+    with Server(redirect(fill(ref)), redirect("#y"), lambda c: c.refuse("404 Not Found").eof()) as s:
+        r = run("-v", "-D", "ws://joe:x@%s/a/x?token=%s&b=1" % (s.hostport, SECRET), status=1, secrets=[SECRET])
+        assert [c.request_line for c in s.conns[1:]] == ["GET %s HTTP/1.1" % fill(path)] * 2
+    assert r.details["url"] == s.url + path[1:].replace("%s", "***").replace("%%", "%")
+    assert "/a/x?token=***&b=1 -> " in r.error
+
+
+def test_secrets_in_a_location_that_is_not_followed():
+    with Server(redirect("ftp://h/?token=" + SECRET, "302 Found"), redirect("/x?a=1@2&key=" + SECRET)) as s:
+        r = run("-v", "-D", s.url, status=1, secrets=[SECRET])
+        assert r.details["headers"]["location"] == "ftp://h/?token=***" and "ftp://h/?token=***" in r.error
+        r = run("-v", "-D", "--max-redirs", 0, s.url, status=1, secrets=[SECRET])
+        assert r.details["headers"]["location"] == "/x?a=1@2&key=***" and "/x?a=1@2&key=***" in r.error
 
 
 def test_three_redirects_are_followed():
@@ -155,8 +208,8 @@ def test_a_long_chain_needs_no_more_memory_than_a_short_one():
     assert r.details["reason"] == "redirect" and r.details["headers"]["location"] == "/again" and "/again" in r.error
 
 
-def test_back_at_the_first_origin():
-    """The userinfo of the first URL goes there again, whatever the Location looks like."""
+def test_userinfo_goes_to_the_first_origin_again():
+    """Whatever the Location looks like, as long as it does not leave that origin."""
     with Server(redirect("two"), redirect(lambda: s.url + "three"), says("a")) as s:
         run("ws://joe:%s@%s/one" % (SECRET, s.hostport), status=0, secrets=[SECRET])
         assert [c.header("authorization") for c in s.conns] == [basic("joe:" + SECRET)] * 3
