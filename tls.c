@@ -134,6 +134,7 @@ struct wsi_tls_config {
 	const struct ws_tls *opt;
 	const char **option; /* these two only while it is made */
 	struct wsi_text *why;
+	int64_t until_us;                 /* of the call under way: no file is read beyond it */
 	const char *lazy_file, *lazy_dir; /* trusted, and not parsed yet */
 	mbedtls_x509_crt cas;             /* trusted, parsed */
 	mbedtls_x509_crt own;
@@ -146,6 +147,9 @@ struct wsi_tls_config {
 	int pins_n;
 	int keylog_fd;
 	int no_bundle; /* 1: this machine has no trusted certificates that we could find */
+	/* The first file or directory of trusted certificates that could not be read while a session needed it, and why.
+	 * unread_path "": the system's bundle */
+	const char *unread_path, *unread;
 };
 
 struct wsi_tls {
@@ -166,6 +170,7 @@ struct wsi_tls {
 	int done, gone, got_data; /* handshake over; no more to be sent; some of the server's data came */
 	int verified, pinned;     /* the certificate held; its key is one of the pins */
 	ptrdiff_t end;            /* what reading came to in the end: WS_IO_EOF, WS_IO_RESET, WS_IO_ERROR */
+	int failed;               /* WS_EMEMORY, WS_ETIMEOUT: what ended the search for trusted certificates */
 	int io_err, err;          /* first WS_IO_ of the transport that is none of READ, WRITE; first of mbedTLS */
 	size_t unsent;            /* length of the write that the library has taken but not got rid of */
 	size_t out_left;          /* bytes in its output buffer, whatever they are */
@@ -349,23 +354,46 @@ static int tls_take(void *ctx, const unsigned char *der, size_t len)
 	return tls_no_memory(ret) || (k->chain == NULL && k->trust.again && k->taken > TLS_EAGER_MAX);
 }
 
-/* Adds to c->cas what may have issued a certificate of the chain: 0, or an error of mbedTLS */
+static void tls_note_unread(struct wsi_tls_config *c, const char *path, const char *cause)
+{
+	if (cause == NULL || c->unread != NULL)
+		return;
+	c->unread_path = path;
+	c->unread = cause;
+}
+
+/* Takes from a file or directory that was too large to be parsed at once: 0, WS_EMEMORY or WS_ETIMEOUT */
+static int tls_take_lazy(struct wsi_tls_config *c, struct tls_taker *k, const char *path, int is_dir)
+{
+	const char *cause = NULL;
+	int r;
+
+	if (path == NULL)
+		return 0;
+	r = wsi_trust_scan(&k->trust, &c->mem, path, is_dir, &cause);
+	if (r != 0)
+		tls_note_unread(c, path, cause);
+	return r == -1 ? 0 : r;
+}
+
+/* Adds to c->cas what may have issued a certificate of the chain: 0, WS_EMEMORY or WS_ETIMEOUT */
 static int tls_find_issuers(struct wsi_tls_config *c, const struct wsi_cert *chain, int n)
 {
 	struct tls_taker k = {.trust = {.take = tls_take}, .into = &c->cas, .chain = chain, .chain_n = n};
-	const char *cause;
-	int r = 0;
+	int r;
 
 	k.trust.ctx = &k;
-	if (c->lazy_file != NULL)
-		r = wsi_trust_scan(&k.trust, &c->mem, c->lazy_file, 0, &cause);
-	if (c->lazy_dir != NULL && r != WS_EMEMORY)
-		r = wsi_trust_scan(&k.trust, &c->mem, c->lazy_dir, 1, &cause);
-	if (c->opt->ca_file == NULL && c->opt->ca_dir == NULL) {
+	k.trust.until_us = c->until_us;
+	r = tls_take_lazy(c, &k, c->lazy_file, 0);
+	if (r == 0)
+		r = tls_take_lazy(c, &k, c->lazy_dir, 1);
+	if (r == 0 && c->opt->ca_file == NULL && c->opt->ca_dir == NULL) {
 		r = wsi_trust_system(&k.trust, &c->mem);
 		c->no_bundle = k.trust.seen == 0;
+		if (c->no_bundle)
+			tls_note_unread(c, "", k.trust.unread);
 	}
-	return r == WS_EMEMORY ? MBEDTLS_ERR_X509_ALLOC_FAILED : tls_no_memory(k.err) ? k.err : 0;
+	return tls_no_memory(k.err) ? WS_EMEMORY : r;
 }
 
 /* ---- Settings ---- */
@@ -379,6 +407,13 @@ static int tls_bad(struct wsi_tls_config *c, const char *option, const char *val
 	}
 	wsi_put(c->why, cause);
 	return WS_EUSAGE;
+}
+
+/* r: what reading came to, WS_ETIMEOUT or another */
+static int tls_bad_file(struct wsi_tls_config *c, const char *option, const char *path, ptrdiff_t r, const char *cause)
+{
+	(void)tls_bad(c, option, path, cause);
+	return r == WS_ETIMEOUT ? WS_ETIMEOUT : WS_EUSAGE;
 }
 
 static int tls_bad_code(struct wsi_tls_config *c, const char *option, const char *value, const char *cause, int ret)
@@ -409,15 +444,22 @@ static int tls_load_trusted(struct wsi_tls_config *c, const char *path, int is_d
 	if (path == NULL)
 		return 0;
 	k.trust.ctx = &k;
+	k.trust.until_us = c->until_us;
 	r = wsi_trust_scan(&k.trust, &c->mem, path, is_dir, &cause);
 	if (r == WS_EMEMORY || tls_no_memory(k.err))
 		return WS_EMEMORY;
 	if (r != 0)
-		return tls_bad(c, name, path, cause);
+		return tls_bad_file(c, name, path, r, cause);
 	if (k.taken == 0 && k.err != 0)
 		return tls_bad_code(c, name, path, "its certificate cannot be parsed: ", k.err);
-	if (k.trust.seen == 0)
-		return tls_bad(c, name, path, "no certificate in it (PEM or DER)");
+	if (k.trust.seen == 0) {
+		(void)tls_bad(c, name, path, "no certificate in it (PEM or DER)");
+		if (k.trust.unread != NULL) {
+			wsi_put(c->why, ", but a file that could not be read: ");
+			wsi_put(c->why, k.trust.unread);
+		}
+		return WS_EUSAGE;
+	}
 	if (k.trust.stop)
 		*lazy = path;
 	return 0;
@@ -452,11 +494,11 @@ static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size
 static int tls_load_own_in(struct wsi_tls_config *c, unsigned char *buf)
 {
 	const char *path = c->opt->cert_file, *cause;
-	ptrdiff_t len = wsi_read_file(path, buf, TLS_FILE_MAX - 1, &cause);
+	ptrdiff_t len = wsi_read_file(path, buf, TLS_FILE_MAX - 1, c->until_us, &cause);
 	int ret;
 
 	if (len < 0)
-		return tls_bad(c, "tls.cert_file", path, cause);
+		return tls_bad_file(c, "tls.cert_file", path, len, cause);
 	buf[len] = 0;
 	ret = mbedtls_x509_crt_parse(&c->own, buf, (size_t)len + (buf[0] != 0x30));
 	if (ret > 0)
@@ -465,9 +507,9 @@ static int tls_load_own_in(struct wsi_tls_config *c, unsigned char *buf)
 		return tls_bad_code(c, "tls.cert_file", path, "no certificate that can be parsed: ", ret);
 	if (c->opt->key_file != NULL) {
 		path = c->opt->key_file;
-		len = wsi_read_file(path, buf, TLS_FILE_MAX - 1, &cause);
+		len = wsi_read_file(path, buf, TLS_FILE_MAX - 1, c->until_us, &cause);
 		if (len < 0)
-			return tls_bad(c, "tls.key_file", path, cause);
+			return tls_bad_file(c, "tls.key_file", path, len, cause);
 		buf[len] = 0;
 	}
 	return tls_load_key(c, buf, (size_t)len + (buf[0] != 0x30), path);
@@ -647,7 +689,7 @@ static int tls_load(struct wsi_tls_config *c)
 }
 
 WSI int wsi_tls_config_new(struct wsi_tls_config **out, const struct wsi_mem *mem, const struct ws_tls *tls,
-                           const char **option, struct wsi_text *why)
+                           int64_t until_us, const char **option, struct wsi_text *why)
 {
 	struct wsi_tls_config *c = wsi_alloc(mem, NULL, 0, sizeof *c);
 	int ret;
@@ -658,6 +700,7 @@ WSI int wsi_tls_config_new(struct wsi_tls_config **out, const struct wsi_mem *me
 	memset(c, 0, sizeof *c);
 	c->mem = *mem;
 	c->opt = tls;
+	c->until_us = until_us;
 	c->option = option;
 	c->why = why;
 	c->keylog_fd = -1;
@@ -863,6 +906,15 @@ static void tls_put_problem(struct wsi_tls *t, const mbedtls_x509_crt *crt, int 
 	if (t->c->no_bundle)
 		wsi_put(w, "; this machine has no CA certificates in any of the usual places, such as "
 		           "/etc/ssl/certs/ca-certificates.crt");
+	if (t->c->unread != NULL) {
+		wsi_put(w, "; ");
+		if (*t->c->unread_path)
+			tls_put_quoted(w, t->c->unread_path, wsi_strlen(t->c->unread_path));
+		else
+			wsi_put(w, "one of these");
+		wsi_put(w, " could not be read: ");
+		wsi_put(w, t->c->unread);
+	}
 }
 
 static int tls_check_pin(struct wsi_tls *t, const mbedtls_x509_crt *crt)
@@ -949,6 +1001,13 @@ static int tls_verify(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *fla
 	return 0;
 }
 
+/* 0, or an error of mbedTLS: t->failed says why */
+static int tls_search(struct wsi_tls *t, const struct wsi_cert *certs, int n)
+{
+	t->failed = tls_find_issuers(t->c, certs, n);
+	return t->failed == 0 ? 0 : MBEDTLS_ERR_X509_FATAL_ERROR;
+}
+
 /* Before the chain is verified: what it may cost, and who may have issued it. n as of wsi_chain_read. 0; an error of
  * mbedTLS, also where we refuse it */
 static int tls_look(struct wsi_tls *t, const struct wsi_cert *certs, int n)
@@ -962,7 +1021,7 @@ static int tls_look(struct wsi_tls *t, const struct wsi_cert *certs, int n)
 	if (n < 0)
 		wsi_put(&why, "the server sent certificates that cannot be read");
 	else if (wsi_chain_check_cost(certs, n, &why) == 0)
-		return t->c->opt->insecure_no_verify ? 0 : tls_find_issuers(t->c, certs, n);
+		return t->c->opt->insecure_no_verify ? 0 : tls_search(t, certs, n);
 	if (n > 0)
 		tls_remember_names(t, &certs[0]);
 	wsi_put(tls_refuse(t), buf);
@@ -1464,8 +1523,16 @@ static int tls_explain(const struct wsi_tls *t, int ret, struct wsi_text *why)
 {
 	int eof = t->io_err == WS_IO_EOF;
 
-	if (tls_no_memory(ret))
+	if (tls_no_memory(ret) || t->failed == WS_EMEMORY)
 		return WS_EMEMORY;
+	if (t->failed == WS_ETIMEOUT) {
+		wsi_put(why, "timed out while looking for the issuer of the server's certificate");
+		if (t->c->unread != NULL && *t->c->unread_path != 0) {
+			wsi_put(why, " in ");
+			tls_put_quoted(why, t->c->unread_path, wsi_strlen(t->c->unread_path));
+		}
+		return WSI_TLS_LATE;
+	}
 	if (t->flags != 0 && !t->done) {
 		wsi_put(why, t->cert_why.p);
 		return WS_ECERT;
@@ -1548,19 +1615,22 @@ static int tls_settle(struct wsi_tls *t, int ret)
 			t->flags = MBEDTLS_X509_BADCERT_OTHER;
 		tls_put_problem(t, NULL, 0, t->flags);
 	}
-	if (ret == MBEDTLS_ERR_X509_FATAL_ERROR && t->flags == 0) {
+	if (ret == MBEDTLS_ERR_X509_FATAL_ERROR && t->flags == 0 && t->failed == 0) {
 		t->flags = MBEDTLS_X509_BADCERT_OTHER;
 		wsi_put(&t->cert_why, "the chain of the server's certificate is too long");
 	}
 	return ret == 0 && t->flags != 0 ? MBEDTLS_ERR_X509_CERT_VERIFY_FAILED : ret;
 }
 
-WSI int wsi_tls_handshake(struct wsi_tls *t, struct wsi_text *why)
+WSI int wsi_tls_handshake(struct wsi_tls *t, int64_t until_us, struct wsi_text *why)
 {
 	struct wsi_text cipher;
 	unsigned char rest[256];
-	int i, ret = t->err != 0 ? t->err : mbedtls_ssl_handshake(&t->ssl);
+	int i, ret = t->err;
 
+	t->c->until_us = until_us;
+	if (ret == 0)
+		ret = mbedtls_ssl_handshake(&t->ssl);
 #if TLS_HOLDS
 	if (ret == 0 && t->holding)
 		ret = tls_judge_held(t);

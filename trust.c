@@ -17,7 +17,7 @@
 
 #define TRUST_DER_MAX 8192           /* one certificate */
 #define TRUST_MAX (16 * 1024 * 1024) /* all that is read of a file, or of the files of a directory */
-#define TRUST_WAIT_US 1000000        /* for a pipe to be written to, in all */
+#define TRUST_POLL_MS 60000          /* between two looks at the clock, while a pipe brings nothing */
 
 enum trust_mode { TRUST_TEXT, TRUST_BASE64, TRUST_DER };
 
@@ -27,8 +27,7 @@ struct trust_scan {
 	uint32_t bits;
 	int bits_n;
 	size_t line_len, der_len;
-	size_t left;   /* of TRUST_MAX */
-	int64_t until; /* a pipe is waited for */
+	size_t left; /* of TRUST_MAX */
 	char line[32];
 	unsigned char der[TRUST_DER_MAX + 1]; /* one more than allowed: too long */
 	unsigned char buf[4096];
@@ -40,32 +39,25 @@ static int trust_open(int dir, const char *path)
 	return openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 }
 
-/* read(2); a pipe has until until_us to be written to */
-static ptrdiff_t trust_read(int fd, void *buf, size_t len, int64_t until_us)
+/* read(2) until that time, WS_ETIMEOUT then; -1: errno. A pipe is waited for, as is its first writer: reading a FIFO
+ * that has none yet is no end of it */
+static ptrdiff_t trust_read(int fd, int wait, void *buf, size_t len, int64_t until_us)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
-	int64_t wait;
+	int64_t left;
 	ssize_t n;
 
-	for (;;) {
+	for (;; wait = 1) {
+		left = until_us - wsi_clock_us();
+		if (left <= 0)
+			return WS_ETIMEOUT;
+		left = left / 1000 + 1;
+		if (wait && poll(&p, 1, left < TRUST_POLL_MS ? (int)left : TRUST_POLL_MS) <= 0)
+			continue;
 		n = read(fd, buf, len);
 		if (n >= 0 || (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK))
 			return n;
-		wait = until_us - wsi_clock_us();
-		if (wait <= 0)
-			return -1;
-		poll(&p, 1, (int)(wait / 1000) + 1);
 	}
-}
-
-/* More into buf, within the limits of s */
-static ptrdiff_t trust_more(struct trust_scan *s, int fd)
-{
-	ptrdiff_t n = trust_read(fd, s->buf, sizeof s->buf < s->left ? sizeof s->buf : s->left, s->until);
-
-	if (n > 0)
-		s->left -= (size_t)n;
-	return n;
 }
 
 static void trust_take(struct trust_scan *s)
@@ -132,17 +124,31 @@ static void trust_pem(struct trust_scan *s, size_t n)
 	}
 }
 
-static void trust_fd(struct trust_scan *s, int fd)
+static const char *trust_cause(ptrdiff_t r)
+{
+	return r == WS_ETIMEOUT ? "timed out before all of it was read" : strerror(errno);
+}
+
+/* All of it, or until there is enough: 0; -1 or WS_ETIMEOUT, *cause */
+static int trust_fd(struct trust_scan *s, int fd, int wait, const char **cause)
 {
 	ptrdiff_t n;
 	size_t room;
+	int first = 1;
 
 	s->mode = TRUST_TEXT;
 	s->line_len = s->der_len = 0;
-	n = trust_more(s, fd);
-	if (n >= 2 && s->buf[0] == 0x30 && (s->buf[1] & 0x80)) /* a SEQUENCE of 128 bytes or more */
-		s->mode = TRUST_DER;
-	while (n > 0 && !s->t->stop) {
+	for (; !s->t->stop; first = 0) {
+		n = trust_read(fd, wait, s->buf, sizeof s->buf < s->left ? sizeof s->buf : s->left, s->t->until_us);
+		if (n < 0) {
+			*cause = trust_cause(n);
+			return (int)n;
+		}
+		if (n == 0)
+			break;
+		s->left -= (size_t)n;
+		if (first && n >= 2 && s->buf[0] == 0x30 && (s->buf[1] & 0x80)) /* a SEQUENCE of 128 bytes or more */
+			s->mode = TRUST_DER;
 		if (s->mode == TRUST_DER) {
 			room = sizeof s->der - s->der_len;
 			room = (size_t)n < room ? (size_t)n : room;
@@ -151,26 +157,71 @@ static void trust_fd(struct trust_scan *s, int fd)
 		} else {
 			trust_pem(s, (size_t)n);
 		}
-		n = trust_more(s, fd);
 	}
 	if (s->mode == TRUST_DER)
 		trust_take(s);
+	return 0;
 }
 
-static void trust_dir(struct trust_scan *s, DIR *dir)
+/* The regular files of a directory. One that cannot be read does not keep the others from being trusted */
+static int trust_dir(struct trust_scan *s, DIR *dir, const char **cause)
 {
 	struct dirent *e;
 	struct stat st;
-	int fd;
+	const char *why;
+	int fd, r = 0;
 
-	while (!s->t->stop && (e = readdir(dir)) != NULL) {
-		fd = e->d_name[0] == '.' ? -1 : trust_open(dirfd(dir), e->d_name);
-		if (fd < 0)
+	while (!s->t->stop && r != WS_ETIMEOUT) {
+		errno = 0;
+		e = readdir(dir);
+		if (e == NULL && errno != 0) {
+			*cause = strerror(errno);
+			return -1;
+		}
+		if (e == NULL)
+			return 0;
+		if (e->d_name[0] == '.')
 			continue;
-		if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-			trust_fd(s, fd);
-		close(fd);
+		why = NULL;
+		fd = trust_open(dirfd(dir), e->d_name);
+		if (fd < 0 || fstat(fd, &st) != 0)
+			why = strerror(errno);
+		else if (S_ISREG(st.st_mode))
+			r = trust_fd(s, fd, 0, &why);
+		if (wsi_clock_us() >= s->t->until_us) {
+			why = trust_cause(WS_ETIMEOUT);
+			r = WS_ETIMEOUT;
+		}
+		if (why != NULL && s->t->unread == NULL)
+			s->t->unread = why;
+		if (fd >= 0)
+			close(fd);
+		*cause = why;
 	}
+	return r == WS_ETIMEOUT ? r : 0;
+}
+
+/* What is open as fd, which is closed in the end */
+static int trust_scan(struct trust_scan *s, int fd, const struct stat *st, const char **cause)
+{
+	DIR *dir = S_ISDIR(st->st_mode) ? fdopendir(fd) : NULL;
+	int r = -1;
+
+	if (dir != NULL)
+		r = trust_dir(s, dir, cause);
+	else if (S_ISDIR(st->st_mode))
+		*cause = strerror(errno);
+	else
+		r = trust_fd(s, fd, !S_ISREG(st->st_mode), cause);
+	if (dir != NULL)
+		closedir(dir); /* the descriptor was the directory's */
+	else
+		close(fd);
+	if (r == 0 && s->left == 0 && !s->t->stop) {
+		*cause = "is over 16 MiB";
+		return -1;
+	}
+	return r;
 }
 
 WSI int wsi_trust_scan(struct wsi_trust *t, const struct wsi_mem *mem, const char *path, int want_dir,
@@ -178,8 +229,7 @@ WSI int wsi_trust_scan(struct wsi_trust *t, const struct wsi_mem *mem, const cha
 {
 	struct trust_scan *s;
 	struct stat st;
-	DIR *dir;
-	int fd = trust_open(AT_FDCWD, path), r = -1;
+	int fd = trust_open(AT_FDCWD, path), r;
 
 	*cause = NULL;
 	if (fd < 0 || fstat(fd, &st) != 0)
@@ -188,31 +238,18 @@ WSI int wsi_trust_scan(struct wsi_trust *t, const struct wsi_mem *mem, const cha
 		*cause = "is no directory";
 	else if (!want_dir && S_ISDIR(st.st_mode))
 		*cause = "is a directory";
-	if (*cause == NULL) {
-		t->again = S_ISDIR(st.st_mode) || S_ISREG(st.st_mode);
-		s = wsi_alloc(mem, NULL, 0, sizeof *s);
-		r = s != NULL ? 0 : WS_EMEMORY;
-		if (s != NULL) {
-			memset(s, 0, sizeof *s);
-			s->t = t;
-			s->left = TRUST_MAX;
-			s->until = wsi_clock_us() + TRUST_WAIT_US;
-			dir = want_dir ? fdopendir(fd) : NULL;
-			if (dir != NULL)
-				trust_dir(s, dir);
-			else
-				trust_fd(s, fd);
-			if (dir != NULL && closedir(dir) == 0)
-				fd = -1; /* it was the directory's */
-			if (s->left == 0 && !t->stop) {
-				*cause = "is over 16 MiB";
-				r = -1;
-			}
-			wsi_alloc(mem, s, sizeof *s, 0);
-		}
+	s = *cause == NULL ? wsi_alloc(mem, NULL, 0, sizeof *s) : NULL;
+	if (s == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return *cause == NULL ? WS_EMEMORY : -1;
 	}
-	if (fd >= 0)
-		close(fd);
+	memset(s, 0, sizeof *s);
+	s->t = t;
+	s->left = TRUST_MAX;
+	t->again = S_ISDIR(st.st_mode) || S_ISREG(st.st_mode);
+	r = trust_scan(s, fd, &st, cause);
+	wsi_alloc(mem, s, sizeof *s, 0);
 	return r;
 }
 
@@ -237,24 +274,42 @@ WSI int wsi_trust_system(struct wsi_trust *t, const struct wsi_mem *mem)
 	size_t i;
 	int r = 0;
 
-	for (i = 0; i < sizeof places / sizeof places[0] && t->seen == 0 && r != WS_EMEMORY; i++)
+	for (i = 0; i < sizeof places / sizeof places[0] && t->seen == 0; i++) {
+		errno = 0;
 		r = wsi_trust_scan(t, mem, places[i].path, places[i].is_dir, &cause);
-	return r == WS_EMEMORY ? r : 0;
+		if (r == WS_EMEMORY || r == WS_ETIMEOUT)
+			return r;
+		if (r != 0 && errno != ENOENT && errno != ENOTDIR && t->unread == NULL)
+			t->unread = cause;
+	}
+	return 0;
 }
 
-WSI ptrdiff_t wsi_read_file(const char *path, void *buf, size_t cap, const char **cause)
+WSI ptrdiff_t wsi_read_file(const char *path, void *buf, size_t cap, int64_t until_us, const char **cause)
 {
 	unsigned char *b = buf;
 	size_t len = 0;
 	ptrdiff_t n = -1;
-	int64_t until = wsi_clock_us() + TRUST_WAIT_US;
 	int fd = trust_open(AT_FDCWD, path);
+	struct stat st;
 
-	while (fd >= 0 && len < cap && (n = trust_read(fd, b + len, cap - len, until)) > 0)
+	*cause = NULL;
+	if (fd < 0 || fstat(fd, &st) != 0)
+		*cause = strerror(errno);
+	while (*cause == NULL) {
+		n = trust_read(fd, !S_ISREG(st.st_mode), b + len, cap - len, until_us);
+		if (n <= 0)
+			break;
 		len += (size_t)n;
-	*cause = n < 0 ? strerror(errno) : "too large";
+		if (len == cap)
+			*cause = "too large";
+	}
+	if (*cause == NULL && n < 0)
+		*cause = trust_cause(n);
 	if (fd >= 0)
 		close(fd);
-	return n == 0 ? (ptrdiff_t)len : -1;
+	if (*cause == NULL)
+		return (ptrdiff_t)len;
+	return n == WS_ETIMEOUT ? n : -1;
 }
 #endif

@@ -530,15 +530,23 @@ static int uses_tls(const struct ws_options *o)
 }
 
 #ifdef WS_WITH_MBEDTLS
+/* The deadline of this opening, by the system's clock: files of TLS know no other */
+static int64_t files_until(const struct ws *ws)
+{
+	int64_t deadline = earlier(ws->deadline, ws->connect_deadline);
+
+	return deadline == NEVER ? NEVER : wsi_clock_us() + (deadline - now_us(ws));
+}
+
 static int configure_tls(struct ws *ws)
 {
 	const char *option = "";
-	int r = wsi_tls_config_new(&ws->tls_config, &ws->mem, &ws->op->opt.tls, &option, cause(ws));
+	int r = wsi_tls_config_new(&ws->tls_config, &ws->mem, &ws->op->opt.tls, files_until(ws), &option, cause(ws));
 
 	if (r == 0)
 		return 0;
 	ws->info.option = option;
-	return fail_with(ws, r, "%s: %C", r == WS_EUSAGE ? option : "TLS settings", NULL);
+	return fail_with(ws, r, "%s: %C", *option ? option : "TLS settings", NULL);
 }
 #endif
 
@@ -1131,10 +1139,12 @@ static int handshake_tls(struct ws *ws)
 			return r;
 	}
 	ws->tls_reads = 0;
-	r = wsi_tls_handshake(ws->tls, cause(ws));
+	r = wsi_tls_handshake(ws->tls, files_until(ws), cause(ws));
 	if (blocked(ws, r, &ws->rd))
 		return WS_AGAIN;
 	wsi_tls_report(ws->tls, &ws->info);
+	if (r == WSI_TLS_LATE)
+		r = WS_ETIMEOUT;
 	if (r)
 		return fail(ws, r, "TLS handshake with %P: %C");
 	ws->io.io_read = wsi_tls_read;

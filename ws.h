@@ -107,9 +107,9 @@ struct ws_io { /* members have a prefix because some stacks define read and clos
 };
 
 struct ws_tls {                       /* wss:// only. Of a build without TLS: any field set is WS_EUSAGE */
-	const char *ca_file, *ca_dir; /* PEM or DER; trusted in place of the system's. Read by ws_new, at most 16 MiB;
-	                                     a pipe is waited for at most 1 s in all. NULL: the system's, where
-	                                     distributions keep it */
+	const char *ca_file, *ca_dir; /* PEM or DER; trusted in place of the system's. Read by ws_new, at most 16 MiB,
+	                                 and within timeout_ms and connect_timeout_ms: a file or pipe that has not ended
+	                                 by then is WS_ETIMEOUT. NULL: the system's, where distributions keep it */
 	const char *cert_file, *key_file; /* the client's chain and key, PEM or DER. key_file NULL: in cert_file */
 	const char *key_password;         /* of key_file. NULL: not encrypted */
 	const char *server_name;          /* SNI (names only) and verification. NULL: the URL's host */
@@ -199,7 +199,8 @@ struct ws_report {
 	                        WS_AGAIN at once. Those that follow, while it is WS_TLS, may compute for long what the
 	                        server's certificates and keys ask for, without a look at the clock: guard them */
 	int err;             /* the error that ended it, or 0 */
-	const char *option;  /* the field that was wrong, after WS_EUSAGE from ws_open: "proxy", "tls.ca_file" */
+	const char *option;  /* the field that was wrong, after WS_EUSAGE from ws_open: "proxy", "tls.ca_file"; after
+	                        WS_ETIMEOUT the one whose file was not read to its end */
 	const char *url;     /* the final one, after redirects, for a person: without userinfo, the values of parameters
 	                        whose names tell of a secret ("access_token") as "***" */
 	const char

@@ -69,15 +69,18 @@ WSI const char *wsi_net_check(const struct ws_options *o, const char **value);
 struct wsi_trust {
 	int (*take)(void *ctx, const unsigned char *der, size_t len); /* one certificate as it stands; not 0: enough */
 	void *ctx;
-	int seen, stop; /* certificates met; take said enough */
-	int again;      /* what was opened can be read again: it is no pipe */
+	int64_t until_us;   /* by wsi_clock_us; INT64_MAX: no limit */
+	int seen, stop;     /* certificates met; take said enough */
+	int again;          /* what was opened can be read again: it is no pipe */
+	const char *unread; /* why the first file of a directory, or place of a bundle, was left out; NULL: none was */
 };
+/* 0; WS_EMEMORY; -1 or WS_ETIMEOUT: *cause says why */
 WSI int wsi_trust_scan(struct wsi_trust *t, const struct wsi_mem *mem, const char *path, int want_dir,
-                       const char **cause);                               /* 0; WS_EMEMORY; -1: *cause says why */
-WSI int wsi_trust_system(struct wsi_trust *t, const struct wsi_mem *mem); /* the first of the places where distributions
-                                                                             keep them that has one. 0; WS_EMEMORY */
-WSI ptrdiff_t wsi_read_file(const char *path, void *buf, size_t cap,
-                            const char **cause); /* its length, less than cap; -1: *cause says why */
+                       const char **cause);
+/* The first of the places where distributions keep them that has one. 0; WS_EMEMORY, WS_ETIMEOUT */
+WSI int wsi_trust_system(struct wsi_trust *t, const struct wsi_mem *mem);
+/* Its length, less than cap; -1 or WS_ETIMEOUT: *cause says why */
+WSI ptrdiff_t wsi_read_file(const char *path, void *buf, size_t cap, int64_t until_us, const char **cause);
 
 /* chain.c: the rules of a chain of certificates that the TLS library does not check; bytes alone, without any TLS library.
  * What refuses puts a clause in why: "the server's certificate has ..." */
@@ -126,9 +129,10 @@ WSI int wsi_der_may_equal(const unsigned char *a, size_t a_len, const unsigned c
 struct wsi_tls_config;
 struct wsi_tls;
 /* 0; WS_EUSAGE: *option is the field's name ("tls.ca_file"), why a sentence's end that names value and cause;
- * WS_EMEMORY. The system's bundle is not read here but when a session needs it. */
+ * WS_ETIMEOUT: likewise, a file was not read to its end at until_us (by wsi_clock_us); WS_EMEMORY. The system's bundle is not read here
+ * but when a session needs it. */
 WSI int wsi_tls_config_new(struct wsi_tls_config **out, const struct wsi_mem *mem, const struct ws_tls *tls,
-                           const char **option, struct wsi_text *why);
+                           int64_t until_us, const char **option, struct wsi_text *why);
 WSI void wsi_tls_config_free(struct wsi_tls_config *c);
 /* name: for SNI and verification, unless tls.server_name is set and same_origin; ip: 4 or 16 if it is an address, 0 a
  * name. same_origin 0: no client certificate, no server_name of the options. io: copied; it must outlive the session.
@@ -137,8 +141,10 @@ WSI void wsi_tls_config_free(struct wsi_tls_config *c);
 WSI int wsi_tls_new(struct wsi_tls **out, struct wsi_tls_config *c, const struct ws_io *io, struct wsi_str name, int ip,
                     int same_origin, int (*entropy)(void *ctx, void *buf, size_t len), void *entropy_ctx,
                     struct wsi_text *why);
-WSI int wsi_tls_handshake(struct wsi_tls *t, struct wsi_text *why); /* 0; WS_IO_READ, WS_IO_WRITE; WS_ETLS, WS_ECERT,
-                                                    WS_ERESET, WS_EIO, WS_EMEMORY, why a sentence's end */
+/* 0; WS_IO_READ, WS_IO_WRITE; WS_ETLS, WS_ECERT, WS_ERESET, WS_EIO, WS_EMEMORY, or WSI_TLS_LATE (at until_us, by
+ * wsi_clock_us, it was still looking for trusted certificates): why is a sentence's end */
+enum { WSI_TLS_LATE = 1 };
+WSI int wsi_tls_handshake(struct wsi_tls *t, int64_t until_us, struct wsi_text *why);
 /* As a transport: io is the struct wsi_tls. WS_IO_EOF: the peer said close_notify; WS_IO_RESET: it ended without, which
  * in mid message is an error (it may be cut off by anyone) and after the close frame is not; WS_IO_ERROR: see
  * wsi_tls_why. A write that came to WS_IO_WRITE must be tried again with the same bytes, more may follow them. */

@@ -457,20 +457,18 @@ static int query_env_failed(struct wq_query *q, int err)
 	return query_fail(q, err);
 }
 
-/* The library refused an option: whose was it? 1: answered; 0: the environment's, and it is done without */
-static int query_wrong_option(struct wq_query *q)
+/* The library's sentence on an option, with the option as its user knows it. Returns the variable it came from, or NULL */
+static const char *query_put_wrong_option(struct wq_query *q)
 {
 	const char *field = q->info->option, *why = ws_error(q->ws), *name = wq_option_of(field);
 	const char *from = wq_env_of(q->o, field, 0);
 	struct wsi_text *t = wq_why(&q->why);
-	struct wsi_url u;
 	size_t n = strlen(field);
-	int tls = strncmp(field, "tls.", 4) == 0;
 
 	if (strncmp(why, field, n) == 0 && why[n] == ':') /* a field's name means nothing to a user */
 		why += n + 1 + (why[n + 1] == ' ');
 	if (from) {
-		wsi_put(t, tls ? "TLS by the environment, " : "proxy by the environment, ");
+		wsi_put(t, strncmp(field, "tls.", 4) == 0 ? "TLS by the environment, " : "proxy by the environment, ");
 		wsi_put(t, from);
 	} else if (name) {
 		wq_put_option(t, name);
@@ -479,13 +477,23 @@ static int query_wrong_option(struct wq_query *q)
 	}
 	wsi_put(t, ": ");
 	wsi_put(t, why);
+	return from;
+}
+
+/* The library refused an option: whose was it? 1: answered; 0: the environment's, and it is done without */
+static int query_wrong_option(struct wq_query *q)
+{
+	const char *field = q->info->option, *from = query_put_wrong_option(q);
+	struct wsi_url u;
+	int tls = strncmp(field, "tls.", 4) == 0;
+
 	if (!from)
 		return query_usage(q);
 	if (!tls)
 		return query_env_failed(q, WS_EPROXY);
 	if (strcmp(field, "tls.keylog_file") != 0 && (wsi_url_parse(&u, q->o->url, strlen(q->o->url), -1) || u.secure))
 		return query_env_failed(q, WS_ETLS);
-	wq_say(t->p, "ignored");
+	wq_say(wq_why(&q->why)->p, "ignored");
 	wq_why_free(&q->why);
 	wq_env_of(q->o, field, 1);
 	return 0;
@@ -545,6 +553,10 @@ static int query_make_ws(struct wq_query *q)
 			return 0;
 		}
 		r = ws_open(q->ws);
+		if (r == WS_ETIMEOUT) { /* a file of an option was not read to its end */
+			query_put_wrong_option(q);
+			return query_fail(q, r);
+		}
 		if (r != WS_EUSAGE) {
 			q->state = WQ_OPEN;
 			return query_library_failed(q, r);

@@ -305,7 +305,7 @@ static int pair_client(struct pair *p, const struct setup *s)
 	wsi_text_init(&p->why, p->why_buf, sizeof p->why_buf);
 	p->option = NULL;
 	in_client = 1;
-	rc = wsi_tls_config_new(&p->c, &mem, &s->tls, &p->option, &p->why);
+	rc = wsi_tls_config_new(&p->c, &mem, &s->tls, INT64_MAX, &p->option, &p->why);
 	if (rc == 0)
 		rc = wsi_tls_new(&p->t, p->c, &io, name, wsi_ip_parse(ip, name.p, name.len), !s->foreign, test_entropy,
 		                 NULL, &p->why);
@@ -357,6 +357,8 @@ static void server_step(struct pair *p)
 		p->down.eof = 1;
 }
 
+static int64_t shake_until = INT64_MAX;
+
 /* Both until the client has an answer. Its flights: each return of the client's call that would block ends one.
  * flights >= 0: the server falls silent after so many; 1 is then returned. */
 static int shake(struct pair *p, int flights)
@@ -367,7 +369,7 @@ static int shake(struct pair *p, int flights)
 	for (;;) {
 		moved = p->up.total + p->down.total + p->up.r + p->down.r;
 		in_client = 1;
-		rc = wsi_tls_handshake(p->t, &p->why);
+		rc = wsi_tls_handshake(p->t, shake_until, &p->why);
 		in_client = 0;
 		if (rc != WS_IO_READ && rc != WS_IO_WRITE)
 			break;
@@ -616,7 +618,7 @@ static void test_certificates(void)
 
 				memcpy(first, p->why_buf, sizeof first);
 				wsi_text_init(&p->why, p->why_buf, sizeof p->why_buf);
-				CHECK(wsi_tls_handshake(p->t, &p->why) == rc);
+				CHECK(wsi_tls_handshake(p->t, INT64_MAX, &p->why) == rc);
 				CHECK_EQ_S(p->why_buf, first);
 				CHECK(!p->server_done || max == 13);
 			}
@@ -663,6 +665,34 @@ static void test_trust(void)
 			        p->why_buf);
 		pair_free(p);
 	}
+}
+
+/* A bundle is read again when a session needs it: what then goes wrong is told as what it is */
+static void test_bundle_read_late(void)
+{
+	struct setup s = good;
+	struct pair *p;
+	char link[400];
+
+	snprintf(link, sizeof link, "%s/late.pem", certs);
+	CHECK(symlink("bundle.pem", link) == 0);
+	s.tls.ca_file = link;
+	s.cert = "self"; /* no CA of those that were parsed at once has issued it */
+
+	check_row("the deadline");
+	p = pair_new(&s);
+	shake_until = wsi_clock_us();
+	CHECK(shake(p, -1) == WSI_TLS_LATE);
+	CHECK(strstr(p->why_buf, "timed out while looking for the issuer") && strstr(p->why_buf, link));
+	pair_free(p);
+	shake_until = INT64_MAX;
+
+	check_row("no longer there");
+	p = pair_new(&s);
+	CHECK(unlink(link) == 0);
+	CHECK(shake(p, -1) == WS_ECERT);
+	CHECK(strstr(p->why_buf, "not trusted here") && strstr(p->why_buf, link) && strstr(p->why_buf, "No such file"));
+	pair_free(p);
 }
 
 static void test_pins(void)
@@ -838,7 +868,7 @@ static void test_options(void)
 		memcpy((char *)&tls + cases[i].field, &value, sizeof value);
 		option = NULL;
 		wsi_text_init(&why, buf, sizeof buf);
-		rc = wsi_tls_config_new(&c, &mem, &tls, &option, &why);
+		rc = wsi_tls_config_new(&c, &mem, &tls, INT64_MAX, &option, &why);
 		if (!CHECK(rc == WS_EUSAGE) || !CHECK(option && strcmp(option, cases[i].option) == 0)
 		    || !CHECK(strstr(buf, cases[i].why)))
 			fprintf(stderr, "\t%s: %d %s %s\n", value, rc, option, buf);
@@ -855,7 +885,7 @@ static void test_options(void)
 		tls.ciphers = versions[i].ciphers;
 		option = NULL;
 		wsi_text_init(&why, buf, sizeof buf);
-		rc = wsi_tls_config_new(&c, &mem, &tls, &option, &why);
+		rc = wsi_tls_config_new(&c, &mem, &tls, INT64_MAX, &option, &why);
 		if (!CHECK(rc == (versions[i].option ? WS_EUSAGE : 0))
 		    || !CHECK(option == versions[i].option || (option && strcmp(option, versions[i].option) == 0)))
 			fprintf(stderr, "\t%d to %d: %d %s %s\n", tls.min_version, tls.max_version, rc, option, buf);
@@ -870,7 +900,7 @@ static void test_options(void)
 		tls.key_file = in_certs(keys[i].key, "");
 		tls.key_password = keys[i].pass;
 		wsi_text_init(&why, buf, sizeof buf);
-		rc = wsi_tls_config_new(&c, &mem, &tls, &option, &why);
+		rc = wsi_tls_config_new(&c, &mem, &tls, INT64_MAX, &option, &why);
 		if (!CHECK(rc == WS_EUSAGE) || !CHECK(strcmp(option, keys[i].option) == 0)
 		    || !CHECK(strstr(buf, keys[i].why)))
 			fprintf(stderr, "\t%s: %d %s %s\n", keys[i].key, rc, option, buf);
@@ -967,19 +997,19 @@ static void test_stalls(void)
 		for (flights = 0; flights < (max == 12 ? 2 : 1); flights++) {
 			p = pair_new(&s);
 			CHECK_EQ_U(shake(p, flights), 1);
-			CHECK(wsi_tls_handshake(p->t, &p->why) == WS_IO_READ);
+			CHECK(wsi_tls_handshake(p->t, INT64_MAX, &p->why) == WS_IO_READ);
 			CHECK(p->why.len == 0);
 			wsi_tls_goodbye(p->t); /* before the end of the handshake: nothing */
 			CHECK(wsi_tls_pending(p->t) == 0);
 			p->down.eof = 1;
-			CHECK(wsi_tls_handshake(p->t, &p->why) == WS_ETLS);
+			CHECK(wsi_tls_handshake(p->t, INT64_MAX, &p->why) == WS_ETLS);
 			CHECK_EQ_S(p->why_buf, "the server closed the connection in the TLS handshake");
 			pair_free(p);
 
 			p = pair_new(&s);
 			CHECK_EQ_U(shake(p, flights), 1);
 			p->down.reset = p->up.reset = 1;
-			CHECK(wsi_tls_handshake(p->t, &p->why) == WS_ERESET);
+			CHECK(wsi_tls_handshake(p->t, INT64_MAX, &p->why) == WS_ERESET);
 			CHECK_EQ_S(p->why_buf, "the connection was reset in the TLS handshake");
 			pair_free(p);
 		}
@@ -1046,7 +1076,7 @@ static void test_not_tls(void)
 		check_row("%s", cases[i].bytes);
 		for (piece = 0; piece < 2; piece++) {
 			p = pair_new(&s);
-			CHECK(wsi_tls_handshake(p->t, &p->why) == WS_IO_READ);
+			CHECK(wsi_tls_handshake(p->t, INT64_MAX, &p->why) == WS_IO_READ);
 			len = strlen(cases[i].bytes);
 			if (cases[i].bytes[0] == 0x15)
 				len = 7;
@@ -1557,6 +1587,7 @@ int main(void)
 	TEST(test_good);
 	TEST(test_certificates);
 	TEST(test_trust);
+	TEST(test_bundle_read_late);
 	TEST(test_pins);
 	TEST(test_client_certificates);
 	TEST(test_options);

@@ -14,9 +14,14 @@ int main(void)
 	return 0;
 }
 #else
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static long allocs_left = -1;
@@ -69,13 +74,16 @@ static int take(void *ctx, const unsigned char *der, size_t len)
 	return g->limit > 0 && g->n >= g->limit;
 }
 
+static int64_t until_us = INT64_MAX; /* of each scan */
+
 static int scan(struct got *g, const char *name, int want_dir, int limit, const char **cause)
 {
 	memset(g, 0, sizeof *g);
 	g->trust.take = take;
 	g->trust.ctx = g;
 	g->limit = limit;
-	return wsi_trust_scan(&g->trust, &mem, path_of(name), want_dir, cause);
+	g->trust.until_us = until_us;
+	return wsi_trust_scan(&g->trust, &mem, *name == '/' ? name : path_of(name), want_dir, cause);
 }
 
 #define BEGIN "-----BEGIN CERTIFICATE-----"
@@ -194,26 +202,22 @@ static void test_paths(void)
 	CHECK_EQ_MEM(g.bytes, g.len, "ABCABC", 6);
 	CHECK(g.trust.again == 1);
 
-	/* a pipe, of which nobody may wait for ever, and which cannot be read again */
-	CHECK(scan(&g, "d/fifo", 0, 0, &cause) == 0);
-	CHECK(g.n == 0 && g.trust.again == 0);
-
 	allocs_left = 0;
 	CHECK(scan(&g, "f.pem", 0, 0, &cause) == WS_EMEMORY);
 	CHECK(scan(&g, "d", 1, 0, &cause) == WS_EMEMORY);
 	allocs_left = -1;
 
 	put_file("f.txt", "0123456789", 10);
-	CHECK_EQ_U(wsi_read_file(path_of("f.txt"), buf, 10, &cause), (unsigned long long)-1);
+	CHECK_EQ_U(wsi_read_file(path_of("f.txt"), buf, 10, INT64_MAX, &cause), (unsigned long long)-1);
 	CHECK_EQ_S(cause, "too large");
 	put_file("f.txt", "012345678", 9);
-	CHECK_EQ_U(wsi_read_file(path_of("f.txt"), buf, 10, &cause), 9);
+	CHECK_EQ_U(wsi_read_file(path_of("f.txt"), buf, 10, INT64_MAX, &cause), 9);
 	CHECK(memcmp(buf, "012345678", 9) == 0);
 	put_file("f.txt", "", 0);
-	CHECK_EQ_U(wsi_read_file(path_of("f.txt"), buf, 10, &cause), 0);
-	CHECK_EQ_U(wsi_read_file(path_of("none"), buf, 10, &cause), (unsigned long long)-1);
+	CHECK_EQ_U(wsi_read_file(path_of("f.txt"), buf, 10, INT64_MAX, &cause), 0);
+	CHECK_EQ_U(wsi_read_file(path_of("none"), buf, 10, INT64_MAX, &cause), (unsigned long long)-1);
 	CHECK(strstr(cause, "No such file") != NULL);
-	CHECK_EQ_U(wsi_read_file(path_of("d"), buf, 10, &cause), (unsigned long long)-1);
+	CHECK_EQ_U(wsi_read_file(path_of("d"), buf, 10, INT64_MAX, &cause), (unsigned long long)-1);
 	CHECK(strstr(cause, "directory") != NULL);
 
 	unlink(path_of("d/a.pem"));
@@ -226,6 +230,109 @@ static void test_paths(void)
 	unlink(path_of("f.pem"));
 	unlink(path_of("f.der"));
 	unlink(path_of("f.txt"));
+}
+
+/* A child that alone holds "fifo" open for writing, with the first bytes of text in it */
+static pid_t start_writer(const char *text, size_t first, const char *then)
+{
+	struct timespec pause = {0, 20000000};
+	int fd = open(path_of("fifo"), O_RDWR); /* for reading too: then opening does not block, and bytes stay in it */
+	pid_t pid;
+
+	CHECK(fd >= 0 && write(fd, text, first) == (ssize_t)first);
+	pid = fork();
+	if (pid == 0) {
+		if (strcmp(then, "stall") == 0)
+			poll(NULL, 0, -1);
+		nanosleep(&pause, NULL);
+		if (strcmp(then, "go on") == 0 && write(fd, text + first, strlen(text) - first) < 0)
+			_exit(1);
+		nanosleep(&pause, NULL);
+		_exit(0);
+	}
+	CHECK(pid > 0);
+	close(fd);
+	return pid;
+}
+
+/* A pipe is waited for until the deadline, and what was cut short is no whole file */
+static void test_pipes(void)
+{
+	static const char pem[] = BEGIN "\nQUJD\n" END "\n" BEGIN "\nREVG\n" END "\n";
+	static const struct {
+		const char *name;
+		size_t first;     /* bytes that are there at once */
+		const char *then; /* what the writer does */
+		int r, n;
+	} cases[] = {
+	    {"all at once", sizeof pem - 1, "end", 0, 2},  {"no end", sizeof pem - 1, "stall", WS_ETIMEOUT, 2},
+	    {"half, no end", 70, "stall", WS_ETIMEOUT, 1}, {"nothing, no end", 0, "stall", WS_ETIMEOUT, 0},
+	    {"half, a pause", 70, "go on", 0, 2},          {"a pause", 0, "go on", 0, 2},
+	};
+	struct got g;
+	const char *cause;
+	char buf[sizeof pem + 1];
+	ptrdiff_t len;
+	size_t i;
+	int whole;
+	pid_t pid;
+
+	CHECK(mkfifo(path_of("fifo"), 0600) == 0);
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		for (whole = 0; whole < 2; whole++) {
+			check_row("%s, %s", cases[i].name, whole ? "read as a whole" : "scanned");
+			pid = start_writer(pem, cases[i].first, cases[i].then);
+			until_us = cases[i].r == 0 ? INT64_MAX : wsi_clock_us() + 30000;
+			if (whole) {
+				len = wsi_read_file(path_of("fifo"), buf, sizeof buf, until_us, &cause);
+				CHECK(len == (cases[i].r ? cases[i].r : (ptrdiff_t)strlen(pem)));
+			} else {
+				CHECK(scan(&g, "fifo", 0, 0, &cause) == cases[i].r);
+				CHECK(g.n == cases[i].n && g.trust.again == 0);
+			}
+			if (cases[i].r != 0)
+				CHECK(strstr(cause, "timed out") != NULL);
+			kill(pid, SIGKILL);
+			waitpid(pid, NULL, 0);
+		}
+	}
+	check_row("nobody ever writes");
+	until_us = wsi_clock_us() + 30000;
+	CHECK(scan(&g, "fifo", 0, 0, &cause) == WS_ETIMEOUT);
+	until_us = INT64_MAX;
+	unlink(path_of("fifo"));
+}
+
+static void test_unreadable(void)
+{
+	const char *cause;
+	struct got g;
+	char buf[10];
+
+	/* a file that can be opened, but not read at its beginning */
+	if (access("/proc/self/mem", R_OK) == 0) {
+		CHECK(scan(&g, "/proc/self/mem", 0, 0, &cause) == -1);
+		CHECK_EQ_S(cause, strerror(EIO));
+		CHECK(wsi_read_file("/proc/self/mem", buf, sizeof buf, INT64_MAX, &cause) == -1);
+		CHECK_EQ_S(cause, strerror(EIO));
+	}
+	/* one of a directory: the others count, and it is told */
+	CHECK(mkdir(path_of("d"), 0700) == 0);
+	CHECK(symlink("loop", path_of("d/loop")) == 0);
+	CHECK(scan(&g, "d", 1, 0, &cause) == 0);
+	CHECK(g.trust.seen == 0);
+	CHECK_EQ_S(g.trust.unread, strerror(ELOOP));
+	put_file("d/a.pem", BEGIN "\nQUJD\n" END "\n", strlen(BEGIN END) + 7);
+	CHECK(scan(&g, "d", 1, 0, &cause) == 0);
+	CHECK(g.trust.seen == 1);
+	until_us = wsi_clock_us(); /* a directory has no more time than a file */
+	CHECK(scan(&g, "d", 1, 0, &cause) == WS_ETIMEOUT);
+	CHECK(strstr(cause, "timed out") != NULL);
+	CHECK(scan(&g, "d/a.pem", 0, 0, &cause) == WS_ETIMEOUT);
+	until_us = INT64_MAX;
+	unlink(path_of("d/loop"));
+	unlink(path_of("d/a.pem"));
+	rmdir(path_of("d"));
 }
 
 static void test_subject(void)
@@ -290,6 +397,8 @@ int main(void)
 	TEST(test_pem);
 	TEST(test_sizes);
 	TEST(test_paths);
+	TEST(test_pipes);
+	TEST(test_unreadable);
 	TEST(test_subject);
 	TEST(test_equal);
 	CHECK(rmdir(dir) == 0);

@@ -3,11 +3,14 @@
 
 import datetime
 import os
+import pathlib
 import re
 import shutil
 import signal
 import socket
 import ssl
+import subprocess
+import sys
 import time
 
 import pytest
@@ -515,6 +518,67 @@ def test_wrong_command_line(pki, args, option, scheme):
     last = full[-1].lstrip("@")
     if last.startswith("/"):
         assert last in r.err
+
+
+@pytest.mark.skipif(not os.access("/proc/self/mem", os.R_OK), reason="no /proc")
+@pytest.mark.parametrize("option", ["--cacert", "--cert", "--key"])
+def test_a_file_that_cannot_be_read(pki, option):
+    args = ["--cert", pki("client.pem")] if option == "--key" else []
+    r = run(*args, option, "/proc/self/mem", "ws://127.0.0.1:9/", status=64)
+    assert option in r.err and "Input/output error" in r.err and "no certificate" not in r.err
+
+
+# files that take their time
+
+
+@pytest.fixture
+def fifo(tmp_path):
+    """fifo(name, piece, pause, ...): a FIFO into which another process writes these, seconds between them."""
+    writers = []
+
+    def make(name, *steps):
+        path = tmp_path / name
+        os.mkfifo(path)
+        code = "import sys, time\nwith open(sys.argv[1], 'wb', 0) as f:\n"
+        for step in steps:
+            code += "    f.write(%r)\n" % step if isinstance(step, bytes) else "    time.sleep(%r)\n" % step
+        writers.append(subprocess.Popen([sys.executable, "-c", code, str(path)]))
+        return path
+
+    yield make
+    for p in writers:
+        p.kill()
+        p.wait()
+
+
+def test_a_pipe_that_pauses_is_read_to_its_end(pki, fifo):
+    ca = pathlib.Path(pki("ca.pem")).read_bytes()
+    with pki.server() as s:
+        other = pathlib.Path(pki("other.crt")).read_bytes()
+        pki.query(s, "--cacert", fifo("ca", other, 1.3, ca), ca=None, status=0)
+
+
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+@pytest.mark.parametrize("option", ["--cacert", "--cert", "--key"])
+def test_the_deadline_holds_for_a_pipe(pki, fifo, option, scheme):
+    args = ["--cert", pki("client.pem")] if option == "--key" else []
+    held = fifo("held", pathlib.Path(pki("client.pem")).read_bytes(), 3600)
+    r = run("-D", "-t", 0.3, *args, option, held, scheme + "://127.0.0.1:9/", status=1, within=0.3)
+    assert (r.details["reason"], r.details["phase"]) == ("timeout", "input")
+    assert option in r.error and str(held) in r.error and "timed out" in r.error
+
+
+def test_the_deadline_holds_for_a_pipe_of_the_environment(fifo):
+    r = run("-D", "-t", 0.3, "wss://127.0.0.1:9/", env={"SSL_CERT_FILE": fifo("held", b"x", 3600)}, status=1, within=0.3)
+    assert (r.details["reason"], r.details["phase"]) == ("timeout", "input") and "SSL_CERT_FILE" in r.error
+
+
+def test_a_signal_ends_the_waiting_for_a_pipe(fifo):
+    with Running("-D", "-t", 0, "--cacert", fifo("held", 3600), "ws://127.0.0.1:9/") as p:
+        time.sleep(0.5)
+        p.signal(signal.SIGTERM)
+        r = p.end(status=143)
+    assert (r.details["reason"], r.details["phase"]) == ("interrupted", "input")
 
 
 # versions and cipher suites

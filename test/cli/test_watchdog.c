@@ -162,19 +162,33 @@ static void run(const struct watchdog_case *c)
 		return;
 	status = WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 	if (!CHECK(status == c->status) || !CHECK((strchr(out, '\n') != NULL) == (c->says[0] != NULL)))
-		fprintf(stderr, "\t%s: status %d: %s\n", c->name, status, out);
+		fprintf(stderr, "\tstatus %d: %s\n", status, out);
 	for (i = 0; i < sizeof c->says / sizeof c->says[0] && c->says[i]; i++)
 		if (!CHECK(strstr(out, c->says[i]) != NULL))
-			fprintf(stderr, "\t%s: no %s in %s\n", c->name, c->says[i], out);
+			fprintf(stderr, "\tno %s in %s\n", c->says[i], out);
+}
+
+static void test_cases(void)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s", cases[i].name);
+		run(&cases[i]);
+	}
+}
+
+static void test_any_place_of_malloc(void)
+{
+	int i;
+
+	for (i = 0; i < 20; i++)
+		run(&cases[2]);
 }
 
 int main(void)
 {
-	size_t i;
-
-	for (i = 0; i < sizeof cases / sizeof cases[0]; i++)
-		run(&cases[i]);
-	for (i = 0; i < 20; i++) /* another place of malloc each time */
-		run(&cases[2]);
+	TEST(test_cases);
+	TEST(test_any_place_of_malloc);
 	return check_done();
 }
