@@ -122,6 +122,43 @@ void wsi_put_safe(struct wsi_text *t, const void *p, size_t len)
 	}
 }
 
+static void text_put_escape(struct wsi_text *t, unsigned c)
+{
+	wsi_put(t, "\\x");
+	wsi_put_c(t, "0123456789abcdef"[c >> 4]);
+	wsi_put_c(t, "0123456789abcdef"[c & 15]);
+}
+
+void wsi_put_quoted(struct wsi_text *t, const char *p, size_t len, size_t max)
+{
+	const size_t begin = t->len + 1;
+	size_t line = wsi_span(p, len, "^\n\n\r\r"), i = 0;
+	uint32_t cp;
+
+	if (line == 0) /* it begins with a line end, which is then what there is to see */
+		line = len;
+	wsi_put_c(t, '"');
+	while (i < line) {
+		int n = wsi_utf8_decode(&cp, p + i, line - i);
+		int safe = n > 0 && !wsi_is_unseen(cp);
+		size_t width;
+
+		if (n <= 0)
+			n = 1;
+		width = safe ? (size_t)n : 4 * (size_t)n;
+		if (t->len + width > begin + max)
+			break;
+		if (safe) {
+			wsi_put_safe(t, p + i, width);
+			i += width;
+			continue;
+		}
+		for (; n > 0; n--, i++)
+			text_put_escape(t, (unsigned char)p[i]);
+	}
+	wsi_put(t, i < line ? "...\"" : "\"");
+}
+
 size_t wsi_strlen(const char *s)
 {
 	const volatile char *p = s; /* volatile: or gcc makes this a call to strlen */

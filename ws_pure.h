@@ -35,6 +35,9 @@ WSI void wsi_put_ms(struct wsi_text *t, int64_t us); /* a duration for a person:
  * half. */
 WSI void wsi_put_safe(struct wsi_text *t, const void *p, size_t len);
 WSI int wsi_is_unseen(uint32_t cp); /* 1: invisible, a control, a line's end, or changes the direction of text */
+/* The first line of a peer's bytes in quotation marks, at most max bytes of it, and "..." where that is not all. As
+ * wsi_put_safe, but each byte of what is unsafe is shown as \xNN: a reader who looks for what is wrong must see it. */
+WSI void wsi_put_quoted(struct wsi_text *t, const char *p, size_t len, size_t max);
 
 /* Strings without libc */
 struct wsi_str {

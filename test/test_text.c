@@ -132,6 +132,44 @@ static const struct {
     {S("\xe6\x97x\xe6\x97\xa5"), "??x\xe6\x97\xa5"},
 };
 
+static const struct {
+	const char *in;
+	size_t in_len, max;
+	const char *out;
+} quoted[] = {
+    {S(""), 100, "\"\""},
+    {S("SSH-2.0-x\r\nmore"), 100, "\"SSH-2.0-x\""},
+    {S("one\ntwo"), 100, "\"one\""},
+    {S("\r\nHTTP"), 100, "\"\\x0d\\x0aHTTP\""}, /* no first line: all of it */
+    {S("AMQP\0\x09\x7f"), 100, "\"AMQP\\x00\\x09\\x7f\""},
+    {S("\xc3\xa9\xe2\x80\xae\xff"), 100, "\"\xc3\xa9\\xe2\\x80\\xae\\xff\""},
+    {S("a\"b\\"), 100, "\"a\"b\\\""},
+    {S("abcdef"), 6, "\"abcdef\""},
+    {S("abcdefg"), 6, "\"abcdef...\""},
+    {S("abc\xe6\x97\xa5x"), 5, "\"abc...\""}, /* no half character */
+    {S("abc\x01"), 6, "\"abc...\""},
+};
+
+static void test_quoted(void)
+{
+	struct wsi_text t;
+	size_t i, cap;
+
+	for (i = 0; i < sizeof quoted / sizeof *quoted; i++) {
+		char buf[64];
+
+		check_row("%s", quoted[i].out);
+		wsi_text_init(&t, buf, sizeof buf);
+		wsi_put_quoted(&t, quoted[i].in, quoted[i].in_len, quoted[i].max);
+		CHECK_EQ_S(buf, quoted[i].out);
+		for (cap = 1; cap <= strlen(quoted[i].out); cap++) {
+			wsi_text_init(&t, buf, cap);
+			wsi_put_quoted(&t, quoted[i].in, quoted[i].in_len, quoted[i].max);
+			CHECK(t.cut && strlen(buf) == t.len && memcmp(buf, quoted[i].out, t.len) == 0);
+		}
+	}
+}
+
 static void test_safe(void)
 {
 	struct wsi_text t;
@@ -311,6 +349,7 @@ int main(void)
 	TEST(test_sets);
 	TEST(test_numbers);
 	TEST(test_safe);
+	TEST(test_quoted);
 	TEST(test_strings);
 	return check_done();
 }
