@@ -23,6 +23,20 @@ WSI const char *wsi_header_split(const char *line, struct wsi_header *h)
 	return line + n;
 }
 
+WSI const char *wsi_header_next(const char *line, struct wsi_header *h)
+{
+	const char *end = wsi_header_split(line, h);
+
+	if (end == NULL)
+		return NULL;
+	return *end == '\r' ? end + 2 : end + 1;
+}
+
+WSI const char *wsi_head_fields(const char *head, size_t len)
+{
+	return head + wsi_find(head, len, '\n') + 1;
+}
+
 /* Where that string is in the list, or NULL; case counts */
 static const char *const *hs_find(const char *const *list, const char *p, size_t len)
 {
@@ -237,108 +251,275 @@ WSI const char *wsi_request_check(const struct ws_options *o, const char **optio
 
 /* ---- response ---- */
 
-/* As in enum wsi_seen_header; of the first, the token that is asked for, and what a 101 is without it, or with it */
+#define HS_SHOWN 100 /* bytes of what is wrong, in a sentence */
+
+/* As in enum wsi_seen_header */
 static const char hs_names[] = "Upgrade\0Connection\0Transfer-Encoding\0Content-Length\0Sec-WebSocket-Extensions\0"
                                "Sec-WebSocket-Accept\0Sec-WebSocket-Protocol\0Sec-WebSocket-Version\0"
-                               "WWW-Authenticate\0Retry-After\0Location\0";
-static const char hs_tokens[][11] = {"websocket\0", "Upgrade\0", "chunked\0"};
-static const char hs_no_101[] = "it has no \"Upgrade: websocket\"\0"
-                                "it has no \"Connection: Upgrade\"\0"
-                                "it has a Transfer-Encoding, but a 101 has no body\0" /* RFC 7230 3.3 */
-                                "it has a Content-Length, but a 101 has no body\0"
-                                "it chose an extension that was not offered";
+                               "Retry-After\0Location\0Via\0";
+/* The token that is looked for in the lists among them */
+static const char *const hs_tokens[WSI_SEEN] = {[WSI_UPGRADE] = "websocket\0",
+                                                [WSI_CONNECTION] = "Upgrade\0",
+                                                [WSI_TRANSFER_ENCODING] = "chunked\0",
+                                                [WSI_VERSION] = "13\0"};
 
 /* RFC 7230 3.1.2: what may stand at each place of the status line, up to the SP before the reason, which is missed by
  * some where that is empty */
-static const char hs_status_line[][5] = {"HH", "TT", "TT", "PP", "//", "11",    "..",
-                                         "09", "  ", "19", "09", "09", "\r\r  "};
+static const char hs_status_line[][7] = {"HH", "TT", "TT", "PP", "//", "11",        "..",
+                                         "09", "  ", "19", "09", "09", "\n\n\r\r  "};
+#define HS_STATUS_END 12 /* the place behind its three digits */
 
-/* Takes the head, which is whole and has text alone in its lines, to its parts */
-static const char *hs_parse(struct wsi_response *r, const char *head)
+/* A CR only before a LF; a LF alone ends a line too (RFC 7230 3.5) */
+static int hs_byte_fits(const char *p, size_t at)
 {
-	size_t n = wsi_span(head + 12, SIZE_MAX, HS_TEXT);
+	const char *set = "\t\t\n\n\r\r ~\x80\xff";
+
+	if (at <= HS_STATUS_END)
+		set = hs_status_line[at];
+	else if (p[at - 1] == '\r')
+		set = "\n\n";
+	return wsi_span(p + at, 1, set) == 1;
+}
+
+/* Notes status and reason, of a status line whose end is at most at len */
+static void hs_note_status(struct wsi_response *r, const char *p, size_t len)
+{
+	r->minor = p[7] - '0';
+	r->status = wsi_number(p + 9, 3, 999);
+	r->reason = wsi_trim(p + HS_STATUS_END, wsi_span(p + HS_STATUS_END, len - HS_STATUS_END, HS_TEXT));
+}
+
+static void hs_put_in_line(struct wsi_text *why, int line, const char *what)
+{
+	wsi_put(why, "line ");
+	wsi_put_u(why, (unsigned)line);
+	wsi_put(why, " of its head has ");
+	wsi_put(why, what);
+}
+
+/* The byte p[r->len] belongs in no head. p[0..len) is there to be shown. */
+static int hs_wrong_byte(struct wsi_response *r, const char *p, size_t len, struct wsi_text *why)
+{
+	const size_t at = r->len;
+
+	if (at > HS_STATUS_END) {
+		const int stray = p[at - 1] == '\r'; /* then it was the CR that is wrong */
+		const unsigned c = stray ? '\r' : (unsigned char)p[at];
+
+		hs_note_status(r, p, at);
+		hs_put_in_line(why, r->lines + 1, "the control character 0x");
+		wsi_put_c(why, "0123456789abcdef"[c >> 4]);
+		wsi_put_c(why, "0123456789abcdef"[c & 15]);
+		wsi_put(why, stray ? ", a carriage return that ends no line" : "");
+		return -1;
+	}
+	if (at == 0 && p[0] >= 0x14 && p[0] <= 0x17) { /* RFC 8446 5.1: a record's type */
+		r->is_tls = 1;
+		wsi_put(why, "it is TLS");
+		return -1;
+	}
+	wsi_put(why, at < 5 ? "it is not HTTP" : "it has no status line of HTTP/1.1");
+	wsi_put(why, ", it begins with ");
+	wsi_put_quoted(why, p, len, HS_SHOWN);
+	return -1;
+}
+
+static int hs_over_limit(struct wsi_response *r, const char *p, struct wsi_text *why)
+{
+	hs_note_status(r, p, r->len);
+	if (r->lines > WS_MAX_HEAD_LINES) {
+		wsi_put(why, "its head has over ");
+		wsi_put_u(why, WS_MAX_HEAD_LINES);
+		wsi_put(why, " lines");
+		return -1;
+	}
+	wsi_put(why, "its head is over ");
+	wsi_put_u(why, WS_MAX_HEAD);
+	wsi_put(why, " bytes long (");
+	wsi_put_u(why, (unsigned)r->lines);
+	wsi_put(why, r->lines == 1 ? " line was whole by then)" : " lines were whole by then)");
+	return -1;
+}
+
+/* RFC 7230 3.2.4: a line that begins with a space or a tab goes on with the header before it */
+static void hs_unfold(char *fields, char *end)
+{
+	char *p;
+
+	for (p = fields; p + 1 < end; p++) {
+		if (*p != '\n' || (p[1] != ' ' && p[1] != '\t'))
+			continue;
+		*p = ' ';
+		if (p[-1] == '\r')
+			p[-1] = ' ';
+	}
+}
+
+static void hs_note_header(struct wsi_response *r, const struct wsi_header *h)
+{
+	int k = wsi_among(h->name.p, h->name.len, hs_names);
+	struct wsi_seen *s;
+
+	if (k < 0)
+		return;
+	s = &r->seen[k];
+	s->count++;
+	/* RFC 7230 3.2.2: all of that name together are one list */
+	if (hs_tokens[k] != NULL)
+		s->listed |= wsi_has_token(h->value.p, h->value.len, hs_tokens[k]);
+	/* a length of 0 must not hide another */
+	if (s->value.len == 0 || (s->value.len == 1 && *s->value.p == '0' && h->value.len > 0))
+		s->value = h->value;
+}
+
+/* Takes the head p[0..r->len), which is whole and has text alone in its lines, to its parts */
+static int hs_parse(struct wsi_response *r, char *p, struct wsi_text *why)
+{
+	char *fields = p + wsi_find(p, r->len, '\n') + 1;
 	const char *at, *next;
 	struct wsi_header h;
 
-	r->minor = head[7] - '0';
-	r->reason = wsi_trim(head + 12, n);
-	r->fields = head + 12 + n;
-	for (at = r->fields; (next = wsi_header_split(at + 2, &h)) != NULL; at = next) {
-		int k = wsi_among(h.name.p, h.name.len, hs_names);
-		struct wsi_seen *s;
-
-		if (k < 0)
-			continue;
-		s = &r->seen[k];
-		s->count++;
-		/* RFC 7230 3.2.2: all of that name together are one list */
-		if (k <= WSI_TRANSFER_ENCODING)
-			s->listed |= wsi_has_token(h.value.p, h.value.len, hs_tokens[k]);
-		/* a length of 0 must not hide another */
-		if (s->value.len == 0 || (s->value.len == 1 && *s->value.p == '0' && h.value.len > 0))
-			s->value = h.value;
+	hs_note_status(r, p, r->len);
+	if (*fields == ' ' || *fields == '\t') { /* RFC 7230 3 */
+		wsi_put(why, "its first header line begins with a space");
+		return -1;
 	}
-	if (at[2] != '\r')
-		return "it has a folded header line, or one not of the form \"Name: value\"";
-	r->status = wsi_number(head + 9, 3, 999);
-	return NULL;
+	hs_unfold(fields, p + r->len);
+	for (at = fields; (next = wsi_header_next(at, &h)) != NULL; at = next)
+		hs_note_header(r, &h);
+	if (*at != '\r' && *at != '\n') {
+		wsi_put(why, "its header line ");
+		wsi_put_quoted(why, at, r->len - (size_t)(at - p), HS_SHOWN);
+		wsi_put(why, " is not of the form \"Name: value\"");
+		return -1;
+	}
+	r->fields = fields;
+	return 1;
 }
 
-WSI const char *wsi_response_read(struct wsi_response *r, const char *p, size_t len)
+WSI int wsi_response_read(struct wsi_response *r, char *p, size_t len, struct wsi_text *why)
 {
 	while (r->len < len) {
-		const char *s = p + r->len, *set = "\t\t\r\r ~\x80\xff";
+		const char *s = p + r->len;
 
-		if (r->len < sizeof hs_status_line / sizeof hs_status_line[0])
-			set = hs_status_line[r->len];
-		else if (s[-1] == '\r')
-			set = "\n\n";
-		if (wsi_span(s, 1, set) == 0)
-			return r->len > 12
-			           ? "it has a bare control character" /* a LF too: smuggling lives on what RFC 7230 3.5 allows */
-			       : r->len >= 5                      ? "it has no status line of HTTP/1.1"
-			       : r->len == 0 && (*s & ~3) == 0x14 ? "it is TLS: try wss://"
-			                                          : "it is not HTTP";
+		if (!hs_byte_fits(p, r->len))
+			return hs_wrong_byte(r, p, len, why);
 		r->len++;
-		if (*s == '\n' && s[-2] == '\n')
-			return hs_parse(r, p);
+		if (*s == '\n' && (s[-1] == '\n' || (s[-1] == '\r' && s[-2] == '\n'))) /* an empty line */
+			return hs_parse(r, p, why);
 		r->lines += *s == '\n';
 		if (r->len >= WS_MAX_HEAD || r->lines > WS_MAX_HEAD_LINES)
-			return "it is over 16 KiB, or 100 lines";
+			return hs_over_limit(r, p, why);
 	}
-	return NULL;
+	return 0;
 }
 
-WSI const char *wsi_response_check(const struct wsi_response *r, const char *accept, const char *const *offered,
-                                   const char **subprotocol)
+/* "its Upgrade header is "h2c", not "websocket"", or that there is none */
+static int hs_lacks(const struct wsi_seen *s, const char *name, const char *want, struct wsi_text *why)
 {
-	const struct wsi_seen *s = r->seen;
-	unsigned k;
+	if (s->count == 0) {
+		wsi_put(why, "it has no \"");
+		wsi_put(why, name);
+		wsi_put(why, ": ");
+		wsi_put(why, want);
+		wsi_put(why, "\"");
+		return -1;
+	}
+	wsi_put(why, "its ");
+	wsi_put(why, name);
+	wsi_put(why, " header is ");
+	wsi_put_quoted(why, s->value.p, s->value.len, HS_SHOWN);
+	wsi_put(why, ", not \"");
+	wsi_put(why, want);
+	wsi_put(why, "\"");
+	return -1;
+}
+
+/* RFC 6455 4.1 4 */
+static int hs_check_accept(const struct wsi_seen *s, const char *accept, struct wsi_text *why)
+{
+	if (s->count == 1 && s->value.len == 28 && memcmp(s->value.p, accept, 28) == 0)
+		return 0;
+	if (s->count == 0) {
+		wsi_put(why, "it has no Sec-WebSocket-Accept (did a plain HTTP server answer?)");
+	} else if (s->count > 1) {
+		wsi_put(why, "it has ");
+		wsi_put_u(why, (unsigned)s->count);
+		wsi_put(why, " Sec-WebSocket-Accept headers");
+	} else {
+		wsi_put(why, "its Sec-WebSocket-Accept is ");
+		wsi_put_quoted(why, s->value.p, s->value.len, HS_SHOWN);
+		wsi_put(why, ", but \"");
+		wsi_put_n(why, accept, 28);
+		wsi_put(why, "\" answers our key (did a cache answer?)");
+	}
+	return -1;
+}
+
+static int hs_put_subprotocol(struct wsi_text *why, const struct wsi_seen *s, const char *what)
+{
+	wsi_put(why, "it chose the subprotocol ");
+	wsi_put_quoted(why, s->value.p, s->value.len, HS_SHOWN);
+	wsi_put(why, what);
+	return -1;
+}
+
+/* RFC 6455 4.1 6 */
+static int hs_check_subprotocol(const struct wsi_seen *s, const char *const *offered, const char **subprotocol,
+                                const char **option, struct wsi_text *why)
+{
+	const char *const *chosen;
+
+	if (s->count == 0)
+		return 0;
+	if (s->count > 1) {
+		wsi_put(why, "it has ");
+		wsi_put_u(why, (unsigned)s->count);
+		wsi_put(why, " Sec-WebSocket-Protocol headers, but may choose one subprotocol");
+		return -1;
+	}
+	if (s->value.len == 0) {
+		wsi_put(why, "its Sec-WebSocket-Protocol header is empty");
+		return -1;
+	}
+	chosen = hs_find(offered, s->value.p, s->value.len);
+	if (chosen != NULL) {
+		*subprotocol = *chosen;
+		return 0;
+	}
+	if (wsi_span(s->value.p, s->value.len, WSI_TCHAR) < s->value.len)
+		return hs_put_subprotocol(why, s, ", which is not one token");
+	*option = "subprotocols";
+	if (offered == NULL || *offered == NULL)
+		return hs_put_subprotocol(why, s, ", but none was offered");
+	return hs_put_subprotocol(why, s, ", which was not offered");
+}
+
+/* A body's length in a 101 is ignored: there is no body (RFC 9110 15.2, RFC 7230 3.3.3) */
+WSI int wsi_response_check(const struct wsi_response *r, const char *accept, const char *const *offered,
+                           const char **subprotocol, const char **option, struct wsi_text *why)
+{
+	const struct wsi_seen *extensions = &r->seen[WSI_EXTENSIONS];
 
 	*subprotocol = NULL;
-	if (r->minor == 0) /* RFC 7230 6.7 */
-		return "HTTP/1.0 knows no upgrade";
-	for (k = 0; k < WSI_ACCEPT; k++, s++) {
-		int wrong = s->value.len > 0;
-
-		if (k <= WSI_CONNECTION)
-			wrong = !s->listed;
-		if (k == WSI_CONTENT_LENGTH && s->value.len == 1)
-			wrong = *s->value.p != '0';
-		if (wrong)
-			return wsi_nth(hs_no_101, k);
+	*option = "";
+	if (r->minor == 0) { /* RFC 7230 6.7 */
+		wsi_put(why, "HTTP/1.0 knows no upgrade");
+		return -1;
 	}
-	if (s->count != 1 || s->value.len != 28 || memcmp(s->value.p, accept, 28) != 0)
-		return "it has no Sec-WebSocket-Accept that answers our key, or several (did a cache or a plain HTTP "
-		       "server answer?)";
-	s++;
-	if (s->count == 0)
-		return NULL;
-	offered = hs_find(offered, s->value.p, s->value.len);
-	if (offered == NULL || s->count != 1)
-		return "it chose a subprotocol that was not offered, or several";
-	*subprotocol = *offered;
-	return NULL;
+	if (!r->seen[WSI_UPGRADE].listed)
+		return hs_lacks(&r->seen[WSI_UPGRADE], "Upgrade", "websocket", why);
+	if (!r->seen[WSI_CONNECTION].listed)
+		return hs_lacks(&r->seen[WSI_CONNECTION], "Connection", "Upgrade", why);
+	if (extensions->value.len > 0) {
+		wsi_put(why, "it chose the extension ");
+		wsi_put_quoted(why, extensions->value.p, extensions->value.len, HS_SHOWN);
+		wsi_put(why, ", but none was offered");
+		return -1;
+	}
+	if (hs_check_accept(&r->seen[WSI_ACCEPT], accept, why) < 0)
+		return -1;
+	return hs_check_subprotocol(&r->seen[WSI_PROTOCOL], offered, subprotocol, option, why);
 }
 
 WSI void wsi_accept(char out[28], const char key[24])
@@ -372,13 +553,15 @@ WSI void wsi_body_init(struct wsi_body *b, const struct wsi_response *r)
 	const struct wsi_str *length = &r->seen[WSI_CONTENT_LENGTH].value;
 
 	b->left = 0;
+	b->state = HS_DONE;
+	if (r->status < 200 || r->status == 204 || r->status == 304) /* RFC 7230 3.3.3: whatever its headers say */
+		return;
 	b->state = HS_SIZE;
 	if (r->seen[WSI_TRANSFER_ENCODING].listed)
 		return;
 	/* -1, for nonsense, none, or too much for us, is without end: up to that of the file */
 	b->left = (uint64_t)wsi_number(length->p, length->len, INT32_MAX / 16);
-	/* RFC 7230 3.3.3 */
-	b->state = b->left != 0 && r->status >= 200 && r->status != 204 && r->status != 304;
+	b->state = b->left != 0 ? HS_BODY : HS_DONE;
 }
 
 /* Takes one byte of what is around a chunk's data */

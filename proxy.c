@@ -6,6 +6,8 @@
 #include "ws.h"
 #include "ws_bytes.h"
 
+#define PROXY_SHOWN 100 /* bytes of a wrong answer, in a sentence */
+
 /* User and password as RFC 1929 sends them, each behind its length. 0: one is too long, or has a NUL */
 static int proxy_login(struct wsi_proxy *p)
 {
@@ -50,18 +52,6 @@ WSI const char *wsi_proxy_parse(struct wsi_proxy *p, const char *url, size_t len
 	if (p->kind != WSI_HTTP && !proxy_login(p))
 		return "its user or password is over 255 bytes long, or has a NUL";
 	return NULL;
-}
-
-/* A refusal, with its code and its words */
-static int proxy_said(struct wsi_text *why, unsigned code, const char *words, size_t len)
-{
-	wsi_put(why, "said ");
-	wsi_put_u(why, code);
-	wsi_put_c(why, ' ');
-	wsi_put_safe(why, words, len < 80 ? len : 80);
-	if (code == 407)
-		wsi_put(why, " (user and password go in its URL)");
-	return -1;
 }
 
 /* The answer that is waited for. From HTTP on it is counted how many came before it */
@@ -139,48 +129,100 @@ static void proxy_put(const struct wsi_proxy *p, struct wsi_text *out)
 
 /* ---- CONNECT ---- */
 
-static int proxy_http(struct wsi_proxy *p, const char *in, size_t in_len, struct wsi_text *why)
+static void proxy_put_said(struct wsi_text *why, unsigned code)
+{
+	wsi_put(why, "said ");
+	wsi_put_u(why, code);
+}
+
+static int proxy_http(struct wsi_proxy *p, char *in, size_t in_len, struct wsi_text *why)
 {
 	struct wsi_response *r = &p->answer;
-	const char *wrong = wsi_response_read(r, in, in_len);
-	int status = r->status;
+	char wrong_buf[600];
+	struct wsi_text wrong;
+	int found;
 
-	if (wrong != NULL) {
+	wsi_text_init(&wrong, wrong_buf, sizeof wrong_buf);
+	found = wsi_response_read(r, in, in_len, &wrong);
+	if (found == 0)
+		return 0;
+	if (found < 0 && r->status < 200) {
 		wsi_put(why, "sent no answer to CONNECT: ");
-		wsi_put(why, wrong);
+		wsi_put(why, wrong.p);
+		wsi_put(why, r->is_tls ? ", and of proxies behind TLS none is supported" : "");
 		return -1;
 	}
-	if (status == 0)
-		return 0;
 	p->used = r->len;
-	if (status >= 200 && status < 300) /* its length, if it gives one, means nothing: RFC 7231 4.3.6 */
+	if (found > 0 && r->status >= 200 && r->status < 300) /* a length means nothing here: RFC 7231 4.3.6 */
 		return 1;
-	if (status < 200 && status != 101 && p->state++ < PROXY_HTTP + WS_MAX_INTERIM) {
+	if (r->status < 200 && r->status != 101 && p->state++ < PROXY_HTTP + WS_MAX_INTERIM) {
 		memset(r, 0, sizeof *r);
 		return 0;
 	}
-	return proxy_said(why, (unsigned)status, r->reason.p, r->reason.len);
+	proxy_put_said(why, (unsigned)r->status);
+	wsi_put_proxy_refusal(why, r, p->url.userinfo.len > 0);
+	if (found < 0) {
+		wsi_put(why, "; its answer is not valid: ");
+		wsi_put(why, wrong.p);
+	}
+	return -1;
 }
 
 /* ---- SOCKS ---- */
 
-/* What is said of a refusal: from 1 on the replies of RFC 1928 6, behind them by state, then these */
-enum { PROXY_BY_STATE = 8, PROXY_VERSION = PROXY_BY_STATE + PROXY_HTTP, PROXY_ADDRESS };
-static const char proxy_words[] = "\0general failure\0connection not allowed by its ruleset\0network unreachable\0"
-                                  "host unreachable\0connection refused\0TTL expired\0command not supported\0"
-                                  "address type not supported\0"
-                                  "(it takes no login that we have; user and password go in its URL)\0"
-                                  "user or password is wrong\0"
-                                  "a code without a name\0"
-                                  "request rejected or failed\0"
-                                  "(that is no answer in this version of SOCKS)\0"
-                                  "that is no answer, its type of address is unknown";
+/* RFC 1928 6 */
+static const char *const proxy_replies5[] = {"",
+                                             "general failure",
+                                             "connection not allowed by its ruleset",
+                                             "network unreachable",
+                                             "host unreachable",
+                                             "connection refused",
+                                             "TTL expired",
+                                             "command not supported",
+                                             "address type not supported"};
+/* From 91 on, of SOCKS4 */
+static const char *const proxy_replies4[] = {"request rejected or failed",
+                                             "request rejected: it cannot reach an identd on this machine",
+                                             "request rejected: the identd on this machine names another user"};
 
-static int proxy_refused(struct wsi_text *why, unsigned code, int k)
+/* What the code means, in answer to what was sent in that state */
+static const char *proxy_meaning(int state, unsigned code, int login)
 {
-	const char *words = wsi_nth(proxy_words, (unsigned)k);
+	switch (state) {
+	case PROXY_METHOD:
+		if (code != 255)
+			return "(a kind of login that was not offered)";
+		return login ? "(it wants another kind of login than user and password)"
+		             : "(it wants a login; user and password go in its URL)";
+	case PROXY_AUTH:
+		return "user or password is wrong";
+	case PROXY_REPLY5:
+		return code < sizeof proxy_replies5 / sizeof *proxy_replies5 ? proxy_replies5[code]
+		                                                             : "a code without a name";
+	default:
+		return code - 91 < sizeof proxy_replies4 / sizeof *proxy_replies4 ? proxy_replies4[code - 91]
+		                                                                  : "a code without a name";
+	}
+}
 
-	return proxy_said(why, code, words, wsi_strlen(words));
+static int proxy_refused(struct wsi_text *why, const struct wsi_proxy *p, int state, unsigned code)
+{
+	proxy_put_said(why, code);
+	wsi_put_c(why, ' ');
+	wsi_put(why, proxy_meaning(state, code, p->url.userinfo.len > 0));
+	return -1;
+}
+
+/* Its first byte is not that of this version */
+static int proxy_no_socks(struct wsi_text *why, const struct wsi_proxy *p, const char *in, size_t in_len)
+{
+	const int five = p->kind == WSI_SOCKS5 || p->kind == WSI_SOCKS5H;
+
+	wsi_put(why, five ? "sent no answer of SOCKS5: it begins with " : "sent no answer of SOCKS4: it begins with ");
+	wsi_put_quoted(why, in, in_len, PROXY_SHOWN);
+	if (*in == 'H')
+		wsi_put(why, " (for an HTTP proxy its URL begins with http://)");
+	return -1;
 }
 
 static int proxy_socks(struct wsi_proxy *p, const unsigned char *q, size_t n, struct wsi_text *out,
@@ -195,19 +237,21 @@ static int proxy_socks(struct wsi_proxy *p, const unsigned char *q, size_t n, st
 	size_t need = a[2];
 
 	if (n > 0 && q[0] != a[0])
-		return proxy_refused(why, q[0], PROXY_VERSION);
+		return proxy_no_socks(why, p, (const char *)q, n);
 	if (n < 2)
 		return 0;
 	p->state = PROXY_REPLY5;
 	if (state == PROXY_METHOD && q[1] == 2 && p->url.userinfo.len > 0)
 		p->state = PROXY_AUTH;
 	else if (q[1] != a[1])
-		return proxy_refused(why, q[1],
-		                     state == PROXY_REPLY5 && q[1] <= PROXY_BY_STATE ? q[1] : PROXY_BY_STATE + state);
+		return proxy_refused(why, p, state, q[1]);
 	if (state == PROXY_REPLY5 && n >= 5) {
 		need = q[3] < sizeof lengths ? lengths[q[3]] : 0;
-		if (need == 0)
-			return proxy_refused(why, 0, PROXY_ADDRESS);
+		if (need == 0) {
+			wsi_put(why, "sent an address of the unknown type ");
+			wsi_put_u(why, q[3]);
+			return -1;
+		}
 		if (q[3] == 3)
 			need += q[4];
 	}
@@ -222,7 +266,7 @@ static int proxy_socks(struct wsi_proxy *p, const unsigned char *q, size_t n, st
 	return 0;
 }
 
-WSI int wsi_proxy_step(struct wsi_proxy *p, const unsigned char *in, size_t in_len, struct wsi_text *out,
+WSI int wsi_proxy_step(struct wsi_proxy *p, unsigned char *in, size_t in_len, struct wsi_text *out,
                        struct wsi_text *why)
 {
 	static const unsigned char first[] = {[WSI_HTTP] = PROXY_HTTP,
@@ -233,7 +277,7 @@ WSI int wsi_proxy_step(struct wsi_proxy *p, const unsigned char *in, size_t in_l
 
 	p->used = 0;
 	if (p->state >= PROXY_HTTP)
-		return proxy_http(p, (const char *)in, in_len, why);
+		return proxy_http(p, (char *)in, in_len, why);
 	if (p->state != PROXY_START)
 		return proxy_socks(p, in, in_len, out, why);
 	p->state = first[p->kind];

@@ -6,7 +6,8 @@
  *	main.c cli/                    the program, on ws.h
  *	ws.c                           phases, buffers, deadlines, closing         this file
  *	net.c  tls.c                   names, sockets, clock; TLS on any transport ws_world.h
- *	url.c frame.c handshake.c proxy.c      text and bytes of the protocols     ws_bytes.h
+ *	url.c frame.c handshake.c refusal.c proxy.c
+ *	                               text and bytes of the protocols             ws_bytes.h
  *	text.c sha1.c base64.c utf8.c ip.c secret.c                                  ws_pure.h
  *
  * The life of a connection; every step can be left with WS_AGAIN and is gone on with by the same call:
@@ -41,6 +42,7 @@
 #define NONCE 16               /* bytes of the handshake's */
 #define MASK_KEY 4             /* bytes of a frame's */
 #define KEEPALIVE_MAX 32767    /* what Linux takes, in seconds */
+#define WRONG_HEAD_MAX 600     /* of a sentence's part on what is wrong with a head */
 #define SHOWN_VALUE_MAX 160    /* of a wrong option's value, and the like, in a sentence */
 #define NEVER (INT64_MAX / 2)  /* a time from which any other can be taken */
 
@@ -77,6 +79,7 @@ struct opening {
 	struct wsi_url u; /* of this hop */
 	char chain_buf[CHAIN_MAX];
 	char key[24 + 1];
+	struct wsi_sent sent; /* by the last request */
 	struct ws_options opt;
 #ifndef WS_NO_PROXY
 	struct wsi_proxy proxy;
@@ -1043,7 +1046,7 @@ static int step_net(struct ws *ws)
 static int step_proxy(struct ws *ws)
 {
 	struct opening *op = ws->op;
-	const unsigned char *in = ws->rbuf + ws->rpos;
+	unsigned char *in = ws->rbuf + ws->rpos;
 	size_t have = ws->rend - ws->rpos;
 	struct wsi_text *out;
 	int r = open_write(ws);
@@ -1187,6 +1190,7 @@ static int step_request(struct ws *ws)
 		wsi_put_request(&q);
 	} while (q.out->cut);
 	trace_head(ws, 1, q.out->p, q.out->len);
+	wsi_note_sent(&op->sent, q.out->p, q.out->len);
 	ws->step = OPEN_SEND;
 	return 0;
 }
@@ -1211,46 +1215,23 @@ static void drop_head(struct ws *ws)
 	ws->info.head_len = 0;
 }
 
-/* What helps for a status (3: any 30x), and the header that says more: '0' and its enum wsi_seen_header */
-static const char refusals[] =
-    "200-: no WebSocket endpoint at this path, or a proxy in between dropped the Upgrade header\0"
-    "4007: it speaks WebSocket version \0"
-    "4018: it asks for a login, \0"
-    "403-: the login, the Origin header or the address is not allowed\0"
-    "404-: check the path of the URL\0"
-    "4267: it speaks WebSocket version \0"
-    "4299: Retry-After: \0"
-    "5039: Retry-After: \0"
-    "3  :: Location: \0";
-_Static_assert(WSI_VERSION == 7 && WSI_AUTHENTICATE == 8 && WSI_RETRY_AFTER == 9 && WSI_LOCATION == ':' - '0',
-               "refusals");
-
-static int refused(struct ws *ws, const struct wsi_response *r)
+/* wrong: what is wrong with its head, or NULL */
+static int refused(struct ws *ws, const char *wrong)
 {
-	struct wsi_text *t = cause(ws);
-	const char *s;
+	struct opening *op = ws->op;
+	struct wsi_refusal f;
 
-	if (r->reason.len) {
-		wsi_put_c(t, ' ');
-		wsi_put_safe(t, r->reason.p, r->reason.len);
-	}
-	for (s = refusals; *s; s = next_string(s)) {
-		struct wsi_str v = {"", 0};
-
-		if (memcmp(s, ws->kept[HEAD].p + 9, *s == '3' ? 1 : 3) != 0)
-			continue;
-		if (s[3] != '-') {
-			v = r->seen[s[3] - '0'].value;
-			if (v.len == 0)
-				continue;
-		}
-		wsi_put(t, s + 4);
-		if (*s == '3')
-			wsi_put_location(t, v.p, v.len);
-		else
-			wsi_put_safe(t, v.p, v.len);
-	}
-	return fail(ws, WS_EHTTP, "upgrade of %U refused by %P: HTTP %H%C");
+	f.response = &op->response;
+	f.body.p = ws->info.body;
+	f.body.len = ws->info.body_len;
+	f.url = &op->u;
+	f.opt = &op->opt;
+	f.sent = op->sent;
+	ws->info.option = wsi_put_refusal(cause(ws), &f);
+	return fail_with(ws, WS_EHTTP,
+	                 wrong ? "upgrade of %U refused by %P: HTTP %H%C; its answer is not valid: %s"
+	                       : "upgrade of %U refused by %P: HTTP %H%C",
+	                 wrong, NULL);
 }
 
 #ifndef WS_NO_REDIRECTS
@@ -1318,8 +1299,23 @@ static int invalid(struct ws *ws, const char *why)
 	return fail_with(ws, WS_EHANDSHAKE, "upgrade of %U: the answer of %P is not valid: %s", why, NULL);
 }
 
-/* The head is whole, or as much of it as was before what is wrong with it */
-static int judge_head(struct ws *ws, const char *why)
+/* A head that is wrong. A status before that still counts: a refusal is one, whatever comes behind it */
+static int judge_wrong_head(struct ws *ws, const char *why)
+{
+	const struct wsi_response *r = &ws->op->response;
+
+	if (r->status < 200)
+		return invalid(ws, why);
+	ws->info.http_status = r->status;
+	if (r->status >= 300 && r->status < 400) { /* its Location may be what is wrong */
+		wsi_put(cause(ws), why);
+		return fail(ws, WS_EHANDSHAKE, "upgrade of %U: the answer of %P, HTTP %H, is not valid: %C");
+	}
+	return refused(ws, why);
+}
+
+/* The head is whole */
+static int judge_head(struct ws *ws)
 {
 	struct opening *op = ws->op;
 	struct wsi_text *head = &ws->kept[HEAD], *chosen;
@@ -1327,13 +1323,15 @@ static int judge_head(struct ws *ws, const char *why)
 	const char *subprotocol;
 	char accept[28];
 
-	trace_head(ws, 0, head->p, head->len);
-	if (why)
-		return invalid(ws, why);
 	ws->info.http_status = r->status;
 	if (r->status < 200 && r->status != 101) {
-		if (++ws->interim > WS_MAX_INTERIM)
-			return invalid(ws, "too many interim answers");
+		if (++ws->interim > WS_MAX_INTERIM) {
+			wsi_put(cause(ws), "over ");
+			wsi_put_u(&op->cause, WS_MAX_INTERIM);
+			wsi_put(&op->cause, " interim answers came, the last of HTTP ");
+			wsi_put_u(&op->cause, (unsigned)r->status);
+			return invalid(ws, op->cause.p);
+		}
 		head->len = 0;
 		return 0;
 	}
@@ -1355,9 +1353,8 @@ static int judge_head(struct ws *ws, const char *why)
 		return 0;
 	}
 	wsi_accept(accept, op->key);
-	why = wsi_response_check(r, accept, op->opt.subprotocols, &subprotocol);
-	if (why)
-		return invalid(ws, why);
+	if (wsi_response_check(r, accept, op->opt.subprotocols, &subprotocol, &ws->info.option, cause(ws)) < 0)
+		return invalid(ws, op->cause.p);
 	if (subprotocol) {
 		chosen = room(ws, &ws->kept[SUBPROTOCOL], wsi_strlen(subprotocol));
 		if (!chosen)
@@ -1377,9 +1374,10 @@ static int judge_head(struct ws *ws, const char *why)
 static int step_head(struct ws *ws)
 {
 	struct opening *op = ws->op;
-	struct wsi_text *head = &ws->kept[HEAD];
-	const char *why;
+	struct wsi_text *head = &ws->kept[HEAD], why;
+	char why_buf[WRONG_HEAD_MAX];
 	size_t n = ws->rend - ws->rpos;
+	int r;
 
 	if (n == 0)
 		return open_read(ws);
@@ -1391,12 +1389,18 @@ static int step_head(struct ws *ws)
 		return ws->err;
 	wsi_put_n(head, ws->rbuf + ws->rpos, n);
 	ws->rpos += n;
-	why = wsi_response_read(&op->response, head->p, head->len);
-	if (!why && op->response.status == 0)
+	wsi_text_init(&why, why_buf, sizeof why_buf);
+	r = wsi_response_read(&op->response, head->p, head->len, &why);
+	if (r == 0)
 		return 0;
 	ws->rpos -= head->len - op->response.len; /* bytes behind the head belong to the first frame */
 	head->len = op->response.len;
-	return judge_head(ws, why);
+	trace_head(ws, 0, head->p, head->len);
+	if (r > 0)
+		return judge_head(ws);
+	if (op->response.is_tls && !op->u.secure)
+		wsi_put(&why, ": try wss://");
+	return judge_wrong_head(ws, why.p);
 }
 
 static int step_body(struct ws *ws)
@@ -1413,7 +1417,7 @@ static int step_body(struct ws *ws)
 	}
 	ws->info.body = body->p;
 	ws->info.body_len = body->len;
-	return refused(ws, &op->response);
+	return refused(ws, NULL);
 }
 
 static int open_timed_out(struct ws *ws)

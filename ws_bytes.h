@@ -80,6 +80,10 @@ struct wsi_header {
 /* "Name: value" to its parts: where it ends, at the first character that no header may hold, as NUL or CR; NULL: it is
  * none (no colon, a space before it, folding ...) */
 WSI const char *wsi_header_split(const char *line, struct wsi_header *h);
+/* Likewise a line of a head that was read: where the next one begins; NULL: this is the empty line at its end */
+WSI const char *wsi_header_next(const char *line, struct wsi_header *h);
+/* The first header line of a head that was read, whole */
+WSI const char *wsi_head_fields(const char *head, size_t len);
 
 struct ws_options;
 struct wsi_request {
@@ -108,33 +112,34 @@ enum wsi_seen_header {
 	WSI_ACCEPT,
 	WSI_PROTOCOL,
 	WSI_VERSION,
-	WSI_AUTHENTICATE,
 	WSI_RETRY_AFTER,
 	WSI_LOCATION,
+	WSI_VIA,
 	WSI_SEEN
 };
 struct wsi_response {          /* all zero at first */
 	size_t len;            /* of the head, as far as it was read */
 	int lines;             /* likewise */
-	int status;            /* 100-999; 0: the head is not whole yet */
+	int status;            /* 100-999; 0: the status line is not known yet, see wsi_response_read */
 	int minor;             /* of HTTP/1.x */
+	int is_tls;            /* 1: what came is a record of TLS */
 	struct wsi_str reason; /* may be empty */
-	const char
-	    *fields; /* where the header lines begin: for (s = r.fields; (s = wsi_header_split(s + 2, &h)) != NULL;) */
+	const char *fields;    /* for (s = r.fields; (s = wsi_header_next(s, &h)) != NULL;); NULL: the head is wrong */
 	struct wsi_seen {
 		struct wsi_str value; /* the first that is not empty, and not 0 where there is another */
 		int count;            /* of headers of that name */
-		int listed;           /* 1: they list "websocket", "Upgrade", "chunked"; of others without meaning */
+		int listed; /* 1: they list "websocket", "Upgrade", "chunked", "13"; of others without meaning */
 	} seen[WSI_SEEN];
 };
-/* Goes on with a head, of which p[0..len) is there: the same bytes as at the last call, and more. NULL, or a static
- * sentence: over WS_MAX_HEAD or WS_MAX_HEAD_LINES, or what no head of HTTP/1.x may hold. Once it is whole r->status is
- * not 0, and r->len its length with the empty line. */
-WSI const char *wsi_response_read(struct wsi_response *r, const char *p, size_t len);
-/* The rules of RFC 6455 4.1 for a 101: NULL, or a static sentence. accept: 28 characters, see wsi_accept. *subprotocol
- * is one of the offered strings or NULL. */
-WSI const char *wsi_response_check(const struct wsi_response *r, const char *accept, const char *const *offered,
-                                   const char **subprotocol);
+/* Goes on with a head, of which p[0..len) is there: the same bytes as at the last call, and more. 1: it is whole, r->len
+ * is its length with the empty line, and folded lines in it have been unfolded (RFC 7230 3.2.4); 0: there is more to
+ * come; -1: it is over WS_MAX_HEAD or WS_MAX_HEAD_LINES, or has what no head of HTTP/1.x may: why is then a sentence's
+ * end, and r->status and r->reason tell of a status line that was whole. */
+WSI int wsi_response_read(struct wsi_response *r, char *p, size_t len, struct wsi_text *why);
+/* The rules of RFC 6455 4.1 for a 101: 0; -1: why is a sentence's end, and *option the field of ws_options that might
+ * help, or "". accept: 28 characters, see wsi_accept. *subprotocol is one of the offered strings or NULL. */
+WSI int wsi_response_check(const struct wsi_response *r, const char *accept, const char *const *offered,
+                           const char **subprotocol, const char **option, struct wsi_text *why);
 WSI void wsi_accept(char out[28], const char key[24]); /* RFC 6455 4.2.2 5.4; no NUL */
 
 /* Body of a refused upgrade: decodes Transfer-Encoding: chunked as it comes (RFC 7230 4.1) */
@@ -146,6 +151,26 @@ WSI void wsi_body_init(struct wsi_body *b, const struct wsi_response *r);
 /* Takes len bytes and puts what they decode to; what does not fit is dropped. b->state is 0 at the end or at what
  * is no chunk; a trailer is not waited for. */
 WSI void wsi_body_feed(struct wsi_body *b, struct wsi_text *out, const char *p, size_t len);
+
+/* refusal.c */
+struct wsi_sent {                        /* what of a request matters for why it was refused */
+	char scheme[16];                 /* of Authorization; "" for none, or one that we do not know */
+	int login, origin, subprotocols; /* 1: there was that header */
+};
+WSI void wsi_note_sent(struct wsi_sent *sent, const char *request, size_t len);
+
+struct wsi_refusal {
+	const struct wsi_response *response; /* with no .fields if its head is wrong behind the status line */
+	struct wsi_str body;                 /* what there is of it */
+	const struct wsi_url *url;
+	const struct ws_options *opt; /* that no secret of theirs is shown, if the body quotes them */
+	struct wsi_sent sent;
+};
+/* Appends " Forbidden (\"first line of the body\"): what may help", to go behind the status. Returns the field of
+ * ws_options that may help, or "" */
+WSI const char *wsi_put_refusal(struct wsi_text *t, const struct wsi_refusal *f);
+/* Likewise for the answer to CONNECT; login: 1: user and password were sent */
+WSI void wsi_put_proxy_refusal(struct wsi_text *t, const struct wsi_response *r, int login);
 
 /* proxy.c: RFC 7231 4.3.6, RFC 1928, RFC 1929, SOCKS4(a), as bytes in and bytes out */
 #define wsi_proxy_resolves_here(kind) ((kind) % 2 == 0) /* 1: SOCKS4, SOCKS5 get an address that we looked up */
@@ -169,7 +194,7 @@ WSI const char *wsi_proxy_parse(struct wsi_proxy *p, const char *url, size_t len
  * more before; -1: refused or nonsense, why is a sentence's end, to go behind the proxy's name ("said 407 Proxy
  * Authentication Required", "said 4 host unreachable"), no secret in it. Bytes beyond p->used belong to the tunnel. */
 #define WSI_PROXY_OUT_MAX 2048 /* room out must have */
-WSI int wsi_proxy_step(struct wsi_proxy *p, const unsigned char *in, size_t in_len, struct wsi_text *out,
+WSI int wsi_proxy_step(struct wsi_proxy *p, unsigned char *in, size_t in_len, struct wsi_text *out,
                        struct wsi_text *why);
 
 /* > 0: list (ws_options.no_proxy) has the host; 0: not; -1: an entry is no host, domain or CIDR block: *bad. The whole

@@ -275,18 +275,16 @@ static void put_value(struct wq_out *o, struct wsi_str name, struct wsi_str v)
 
 static void put_headers(struct wq_out *o, const struct wq_query *q)
 {
-	struct wsi_response r;
 	struct wsi_header h, other;
-	const char *at, *k, *before = "{";
+	const char *fields, *at, *k, *before = "{";
 
-	memset(&r, 0, sizeof r);
-	wsi_response_read(&r, q->head, q->head_len);
-	if (r.status == 0) {
+	if (q->head_len == 0) {
 		wq_out(o, "null");
 		return;
 	}
-	for (at = r.fields; (at = wsi_header_split(at + 2, &h)) != NULL;) {
-		for (k = r.fields; (k = wsi_header_split(k + 2, &other)) != NULL;)
+	fields = wsi_head_fields(q->head, q->head_len);
+	for (at = fields; (at = wsi_header_next(at, &h)) != NULL;) {
+		for (k = fields; (k = wsi_header_next(k, &other)) != NULL;)
 			if (wsi_same_str(h.name, other.name))
 				break;
 		if (other.name.p != h.name.p)
@@ -296,7 +294,7 @@ static void put_headers(struct wq_out *o, const struct wq_query *q)
 		put_name(o, h.name);
 		wq_out(o, "\"");
 		put_value(o, h.name, h.value);
-		while ((k = wsi_header_split(k + 2, &other)) != NULL) {
+		while ((k = wsi_header_next(k, &other)) != NULL) {
 			if (!wsi_same_str(h.name, other.name))
 				continue;
 			wq_out(o, ", ");
@@ -349,7 +347,7 @@ static void put_details(struct wq_out *o, const struct wq_query *q)
 	wq_out(o, ", \"headers\": ");
 	put_headers(o, q);
 	wq_out(o, ", \"body\": ");
-	if (status && status != 101)
+	if (status && r->err == WS_EHTTP && r->head_len > 0) /* the head was whole, so the body was read */
 		wq_json_string(o, r->body, r->body_len);
 	else
 		wq_out(o, "null");

@@ -166,10 +166,49 @@ static int query_no_memory(struct wq_query *q)
 	return query_fail_with(q, WS_EMEMORY, t->cut ? cause : NULL);
 }
 
+/* The subprotocol that the server chose, if it can be typed on a command line as it stands */
+static struct wsi_str query_chosen_subprotocol(const struct ws_report *r)
+{
+	const char *line = wsi_head_fields(r->head, r->head_len);
+	struct wsi_str none = {"", 0};
+	struct wsi_header h;
+
+	while (r->head_len > 0 && (line = wsi_header_next(line, &h)) != NULL)
+		if (wsi_among(h.name.p, h.name.len, "Sec-WebSocket-Protocol\0") == 0
+		    && wsi_span(h.value.p, h.value.len, "+.09AZ__az") == h.value.len)
+			return h.value;
+	return none;
+}
+
+/* The upgrade failed, and the library names an option that may help */
+static int query_upgrade_failed(struct wq_query *q, int err)
+{
+	const char *field = q->info->option, *name = wq_option_of(field);
+	struct wsi_text *t = wq_why(&q->why);
+	struct wsi_str value;
+
+	if (!name)
+		return query_fail_with(q, err, ws_error(q->ws));
+	wsi_put(t, ws_error(q->ws));
+	wsi_put(t, " (");
+	if (strcmp(field, "subprotocols") == 0 && (value = query_chosen_subprotocol(q->info)).len > 0) {
+		wsi_put(t, "-s ");
+		wsi_put_n(t, value.p, value.len);
+	} else {
+		wq_put_option(t, name);
+	}
+	wsi_put(t, ")");
+	return query_fail_with(q, err, t->cut ? ws_error(q->ws) : NULL); /* a long URL leaves no room for it */
+}
+
 /* The library's own sentence says it */
 static int query_library_failed(struct wq_query *q, int err)
 {
-	return err == WS_EMEMORY ? query_no_memory(q) : query_fail_with(q, err, ws_error(q->ws));
+	if (err == WS_EMEMORY)
+		return query_no_memory(q);
+	if ((err == WS_EHTTP || err == WS_EHANDSHAKE) && *q->info->option)
+		return query_upgrade_failed(q, err);
+	return query_fail_with(q, err, ws_error(q->ws));
 }
 
 static void query_put_signal(struct wsi_text *t, struct wq_query *q)

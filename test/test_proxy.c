@@ -95,14 +95,60 @@ static const struct dialogue {
      NULL,
      {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)},
       {STR("HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"x\"\r\n\r\n"), STR("")}},
-     "said 407 Proxy Authentication Required (",
+     "said 407 Proxy Authentication Required: it asks for a login (Basic realm=\"x\"); user and password go in its URL",
+     407},
+    {"http://p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)},
+      {STR("HTTP/1.1 407 x\nProxy-Authenticate: NTLM\nProxy-Authenticate: Digest realm=\"y, Basic z\", nonce=1\n\n"),
+       STR("")}},
+     "said 407 x: it asks for a login (NTLM, Digest realm=\"y, Basic z\", nonce=1); only Basic is supported",
      407},
     {"http://u:sesame@p",
      "ws://h/",
      NULL,
      {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nProxy-Authorization: Basic dTpzZXNhbWU=\r\n" AGENT)},
+      {STR("HTTP/1.1 407 x\r\nProxy-Authenticate: NTLM\r\n\r\n"), STR("")}},
+     "said 407 x: it asks for a login (NTLM); only Basic is supported",
+     407},
+    {"http://u:sesame@p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nProxy-Authorization: Basic dTpzZXNhbWU=\r\n" AGENT)},
+      {STR("HTTP/1.1 407 x\r\nproxy-authenticate: NTLM, basic\r\n\r\n"), STR("")}},
+     "user and password of its URL were sent and not accepted",
+     407},
+    {"http://p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)}, {STR("HTTP/1.1 407 x\r\nA\r\n\r\n"), STR("")}},
+     "said 407 x; its answer is not valid: its header line \"A\" is not of the form",
+     407},
+    {"http://p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)}, {STR("HTTP/1.1 400 x\r\n\r\n"), STR("")}},
+     "said 400 x: perhaps it is a web server and no proxy",
+     400},
+    {"http://p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)}, {STR("HTTP/1.1 501 x\r\n\r\n"), STR("")}},
+     "said 501 x: it does not do CONNECT",
+     501},
+    {"http://p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)}, {STR("\x15"), STR("")}},
+     "it is TLS, and of proxies behind TLS none",
+     0},
+    {"http://u:sesame@p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nProxy-Authorization: Basic dTpzZXNhbWU=\r\n" AGENT)},
       {STR("HTTP/1.1 407 x\r\n\r\n"), STR("")}},
-     "said 407 x (",
+     "said 407 x: it asks for a login; user and password of its URL were sent and not accepted",
      407},
     {"http://p",
      "ws://h/",
@@ -136,8 +182,8 @@ static const struct dialogue {
      NULL,
      {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)},
       {STR("HTTP/1.1 200 OK\r\n A: b\r\n\r\n"), STR("")}},
-     "folded",
-     0},
+     "first header line begins with a space",
+     200},
     {"http://p",
      "ws://h/",
      NULL,
@@ -179,38 +225,38 @@ static const struct dialogue {
      "ws://h/",
      "1.2.3.4",
      {{STR(""), STR("\4\1\0\x50\1\2\3\4\0")}, {STR("\0\x5c"), STR("")}},
-     "said 92 request rejected",
+     "said 92 request rejected: it cannot reach an identd",
      92},
     {"socks4://p",
      "ws://h/",
      "1.2.3.4",
      {{STR(""), STR("\4\1\0\x50\1\2\3\4\0")}, {STR("\0\x5d"), STR("")}},
-     "said 93 request rejected",
+     "said 93 request rejected: the identd",
      93},
     {"socks4://p",
      "ws://h/",
      "1.2.3.4",
      {{STR(""), STR("\4\1\0\x50\1\2\3\4\0")}, {STR("\0\x5e"), STR("")}},
-     "said 94 request rejected",
+     "said 94 a code without a name",
      94},
     {"socks4://p",
      "ws://h/",
      "1.2.3.4",
      {{STR(""), STR("\4\1\0\x50\1\2\3\4\0")}, {STR("\0\0"), STR("")}},
-     "said 0 request rejected",
+     "said 0 a code without a name",
      0},
     {"socks4://p",
      "ws://h/",
      "1.2.3.4",
      {{STR(""), STR("\4\1\0\x50\1\2\3\4\0")}, {STR("\4"), STR("")}},
-     "said 4 (that is no answer",
-     4},
+     "it begins with \"\\x04",
+     0},
     {"socks4://p",
      "ws://h/",
      "1.2.3.4",
      {{STR(""), STR("\4\1\0\x50\1\2\3\4\0")}, {STR("H"), STR("")}},
-     "said 72 (that is no answer",
-     72},
+     "(for an HTTP proxy its URL begins with http://)",
+     0},
     {"socks4://p", "ws://h/", "::1", {{STR(""), STR("")}}, "no IPv6", 0},
     {"socks4://p", "ws://[::1]/", NULL, {{STR(""), STR("")}}, "no IPv6", 0},
     /* SOCKS4a */
@@ -330,14 +376,39 @@ static const struct dialogue {
      "ws://h/",
      NULL,
      {{STR(""), STR("\5\2\0\2")}, {STR("\5\2"), STR("\1\1u\6sesame")}, {STR("\5"), STR("")}},
-     "said 5 (that is no answer",
-     5},
-    {"socks5h://p", "ws://h/", NULL, {{STR(""), STR("\5\1\0")}, {STR("\4"), STR("")}}, "said 4 (that is no answer", 4},
-    {"socks5h://p", "ws://h/", NULL, {{STR(""), STR("\5\1\0")}, {STR("H"), STR("")}}, "said 72 (that is no answer", 72},
-    {"socks5h://p", "ws://h/", NULL, {{STR(""), STR("\5\1\0")}, {STR("\5\xff"), STR("")}}, "user and password", 255},
-    {"socks5h://u:p@p", "ws://h/", NULL, {{STR(""), STR("\5\2\0\2")}, {STR("\5\xff"), STR("")}}, "login", 255},
-    {"socks5h://p", "ws://h/", NULL, {{STR(""), STR("\5\1\0")}, {STR("\5\2"), STR("")}}, "login", 2},
-    {"socks5h://u:p@p", "ws://h/", NULL, {{STR(""), STR("\5\2\0\2")}, {STR("\5\1"), STR("")}}, "login", 1},
+     "sent no answer of SOCKS5: it begins with \"\\x05",
+     0},
+    {"socks5h://p", "ws://h/", NULL, {{STR(""), STR("\5\1\0")}, {STR("\4"), STR("")}}, "it begins with \"\\x04", 0},
+    {"socks5h://p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("\5\1\0")}, {STR("H"), STR("")}},
+     "(for an HTTP proxy its URL begins with http://)",
+     0},
+    {"socks5h://p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("\5\1\0")}, {STR("\5\xff"), STR("")}},
+     "it wants a login; user and password go in its URL",
+     255},
+    {"socks5h://u:p@p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("\5\2\0\2")}, {STR("\5\xff"), STR("")}},
+     "another kind of login than",
+     255},
+    {"socks5h://p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("\5\1\0")}, {STR("\5\2"), STR("")}},
+     "a kind of login that was not offered",
+     2},
+    {"socks5h://u:p@p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("\5\2\0\2")}, {STR("\5\1"), STR("")}},
+     "a kind of login that was not offered",
+     1},
 #define REPLY(code, words, status)                                                                                     \
 	{                                                                                                              \
 		"socks5h://p", "ws://h/", NULL,                                                                        \
@@ -354,9 +425,9 @@ static const struct dialogue {
     REPLY("\5\x8", "address type not supported", 8),
     REPLY("\5\x9", "said 9 a code without", 9),
     REPLY("\5\x7f", "said 127 a code without", 127),
-    REPLY("\4", "said 4 (that is no answer", 4),
-    REPLY("\5\0\0\2\0", "type of address", 0),
-    REPLY("\5\0\0\0\0", "type of address", 0),
+    REPLY("\4", "it begins with \"\\x04", 0),
+    REPLY("\5\0\0\2\0", "an address of the unknown type 2", 0),
+    REPLY("\5\0\0\0\0", "an address of the unknown type 0", 0),
 };
 
 /* Plays it: the proxy's bytes come in pieces of step bytes, the first of first bytes; only len of them come. behind is
@@ -366,7 +437,7 @@ static int play(const struct dialogue *d, size_t first, size_t step, size_t len,
 	struct wsi_url u;
 	struct wsi_proxy p;
 	const char *why;
-	char in[2000], sent[2048], want[2048], out[WSI_PROXY_OUT_MAX], what[300] = "";
+	char in[2000], sent[2048], want[2048], out[WSI_PROXY_OUT_MAX], what[1600] = "";
 	size_t in_len = 0, need = 0, have = 0, at = 0, sent_len = 0, want_len = 0, used = 0, k;
 	int r;
 	char *proxy_url = exact(d->proxy, strlen(d->proxy)), *url = exact(d->target, strlen(d->target));
@@ -395,7 +466,7 @@ static int play(const struct dialogue *d, size_t first, size_t step, size_t len,
 
 		wsi_text_init(&o, out, sizeof out);
 		wsi_text_init(&w, what, sizeof what);
-		r = wsi_proxy_step(&p, (const unsigned char *)copy, have - at, &o, &w);
+		r = wsi_proxy_step(&p, (unsigned char *)copy, have - at, &o, &w);
 		free(copy);
 		CHECK(p.used <= have - at && !o.cut && !w.cut);
 		at += p.used;
@@ -471,7 +542,7 @@ static void test_proxy_limits(void)
 	struct wsi_url u;
 	struct wsi_proxy p;
 	struct wsi_text o, w;
-	char out[WSI_PROXY_OUT_MAX], what[100], url[400];
+	char out[WSI_PROXY_OUT_MAX], what[600], url[400];
 
 	memset(in, 'a', sizeof in);
 	memcpy(in, "HTTP/1.1 200 ", 13);
@@ -483,11 +554,12 @@ static void test_proxy_limits(void)
 	CHECK(wsi_proxy_step(&p, in, 0, &o, &w) == 0 && o.len > 0);
 	CHECK(wsi_proxy_step(&p, in, WS_MAX_HEAD - 1, &o, &w) == 0 && p.used == 0);
 	CHECK_EQ_U(p.answer.len, WS_MAX_HEAD - 1); /* it goes on from there: byte by byte would cost seconds */
-	CHECK(wsi_proxy_step(&p, in, WS_MAX_HEAD, &o, &w) == -1 && strstr(what, "16 KiB") != NULL);
+	CHECK(wsi_proxy_step(&p, in, WS_MAX_HEAD, &o, &w) == -1 && strstr(what, "over 16384 bytes") != NULL);
 
 	/* the longest of all fits the room that is promised */
 	{
 		static char longest[1100] = "http://";
+		unsigned char agreed[] = {5, 0};
 
 		memset(longest + 7, 'u', 1024);
 		strcpy(longest + 7 + 1024, "@p");
@@ -504,7 +576,7 @@ static void test_proxy_limits(void)
 		p.target = &u;
 		wsi_text_init(&o, out, sizeof out);
 		CHECK(wsi_proxy_step(&p, in, 0, &o, &w) == 0 && o.len == 3);
-		CHECK(wsi_proxy_step(&p, (const unsigned char *)"\5\0", 2, &o, &w) == 0 && o.len == 3 + 5 + 254 + 2);
+		CHECK(wsi_proxy_step(&p, agreed, 2, &o, &w) == 0 && o.len == 3 + 5 + 254 + 2);
 		CHECK((unsigned char)out[7] == 254);
 	}
 }

@@ -155,6 +155,16 @@ GOOD = {
     "near 16 KiB": dict(extra=["X: " + "y" * 15800]),
     "no space behind a colon": dict(extra=["X:y", "Y:", "Z:\t z\t "]),
     "bytes over 127": dict(extra=[b"X: \xe9\xff"]),
+    # RFC 9110 15.2: a 101 has no body, so what it says of one is ignored
+    "Content-Length": dict(extra=["Content-Length: 5"]),
+    "Content-Length 00": dict(extra=["Content-Length: 00"]),
+    "Content-Length that is no number": dict(extra=["Content-Length: abc"]),
+    "Transfer-Encoding": dict(extra=["Transfer-Encoding: chunked"]),
+    # RFC 7230 3.2.4: folded lines are unfolded
+    "a folded line": dict(extra=["X: y\r\n folded\r\n\tagain"]),
+    "Connection in a folded line": dict(Connection=b"keep-alive,\r\n Upgrade"),
+    # RFC 7230 3.5: LF alone ends a line
+    "a line that ends in LF": dict(extra=["X: y\nZ: z"]),
 }
 
 
@@ -180,7 +190,6 @@ BAD = {
     "Connection in part": dict(Connection=b"Upgraded"),
     "extension not offered": dict(extra=["Sec-WebSocket-Extensions: permessage-deflate"]),
     "subprotocol not offered": dict(extra=["Sec-WebSocket-Protocol: chat"]),
-    "obs-fold": dict(extra=["X: y\r\n folded"]),
     "space before a colon": dict(extra=["X : y"]),
     "no colon": dict(extra=["nonsense"]),
     "empty name": dict(extra=[": y"]),
@@ -329,6 +338,101 @@ def test_a_frame_cut_by_the_head():
 
     with Server(script) as s:
         assert run(s.url, status=0).data == "hello" * 30
+
+
+def test_all_lines_end_in_lf():
+    def script(c):
+        c.read_request()
+        c.send(c.response().replace(b"\r\n", b"\n") + frame(TEXT, "a"))
+        c.finish()
+
+    with Server(script) as s:
+        r = run("-D", s.url, status=0)
+    assert r.data == "a" and r.details["headers"]["upgrade"] == "websocket"
+
+
+# What users of such tools have reported: the bytes that a server sends, what goes before the URL, and what the sentence
+# says. UP is a good answer up to its last empty line. One line is one case.
+
+UP = object()
+REPORTED = [
+    ([b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"], [], "perhaps it wants a login (none was sent)", "some servers answer so for an unknown path"),
+    ([b"HTTP/1.1 401 X\r\nWWW-Authenticate: Negotiate\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n"], [], "(Negotiate, Basic realm=\"x\")", "of these Basic works, with user and password (-u, --user)"),
+    ([b"HTTP/1.1 401 X\r\nWWW-Authenticate: Digest realm=\"x\"\r\nContent-Length: 0\r\n\r\n"], ["-u", "joe:" + SECRET], "Digest realm", "the login that was sent was Basic; only Basic and Bearer are supported"),
+    ([b"HTTP/1.1 401 X\r\nWWW-Authenticate: Bearer\r\nContent-Length: 0\r\n\r\n"], [], "Bearer works, with a token (--bearer)", "401"),
+    ([b"HTTP/1.1 401 X\r\nWWW-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n"], ["-u", "joe:" + SECRET], "the Basic login that was sent was not accepted", "401"),
+    ([b"HTTP/1.1 401 Unauthorized\nWWW-Authenticate: Basic realm=\"cam\"\n\n"], [], "HTTP 401 Unauthorized", 'realm="cam"'),
+    ([b"HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\n\r\n"], [], "we did send \"Upgrade: websocket\"", "a proxy in between dropped the Upgrade header"),
+    ([b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"], [], "perhaps a proxy in between dropped the Upgrade header", "400"),
+    ([b"HTTP/1.1 400 Bad Request\r\nContent-Length: 35\r\n\r\nCan \"Upgrade\" only to \"WebSocket\"."], [], "Can \"Upgrade\" only", "so probably a proxy in between dropped the Upgrade header"),
+    ([b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"], [], "check the path of the URL", "perhaps a proxy in between dropped the Upgrade header"),
+    ([b"HTTP/1.1 400 Bad Request\r\nContent-Length: 47\r\n\r\nClient sent an HTTP request to an HTTPS server."], [], "try wss://", "\"Client sent an HTTP request to an HTTPS server.\""),
+    ([b"HTTP/1.1 400 Bad Request\r\nContent-Length: 19\r\n\r\nmissing subprotocol"], [], "it wants a subprotocol (none was offered) (-s, --subprotocol)", "400"),
+    ([b"HTTP/1.1 403 No\r\nContent-Length: 26\r\n\r\nrequest origin not allowed"], [], "it wants an Origin header (none was sent) (--origin)", "403"),
+    ([b"HTTP/1.1 500 No\r\nContent-Length: 17\r\n\r\n\r\nbecause\r\nof it"], [], "(\"because\")", "500"),
+    ([UP, b"Sec-WebSocket-Protocol: xmpp\r\n\r\n"], [], "the subprotocol \"xmpp\", but none was offered", "(-s xmpp)"),
+    ([UP, b"Sec-WebSocket-Protocol: xmpp\r\n\r\n"], ["-s", "mqtt"], "the subprotocol \"xmpp\", which was not offered", "(-s xmpp)"),
+    ([UP, b"Sec-WebSocket-Protocol: a`b`\r\n\r\n"], [], "the subprotocol \"a`b`\", but none was offered", "(-s, --subprotocol)"),
+    ([UP, b"Sec-WebSocket-Protocol:\r\n\r\n"], [], "Sec-WebSocket-Protocol header is empty", ""),
+    ([UP, b"Sec-WebSocket-Extensions: x-y\r\n\r\n"], [], "the extension \"x-y\", but none was offered", ""),
+    ([b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"], [], "it begins with \"SSH-2.0-OpenSSH_9.2p1 Debian-2\"", ""),
+    ([b"-ERR unknown command 'Host:'\r\n"], [], "it begins with \"-ERR unknown command 'Host:'\"", ""),
+    ([b"220 mail.example ESMTP\r\n"], [], "it begins with \"220 mail.example ESMTP\"", ""),
+    ([b"AMQP\0\0\x09\x01"], [], "it begins with \"AMQP\\x00\\x00\\x09\\x01\"", ""),
+    ([b"\x15\x03\x01\0\2\2\50"], [], "it is TLS: try wss://", ""),
+    ([b"HTTP/1.1 503 Busy\r\n" + b"Set-Cookie: a=b\r\n" * 101 + b"\r\n"], [], "HTTP 503 Busy", "its head has over 100 lines"),
+    ([b"HTTP/1.1 403 No\r\nX: " + b"y" * 17000 + b"\r\n\r\n"], [], "HTTP 403 No", "its head is over 16384 bytes long"),
+    ([b"HTTP/1.1 403 No\r\nX: y\1z\r\n\r\n"], [], "HTTP 403 No", "line 2 of its head has the control character 0x01"),
+    ([b"HTTP/1.1 302 Found\r\nX\r\n\r\n"], [], "HTTP 302", "its header line \"X\" is not of the form"),
+]
+
+
+@pytest.mark.parametrize("answer, args, said, said_too", REPORTED)
+def test_reported(answer, args, said, said_too):
+    def script(c):
+        c.read_request()
+        for part in answer:
+            c.send(c.response()[:-2] if part is UP else part)
+        c.eof()
+
+    with Server(script) as s:
+        r = run("-D", *args, s.url, status=1, secrets=[SECRET])
+    assert said in r.error and said_too in r.error
+    status = re.match(rb"HTTP/1.1 (\d+)", answer[0]) if answer[0] is not UP else None
+    assert r.details["status"] == (int(status[1]) if status else 101 if answer[0] is UP else None)
+
+
+def test_a_body_that_quotes_a_secret_is_not_quoted():
+    echo_it = b"no %s here" % SECRET.encode()
+    for args in (["--bearer", SECRET], ["-u", "joe:" + SECRET], ["-b", "id=" + SECRET], ["-H", "X-Api-Key: " + SECRET]):
+        with Server(lambda c: c.refuse("500 Oops", echo_it).eof()) as s:
+            run(*args, s.url, status=1, secrets=[SECRET])
+    with Server(lambda c: c.refuse("500 Oops", echo_it).eof()) as s:
+        run(s.url + "?token=" + SECRET, status=1)
+        assert SECRET not in run(s.url + "?token=" + SECRET, status=1).error.replace("?token=" + SECRET, "")
+
+
+# what of an answer has no body that was read
+
+
+NO_BODY = {
+    "an invalid head behind an interim answer": b"HTTP/1.1 103 x\r\n\r\nhello",
+    "a head that is too long": b"HTTP/1.1 403 x\r\n" + b"a: b\r\n" * 101,
+    "a 30x without a Location": b"HTTP/1.1 302 x\r\nContent-Length: 5\r\n\r\nhello",
+    "a 30x that leads nowhere": b"HTTP/1.1 302 x\r\nLocation: ftp://a\r\nContent-Length: 5\r\n\r\nhello",
+}
+
+
+@pytest.mark.parametrize("what", NO_BODY)
+def test_a_body_that_was_not_read_is_null(what):
+    with Server(lambda c: c.read_request().send(NO_BODY[what]).eof()) as s:
+        assert run("-D", s.url, status=1).details["body"] is None
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+def test_a_status_without_a_body(status):
+    chunks = b"5\r\nhello\r\n0\r\n\r\n"
+    assert refused(status, chunks, ["Transfer-Encoding: chunked"], length=False).details["body"] == ""
 
 
 # refusals
