@@ -7,6 +7,7 @@
 #include "cli/wsquery.h"
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 enum option_kind {
@@ -561,6 +562,29 @@ static int parse_short(struct wq_options *o, char **argv)
 	return 1;
 }
 
+/* curl reads -b FILE: a file's name in place of "@FILE" is not sent as if it were the value. needs: what each value has
+ * in it. A file of that name tells what was meant. */
+static void check_no_file(struct wq_options *o, const char *option, const char *value, char needs, const char *why)
+{
+	struct stat st;
+
+	if (value && *value != '@' && !strchr(value, needs) && stat(value, &st) == 0 && !S_ISDIR(st.st_mode))
+		wrong(o, option, value, why);
+}
+
+static void check_no_files(struct wq_options *o)
+{
+	const char **h;
+
+	check_no_file(o, "cookie", o->lib.cookie, '=',
+	              "is a file and no cookie NAME=VALUE: to read a file write @ before its name");
+	check_no_file(o, "user", o->lib.user, ':',
+	              "is a file and no USER:PASSWORD: to read a file write @ before its name");
+	for (h = o->headers; h && *h; h++)
+		check_no_file(o, "header", *h, ':',
+		              "is a file and no header NAME: VALUE: to read a file write @ before its name");
+}
+
 /* What else can be "@FILE" */
 static void find_inputs(struct wq_options *o)
 {
@@ -659,6 +683,7 @@ int wq_options_parse(struct wq_options *o, int argc, char **argv)
 	if (o->lib.tls.min_version && o->lib.tls.max_version && o->lib.tls.min_version > o->lib.tls.max_version)
 		say(o, "--tls-min is above --tls-max");
 	check_steps(o);
+	check_no_files(o);
 	find_inputs(o);
 	o->lib.subprotocols = o->subprotocols;
 	o->lib.resolve = o->resolve;
@@ -689,6 +714,23 @@ static void take_value(struct wq_options *o, struct wq_input *in)
 		in->len--;
 	in->p[in->len] = '\0';
 	memcpy((char *)o + in->at, &p, sizeof p);
+}
+
+/* 1: p is a cookie jar as curl and browsers write it: lines of seven fields with tabs between, behind comments */
+static int is_cookie_jar(const char *p)
+{
+	size_t i, len, tabs;
+
+	if (strncmp(p, "# Netscape HTTP Cookie", 22) == 0 || strncmp(p, "# HTTP Cookie", 13) == 0)
+		return 1;
+	for (; *p; p += len + (p[len] != '\0')) {
+		len = strcspn(p, "\n");
+		for (i = tabs = 0; i < len; i++)
+			tabs += p[i] == '\t';
+		if (tabs >= 6)
+			return 1;
+	}
+	return 0;
 }
 
 /* The lines of p into list: how many. *bad: the number of the first that is no header. Each may be NULL */
@@ -726,6 +768,13 @@ int wq_options_use_inputs(struct wq_options *o)
 			continue;
 		if (strlen(in->p) != in->len) {
 			wsi_put(wq_input_wrong(in, &o->why), "it holds a NUL byte");
+			return WS_EUSAGE;
+		}
+		if (in->at && strcmp(in->option, "cookie") == 0 && is_cookie_jar(in->p)) {
+			wsi_put(
+			    wq_input_wrong(in, &o->why),
+			    "it is a cookie jar, which is not read: the file must hold the value of the Cookie header, "
+			    "NAME=VALUE; NAME=VALUE");
 			return WS_EUSAGE;
 		}
 		if (in->at) {

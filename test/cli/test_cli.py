@@ -142,6 +142,38 @@ def test_secrets_of_a_wrong_command_line():
         run(*args, URL, status=64, secrets=["s3cret"])
 
 
+@pytest.mark.parametrize("option, needs", [("-b", "NAME=VALUE"), ("-u", "USER:PASSWORD"), ("-H", "NAME: VALUE")])
+def test_a_file_without_its_at_sign(option, needs, tmp_path):
+    """As curl reads -b FILE."""
+    (tmp_path / "f.txt").write_text("a=s3cret")
+    r = run(option, "f.txt", URL, status=64, cwd=tmp_path, secrets=["s3cret"])
+    assert '"f.txt"' in r.err and "write @" in r.err and needs in r.err
+
+
+def test_a_cookie_that_is_no_file(tmp_path):
+    (tmp_path / "a=b").write_text("x=y")
+    (tmp_path / "dir").mkdir()
+    with Server(says("a")) as s:
+        for cookie in ("nosuchfile", "a=b", "dir"):
+            run("-b", cookie, s.url, status=0, cwd=tmp_path)
+        assert [c.header("cookie") for c in s.conns] == ["nosuchfile", "a=b", "dir"]
+
+
+@pytest.mark.parametrize(
+    "jar",
+    [
+        "# Netscape HTTP Cookie File\n# https://curl.se/docs/http-cookies.html\n\n",
+        "# HTTP Cookie File\n",
+        "h.example\tFALSE\t/\tFALSE\t0\tsid\ts3cret\n",
+        "\n#HttpOnly_h.example\tFALSE\t/\tFALSE\t0\tsid\ts3cret\r\n",
+    ],
+)
+def test_a_cookie_jar_is_refused_in_words(jar, tmp_path):
+    (tmp_path / "jar").write_text(jar)
+    r = run("-b", "@jar", URL, status=64, cwd=tmp_path, secrets=["s3cret"])
+    assert "-b, --cookie" in r.err and '"jar"' in r.err and "cookie jar" in r.err
+
+
 def test_secrets_of_a_file_of_headers(tmp_path):
     f = tmp_path / "f"
     for text, line in (("s3cret", 1), ("A: b\r\n\r\ns3cret\r\n", 3), ("A: b\rs3cret", 1)):
