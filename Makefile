@@ -162,9 +162,16 @@ test: all $(TESTS) test/echo_server
 unit: $(TESTS)
 	@PYTHON= sh test/run.sh $(TESTS)
 
+# Small faults in FILES, one at a time, for SECONDS: those that no unit test notices are printed
+FILES = url.c frame.c handshake.c proxy.c text.c utf8.c base64.c ip.c
+SECONDS = 600
+mutate:
+	nice -n 19 $(PYTHON) test/mutate.py --seconds $(SECONDS) --cc '$(CC)' --cflags '$(TLS_CFLAGS_$(TLS_FOUND)) $(CPPFLAGS)' \
+		--libs '$(ALL_LIBS)' --sources '$(ALL_LIB_SRC)' $(FILES)
+
 clean:
 	rm -rf build dist
 	rm -f *.o *.lo cli/*.o wsquery libws.a libws.so ws.pc .flags .probe.* test/libprog.a test/echo_server test/autobahn_testee \
 		$(TESTS)
 
-.PHONY: all ws.pc static install uninstall dist demo test unit check-sanitizers autobahn bench clean
+.PHONY: all ws.pc static install uninstall dist demo test unit mutate check-sanitizers autobahn bench clean

@@ -1,0 +1,276 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""Mutation test of the library: makes one small fault at a time and reports which faults no unit test notices.
+
+usage: test/mutate.py [--seconds N] [--jobs N] FILE.c...
+
+For each mutant the changed file is compiled in a scratch directory, linked with the unit tests in TESTS, and the tests
+run; where they all pass, once more under AddressSanitizer and UndefinedBehaviorSanitizer. A mutant is killed when a test
+fails, crashes or takes far too long. One whose object code is the original's is no mutant. What survives is printed as FILE:LINE: old line => new line; then each file's kill rate. Known mutants that
+change no behaviour stand in test/mutants.txt, with the reason.
+
+A survivor asks for a case in the nearest table of test/test_*.c.
+"""
+
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import random
+import re
+import resource
+import shutil
+import subprocess
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).absolute().parent.parent
+KNOWN = ROOT / "test" / "mutants.txt"
+
+# The unit tests of each file, the quickest first; DEFAULT for a file that is not named
+TESTS = {
+    "text.c": ["test_text", "test_handshake", "test_proxy", "test_ws_upgrade", "test_ws_recv"],
+    "sha1.c": ["test_sha1"],
+    "base64.c": ["test_base64", "test_handshake"],
+    "utf8.c": ["test_utf8", "test_text"],
+    "ip.c": ["test_ip", "test_url", "test_proxy"],
+    "url.c": ["test_url", "test_proxy", "test_handshake", "test_ws_open"],
+    "frame.c": ["test_frame", "test_ws_close", "test_ws_send", "test_ws_recv"],
+    "handshake.c": ["test_handshake", "test_ws_open", "test_ws_upgrade"],
+    "proxy.c": ["test_proxy", "test_ws_open"],
+    "secret.c": ["test_secret"],
+}
+DEFAULT = ["test_ws_query", "test_ws_close", "test_ws_open", "test_ws_send", "test_ws_upgrade", "test_ws_world",
+           "test_ws_recv", "test_ws_fail"]  # fmt: skip
+
+# One fault each: what is looked for in code (not in comments and strings), and what stands there instead
+FAULTS = [
+    (r"(?<![<>=!-])<(?![<=])", "<="),
+    (r"<=", "<"),
+    (r"(?<![<>=!-])>(?![>=])", ">="),
+    (r"(?<!>)>=", ">"),
+    (r"==", "!="),
+    (r"!=", "=="),
+    (r"&&", "||"),
+    (r"\|\|", "&&"),
+    (r" \+ ", " - "),
+    (r" - ", " + "),
+    (r"\+\+", "--"),
+    (r"<<", ">>"),
+    (r">>", "<<"),
+    (r" & ", " | "),
+    (r" \| ", " & "),
+    (r" \+= ", " -= "),
+    (r"!(?=[\w(*])", ""),
+    (r" [+-] 1\b", ""),
+]
+NUMBER = re.compile(r"(?<![\w.'\\])(0[xX][0-9a-fA-F]+|\d+)([uUlL]*)(?![\w.'])")
+CHARACTER = re.compile(r"'([!-&(-\[\]-~])'")
+STATEMENT = re.compile(r"^\t+(?!return\b|goto\b|static\b|const\b|struct\b|unsigned\b|int\b|char\b|size_t\b|uint\w+\b)[*\w(][^;{}]*;\s*(/\*.*)?$")
+JUMP = re.compile(r"^\t+(break|continue);")
+CONDITION = re.compile(r"\b(if|while) \(")
+
+
+def masked(text):
+    """The text with comments, strings and preprocessor lines blanked, each line as long as before."""
+
+    def blank(m):
+        return re.sub(r"[^\n]", " ", m[0])
+
+    def keep_characters(m):
+        return m[0] if m[0].startswith("'") else blank(m)
+
+    text = re.sub(r"/\*.*?\*/|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)+'", keep_characters, text, flags=re.S)
+    return re.sub(r"(?m)^#(?:.*\\\n)*.*$", blank, text)
+
+
+def closing(line, at):
+    """Where the parenthesis that opens at `at` closes in this line, or -1."""
+    depth = 0
+    for i in range(at, len(line)):
+        depth += {"(": 1, ")": -1}.get(line[i], 0)
+        if depth == 0:
+            return i
+    return -1
+
+
+def mutants(text):
+    """(line number from 0, new line) for each fault in a source file."""
+    lines = text.split("\n")
+    found = set()
+    depth = 0
+    for n, code in enumerate(masked(text).split("\n")):
+        line = lines[n]
+        inside = depth > 0 or "static const" in code  # declarations outside of functions are no code, tables are
+        depth += code.count("{") - code.count("}")
+        if not inside or not code.strip():
+            continue
+        for pattern, new in FAULTS:
+            for m in re.finditer(pattern, code):
+                found.add((n, line[: m.start()] + new + line[m.end() :]))
+        for m in NUMBER.finditer(code):
+            for change in (1, -1):
+                value = int(m[1], 16 if m[1][:2].lower() == "0x" else 10) + change
+                if value >= 0:
+                    found.add((n, line[: m.start()] + str(value) + m[2] + line[m.end() :]))
+        for m in CHARACTER.finditer(code):
+            new = chr(ord(m[1]) + 1)
+            if new not in "'\\\x7f":
+                found.add((n, line[: m.start()] + "'" + new + "'" + line[m.end() :]))
+        for m in CONDITION.finditer(code):
+            end = closing(code, m.end() - 1)
+            if end > 0:
+                found.add((n, line[: m.end()] + "0" + line[end:]))
+                if m[1] == "if":
+                    found.add((n, line[: m.end()] + "1" + line[end:]))
+        if STATEMENT.match(code) or JUMP.match(code):
+            indent = len(line) - len(line.lstrip("\t"))
+            found.add((n, "\t" * indent + ";"))
+    return sorted((n, new) for n, new in found if new != lines[n])
+
+
+SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+
+
+class Builder:
+    """Compiles the library and its tests once, with these flags, then each mutant in a directory of its own."""
+
+    def __init__(self, args, scratch, flags):
+        self.args = args
+        self.scratch = scratch
+        self.flags = flags
+        self.compiler = args.cc.split() + ["-std=c11", "-O1", "-w", "-pthread", "-I" + str(ROOT)] + args.cflags.split() + flags
+        self.objects = {}
+        self.seconds = {}
+        scratch.mkdir()
+
+    def works(self):
+        """False where the compiler cannot make a program with these flags."""
+        (self.scratch / "main.c").write_text("int main(void) { return 0; }\n")
+        command = self.compiler + ["-o", str(self.scratch / "main"), str(self.scratch / "main.c")]
+        return subprocess.run(command, capture_output=True).returncode == 0
+
+    def compile(self, source, out):
+        command = self.compiler + ["-c", "-o", str(out), str(source)]
+        return subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
+
+    def prepare(self, tests):
+        for name in self.args.sources.split():
+            self.objects[name] = self.scratch / (name + ".o")
+            if not self.compile(ROOT / name, self.objects[name]):
+                raise SystemExit("%s does not compile" % name)
+        for test in tests:
+            if not self.compile(ROOT / "test" / (test + ".c"), self.scratch / (test + ".o")):
+                raise SystemExit("%s.c does not compile" % test)
+            begin = time.monotonic()
+            if self.run(test, {}, self.scratch) != 0:
+                raise SystemExit("%s fails without any fault" % test)
+            self.seconds[test] = time.monotonic() - begin
+
+    def run(self, test, replaced, directory):
+        """The exit status of a test, linked with some of the objects replaced; None if it took too long."""
+        program = directory / test
+        objects = [str(replaced.get(name, o)) for name, o in self.objects.items()]
+        link = self.compiler + ["-o", str(program), str(self.scratch / (test + ".o"))] + objects + self.args.libs.split()
+        if subprocess.run(link, stdin=subprocess.DEVNULL, capture_output=True).returncode != 0:
+            return 1
+        limit = int(10 * self.seconds.get(test, 60)) + 5
+
+        def limits():
+            resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+            if not self.flags:  # a sanitizer's shadow is larger than any limit
+                resource.setrlimit(resource.RLIMIT_AS, (1 << 32, 1 << 32))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+        try:
+            return subprocess.run([str(program)], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL, preexec_fn=limits, timeout=4 * limit).returncode  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return None
+
+    def judge(self, name, line, new):
+        """What becomes of a mutant: "killed", "survived", or "none" when it is not a different program."""
+        directory = pathlib.Path(tempfile.mkdtemp(dir=self.scratch))
+        try:
+            lines = (ROOT / name).read_text().split("\n")
+            lines[line] = new
+            (directory / name).write_text("\n".join(lines))
+            changed = directory / (name + ".o")
+            if not self.compile(directory / name, changed):
+                return "none"
+            if changed.read_bytes() == self.objects[name].read_bytes():
+                return "none"
+            for test in TESTS.get(name, DEFAULT):
+                if self.run(test, {name: changed}, directory) != 0:
+                    return "killed"
+            return "survived"
+        finally:
+            shutil.rmtree(directory)
+
+
+def known():
+    """The mutants of test/mutants.txt: {(file, new line without its indent)}."""
+    found = set()
+    for line in KNOWN.read_text().split("\n") if KNOWN.exists() else []:
+        if line and not line.startswith("#"):
+            name, _, new = line.partition(": ")
+            found.add((name, new.strip()))
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Which small faults in FILE do the unit tests not notice?")
+    parser.add_argument("--seconds", type=float, default=600, help="stop after this time; the mutants are taken at random")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--cc", default="cc")
+    parser.add_argument("--cflags", default="")
+    parser.add_argument("--libs", default="")
+    parser.add_argument("--sources", required=True, help="the library's files, all of them")
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    args = parser.parse_args()
+
+    end = time.monotonic() + args.seconds
+    equivalent = known()
+    work = []  # the files by turns, so that a short run sees something of each
+    for name in args.files:
+        of_file = [(name, n, new) for n, new in mutants((ROOT / name).read_text())]
+        random.Random(args.seed).shuffle(of_file)
+        work += [(i, m) for i, m in enumerate(of_file)]
+    work = [m for _, m in sorted(work, key=lambda x: x[0])]
+    count = {name: dict.fromkeys(("killed", "survived", "equivalent", "none", "not tried"), 0) for name in args.files}
+
+    with tempfile.TemporaryDirectory(prefix="mutate.") as scratch:
+        builders = [Builder(args, pathlib.Path(scratch) / "plain", []), Builder(args, pathlib.Path(scratch) / "sanitized", SANITIZE)]
+        if not builders[1].works():
+            print("without sanitizers, which this compiler does not have")
+            builders.pop()
+        for builder in builders:
+            builder.prepare(sorted({t for name in args.files for t in TESTS.get(name, DEFAULT)}))
+
+        def one(mutant):
+            name, n, new = mutant
+            if (name, new.strip()) in equivalent:
+                return mutant, "equivalent"
+            what = "not tried"
+            for builder in builders:
+                if what == "survived" or time.monotonic() < end:
+                    what = builder.judge(name, n, new)
+                if what != "survived":
+                    break
+            return mutant, what
+
+        with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+            for (name, n, new), what in pool.map(one, work):
+                count[name][what] += 1
+                if what == "survived":
+                    old = (ROOT / name).read_text().split("\n")[n]
+                    print("%s:%d: %s  =>  %s" % (name, n + 1, old.strip(), new.strip()), flush=True)
+    for name, c in count.items():
+        tried = c["killed"] + c["survived"]
+        rate = "%.1f %%" % (100 * c["killed"] / tried) if tried else "none tried"
+        print("%s: %d of %d killed (%s); %d equivalent, %d not tried" % (name, c["killed"], tried, rate, c["equivalent"], c["not tried"]))
+
+
+if __name__ == "__main__":
+    main()
