@@ -210,31 +210,82 @@ WSI int wsi_poll(const struct ws_pollset *set)
 	return poll(p, (nfds_t)set->n, set->timeout_ms) < 0 && errno != EINTR ? -1 : 0;
 }
 
-/* What sockets meet, in the words of strerror(3), which is not safe in threads everywhere and large in static programs */
+/* Why an attempt to connect failed, where an errno does not say it. Negative, as an errno is positive. */
+enum net_failure {
+	NET_NEEDS_ZONE = -1,
+	NET_NO_SUCH_ZONE = -2,
+	NET_NO_SUCH_DEVICE = -3,
+	NET_DEVICE_FORBIDDEN = -4,
+	NET_NO_DEVICES = -5,
+	NET_FOREIGN_ADDRESS = -6,
+	NET_OTHER_FAMILY = -7,
+	NET_PATH_TOO_LONG = -8,
+	NET_BACKLOG_FULL = -9,
+	NET_REFUSED_BY_CALLER = -10,
+	NET_GAVE_WAY = -11
+};
+
+/* An errno or a net_failure, the enum ws_err that it becomes, and its sentence. Those of an errno begin with the words of
+ * strerror(3), which people search for. We cannot call strerror: it is not thread-safe everywhere. */
 struct net_error {
 	int err, class;
 	const char *text;
 };
-static const struct net_error net_errors[] = {{ECONNREFUSED, WS_EREFUSED, "Connection refused"},
-                                              {ETIMEDOUT, WS_EUNREACHABLE, "Connection timed out"},
-                                              {ENETUNREACH, WS_EUNREACHABLE, "Network is unreachable"},
-                                              {EHOSTUNREACH, WS_EUNREACHABLE, "No route to host"},
-                                              {ENETDOWN, WS_EUNREACHABLE, "Network is down"},
-                                              {ENOENT, WS_EUNREACHABLE, "No such file or directory"},
-                                              {EADDRNOTAVAIL, WS_EUNREACHABLE, "Cannot assign requested address"},
-                                              {EAFNOSUPPORT, WS_EUNREACHABLE, "Address family not supported"},
-                                              {ECONNRESET, WS_ERESET, "Connection reset by peer"},
-                                              {EPIPE, WS_ERESET, "Broken pipe"},
-                                              {ENXIO, WS_ERESOLVE, "no such zone"},
-                                              {EACCES, WS_EIO, "Permission denied"},
-                                              {EPERM, WS_EIO, "Operation not permitted"},
-                                              {ENODEV, WS_EIO, "No such device"},
-                                              {EMFILE, WS_EIO, "Too many open files"},
-                                              {EAGAIN, WS_EUNREACHABLE, "Resource temporarily unavailable"},
-                                              {ENOMEM, WS_EIO, "Cannot allocate memory"},
-                                              {ENAMETOOLONG, WS_EIO, "File name too long"},
-                                              {ECANCELED, WS_EIO, "refused by on_socket"},
-                                              {0, WS_EIO, "error "}};
+static const struct net_error net_errors[] = {
+    {ECONNREFUSED, WS_EREFUSED, "Connection refused"},
+    {ETIMEDOUT, WS_EUNREACHABLE, "Connection timed out"},
+    {ENETUNREACH, WS_EUNREACHABLE, "Network is unreachable"},
+    {EHOSTUNREACH, WS_EUNREACHABLE, "No route to host"},
+    {ENETDOWN, WS_EUNREACHABLE, "Network is down"},
+    {EHOSTDOWN, WS_EUNREACHABLE, "Host is down"},
+#ifdef ENONET
+    {ENONET, WS_EUNREACHABLE, "Machine is not on the network"},
+#endif
+    {EADDRNOTAVAIL, WS_EUNREACHABLE, "Cannot assign requested address: no local address or port is free for it"},
+    {EADDRINUSE, WS_EUNREACHABLE, "Address already in use"},
+    {EAFNOSUPPORT, WS_EUNREACHABLE, "Address family not supported by this system"},
+    {EPFNOSUPPORT, WS_EUNREACHABLE, "Protocol family not supported by this system"},
+    {EPROTONOSUPPORT, WS_EUNREACHABLE, "Protocol not supported by this system"},
+    {ENOENT, WS_EUNREACHABLE, "No such file or directory"},
+    {ENOTDIR, WS_EUNREACHABLE, "Not a directory: a part of the path is a file"},
+    {ELOOP, WS_EUNREACHABLE, "Too many levels of symbolic links"},
+    {EPROTOTYPE, WS_EUNREACHABLE, "Protocol wrong type for socket: it is not a stream socket"},
+    {ECONNRESET, WS_ERESET, "Connection reset by peer"},
+    {ECONNABORTED, WS_ERESET, "Connection aborted"},
+    {ENETRESET, WS_ERESET, "Network dropped connection on reset"},
+    {EPIPE, WS_ERESET, "Broken pipe"},
+    {EACCES, WS_EIO, "Permission denied"},
+    {EPERM, WS_EIO, "Operation not permitted: a firewall or a sandbox on this machine forbids it"},
+    {ENOSYS, WS_EIO, "Function not implemented: a sandbox on this machine may forbid it"},
+    {EMFILE, WS_EIO, "Too many open files: this process has reached its limit (ulimit -n)"},
+    {ENFILE, WS_EIO, "Too many open files in system"},
+    {ENOBUFS, WS_EIO, "No buffer space available"},
+    {ENOMEM, WS_EIO, "Cannot allocate memory"},
+    {EAGAIN, WS_EIO, "Resource temporarily unavailable"},
+    {EINVAL, WS_EIO, "Invalid argument: the system does not accept this address"},
+    {ENAMETOOLONG, WS_EIO, "File name too long"},
+    {ENODEV, WS_EIO, "No such device"},
+    {ENXIO, WS_EIO, "No such device or address"},
+    {EIO, WS_EIO, "Input/output error"},
+    {EBADF, WS_EIO, "Bad file descriptor: something closed our socket"},
+    {ENOTSOCK, WS_EIO, "Socket operation on non-socket: something replaced our socket"},
+    {EISCONN, WS_EIO, "Transport endpoint is already connected"},
+    {EALREADY, WS_EIO, "Operation already in progress"},
+    {EPROTO, WS_EIO, "Protocol error"},
+    {ENOPROTOOPT, WS_EIO, "Protocol not available"},
+    {EOPNOTSUPP, WS_EIO, "Operation not supported"},
+    {NET_NEEDS_ZONE, WS_EUNREACHABLE, "a link-local address needs its zone, as in [fe80::1%25eth0]"},
+    {NET_NO_SUCH_ZONE, WS_ERESOLVE, "no such zone: there is no network interface "}, /* its name follows */
+    {NET_NO_SUCH_DEVICE, WS_EIO, "No such device: there is no network interface of this name"},
+    {NET_DEVICE_FORBIDDEN, WS_EIO, "Operation not permitted: only a privileged process may bind to a device here"},
+    {NET_NO_DEVICES, WS_EIO, "this system cannot bind to a device by its name: give an address"},
+    {NET_FOREIGN_ADDRESS, WS_EUNREACHABLE, "Cannot assign requested address: this machine does not have that one"},
+    {NET_OTHER_FAMILY, WS_EUNREACHABLE, "Address family not supported: one end is IPv4, the other IPv6"},
+    {NET_PATH_TOO_LONG, WS_EIO, "File name too long: the most bytes that a Unix socket's path has is "}, /* and that */
+    {NET_BACKLOG_FULL, WS_EUNREACHABLE, "Resource temporarily unavailable: too many connections wait to be accepted"},
+    {NET_REFUSED_BY_CALLER, WS_EIO, "refused by on_socket"},
+    {NET_GAVE_WAY, WS_EUNREACHABLE, "Connection timed out: it gave way to the next address"},
+    {0, WS_EIO, "unexpected system error"}}; /* any other */
 
 static const struct net_error *net_error(int err)
 {
@@ -353,20 +404,20 @@ WSI void wsi_net_init(struct wsi_net *n, const struct ws_options *opt, const str
 	n->next = n->end = n->addr;
 }
 
-static void net_close(struct wsi_net_addr *a, int err)
+/* Ends an attempt; err says why: an errno or an enum net_failure */
+static void net_failed(struct wsi_net_addr *a, int err)
 {
-	int fd = a->fd;
-
-	a->fd = -err;
-	if (fd >= 0)
-		close(fd);
+	if (a->fd >= 0)
+		close(a->fd);
+	a->fd = -1;
+	a->err = err;
 }
 
 WSI void wsi_net_end(struct wsi_net *n)
 {
 	while (n->next && n->next > n->addr)
 		if (--n->next != n->winner)
-			net_close(n->next, 0);
+			net_failed(n->next, 0);
 #ifndef WS_NO_RESOLVER
 	if (n->job)
 		net_job_release(n->job);
@@ -508,7 +559,7 @@ static int net_job_finish(struct wsi_net *n)
 #ifndef WS_NO_THREADS
 	if (atomic_load(&j->owners) != 1)
 		return WS_AGAIN;
-	net_close(--n->next, 0);
+	net_failed(--n->next, 0);
 #endif
 	if (j->gai == EAI_MEMORY)
 		return WS_EMEMORY;
@@ -557,13 +608,14 @@ static int net_resolve(struct wsi_net *n)
 /* By the length of an address, in words */
 static const unsigned char net_family[] = {[0] = AF_UNIX, [1] = AF_INET, [4] = AF_INET6};
 
-/* connect(2), or bind(2) with any port. An errno, or -1: errno says */
+/* connect(2) to the address, or bind(2) to it with any port. 0 or why it failed */
 static int net_call(const struct wsi_net *n, const struct wsi_net_addr *a, int bind_it)
 {
 	union net_sockaddr s;
 	const char *path = n->opt->unix_socket;
 	uint16_t port = bind_it ? 0 : htons((uint16_t)n->to->port);
 	socklen_t len;
+	int r;
 
 	memset(&s, 0, sizeof s);
 	s.any.sa_family = net_family[(unsigned)a->len / 4];
@@ -571,7 +623,7 @@ static int net_call(const struct wsi_net *n, const struct wsi_net_addr *a, int b
 		size_t path_len = wsi_strlen(path);
 
 		if (path_len >= sizeof s.un.sun_path)
-			return ENAMETOOLONG;
+			return NET_PATH_TOO_LONG;
 		memcpy(s.un.sun_path, path, path_len);
 		len = sizeof s.un;
 	} else if (a->len == 4) {
@@ -584,101 +636,145 @@ static int net_call(const struct wsi_net *n, const struct wsi_net_addr *a, int b
 		memcpy(&s.v6.sin6_addr, a->b, 16);
 		len = sizeof s.v6;
 	}
-	return bind_it ? bind(a->fd, &s.any, len) : connect(a->fd, &s.any, len);
+	r = bind_it ? bind(a->fd, &s.any, len) : connect(a->fd, &s.any, len);
+	return r < 0 ? errno : 0;
 }
 
-/* RFC 4007 11.2: a device's name, or its number. <= 0: there is none */
-static int net_zone(int fd, struct wsi_str zone)
+/* RFC 4007 11.2: the number of a network interface, which the zone names or is. 0: there is none */
+static uint32_t net_zone(int fd, struct wsi_str zone)
 {
 	struct ifreq r;
+	int number;
 
 	if (zone.len < sizeof r.ifr_name) {
 		memcpy(r.ifr_name, zone.p, zone.len);
 		r.ifr_name[zone.len] = '\0';
 #ifdef __linux__ /* as if_nametoindex, which makes a socket of its own */
 		if (ioctl(fd, SIOCGIFINDEX, &r) == 0)
-			return r.ifr_ifindex;
+			return (uint32_t)r.ifr_ifindex;
 #else
 		(void)fd;
 		if (if_nametoindex(r.ifr_name) > 0)
-			return (int)if_nametoindex(r.ifr_name);
+			return if_nametoindex(r.ifr_name);
 #endif
 	}
-	return wsi_number(zone.p, zone.len, INT_MAX);
+	number = wsi_number(zone.p, zone.len, INT_MAX);
+	return number > 0 ? (uint32_t)number : 0;
 }
 
-static const struct net_option {
-	unsigned short level, name;
-} net_options[] = {
-    {IPPROTO_TCP, TCP_NODELAY},
-    {SOL_SOCKET, SO_KEEPALIVE},
-#ifdef TCP_KEEPIDLE
-    {IPPROTO_TCP, TCP_KEEPIDLE},
-    {IPPROTO_TCP, TCP_KEEPINTVL},
-#endif
-};
+/* RFC 4291 2.5.6: fe80::/10 means another network on each interface */
+static int net_needs_zone(const struct wsi_net_addr *a)
+{
+	return a->len == 16 && a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80 && a->scope == 0;
+}
 
-/* Of a socket for an address: its options, what the zone stands for, its local end. 0, an errno, or -1: errno says */
+/* The local end of a connection to the address: ws_options.local_interface. 0 or why it failed */
+static int net_bind(const struct wsi_net *n, const struct wsi_net_addr *to)
+{
+	const char *name = n->opt->local_interface;
+	size_t len = wsi_strlen(name);
+	struct wsi_net_addr local;
+	int err;
+
+	local.fd = to->fd;
+	local.scope = to->scope;
+	local.len = wsi_ip_parse(local.b, name, len);
+	if (local.len == 0) {
+#ifdef SO_BINDTODEVICE
+		if (setsockopt(to->fd, SOL_SOCKET, SO_BINDTODEVICE, name, (socklen_t)len + 1) == 0)
+			return 0;
+		if (errno == ENODEV)
+			return NET_NO_SUCH_DEVICE;
+		return errno == EPERM ? NET_DEVICE_FORBIDDEN : errno;
+#else
+		return NET_NO_DEVICES;
+#endif
+	}
+	if (local.len != to->len)
+		return NET_OTHER_FAMILY;
+	err = net_call(n, &local, 1);
+	if (err == EINVAL && net_needs_zone(&local))
+		return NET_NEEDS_ZONE;
+	return err == EADDRNOTAVAIL ? NET_FOREIGN_ADDRESS : err;
+}
+
+static int net_set(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof value) < 0 ? errno : 0;
+}
+
+/* The options of a TCP socket, the number of its zone, its local end. 0 or why it failed */
 static int net_prepare(const struct wsi_net *n, struct wsi_net_addr *a)
 {
-	const struct net_option *o = net_options;
-	int v = n->opt->keepalive_s > 0 ? n->opt->keepalive_s : 1;
-	struct wsi_net_addr local;
-	const char *name;
-	size_t len;
+	int seconds = n->opt->keepalive_s;
+	int err = net_set(a->fd, IPPROTO_TCP, TCP_NODELAY, 1);
 
-	do {
-		if (setsockopt(a->fd, o->level, o->name, &v, sizeof v) < 0)
-			return -1;
-	} while (n->opt->keepalive_s > 0 && ++o < net_options + sizeof net_options / sizeof *o);
+	if (err == 0 && seconds > 0)
+		err = net_set(a->fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+#ifdef TCP_KEEPIDLE
+	if (err == 0 && seconds > 0)
+		err = net_set(a->fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds);
+	if (err == 0 && seconds > 0)
+		err = net_set(a->fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds);
+#endif
+	if (err)
+		return err;
 	if (n->to->zone.len) {
-		int zone = net_zone(a->fd, n->to->zone);
-
-		if (zone <= 0)
-			return ENXIO;
-		a->scope = (uint32_t)zone;
+		a->scope = net_zone(a->fd, n->to->zone);
+		if (a->scope == 0)
+			return NET_NO_SUCH_ZONE;
 	}
-	name = n->opt->local_interface;
-	if (!name)
-		return 0;
-	len = wsi_strlen(name);
-	local.fd = a->fd;
-	local.scope = a->scope;
-	local.len = wsi_ip_parse(local.b, name, len);
-	if (local.len == a->len)
-		return net_call(n, &local, 1);
-	if (local.len > 0)
-		return EAFNOSUPPORT;
-#ifdef SO_BINDTODEVICE
-	return setsockopt(a->fd, SOL_SOCKET, SO_BINDTODEVICE, name, (socklen_t)len + 1);
+	return n->opt->local_interface ? net_bind(n, a) : 0;
+}
+
+/* A new socket, non-blocking and closed on exec, or -1 */
+static int net_socket(int family)
+{
+#if defined(SOCK_NONBLOCK) && defined(SOCK_CLOEXEC)
+	return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 #else
-	return ENOTSUP;
+	int fd = socket(family, SOCK_STREAM, 0);
+
+	if (fd >= 0) {
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+		wsi_socket_prepare(fd);
+	}
+	return fd;
 #endif
 }
 
-/* Begins an attempt */
+/* What connect(2) said, where a person is told more than that */
+static int net_connect(const struct wsi_net *n, const struct wsi_net_addr *a)
+{
+	int err = net_call(n, a, 0);
+
+	if (err == EINPROGRESS || err == EINTR)
+		return 0;
+	if (err == EAGAIN && a->len == 0)
+		return NET_BACKLOG_FULL;
+	/* Linux says EINVAL; the others have no route, or one that leads nowhere */
+	if ((err == EINVAL || err == EHOSTUNREACH || err == ENETUNREACH) && net_needs_zone(a))
+		return NET_NEEDS_ZONE;
+	return err;
+}
+
+/* Begins an attempt: a->fd, or a->err if it has failed already */
 static void net_begin(const struct wsi_net *n, struct wsi_net_addr *a)
 {
-	int family = net_family[(unsigned)a->len / 4], r;
+	int err = 0;
 
-#if defined(SOCK_NONBLOCK) && defined(SOCK_CLOEXEC)
-	a->fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-#else
-	a->fd = socket(family, SOCK_STREAM, 0);
-	if (a->fd >= 0) {
-		fcntl(a->fd, F_SETFD, FD_CLOEXEC);
-		wsi_socket_prepare(a->fd);
-	}
-#endif
-	r = a->fd < 0 ? -1 : a->len ? net_prepare(n, a) : 0;
-	if (r == 0 && n->opt->on_socket && n->opt->on_socket(n->opt->user_data, a->fd) != 0)
-		r = ECANCELED;
-	if (r == 0)
-		r = net_call(n, a, 0);
-	if (r < 0)
-		r = errno;
-	if (r != 0 && r != EINPROGRESS && r != EINTR)
-		net_close(a, r);
+	a->err = 0;
+	a->fd = net_socket(net_family[(unsigned)a->len / 4]);
+	if (a->fd < 0)
+		err = errno;
+	else if (a->len > 0)
+		err = net_prepare(n, a);
+	if (err == 0 && n->opt->on_socket && n->opt->on_socket(n->opt->user_data, a->fd) != 0)
+		err = NET_REFUSED_BY_CALLER;
+	if (err == 0)
+		err = net_connect(n, a);
+	if (err)
+		net_failed(a, err);
 }
 
 static void net_put_string(struct wsi_text *t, const char *what, const char *s)
@@ -698,6 +794,19 @@ WSI void wsi_net_put_peer(const struct wsi_net *n, const struct wsi_net_addr *a,
 	wsi_put_ip(t, a->b, a->len);
 	wsi_put(t, a->len == 16 ? "]:" : ":");
 	wsi_put_u(t, (unsigned)n->to->port);
+}
+
+/* Why an attempt failed, in words */
+static void net_put_failure(const struct wsi_net *n, const struct net_error *e, struct wsi_text *t)
+{
+	wsi_put(t, e->text);
+	if (e->err == NET_NO_SUCH_ZONE) {
+		wsi_put_c(t, '"');
+		wsi_put_safe(t, n->to->zone.p, n->to->zone.len);
+		wsi_put_c(t, '"');
+	}
+	if (e->err == NET_PATH_TOO_LONG)
+		wsi_put_u(t, sizeof((struct sockaddr_un *)NULL)->sun_path - 1);
 }
 
 WSI int wsi_net_put_tried(const struct wsi_net *n, struct wsi_text *why)
@@ -727,12 +836,11 @@ WSI int wsi_net_put_tried(const struct wsi_net *n, struct wsi_text *why)
 		wsi_put(why, before);
 		before = "; ";
 		wsi_net_put_peer(n, a, why);
-		if (a->fd < 0) {
-			const struct net_error *e = net_error(-a->fd);
+		if (a->err) {
+			const struct net_error *e = net_error(a->err);
 
-			net_put_string(why, ": ", e->text);
-			if (!e->err)
-				wsi_put_u(why, (unsigned)-a->fd);
+			wsi_put(why, ": ");
+			net_put_failure(n, e, why);
 			if (err == 0 || e->class == WS_EREFUSED)
 				err = e->class;
 		}
@@ -740,52 +848,74 @@ WSI int wsi_net_put_tried(const struct wsi_net *n, struct wsi_text *why)
 	return err;
 }
 
-WSI int wsi_net_step(struct wsi_net *n, int64_t now_us)
+/* How far an attempt is that has not failed: 1 connected, 0 failed now, WS_AGAIN under way */
+static int net_check(struct wsi_net_addr *a)
 {
-	struct wsi_net_addr *a, *oldest = NULL;
 	struct pollfd p;
-	int busy = 0, err = EIO;
+	int err = EIO;
 	socklen_t err_len = sizeof err;
 
-	if (n->resolved <= 0) {
-		n->next_us = now_us;
-		n->resolved = net_resolve(n);
-		return n->resolved;
-	}
-	for (a = n->addr; a < n->end; a++) {
-		if (a == n->next) {
-			if (now_us < n->next_us)
-				return WS_AGAIN;
-			if (busy == WS_FDS_MAX) /* no place is left: the one that had most time gives way */
-				net_close(oldest, ETIMEDOUT);
-			net_begin(n, a);
-			if (a->fd == -EAGAIN) { /* a full backlog of a Unix socket; unlike TCP nothing is under way */
-				n->next_us = now_us + NET_BUSY_US;
-				return WS_AGAIN;
+	p.fd = a->fd;
+	p.events = POLLOUT;
+	if (poll(&p, 1, 0) <= 0)
+		return WS_AGAIN;
+	getsockopt(a->fd, SOL_SOCKET, SO_ERROR, &err, &err_len);
+	if (err == 0)
+		return 1;
+	net_failed(a, err);
+	return 0;
+}
+
+/* RFC 8305 5: looks at the attempts under way, then begins the next when it is its time. 0: connected; WS_AGAIN;
+ * WS_EIO: all have failed */
+static int net_race(struct wsi_net *n, int64_t now_us)
+{
+	struct wsi_net_addr *a, *oldest;
+	int pending, r;
+
+	for (;;) {
+		oldest = NULL;
+		pending = 0;
+		for (a = n->addr; a < n->next; a++) {
+			if (a->fd < 0)
+				continue;
+			r = net_check(a);
+			if (r > 0) {
+				n->winner = a;
+				return 0;
 			}
-			n->next++;
-			if (a->fd >= 0)
-				n->next_us = now_us + NET_STAGGER_US;
-		}
-		if (a->fd < 0)
-			continue;
-		p.fd = a->fd;
-		p.events = POLLOUT;
-		if (poll(&p, 1, 0) <= 0) {
+			if (r == 0) {
+				n->next_us = now_us; /* the next begins at once */
+				continue;
+			}
 			if (!oldest)
 				oldest = a;
-			busy++;
-			continue;
+			pending++;
 		}
-		getsockopt(a->fd, SOL_SOCKET, SO_ERROR, &err, &err_len);
-		if (err == 0) {
-			n->winner = a;
-			return 0;
+		if (n->next == n->end)
+			return pending ? WS_AGAIN : WS_EIO;
+		if (now_us < n->next_us)
+			return WS_AGAIN;
+		if (pending == WS_FDS_MAX) /* no place is left: the one that had the most time gives way */
+			net_failed(oldest, NET_GAVE_WAY);
+		net_begin(n, n->next);
+		if (n->next->err == NET_BACKLOG_FULL) { /* unlike TCP nothing is under way */
+			n->next_us = now_us + NET_BUSY_US;
+			return WS_AGAIN;
 		}
-		net_close(a, err);
-		n->next_us = now_us; /* the next begins at once */
+		if (n->next->fd >= 0)
+			n->next_us = now_us + NET_STAGGER_US;
+		n->next++;
 	}
-	return oldest ? WS_AGAIN : WS_EIO;
+}
+
+WSI int wsi_net_step(struct wsi_net *n, int64_t now_us)
+{
+	if (n->resolved > 0)
+		return net_race(n, now_us);
+	n->next_us = now_us;
+	n->resolved = net_resolve(n);
+	return n->resolved;
 }
 
 WSI int64_t wsi_net_wants(const struct wsi_net *n, struct ws_pollset *set)

@@ -34,7 +34,8 @@ struct wsi_net_addr {
 	unsigned char b[16];
 	int len; /* 4, 16; 0: the Unix socket */
 	uint32_t scope;
-	int fd; /* of the attempt; < 0: it has failed, with this errno negated */
+	int fd;  /* of the attempt; -1: it has failed */
+	int err; /* why: an errno, or a number of net.c's own below 0; 0: it has not failed */
 };
 struct wsi_net {
 	const struct ws_options *opt;

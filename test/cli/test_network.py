@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -268,6 +269,35 @@ def test_interface_that_does_not_lead_there(net, how):
     net.serve("echo", V4)
     r = net.run("--interface", how, "-t", "2", "ws://%s:8080/" % V4, status=1)
     assert r.details["phase"] == "connect" and r.details["reason"] in ("unreachable", "timeout", "io")
+
+
+# What a person reads where the system refuses: (arguments, reason, what the sentence has); no number of the system's
+WORDS = [
+    (["ws://[fe80::1]:9/"], "unreachable", "[fe80::1]:9: a link-local address needs its zone, as in [fe80::1%25eth0]"),
+    (["ws://[fe80::1%25nosuch0]:9/"], "resolve", "no such zone: there is no network interface \"nosuch0\""),
+    (["--interface", "nosuch0", "ws://127.0.0.1:9/"], "io", "there is no network interface of this name"),
+    (["--interface", "192.0.2.77", "ws://127.0.0.1:9/"], "unreachable", "this machine does not have that one"),
+    (["--interface", "::1", "ws://127.0.0.1:9/"], "unreachable", "one end is IPv4, the other IPv6"),
+    (["--unix-socket", "/dev/null/x", "ws://a/"], "unreachable", "Not a directory"),
+]
+
+
+@pytest.mark.parametrize("args,reason,has", WORDS, ids=[" ".join(a)[:40] for a, _, _ in WORDS])
+def test_words(args, reason, has):
+    if "fe80" in args[-1] and not have_ipv6():
+        pytest.skip("no IPv6 here")
+    r = conftest.run("-D", *args, status=1)
+    assert r.details["reason"] == reason and has in r.error
+    assert "errno" not in r.error and " error " not in r.error
+
+
+def have_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as s:
+            s.bind(("::1", 0))
+            return True
+    except OSError:
+        return False
 
 
 def test_link_local_with_zone(net):
