@@ -74,6 +74,10 @@ static const struct good goods[] = {
     {"ws://[::1]:", 0, 16, 80, NULL, "::1", "", "", "[::1]", NULL},
     {"ws://a-b_c.D9.example./", 0, 0, 80, NULL, "a-b_c.D9.example.", "", "/", "a-b_c.D9.example.", NULL},
     {"ws://1.example/", 0, 0, 80, NULL, "1.example", "", "/", "1.example", NULL},
+    /* a letter beyond the base makes a name of what begins like a number */
+    {"ws://1.a/", 0, 0, 80, NULL, "1.a", "", "/", "1.a", NULL},
+    {"ws://0x1.a/", 0, 0, 80, NULL, "0x1.a", "", "/", "0x1.a", NULL},
+    {"ws://0x1.g/", 0, 0, 80, NULL, "0x1.g", "", "/", "0x1.g", NULL},
     {"ws://example.1a/", 0, 0, 80, NULL, "example.1a", "", "/", "example.1a", NULL},
     {"ws://0xg/", 0, 0, 80, NULL, "0xg", "", "/", "0xg", NULL},
     {"ws://h/?token=sesame&a=1", 0, 0, 80, NULL, "h", "", "/?token=sesame&a=1", "h", "ws://h/?token=***&a=1"},
