@@ -293,7 +293,7 @@ static int url_is_secret(const struct wsi_url *u, const char *at, const char *en
 	return 0;
 }
 
-/* "é is written %C3%A9" */
+/* "\ is written %5C" */
 static void url_put_escape(struct wsi_text *t, const char *at, const char *end)
 {
 	uint32_t cp;
@@ -317,26 +317,31 @@ static void url_put_escape(struct wsi_text *t, const char *at, const char *end)
 	}
 }
 
-WSI void wsi_put_url_why(struct wsi_text *t, const struct wsi_url *u, const char *url, size_t len, const char *why)
+WSI void wsi_put_url_fault(struct wsi_text *t, const struct wsi_url *u, const char *end, const char *why)
 {
-	const char *at = u->at, *end = url + len, *place = ": in its path, ";
+	const char *at = u->at, *place = ": in its path, ";
 	int secret;
 
 	wsi_put(t, why);
-	if (why == url_unescaped) {
-		secret = url_is_secret(u, at, end);
-		if (at < u->userinfo.p + u->userinfo.len)
-			place = secret ? ": in its password" : ": in its user name, ";
-		else if (secret)
-			place = ": in the value of a parameter";
-		else if (wsi_find(u->path.p, (size_t)(at - u->path.p), '?') < (size_t)(at - u->path.p))
-			place = ": in its query, ";
-		wsi_put(t, place);
-		if (!secret)
-			url_put_escape(t, at, end);
-	}
+	if (why != url_unescaped)
+		return;
+	secret = url_is_secret(u, at, end);
+	if (at < u->userinfo.p + u->userinfo.len)
+		place = secret ? ": in its password" : ": in its user name, ";
+	else if (secret)
+		place = ": in the value of a parameter";
+	else if (wsi_find(u->path.p, (size_t)(at - u->path.p), '?') < (size_t)(at - u->path.p))
+		place = ": in its query, ";
+	wsi_put(t, place);
+	if (!secret)
+		url_put_escape(t, at, end);
+}
+
+WSI void wsi_put_url_why(struct wsi_text *t, const struct wsi_url *u, const char *url, size_t len, const char *why)
+{
+	wsi_put_url_fault(t, u, url + len, why);
 	wsi_put(t, " (byte ");
-	wsi_put_u(t, (size_t)(at - url) + 1);
+	wsi_put_u(t, (size_t)(u->at - url) + 1);
 	wsi_put_c(t, ')');
 }
 

@@ -1259,9 +1259,10 @@ static int redirect(struct ws *ws, const struct wsi_response *r)
 	struct opening *op = ws->op;
 	const struct wsi_seen *seen = &r->seen[WSI_LOCATION];
 	struct wsi_str location = seen->value;
-	struct wsi_text *url = redirect_base(ws);
+	struct wsi_text *url = redirect_base(ws), t;
 	struct wsi_url u;
 	const char *why = NULL;
+	char url_why[SHOWN_VALUE_MAX];
 
 	if (!url)
 		return ws->err;
@@ -1271,9 +1272,11 @@ static int redirect(struct ws *ws, const struct wsi_response *r)
 		why = "no Location header, or several";
 	else if (!wsi_url_resolve(url, location.p, location.len))
 		why = "its Location is too long";
-	else if ((why = wsi_url_parse(&u, url->p, url->len, -1)) != NULL)
-		; /* that is what is wrong */
-	else if (u.userinfo.len)
+	else if ((why = wsi_url_parse(&u, url->p, url->len, -1)) != NULL) {
+		wsi_text_init(&t, url_why, sizeof url_why);
+		wsi_put_url_fault(&t, &u, url->p + url->len, why);
+		why = url_why;
+	} else if (u.userinfo.len)
 		why = "its Location has a user name in it";
 	else if (op->u.secure && !u.secure)
 		why = "its Location leads from wss:// to unencrypted ws://";

@@ -32,8 +32,9 @@ WSI const char *wsi_url_rest(struct wsi_url *u);
 WSI void wsi_put_url(struct wsi_text *t, const char *url, size_t len);
 WSI void wsi_put_location(struct wsi_text *t, const char *ref, size_t len);  /* likewise, a reference to one */
 WSI void wsi_put_proxy_url(struct wsi_text *t, const char *url, size_t len); /* likewise, a proxy's that is wrong */
-/* What wsi_url_parse said of it, which byte it is about, and how that is written: "...: in its user name, \ is written
- * %5C (byte 11)" */
+/* What wsi_url_parse said of a URL that goes up to end, and how its byte is written: "...: in its user name, \ is
+ * written %5C"; and with the number of the byte: "... (byte 11)" */
+WSI void wsi_put_url_fault(struct wsi_text *t, const struct wsi_url *u, const char *end, const char *why);
 WSI void wsi_put_url_why(struct wsi_text *t, const struct wsi_url *u, const char *url, size_t len, const char *why);
 WSI void wsi_put_hostport(struct wsi_text *t, const struct wsi_url *u, int always_port); /* "[::1]:8080"; the default
                                                                   port of the scheme is left out unless always_port */

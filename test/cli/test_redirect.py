@@ -161,6 +161,23 @@ def test_an_unusable_location(to):
     assert r.details["reason"] in (("redirect",) if "\x01" not in to else ("redirect", "handshake"))
 
 
+@pytest.mark.parametrize(
+    "to, said",
+    [
+        ("/a b", "path, a space is written %20"),
+        ("/p\u00e4th".encode().decode("latin-1"), "path, \u00e4 is written %C3%A4"),
+        ("?a=<", "query, < is written %3C"),
+        ("?token=s3cret<", "value of a parameter"),
+        ("ws://a\\b:s3cret@127.0.0.1/", "user name, \\ is written %5C"),
+        ("ws://b:s3\\cret@127.0.0.1/", "password"),
+    ],
+)
+def test_the_culprit_in_a_location_is_named(to, said):
+    with Server(redirect(to)) as s:
+        r = run("-v", "-D", s.url, status=1, secrets=["s3cret", "cret"])
+    assert r.details["reason"] == "redirect" and said in r.error
+
+
 def test_no_location():
     with Server(lambda c: c.refuse("302 Found").eof()) as s:
         assert run("-D", s.url, status=1).details["reason"] == "redirect"
