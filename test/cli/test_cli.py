@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: ISC
 """The command line: what is wrong is named, what is secret is not shown, what goes where."""
 
+import ast
+import pathlib
 import re
 import subprocess
 
@@ -9,6 +11,13 @@ from conftest import BUILT_IN, WSQUERY, environment, needs, run
 from servers import TEXT, Server, close_frame, echo, frame, says, unused_port
 
 URL = "ws://127.0.0.1:1/"
+
+
+@pytest.mark.parametrize("path", sorted(pathlib.Path(__file__).parent.glob("*.py")), ids=lambda p: p.name)
+def test_no_test_hides_another_of_its_name(path):
+    names = [n.name for n in ast.parse(path.read_text()).body if isinstance(n, ast.FunctionDef)]
+    assert len(names) == len(set(names)), [n for n in names if names.count(n) > 1]
+
 
 # arguments, and what stderr must name
 WRONG = [
