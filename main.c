@@ -21,7 +21,8 @@
 #define ARENA 24576
 #endif
 #define HELP_COLUMN 28
-#define LEAST_US 10000 /* that a try after a shortened pause is worth */
+#define LEAST_US 10000 /* the shortest useful try */
+#define EARLIER 256    /* bytes of an earlier try's sentence that are shown */
 
 static int print_end(struct wq_out *out)
 {
@@ -160,12 +161,12 @@ static void run(struct wq_query *q)
 	}
 }
 
-/* How long to wait before the next try; WQ_NEVER: there is none. As --wait comes to its end the pauses get shorter, so
- * that there are tries until then; but none without the time that the last one needed to fail. */
+/* How long to wait before the next try; WQ_NEVER: there is none. Under --wait there are tries until its end: a pause takes
+ * at most three quarters of what is left, so the last ones get shorter. */
 static int64_t pause_us(const struct wq_query *q, int64_t end_us)
 {
 	const struct wq_options *o = q->o;
-	int64_t pause = (int64_t)o->retry_delay_ms * 1000, left = end_us - wq_now_us(), need = LEAST_US;
+	int64_t pause = (int64_t)o->retry_delay_ms * 1000, left = end_us - wq_now_us();
 
 	if (!q->error || q->final || q->signal || wq_signal() || q->err == WS_EURL || q->err == WS_EUNSUPPORTED)
 		return WQ_NEVER;
@@ -173,13 +174,9 @@ static int64_t pause_us(const struct wq_query *q, int64_t end_us)
 		return WQ_NEVER;
 	if (end_us == WQ_NEVER)
 		return pause;
-	if (q->err != WS_ETIMEOUT && q->total_us > need)
-		need = q->total_us;
-	if (left <= need)
+	if (left <= LEAST_US)
 		return WQ_NEVER;
-	if (left / 4 > need)
-		need = left / 4;
-	return pause < left - need ? pause : left - need;
+	return pause < left / 4 * 3 ? pause : left / 4 * 3;
 }
 
 int main(int argc, char **argv)
@@ -187,8 +184,10 @@ int main(int argc, char **argv)
 	max_align_t arena[ARENA / sizeof(max_align_t) + 1];
 	static struct wq_options o; /* static: beside what lies in that page anyway */
 	static struct wq_query q;
+	char earlier_buf[EARLIER];
+	struct wsi_text earlier;
 	struct pollfd p[1];
-	int64_t end_us = WQ_NEVER, timeout_us, pause, until;
+	int64_t end_us = WQ_NEVER, full_us, timeout_us, pause, until;
 	int status, attempts = 0;
 
 	wq_process_init();
@@ -201,18 +200,27 @@ int main(int argc, char **argv)
 		status = wrong_usage(&o, wq_why(&o.why)->p);
 	if (o.help || status)
 		return status;
+	wsi_text_init(&earlier, earlier_buf, sizeof earlier_buf);
 	if (o.wait_ms > 0)
 		end_us = wq_now_us() + (int64_t)o.wait_ms * 1000;
+	full_us = o.timeout_ms ? (int64_t)o.timeout_ms * 1000 : WQ_NEVER;
 	for (;;) {
-		timeout_us = o.timeout_ms ? (int64_t)o.timeout_ms * 1000 : WQ_NEVER;
+		timeout_us = full_us;
 		if (end_us != WQ_NEVER && end_us - wq_now_us() < timeout_us)
 			timeout_us = end_us - wq_now_us();
 		wq_query_begin(&q, &o, ++attempts, timeout_us);
 		run(&q);
 		pause = pause_us(&q, end_us);
 		until = pause == WQ_NEVER ? WQ_NEVER : wq_now_us() + pause;
-		if (pause == WQ_NEVER)
+		if (pause == WQ_NEVER) {
+			/* A last try that --wait cut short tells little */
+			if (q.err == WS_ETIMEOUT && timeout_us != full_us && earlier.len)
+				wq_query_add(&q, "; the try before it failed with: ", earlier.p);
 			status = answer(&q);
+		} else {
+			wsi_text_init(&earlier, earlier_buf, sizeof earlier_buf);
+			wsi_put(&earlier, q.error);
+		}
 		wq_query_close(&q, end_us == WQ_NEVER ? WQ_NEVER : until); /* under --wait within the pause */
 		run(&q);
 		if (pause == WQ_NEVER)

@@ -223,12 +223,29 @@ static int query_interrupted(struct wq_query *q)
 	return query_fail(q, WQ_EINTERRUPTED);
 }
 
-void wq_query_interrupt(struct wq_query *q)
+/* The error's sentence, to be gone on with */
+static struct wsi_text *query_continue_sentence(struct wq_query *q)
 {
 	struct wsi_text *t = wq_why(&q->why);
 
 	if (q->error != t->p)
 		wsi_put(t, q->error);
+	q->error = t->p;
+	return t;
+}
+
+void wq_query_add(struct wq_query *q, const char *what, const char *more)
+{
+	struct wsi_text *t = query_continue_sentence(q);
+
+	wsi_put(t, what);
+	wsi_put(t, more);
+}
+
+void wq_query_interrupt(struct wq_query *q)
+{
+	struct wsi_text *t = query_continue_sentence(q);
+
 	wsi_put(t, "; ");
 	query_put_signal(t, q);
 	wsi_put(t, " before another try");

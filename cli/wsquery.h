@@ -189,7 +189,8 @@ int wq_query_step(struct wq_query *q); /* 1: answered, or closed; 0: wait first 
 int64_t wq_query_wants(const struct wq_query *q, struct pollfd p[WS_FDS_MAX], unsigned *n); /* until when at most */
 /* Once answered: steps then lead to the end, at the latest at until_us. What was answered is gone, but for an error */
 void wq_query_close(struct wq_query *q, int64_t until_us);
-void wq_query_hang_up(const struct wq_query *q); /* the peer need not wait for wq_query_end */
+void wq_query_hang_up(const struct wq_query *q);                           /* the peer need not wait for wq_query_end */
+void wq_query_add(struct wq_query *q, const char *what, const char *more); /* to the error's sentence */
 void wq_query_interrupt(struct wq_query *q); /* then: the signal came before another try, and the error says so too */
 void wq_query_end(struct wq_query *q);
 int wq_query_status(const struct wq_query *q);

@@ -216,6 +216,25 @@ def test_wait_for_a_server_that_comes():
     assert r.data == "up" and r.details["attempts"] > 1
 
 
+def test_a_slow_failure_is_tried_again_until_the_end():
+    # the first try takes more than half of the time that there is; another one may be quicker
+    def slow(c):
+        c.read_request()
+        c.server.stop.wait(2.2)
+        c.refuse("503 Busy").eof()
+
+    with Server(slow, says("up")) as s:
+        r = run("-D", "--wait", 4, "--retry-delay", 0, s.url)
+        assert len(s.conns) >= 2
+    assert r.details["attempts"] >= 2 and (r.data == "up" or r.seconds > 4)
+
+
+def test_a_last_try_cut_short_tells_of_the_one_before():
+    with Server(lambda c: c.refuse("503 Busy").eof(), lambda c: c.eof()) as s:
+        r = run("-D", "--wait", "1.5", "--retry-delay", 0, s.url, status=1)
+    assert r.details["reason"] != "timeout" or "the try before it failed with" in r.error and "503" in r.error
+
+
 def test_wait_in_vain():
     sock, port = unused_port()
     with sock:
