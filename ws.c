@@ -1906,6 +1906,8 @@ static int receive(struct ws *ws, struct ws_msg *msg)
 	int r;
 
 	for (;;) {
+		if (ws->mem.trace && late(ws)) /* the callback may block, once for each frame that lies in the buffer */
+			return exchange(ws, 0); /* which fails for being late */
 		r = !ws->rx.head ? begin_receiving(ws) : ws->rx.b0 & 8 ? on_control(ws, msg) : on_data(ws, msg);
 		if (r)
 			return r;

@@ -685,6 +685,40 @@ static void test_trace(void)
 	script_free(&s);
 }
 
+/* A trace callback that blocks: what lies in the buffer does not outlast the deadline because of it */
+static void slow_trace(void *user_data, int sent, int type, const void *data, size_t len)
+{
+	struct fake *f = user_data;
+
+	(void)sent;
+	(void)data;
+	(void)len;
+	if (type == WS_TRACE_FRAME)
+		f->now += 50000;
+}
+
+static void test_slow_trace(void)
+{
+	struct talk t;
+	struct ws_msg msg;
+	int64_t begun;
+	int i;
+
+	talk_begin(&t, "\x01\x00", 2);
+	for (i = 0; i < 1000; i++)
+		script_put(&t.s, "\x00\x00", 2);
+	t.f.in = t.s.p;
+	t.f.in_len = t.s.len;
+	t.o.trace = slow_trace;
+	t.o.timeout_ms = 1000;
+	t.ws = ws_new(URL, &t.o);
+	begun = t.f.now;
+	CHECK_EQ_U(ws_open(t.ws), 0);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ETIMEOUT);
+	CHECK(t.f.now - begun <= 1000000 + 50000);
+	talk_end(&t);
+}
+
 int main(void)
 {
 	TEST(test_needless_waits);
@@ -695,5 +729,6 @@ int main(void)
 	TEST(test_allocations);
 	TEST(test_wants);
 	TEST(test_trace);
+	TEST(test_slow_trace);
 	return check_done();
 }
