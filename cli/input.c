@@ -76,16 +76,19 @@ int wq_input_read(struct wq_input *in, struct wq_why *why)
 		in->p = more;
 		in->cap = cap;
 	}
-	if (poll(&p, 1, 0) <= 0) /* a read could block */
+	if (poll(&p, 1, 0) == 0) /* a read would block. Where poll itself fails, the read tells */
 		return WS_AGAIN;
-	n = read(in->fd, in->p + in->len, in->cap - in->len - 1);
+	room = in->cap - in->len - 1;
+	n = wq_read(in->fd, in->p + in->len, room < WQ_PIECE ? room : WQ_PIECE);
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return WS_AGAIN;
-	if (n < 0) /* see wq_process_init */
-		return input_failed(in, why, is_stdin(in) && errno == EISDIR ? "it is closed" : strerror(errno));
+	if (n < 0)
+		return input_failed(in, why, strerror(errno));
 	in->len += (size_t)n;
-	if (in->len > WQ_MAX_INPUT)
+	if (in->step && in->len > WQ_MAX_INPUT)
 		return input_failed(in, why, "it is over 64 MiB, the most that is read");
+	if (!in->step && in->len > WQ_MAX_OPTION_INPUT)
+		return input_failed(in, why, "it is over 1 MiB, the most that is read for this option");
 	if (n > 0)
 		return 0;
 	in->p[in->len] = '\0';

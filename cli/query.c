@@ -438,11 +438,25 @@ static int query_usage(struct wq_query *q)
 	return query_fail(q, WS_EUSAGE);
 }
 
+static int64_t query_input_deadline_us(const struct wq_query *q)
+{
+	int64_t connect_us = q->start_us + (int64_t)q->o->connect_timeout_ms * 1000;
+
+	return q->o->connect_timeout_ms && connect_us < q->deadline_us ? connect_us : q->deadline_us;
+}
+
+static int query_not_text(struct wq_query *q, const struct wq_input *in, size_t at)
+{
+	query_put_number(wq_input_wrong(in, &q->why), "byte ", at + 1,
+	                 " is not UTF-8 text (use --binary for other bytes)");
+	return query_usage(q);
+}
+
 /* Only a step's input is text; what options make of theirs the library checks */
 static int query_use_input(struct wq_query *q, struct wq_input *in)
 {
 	uint32_t state = 0;
-	size_t good;
+	size_t at, n, good;
 
 	if (!in->step)
 		return 0;
@@ -450,12 +464,15 @@ static int query_use_input(struct wq_query *q, struct wq_input *in)
 	in->step->len = in->len;
 	if (q->o->binary)
 		return 0;
-	good = wsi_utf8_check(&state, in->p, in->len);
-	if (good == in->len && !state)
-		return 0;
-	query_put_number(wq_input_wrong(in, &q->why), "byte ", good + 1,
-	                 " is not UTF-8 text (use --binary for other bytes)");
-	return query_usage(q);
+	for (at = 0; at < in->len; at += n) {
+		if (wq_now_us() >= query_input_deadline_us(q))
+			return query_input_late(q, in);
+		n = in->len - at < WQ_PIECE ? in->len - at : WQ_PIECE;
+		good = wsi_utf8_check(&state, in->p + at, n);
+		if (good < n)
+			return query_not_text(q, in, at + good);
+	}
+	return state ? query_not_text(q, in, in->len) : 0;
 }
 
 static int query_open_inputs(struct wq_query *q)

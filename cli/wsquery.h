@@ -21,9 +21,11 @@
 #include <limits.h>
 #include <poll.h>
 
-#define WQ_MAX_INPUT ((size_t)64 << 20) /* bytes of one file or of standard input */
-#define WQ_MAX_URL 2048                 /* bytes of a URL that are shown */
-#define WQ_MAX_KEPT 131072              /* messages that are kept, unless --max-message allows more */
+#define WQ_MAX_INPUT ((size_t)64 << 20)       /* bytes of one file, or of standard input, that are sent */
+#define WQ_MAX_OPTION_INPUT ((size_t)1 << 20) /* bytes of one that is an option's value: no server takes that much */
+#define WQ_PIECE ((size_t)1 << 20)            /* bytes read or checked between two looks at the clock */
+#define WQ_MAX_URL 2048                       /* bytes of a URL that are shown */
+#define WQ_MAX_KEPT 131072                    /* messages that are kept, unless --max-message allows more */
 #define WQ_SLICE                                                                                                       \
 	64 /* bytes that are matched between two looks at the clock: 4096 live states take some 50 us a byte           \
 	    */

@@ -456,6 +456,18 @@ def test_a_file_that_is_no_utf8(tmp_path):
 
 def test_standard_input_that_is_no_utf8():
     run("-d", "@-", URL, stdin=b"\xff", status=64)
+    for before in (0, 1, (1 << 20) - 2, (1 << 20) - 1, 1 << 20, (2 << 20) + 1):  # it is checked in pieces
+        r = run("-d", "@-", URL, stdin=b"x" * before + b"\xe2\x82x", status=64)
+        assert "byte %d is not UTF-8" % (before + 3) in r.err
+        r = run("-d", "@-", URL, stdin=b"x" * before + b"\xe2\x82", status=64)
+        assert "byte %d is not UTF-8" % (before + 3) in r.err
+
+
+@pytest.mark.parametrize("option", ["-H", "-b", "-u", "--bearer", "--pass"])
+def test_a_file_that_is_too_large_for_an_option(option, tmp_path):
+    f = tmp_path / "f"
+    f.write_bytes(b"A: b\n" * 300000)
+    assert "over 1 MiB" in run(option, "@%s" % f, URL, status=64).err
 
 
 FORMATS = [

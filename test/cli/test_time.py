@@ -115,6 +115,19 @@ def test_in_standard_input():
     assert (r.details["phase"], r.details["reason"]) == ("input", "timeout")
 
 
+@pytest.mark.parametrize("option", ["-H", "-b", "-u", "--bearer", "--pass"])
+@pytest.mark.parametrize("fifo", [False, True], ids=["stdin", "fifo"])
+def test_in_the_value_of_an_option(option, fifo, tmp_path):
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    keep = os.open(path, os.O_RDWR)
+    os.write(keep, b"A: b")
+    with Running("-D", option, "@%s" % path if fifo else "@-", "-t", "0.5", "ws://127.0.0.1:1/", stdin=keep) as p:
+        r = p.end(status=1, at_least=0.5, within=0.5)
+    os.close(keep)
+    assert (r.details["phase"], r.details["reason"]) == ("input", "timeout")
+
+
 def test_connect_timeout():
     with Server(lambda c: c.eof()) as s:
         r = run("-D", "--connect-timeout", "0.5", "-t", 60, s.url, status=1, at_least=0.5, within=0.5)
