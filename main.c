@@ -29,7 +29,8 @@ static int print_end(struct wq_out *out)
 	int err = wq_out_end(out);
 
 	if (err)
-		wq_say("standard output", err == ETIMEDOUT ? "nobody reads it" : strerror(err));
+		wq_say("standard output",
+		       err == ETIMEDOUT ? "its reader did not take the answer in time" : strerror(err));
 	return err;
 }
 
@@ -53,7 +54,7 @@ static int print_help(const struct wq_options *o)
 	struct wq_out out;
 	size_t i;
 
-	wq_out_init(&out, 1, WQ_NEVER);
+	wq_out_init(&out, 1, WQ_NEVER, 0);
 	if (o->help == 'h') {
 		put_help(&out);
 	} else {
@@ -74,12 +75,12 @@ static int wrong_usage(const struct wq_options *o, const char *why)
 	struct wq_out out;
 	int status = WQ_USAGE;
 
-	wq_out_init(&out, 2, 0);
+	wq_err_init(&out);
 	wq_print(&out, "wsquery: %s\nTry 'wsquery --help' for more.\n", why);
 	wq_out_end(&out);
 #ifndef WSQUERY_NO_FORMATS
 	if (o->format == WQ_NAGIOS) {
-		wq_out_init(&out, 1, 0);
+		wq_out_init(&out, 1, 0, 0);
 		status = wq_nagios_usage(&out, why);
 		if (!o->quiet)
 			wq_out_end(&out);
@@ -117,7 +118,7 @@ static int answer(const struct wq_query *q)
 #endif
 	if (o->quiet)
 		return status;
-	wq_out_init(&out, 1, q->deadline_us);
+	wq_out_init(&out, 1, q->deadline_us, q->array ? q->store.bytes : q->msg.len);
 	switch (o->format) {
 	case WQ_JSON:
 		wq_json_answer(&out, q);

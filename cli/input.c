@@ -57,6 +57,8 @@ static int input_failed(struct wq_input *in, struct wq_why *why, const char *cau
 
 int wq_input_open(struct wq_input *in, struct wq_why *why)
 {
+	if (is_stdin(in) && wq_is_closed(0))
+		return input_failed(in, why, "it is closed");
 	/* O_NONBLOCK: for a FIFO without a writer. Standard input is shared with others, so its flags are left alone */
 	in->fd = is_stdin(in) ? 0 : open(in->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	return in->fd < 0 ? input_failed(in, why, strerror(errno)) : 0;
@@ -65,7 +67,8 @@ int wq_input_open(struct wq_input *in, struct wq_why *why)
 int wq_input_read(struct wq_input *in, struct wq_why *why)
 {
 	struct pollfd p = {in->fd, POLLIN, 0};
-	ssize_t n;
+	size_t room;
+	ptrdiff_t n;
 
 	if (in->len + 2 > in->cap) { /* a byte more than has come, and a NUL */
 		size_t cap = in->cap ? 2 * in->cap : 4096;

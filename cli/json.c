@@ -48,7 +48,7 @@ static void put_escaped(struct wq_out *o, const void *p, size_t len)
 	const unsigned char *s = p;
 	size_t i = 0, from = 0; /* s[from..i) goes out as it is */
 
-	while (i < len) {
+	while (i < len && !o->err) {
 		uint32_t cp = s[i];
 		size_t n = 1, k;
 
@@ -98,7 +98,7 @@ void wq_json_base64(struct wq_out *o, const void *p, size_t len)
 	char buf[WSI_BASE64_LEN(PIECE)];
 
 	wq_out(o, "\"");
-	while (len > 0) {
+	while (len > 0 && !o->err) {
 		size_t n = len < PIECE ? len : PIECE;
 
 		wq_out_n(o, buf, wsi_base64_encode(buf, s, n));

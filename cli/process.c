@@ -1,25 +1,53 @@
 /* SPDX-License-Identifier: ISC
- * process.c - this process: descriptors 0 to 2, signals, clock, waiting, writing to a reader that may be slow or gone
+ * process.c - this process: descriptors 0 to 2, signals, clock, waiting, reading and writing without being stuck
+ *
+ * Standard input, output and error are shared with other processes. So their flags are left as they are: O_NONBLOCK would
+ * hold for everybody who shares them. And what poll says of them is no promise: another process may take the bytes or fill
+ * the pipe before we come to it, and a terminal may take less than we write. Any read or write can therefore block, and a
+ * timer interrupts it: while one is under way, SIGALRM comes every TICK_US. The handler does nothing, but the call ends,
+ * with EINTR or with what it has done so far, and the clock is looked at before the next one. A tick that comes just before
+ * the call is lost, but the one after it is not. This works alike for terminals, pipes and sockets, and it needs neither
+ * threads nor /proc (as opening /proc/self/fd/1 once more, with O_NONBLOCK, would).
  */
-#ifndef _POSIX_C_SOURCE
-#define _POSIX_C_SOURCE 200809L
+#ifndef _XOPEN_SOURCE
+#define _XOPEN_SOURCE 700 /* for setitimer */
 #endif
 #include "cli/wsquery.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
-/* How long a reader may take nothing, where the time is over or a signal came. Never less for any: the contract's "not
- * before 100 ms" */
+#define TICK_US 10000
+/* How long a reader may take nothing once the deadline has passed or a signal came, and stderr at any time. The contract:
+ * a reader of stdout is never given up before 100 ms */
 #define PATIENCE_US 100000
+#define LEAST_RATE 10       /* bytes in a microsecond, so 10 MB/s: what a reader must take after the deadline */
+#define WAIT_UNWOKEN_MS 100 /* between two looks for a signal where there is no pipe for it */
 #define OUT_BUFFER 4096
 
+/* Signals */
 static volatile sig_atomic_t process_signal;
-static int process_mute;               /* errno: nobody reads stderr, and that is found out only once */
-static int process_pipe[2] = {-1, -1}; /* written to by the handler, so that poll wakes; never read */
+static int process_pipe[2] = {-1,
+                              -1}; /* written to by the handler, so that poll wakes; never read. -1: there is none */
+
+/* Descriptors 0 to 2 that were closed from the start: whatever has such a number now, it is not ours to read or write */
+static int process_closed[3];
+
+/* The timer that interrupts reads and writes */
+static volatile sig_atomic_t tick_on;
+static int tick_ready;               /* the handler is installed */
+static struct sigaction tick_action; /* what SIGALRM did before */
+static struct itimerval tick_before; /* an alarm that was set before us: alarm(2) outlives exec */
+static int64_t tick_since_us;        /* since when that one has been held up */
+
+/* Standard error, whose messages are many, but whose reader is one */
+static int err_mute;         /* errno: nobody reads it, and that is found out only once */
+static int64_t err_until_us; /* no message is waited for beyond that */
 
 static void on_signal(int sig)
 {
@@ -33,24 +61,50 @@ static void on_signal(int sig)
 	errno = saved;
 }
 
+static void make_pipe(void)
+{
+	if (pipe(process_pipe) == 0 && process_pipe[0] > 2 && process_pipe[1] > 2)
+		return;
+	if (process_pipe[0] >= 0) {
+		close(process_pipe[0]);
+		close(process_pipe[1]);
+	}
+	process_pipe[0] = process_pipe[1] = -1;
+}
+
+/* Where some of the descriptors 0 to 2 are closed, a socket that leads nowhere takes their place: the connection must not
+ * become standard output. Where even that fails, process_closed still keeps us from writing to it. */
+static void guard_closed(void)
+{
+	int fd;
+
+	for (fd = 0; fd < 3; fd++)
+		process_closed[fd] = fcntl(fd, F_GETFD) < 0;
+	do
+		fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	while (fd >= 0 && fd < 3);
+	if (fd >= 0)
+		close(fd);
+}
+
 void wq_process_init(void)
 {
 	struct sigaction sa;
 
-	/* Where descriptors 0 to 2 are not all open, a pipe gets one: a socket must not become standard output. "/" is
-	 * there in any container, and neither read nor written */
-	while (pipe(process_pipe) == 0 && process_pipe[0] < 3) {
-		close(process_pipe[1]);
-		close(process_pipe[0]);
-		if (open("/", O_RDONLY) < 0)
-			break;
+	/* The lowest free numbers are given out first: where the pipe's are above 2, all of 0 to 2 are open */
+	make_pipe();
+	if (process_pipe[0] < 0) {
+		guard_closed();
+		make_pipe();
 	}
+	err_until_us = wq_now_us() + PATIENCE_US;
 	memset(&sa, 0, sizeof sa);
 	sa.sa_handler = on_signal;
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
 	sa.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &sa, NULL);
+	sigaction(SIGXFSZ, &sa, NULL); /* a file over the limit of its size: an error of write, as a full disk is */
 }
 
 int wq_signal(void)
@@ -68,7 +122,9 @@ int64_t wq_now_us(void)
 
 int wq_wait(struct pollfd *p, unsigned n, int64_t until_us, int watch)
 {
+	const struct timespec pause = {0, TICK_US * 1000};
 	int64_t ms = -1;
+	int r;
 
 	if (until_us != WQ_NEVER) {
 		ms = until_us - wq_now_us();
@@ -76,65 +132,177 @@ int wq_wait(struct pollfd *p, unsigned n, int64_t until_us, int watch)
 		if (ms > INT_MAX)
 			ms = INT_MAX;
 	}
-	if (watch) {
+	if (watch && process_pipe[0] >= 0) {
 		p[n].fd = process_pipe[0];
 		p[n++].events = POLLIN;
+	} else if (watch && (ms < 0 || ms > WAIT_UNWOKEN_MS)) {
+		ms = WAIT_UNWOKEN_MS;
 	}
-	return poll(p, n, (int)ms);
+	r = poll(p, n, (int)ms);
+	if (r < 0
+	    && errno != EINTR) /* EINVAL: more descriptors than may be open. The caller tries again, but not at once */
+		nanosleep(&pause, NULL);
+	return r;
 }
 
-static void out_until(struct wq_out *o, int64_t until_us)
+static void on_tick(int sig)
 {
-	int64_t least = wq_now_us() + PATIENCE_US;
-
-	o->until_us = until_us < least ? least : until_us;
+	if (tick_on)
+		return;
+	sigaction(sig, &tick_action, NULL); /* the alarm that was set before us */
+	raise(sig);
 }
 
-void wq_out_init(struct wq_out *o, int fd, int64_t until_us)
+static void tick_start(void)
 {
+	static const struct itimerval ticks = {{0, TICK_US}, {0, TICK_US}};
+	struct sigaction sa;
+	sigset_t alarm_only;
+
+	if (!tick_ready) {
+		memset(&sa, 0, sizeof sa); /* without SA_RESTART */
+		sa.sa_handler = on_tick;
+		sigaction(SIGALRM, &sa, &tick_action);
+		sigemptyset(&alarm_only);
+		sigaddset(&alarm_only, SIGALRM);
+		sigprocmask(SIG_UNBLOCK, &alarm_only, NULL);
+		tick_ready = 1;
+	}
+	tick_on = 1;
+	setitimer(ITIMER_REAL, &ticks, &tick_before);
+	tick_since_us = wq_now_us();
+}
+
+static void tick_stop(void)
+{
+	static const struct itimerval none = {{0, 0}, {0, 0}};
+	int64_t left_us = (int64_t)tick_before.it_value.tv_sec * 1000000 + tick_before.it_value.tv_usec;
+
+	setitimer(ITIMER_REAL, &none, NULL);
+	tick_on = 0;
+	if (left_us == 0) /* no alarm was set before */
+		return;
+	left_us -= wq_now_us() - tick_since_us;
+	if (left_us <= 0) {
+		raise(SIGALRM);
+		return;
+	}
+	tick_before.it_value.tv_sec = (time_t)(left_us / 1000000);
+	tick_before.it_value.tv_usec = (suseconds_t)(left_us % 1000000);
+	setitimer(ITIMER_REAL, &tick_before, NULL);
+}
+
+int wq_is_closed(int fd)
+{
+	return fd >= 0 && fd < 3 && process_closed[fd];
+}
+
+ptrdiff_t wq_read(int fd, void *buf, size_t len)
+{
+	ssize_t n;
+	int err;
+
+	tick_start();
+	n = read(fd, buf, len);
+	err = errno;
+	tick_stop();
+	errno = err;
+	return n;
+}
+
+ptrdiff_t wq_write(int fd, const void *buf, size_t len)
+{
+	ssize_t n;
+	int err;
+
+	if (wq_is_closed(fd)) {
+		errno = EBADF;
+		return -1;
+	}
+	tick_start();
+	n = write(fd, buf, len);
+	err = errno;
+	tick_stop();
+	errno = err;
+	return n;
+}
+
+/* Output */
+
+void wq_out_init(struct wq_out *o, int fd, int64_t until_us, size_t size)
+{
+	int64_t now = wq_now_us();
+
+	memset(o, 0, offsetof(struct wq_out, small));
 	o->fd = fd;
-	o->err = fd == 2 ? process_mute : 0;
-	o->len = 0;
 	o->cap = sizeof o->small;
 	o->buf = o->small;
-	out_until(o, until_us);
+	o->moved_us = now;
+	o->idle_until_us = until_us;
+	o->grace_us = PATIENCE_US + (int64_t)(size / LEAST_RATE);
+	o->most_us = until_us == WQ_NEVER ? WQ_NEVER : (until_us > now ? until_us : now) + o->grace_us;
 }
 
-/* What poll says can be written takes at least PIPE_BUF bytes without blocking */
+void wq_err_init(struct wq_out *o)
+{
+	wq_out_init(o, 2, 0, 0);
+	o->most_us = err_until_us;
+	o->err = err_mute;
+}
+
+void wq_err_until(int64_t until_us)
+{
+	err_until_us = until_us;
+}
+
+int wq_err_is_over(void)
+{
+	return err_mute || wq_now_us() >= err_until_us;
+}
+
+/* 1: the reader has had its time. A signal ends that as the deadline does */
+static int out_is_late(struct wq_out *o)
+{
+	int64_t now = wq_now_us();
+
+	if (wq_signal()) {
+		if (o->idle_until_us > now)
+			o->idle_until_us = now;
+		if (o->most_us > now + o->grace_us)
+			o->most_us = now + o->grace_us;
+	}
+	return now >= o->most_us || (now >= o->idle_until_us && now - o->moved_us >= PATIENCE_US);
+}
+
+/* Writes out what the buffer has. However late it is, one write is tried: a reader that is there has the answer then */
 static void out_flush(struct wq_out *o)
 {
 	size_t done = 0;
 
 	while (done < o->len && !o->err) {
-		struct pollfd p[2];
-		size_t n = o->len - done;
-		int watch = !wq_signal();
-		ssize_t r;
+		struct pollfd p[1] = {{o->fd, POLLOUT, 0}};
+		ptrdiff_t n;
 
-		if (!watch && wq_now_us() + PATIENCE_US < o->until_us)
-			o->until_us = wq_now_us() + PATIENCE_US;
-		p[0].fd = o->fd;
-		p[0].events = POLLOUT;
-		p[0].revents = 0;
-		r = wq_wait(p, 1, o->until_us, watch);
-		if (r < 0 && errno != EINTR) {
+		if (o->tried && out_is_late(o)) {
+			o->err = ETIMEDOUT;
+			break;
+		}
+		o->tried = 1;
+		n = wq_write(o->fd, o->buf + done, o->len - done);
+		if (n > 0) {
+			done += (size_t)n;
+			o->moved_us = wq_now_us();
+		} else if (n == 0 || errno == EAGAIN || errno == EWOULDBLOCK) { /* whoever shares it made it so */
+			wq_wait(p, 1, wq_now_us() + TICK_US, 0);
+		} else if (errno != EINTR) {
 			o->err = errno;
-		} else if (r <= 0 || !p[0].revents) {
-			if (wq_now_us() >= o->until_us)
-				o->err = ETIMEDOUT;
-		} else {
-			r = write(o->fd, o->buf + done, n < PIPE_BUF ? n : PIPE_BUF);
-			if (r < 0 && errno != EINTR && errno != EAGAIN)
-				o->err = errno;
-			if (r <= 0)
-				continue;
-			done += (size_t)r;
-			out_until(o, o->until_us);
 		}
 	}
 	o->len = 0;
-	if (o->fd == 2)
-		process_mute = o->err;
+	if (o->fd == 2) {
+		err_mute = o->err;
+		err_until_us = o->most_us;
+	}
 }
 
 /* The buffer is full: a larger one in its place, or empties it */
@@ -200,7 +368,7 @@ void wq_say(const char *what, const char *why)
 {
 	struct wq_out o;
 
-	wq_out_init(&o, 2, 0);
+	wq_err_init(&o);
 	wq_print(&o, what ? "wsquery: %s: %s\n" : "wsquery: %s%s\n", what ? what : "", why);
 	wq_out_end(&o);
 }

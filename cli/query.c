@@ -249,7 +249,6 @@ void wq_query_interrupt(struct wq_query *q)
 	wsi_put(t, "; ");
 	query_put_signal(t, q);
 	wsi_put(t, " before another try");
-	q->error = t->p;
 	q->err = WQ_EINTERRUPTED;
 }
 
@@ -1116,6 +1115,7 @@ void wq_query_begin(struct wq_query *q, struct wq_options *o, int attempts, int6
 	q->ping_us = q->first_us = -1;
 	q->start_us = wq_now_us();
 	q->deadline_us = timeout_us == WQ_NEVER ? WQ_NEVER : q->start_us + timeout_us;
+	wq_err_until(q->deadline_us);
 }
 
 int64_t wq_query_wants(const struct wq_query *q, struct pollfd p[WS_FDS_MAX], unsigned *n)

@@ -108,7 +108,9 @@ void wq_trace(void *user_data, int sent, int type, const void *data, size_t len)
 	struct wq_out o;
 
 	(void)user_data;
-	wq_out_init(&o, 2, 0);
+	if (wq_err_is_over())
+		return;
+	wq_err_init(&o);
 	if (type == WS_TRACE_HEAD)
 		trace_head(&o, sent, mark, data, len);
 	else if (type == WS_TRACE_FRAME && len > 0)

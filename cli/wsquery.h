@@ -223,15 +223,31 @@ int64_t wq_now_us(void);
 int wq_wait(struct pollfd *p, unsigned n, int64_t until_us,
             int watch); /* p has room for one more; watch: signals end it */
 
-struct wq_out { /* buffered, to a descriptor whose reader may be slow */
+int wq_is_closed(int fd); /* 1: descriptor 0, 1 or 2, and closed when the program began */
+/* As read and write, but never longer than some 10 ms: then EINTR, or what was done by then */
+ptrdiff_t wq_read(int fd, void *buf, size_t len);
+ptrdiff_t wq_write(int fd, const void *buf, size_t len);
+
+struct wq_out { /* buffered, to a descriptor whose reader may be slow or gone */
 	int fd;
-	int err; /* errno of the first failure, what follows is dropped; ETIMEDOUT: nobody reads */
-	int64_t until_us;
+	int err; /* errno of the first failure, what follows is dropped; ETIMEDOUT: the reader had its time */
+
+	/* When the reader is given up: once it has taken nothing for 100 ms, but not before idle_until_us; and at most_us
+	 * however much it took. Both may be WQ_NEVER; a signal makes them now, and grace_us after it */
+	int64_t idle_until_us, most_us, grace_us;
+	int64_t moved_us; /* when it last took something */
+	int tried;        /* 1: a write was tried */
+
 	size_t len, cap;
 	char *buf;
 	char small[256]; /* .buf, until that is full */
 };
-void wq_out_init(struct wq_out *o, int fd, int64_t until_us);
+/* until_us: the deadline of the query. After it a reader that goes on reading has 100 ms and a second for each 10 MB of
+ * size, which is about what is to be written */
+void wq_out_init(struct wq_out *o, int fd, int64_t until_us, size_t size);
+void wq_err_init(struct wq_out *o);  /* for standard error, which is waited for until the time set with: */
+void wq_err_until(int64_t until_us); /* at first 100 ms from the beginning on */
+int wq_err_is_over(void);            /* 1: that has come, or nobody reads it */
 void wq_out_n(struct wq_out *o, const void *p, size_t len);
 void wq_out(struct wq_out *o, const char *s);
 void wq_out_u(struct wq_out *o, uint64_t v);

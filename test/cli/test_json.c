@@ -17,7 +17,7 @@ static void begin(struct wq_out *o)
 {
 	rewind(file);
 	CHECK(ftruncate(fileno(file), 0) == 0);
-	wq_out_init(o, fileno(file), WQ_NEVER);
+	wq_out_init(o, fileno(file), WQ_NEVER, 0);
 }
 
 /* What came out, NUL-terminated; its length */

@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: ISC
 """Deadlines in each phase, retries, signals, and a stdout that does not take the answer."""
 
+import fcntl
+import json
 import os
+import pty
+import resource
 import signal
 import socket
 import subprocess
 import threading
 import time
+import tty
 
 import pytest
 from conftest import SLACK, WSQUERY, Running, environment, run
-from servers import CLOSE, TEXT, Server, close_frame, echo, frame, says, unused_port
+from servers import CLOSE, CONT, TEXT, Server, close_frame, echo, frame, says, unused_port
 
 
 class BlackHole:
@@ -446,6 +451,181 @@ def test_stdout_is_read_late():
     with Server(says("x" * 500000)) as s, Running("-t", 60, s.url) as p:
         time.sleep(0.5)
         assert p.end(status=0).data == "x" * 500000
+
+
+@pytest.fixture(params=["blocking", "nonblocking"])
+def unread_terminal(request):
+    """The slave of a terminal that nobody reads: poll says that it takes bytes, but not how few. Its flags must stay."""
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    os.write(slave, b"x" * 2048)
+    os.set_blocking(slave, request.param == "blocking")
+    flags = fcntl.fcntl(slave, fcntl.F_GETFL)
+    yield slave
+    assert fcntl.fcntl(slave, fcntl.F_GETFL) == flags
+    os.close(slave)
+    os.close(master)
+
+
+def test_stdout_is_a_terminal_that_is_not_read(unread_terminal):
+    begin = time.monotonic()
+    with Server(says("x" * 300000)) as s:
+        p = subprocess.run([WSQUERY, "-t", "0.3", s.url], stdout=unread_terminal, stderr=subprocess.PIPE, env=environment(), timeout=100)
+    assert p.returncode == 74 and p.stderr
+    assert 0.25 < time.monotonic() - begin < 0.3 + SLACK
+
+
+def test_stderr_is_a_terminal_that_is_not_read(unread_terminal):
+    long = ["-H", "X: " + "x" * 500] * 40
+    with Server(says("a")) as s:
+        p = subprocess.run(
+            [WSQUERY, "-v", *long, "-t", "60", s.url],
+            stdout=subprocess.PIPE, stderr=unread_terminal, env=environment(), timeout=50,
+        )  # fmt: skip
+    assert p.returncode == 0 and json.loads(p.stdout)["data"] == "a"
+
+
+class SlowReader(threading.Thread):
+    """Reads a pipe, a page each pause seconds, to its end."""
+
+    def __init__(self, pause):
+        super().__init__(daemon=True)
+        self.fd, self.pipe = os.pipe()
+        self.pause = pause
+        self.got = 0
+
+    def __enter__(self):
+        self.start()
+        return self.pipe
+
+    def run(self):
+        while True:
+            got = len(os.read(self.fd, 4096))
+            if not got:
+                break
+            self.got += got
+            time.sleep(self.pause)
+        os.close(self.fd)
+
+    def __exit__(self, *unused):
+        self.pause = 0
+        os.close(self.pipe)
+        self.join()
+
+
+def test_stdout_is_read_too_slowly():
+    reader = SlowReader(0.08)
+    with Server(says("x" * 1000000)) as s, reader as w:
+        p = subprocess.run([WSQUERY, "-t", "1", s.url], stdout=w, stderr=subprocess.PIPE, env=environment(), timeout=100)
+    assert p.returncode == 74 and b"in time" in p.stderr
+    assert reader.got < 1000000
+
+
+def test_stderr_is_read_too_slowly():
+    def script(c):
+        c.upgrade(frame(TEXT, fin=False))
+        block = frame(CONT, fin=False) * 30000
+        while not c.server.stop.is_set():
+            c.send(block)
+
+    reader = SlowReader(0.08)
+    with Server(script) as s, reader as w:
+        begin = time.monotonic()
+        p = subprocess.run([WSQUERY, "-v", "-n", "2", "-t", "1", s.url], stdout=subprocess.PIPE, stderr=w, env=environment(), timeout=100)
+        assert time.monotonic() - begin < 1 + SLACK
+    assert p.returncode == 3 and "error" in json.loads(p.stdout)
+    assert reader.got < 180000  # what it took in a second, and what the pipe held
+
+
+def test_an_alarm_of_the_parent_goes_on():
+    # alarm(2) outlives exec; the ticks that interrupt our writes must not lose it
+    r, w = os.pipe()
+    with Server(says("x" * 500000)) as s:
+        p = subprocess.run(
+            [WSQUERY, "-t", "0", s.url], stdout=w, stderr=subprocess.PIPE, env=environment(), timeout=100,
+            preexec_fn=lambda: signal.alarm(1),
+        )  # fmt: skip
+    os.close(r)
+    os.close(w)
+    assert p.returncode == -signal.SIGALRM
+
+
+def limited(*args, closed=(), **limits):
+    """Runs wsquery with descriptors closed, and with limits: NOFILE=4 is RLIMIT_NOFILE."""
+
+    def prepare():
+        for fd in closed:
+            os.close(fd)
+        for name, value in limits.items():
+            resource.setrlimit(getattr(resource, "RLIMIT_" + name), (value, value))
+
+    return subprocess.Popen(
+        [WSQUERY, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), preexec_fn=prepare
+    )
+
+
+def test_stderr_is_a_file_that_is_full(tmp_path):
+    with Server(says("a")) as s, open(tmp_path / "err", "wb") as err:
+        p = subprocess.run(
+            [WSQUERY, "-v", s.url], stdout=subprocess.PIPE, stderr=err, env=environment(), timeout=100,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
+        )  # fmt: skip
+    assert p.returncode == 0 and json.loads(p.stdout)["data"] == "a"
+
+
+def test_stdout_is_a_file_that_is_full(tmp_path):
+    with Server(says("a")) as s, open(tmp_path / "out", "wb") as out:
+        p = subprocess.run(
+            [WSQUERY, s.url], stdout=out, stderr=subprocess.PIPE, env=environment(), timeout=100,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
+        )  # fmt: skip
+    assert p.returncode == 74 and p.stderr
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="no prlimit here")
+@pytest.mark.parametrize("n", [0, 1])
+def test_no_descriptor_is_left(n):
+    # set from outside, as a program with shared libraries could not even start; poll refuses what is above the limit
+    with Running("-D", "-d", "@-", "-t", 60, "ws://127.0.0.1:1/", stdin=subprocess.PIPE) as p:
+        p.p.stdin.write(b"x")
+        p.p.stdin.flush()
+        time.sleep(0.2)
+        resource.prlimit(p.p.pid, resource.RLIMIT_NOFILE, (n, n))
+        r = p.end(status=1)
+    assert r.details["reason"] == "io" and r.seconds < 50
+
+
+def test_stdout_is_closed_and_nothing_can_take_its_place():
+    # the one number left for the connection is that of stdout
+    with Server(echo) as s:
+        p = limited("-d", "x", "-t", "5", s.url, closed=[1], NOFILE=3)
+        p.communicate(timeout=100)
+        for c in s.conns:
+            c.done.wait(60)
+            assert all(f.payload in (b"x", b"\x03\xe8") for f in c.frames) and not c.buf
+    assert p.returncode in (1, 74)
+
+
+def test_no_pipe_for_signals():
+    upgraded = threading.Event()
+
+    def script(c):
+        c.upgrade()
+        upgraded.set()
+        c.eof()
+
+    with Server(script) as s:
+        p = limited("-D", "-t", "60", s.url, closed=[0], NOFILE=4)
+        assert upgraded.wait(60)
+        time.sleep(0.5)
+        with open("/proc/%d/stat" % p.pid) as f:
+            ticks = sum(int(x) for x in f.read().rsplit(")", 1)[1].split()[11:13])
+        p.send_signal(signal.SIGTERM)
+        out, _ = p.communicate(timeout=50)
+        s.wait()
+        assert s.conn.rest[:1] in (b"", b"\x88")  # a close frame, and not what wakes poll
+    assert p.returncode == 143 and json.loads(out)["details"]["reason"] == "interrupted"
+    assert ticks < 0.4 * os.sysconf("SC_CLK_TCK")
 
 
 def test_a_failure_goes_before_a_full_stdout():
