@@ -118,7 +118,7 @@ static int answer(const struct wq_query *q)
 #endif
 	if (o->quiet)
 		return status;
-	wq_out_init(&out, 1, q->deadline_us, q->array ? q->store.bytes : q->msg.len);
+	wq_out_init(&out, 1, q->deadline_us, q->store.bytes + q->msg.len);
 	switch (o->format) {
 	case WQ_JSON:
 		wq_json_answer(&out, q);

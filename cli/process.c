@@ -4,7 +4,7 @@
  * Standard input, output and error are shared with other processes. So their flags are left as they are: O_NONBLOCK would
  * hold for everybody who shares them. And what poll says of them is no promise: another process may take the bytes or fill
  * the pipe before we come to it, and a terminal may take less than we write. Any read or write can therefore block, and a
- * timer interrupts it: while one is under way, SIGALRM comes every TICK_US. The handler does nothing, but the call ends,
+ * timer interrupts it: while one is under way, SIGALRM comes every TICK_US. The handler need do nothing: the call ends,
  * with EINTR or with what it has done so far, and the clock is looked at before the next one. A tick that comes just before
  * the call is lost, but the one after it is not. This works alike for terminals, pipes and sockets, and it needs neither
  * threads nor /proc (as opening /proc/self/fd/1 once more, with O_NONBLOCK, would).
@@ -39,11 +39,12 @@ static int process_pipe[2] = {-1,
 static int process_closed[3];
 
 /* The timer that interrupts reads and writes */
-static volatile sig_atomic_t tick_on;
-static int tick_ready;               /* the handler is installed */
-static struct sigaction tick_action; /* what SIGALRM did before */
-static struct itimerval tick_before; /* an alarm that was set before us: alarm(2) outlives exec */
-static int64_t tick_since_us;        /* since when that one has been held up */
+static volatile sig_atomic_t tick_depth; /* how many of its users there are just now; one may lie within another */
+static void (*volatile tick_look)(void); /* called at each tick; NULL: nothing is */
+static int tick_ready;                   /* the handler is installed */
+static struct sigaction tick_action;     /* what SIGALRM did before */
+static struct itimerval tick_before;     /* an alarm that was set before us: alarm(2) outlives exec */
+static int64_t tick_since_us;            /* since when that one has been held up */
 
 /* Standard error, whose messages are many, but whose reader is one */
 static int err_mute;         /* errno: nobody reads it, and that is found out only once */
@@ -145,48 +146,73 @@ int wq_wait(struct pollfd *p, unsigned n, int64_t until_us, int watch)
 	return r;
 }
 
+/* What is left of the alarm that was set before us; <= 0: it is due */
+static int64_t alarm_left_us(void)
+{
+	int64_t set_us = (int64_t)tick_before.it_value.tv_sec * 1000000 + tick_before.it_value.tv_usec;
+
+	return set_us == 0 ? WQ_NEVER : set_us - (wq_now_us() - tick_since_us);
+}
+
 static void on_tick(int sig)
 {
-	if (tick_on)
-		return;
-	sigaction(sig, &tick_action, NULL); /* the alarm that was set before us */
-	raise(sig);
+	int saved = errno;
+
+	if ((!tick_depth || alarm_left_us() <= 0) && tick_action.sa_handler == SIG_DFL) {
+		sigaction(sig, &tick_action, NULL);
+		raise(sig); /* that alarm, which is to end us */
+	}
+	if (tick_look)
+		tick_look();
+	errno = saved;
 }
 
-static void tick_start(void)
+static void tick_prepare(void)
+{
+	struct sigaction sa;
+
+	memset(&sa, 0, sizeof sa);
+	sa.sa_handler = on_tick;
+	sa.sa_flags = SA_NODEFER; /* tick_look may write, and that is to be interrupted too. Without SA_RESTART */
+	sigaction(SIGALRM, &sa, &tick_action);
+	sigemptyset(&sa.sa_mask);
+	sigaddset(&sa.sa_mask, SIGALRM);
+	sigprocmask(SIG_UNBLOCK, &sa.sa_mask, NULL); /* a signal that is blocked stays so across exec */
+	tick_ready = 1;
+}
+
+void wq_tick_look(void (*look)(void))
+{
+	tick_look = look;
+}
+
+void wq_tick_start(void)
 {
 	static const struct itimerval ticks = {{0, TICK_US}, {0, TICK_US}};
-	struct sigaction sa;
-	sigset_t alarm_only;
 
-	if (!tick_ready) {
-		memset(&sa, 0, sizeof sa); /* without SA_RESTART */
-		sa.sa_handler = on_tick;
-		sigaction(SIGALRM, &sa, &tick_action);
-		sigemptyset(&alarm_only);
-		sigaddset(&alarm_only, SIGALRM);
-		sigprocmask(SIG_UNBLOCK, &alarm_only, NULL);
-		tick_ready = 1;
-	}
-	tick_on = 1;
-	setitimer(ITIMER_REAL, &ticks, &tick_before);
+	if (!tick_ready)
+		tick_prepare();
+	if (tick_depth++)
+		return;
 	tick_since_us = wq_now_us();
+	setitimer(ITIMER_REAL, &ticks, &tick_before);
 }
 
-static void tick_stop(void)
+void wq_tick_stop(void)
 {
 	static const struct itimerval none = {{0, 0}, {0, 0}};
-	int64_t left_us = (int64_t)tick_before.it_value.tv_sec * 1000000 + tick_before.it_value.tv_usec;
+	int64_t left_us = alarm_left_us();
 
-	setitimer(ITIMER_REAL, &none, NULL);
-	tick_on = 0;
-	if (left_us == 0) /* no alarm was set before */
-		return;
-	left_us -= wq_now_us() - tick_since_us;
-	if (left_us <= 0) {
-		raise(SIGALRM);
+	if (tick_depth > 1) {
+		tick_depth--;
 		return;
 	}
+	setitimer(ITIMER_REAL, &none, NULL);
+	tick_depth = 0; /* not before there are no more ticks: on_tick takes what comes then for that other alarm */
+	if (left_us == WQ_NEVER)
+		return;
+	if (left_us < 1)
+		left_us = 1;
 	tick_before.it_value.tv_sec = (time_t)(left_us / 1000000);
 	tick_before.it_value.tv_usec = (suseconds_t)(left_us % 1000000);
 	setitimer(ITIMER_REAL, &tick_before, NULL);
@@ -202,10 +228,10 @@ ptrdiff_t wq_read(int fd, void *buf, size_t len)
 	ssize_t n;
 	int err;
 
-	tick_start();
+	wq_tick_start();
 	n = read(fd, buf, len);
 	err = errno;
-	tick_stop();
+	wq_tick_stop();
 	errno = err;
 	return n;
 }
@@ -219,10 +245,10 @@ ptrdiff_t wq_write(int fd, const void *buf, size_t len)
 		errno = EBADF;
 		return -1;
 	}
-	tick_start();
+	wq_tick_start();
 	n = write(fd, buf, len);
 	err = errno;
-	tick_stop();
+	wq_tick_stop();
 	errno = err;
 	return n;
 }

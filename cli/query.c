@@ -437,13 +437,6 @@ static int query_usage(struct wq_query *q)
 	return query_fail(q, WS_EUSAGE);
 }
 
-static int64_t query_input_deadline_us(const struct wq_query *q)
-{
-	int64_t connect_us = q->start_us + (int64_t)q->o->connect_timeout_ms * 1000;
-
-	return q->o->connect_timeout_ms && connect_us < q->deadline_us ? connect_us : q->deadline_us;
-}
-
 static int query_not_text(struct wq_query *q, const struct wq_input *in, size_t at)
 {
 	query_put_number(wq_input_wrong(in, &q->why), "byte ", at + 1,
@@ -464,7 +457,7 @@ static int query_use_input(struct wq_query *q, struct wq_input *in)
 	if (q->o->binary)
 		return 0;
 	for (at = 0; at < in->len; at += n) {
-		if (wq_now_us() >= query_input_deadline_us(q))
+		if (wq_now_us() >= query_open_deadline_us(q))
 			return query_input_late(q, in);
 		n = in->len - at < WQ_PIECE ? in->len - at : WQ_PIECE;
 		good = wsi_utf8_check(&state, in->p + at, n);

@@ -131,9 +131,9 @@ static void test_poll_fails(void)
 int main(void)
 {
 	wq_process_init();
-	test_nothing_blocks();
-	test_a_reader_that_is_gone();
-	test_a_slow_reader();
-	test_poll_fails();
+	TEST(test_nothing_blocks);
+	TEST(test_a_reader_that_is_gone);
+	TEST(test_a_slow_reader);
+	TEST(test_poll_fails);
 	return check_done();
 }

@@ -14,7 +14,7 @@ import sys
 import time
 
 import pytest
-from conftest import BUILT_IN, Running, needs, run
+from conftest import BUILT_IN, WSQUERY, Running, environment, needs, run
 from pki import TLS13, fails, heard, needs_tls13, openssl, pki, version, welcome  # noqa: F401
 from servers import Conn, Server, accept_of, echo, says
 from test_proxy import connect, socks5
@@ -948,3 +948,31 @@ def test_a_signal_while_a_key_takes_hours(endless_key, sig, status):
         p.signal(sig)
         r = p.end(status=status, secrets=[SECRET])
     assert r.details["reason"] == "interrupted" and r.json["connection"] is False
+
+
+def test_a_key_that_takes_hours_and_a_stdout_that_nobody_reads(endless_key):
+    r, w = os.pipe()
+    os.set_blocking(w, False)
+    while True:
+        try:
+            os.write(w, b"x")
+        except BlockingIOError:
+            break
+    os.set_blocking(w, True)
+    args = [str(a) for a in endless_key]
+    p = subprocess.run(
+        [WSQUERY, "-D", "-t", "0.3", "-b", "@-", *args, "ws://127.0.0.1:9/"],
+        input=b"a=b", stdout=w, stderr=subprocess.PIPE, env=environment(), timeout=50,
+    )  # fmt: skip
+    os.close(r)
+    os.close(w)
+    assert p.returncode == 1 and b"in time" in p.stderr
+
+
+def test_a_key_that_takes_hours_and_an_alarm_of_the_parent(endless_key):
+    args = [str(a) for a in endless_key]
+    p = subprocess.run(
+        [WSQUERY, "-t", "0", *args, "ws://127.0.0.1:9/"], capture_output=True, env=environment(), timeout=50,
+        preexec_fn=lambda: signal.alarm(1),
+    )  # fmt: skip
+    assert p.returncode == -signal.SIGALRM

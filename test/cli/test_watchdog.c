@@ -65,7 +65,7 @@ static int answer(const struct wq_query *q)
 {
 	struct wq_out out;
 
-	wq_out_init(&out, 1, q->deadline_us);
+	wq_out_init(&out, 1, q->deadline_us, 0);
 	wq_json_answer(&out, q);
 	wq_out_end(&out);
 	return wq_query_status(q);
@@ -101,7 +101,9 @@ static const struct watchdog_case {
     {"in time", end_late, WS_TLS, 60000, 0, 0, 0, CAME_BACK, {NULL}},
     {"no limit", end_late, WS_TLS, 0, 0, 0, 0, CAME_BACK, {NULL}},
     {"another phase, which looks at the clock", end_late, WS_UPGRADE, 10, 0, 0, 0, CAME_BACK, {NULL}},
-    {"another's alarm", compute, WS_TLS, 10, 0, 0, 300, -SIGALRM, {NULL}},
+    {"another's alarm", compute, WS_TLS, 60000, 0, 0, 300, -SIGALRM, {NULL}},
+    {"another's alarm, without a limit", wait_for_ever, WS_TLS, 0, 0, 0, 300, -SIGALRM, {NULL}},
+    {"another's alarm, but later", compute, WS_TLS, 10, 0, 0, 900000, 1, {"\"reason\": \"timeout\""}},
 };
 
 static void child(const struct watchdog_case *c, int fd)
@@ -110,7 +112,7 @@ static void child(const struct watchdog_case *c, int fd)
 	static struct wq_options o;
 	static struct wq_query q;
 	static struct ws_report info;
-	struct itimerval other = {{0, 0}, {0, c->alarm_ms * 1000}};
+	struct itimerval other = {{0, 0}, {c->alarm_ms / 1000, c->alarm_ms % 1000 * 1000}};
 
 	dup2(fd, 1);
 	wq_process_init();
