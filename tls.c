@@ -972,6 +972,12 @@ static int tls_verify(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *fla
 	const struct ws_tls *o = t->c->opt;
 	int ret, n;
 
+	if (crt->raw.p
+	    == NULL) { /* mbedTLS has passed over the one that the server sent, and this stands in its place */
+		wsi_put(tls_refuse(t),
+		        "the server's certificate is signed with an algorithm that this TLS library lacks");
+		return MBEDTLS_ERR_X509_FATAL_ERROR;
+	}
 	*flags &= ~(uint32_t)MBEDTLS_X509_BADCERT_CN_MISMATCH; /* see tls_check_name */
 	if (*flags != 0)
 		tls_put_problem(t, crt, depth, *flags);
@@ -1148,8 +1154,15 @@ static int tls_message_begins(struct wsi_tls *t)
 static int tls_chain_is_whole(struct wsi_tls *t)
 {
 	struct wsi_cert certs[WSI_CHAIN_MAX];
-	int n = wsi_chain_read(certs, t->chain, t->chain_len), ret = tls_look(t, certs, n);
+	int n = wsi_chain_read(certs, t->chain, t->chain_len), ret;
 
+	if (n == 0) { /* mbedTLS 2.28 would go on with a certificate that has nothing in it */
+		wsi_put(tls_refuse(t), "the server showed no certificate");
+		t->refused = 1;
+		ret = MBEDTLS_ERR_X509_CERT_VERIFY_FAILED;
+	} else {
+		ret = tls_look(t, certs, n);
+	}
 	if (ret == 0)
 		wsi_chain_put_unknown(certs, n, &t->unknown);
 	tls_drop_chain(t);

@@ -1055,6 +1055,62 @@ static void test_flips(void)
 	}
 }
 
+static void put_24(unsigned char *p, size_t v)
+{
+	p[0] = (unsigned char)(v >> 16);
+	p[1] = (unsigned char)(v >> 8);
+	p[2] = (unsigned char)v;
+}
+
+/* Certificate messages of TLS 1.2 behind a ServerHello, as no server of mbedTLS sends them */
+static void test_certificate_messages(void)
+{
+	/* version, random, no session, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, no compression */
+	static const unsigned char hello[5 + 4 + 2 + 32 + 4] = {0x16, 0x03, 0x03, 0,    42,          2,   0,
+	                                                        0,    38,   0x03, 0x03, [44] = 0xc0, 0x2b};
+	static const struct {
+		const char *name;
+		int with_der;       /* ca.der is in it */
+		unsigned char flip; /* of the last byte of the first "ecdsa-with-SHA256" in it */
+		const char *why;
+	} cases[] = {{"none", 0, 0, "the server showed no certificate"},
+	             {"an algorithm that nobody knows", 1, 0x70,
+	              "the server's certificate is signed with an algorithm that this TLS library lacks"},
+	             {"a whole one", 1, 0, "is not for \"localhost\""}};
+	static const unsigned char algorithm[8] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
+	unsigned char message[4096], *der = message + 5 + 4 + 3 + 3;
+	struct setup s = with_ca(good);
+	struct pair *p;
+	size_t i, k, len;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s", cases[i].name);
+		len = 0;
+		if (cases[i].with_der)
+			len = load(in_certs("ca", ".der"), der, sizeof message - 15);
+		for (k = 0; k + sizeof algorithm <= len && memcmp(der + k, algorithm, sizeof algorithm) != 0; k++)
+			;
+		if (cases[i].flip)
+			der[k + 7] ^= cases[i].flip;
+		put_24(message + 12, len);
+		len += cases[i].with_der ? 3 : 0;
+		put_24(message + 9, len);
+		put_24(message + 6, len + 3);
+		message[0] = 0x16;
+		message[1] = message[2] = 0x03;
+		message[3] = (unsigned char)((len + 7) >> 8);
+		message[4] = (unsigned char)(len + 7);
+		message[5] = 11;
+		p = pair_new(&s);
+		CHECK(wsi_tls_handshake(p->t, INT64_MAX, &p->why) == WS_IO_READ);
+		pipe_write(&p->down, hello, sizeof hello);
+		pipe_write(&p->down, message, len + 12);
+		if (!CHECK(shake(p, 0) == WS_ECERT) || !CHECK(strstr(p->why_buf, cases[i].why) != NULL))
+			fprintf(stderr, "\t%s\n", p->why_buf);
+		pair_free(p);
+	}
+}
+
 static void test_not_tls(void)
 {
 	static const struct {
@@ -1595,6 +1651,7 @@ int main(void)
 	TEST(test_alpn);
 	TEST(test_stalls);
 	TEST(test_flips);
+	TEST(test_certificate_messages);
 	TEST(test_not_tls);
 	TEST(test_ends);
 	TEST(test_parting_words);
