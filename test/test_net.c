@@ -2062,6 +2062,16 @@ static void test_proxies(void)
 	     WS_PROXY,
 	     "proxy",
 	     "CONNECT"},
+	    {"http, and a server behind it that says no",
+	     "http",
+	     "",
+	     {{{"\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n", 0},
+	       {"\r\n\r\n", "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", 0}},
+	      LINGER},
+	     WS_EHTTP,
+	     WS_UPGRADE,
+	     "upgrade of ws://target.test:8765/x refused by ws://target.test:8765/x through 127.0.0.1:",
+	     "CONNECT"},
 	    {"http, that speaks another language",
 	     "http",
 	     "",
@@ -2258,6 +2268,43 @@ static void test_proxies(void)
 	CHECK(port > 6 && port < 60);
 }
 
+/* What comes right behind the proxy's answer is the first of TLS; here an alert, as from a server that is no match. The
+ * memory for it is one of the allocations that fail, each in turn */
+static void test_proxy_reads_too_far(void)
+{
+	static const struct visit v = {{{"\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n\x15\x03\x03\x00\x02\x02\x28", 19 + 7}},
+	                               LINGER};
+	struct server s;
+	struct client c;
+	char proxy[100];
+	int nonblock, fail_at, failed, r;
+
+	for (nonblock = 0; nonblock < 2; nonblock++) {
+		failed = 0;
+		for (fail_at = 0; fail_at < 100; fail_at += fail_at ? 1 : 2) { /* 0: none; the first is ws_new's */
+			check_row("nonblock %d, allocation %d", nonblock, fail_at);
+			server_start(&s, &v, 1);
+			sprintf(proxy, "http://127.0.0.1:%d", s.port);
+			client_init(&c, "wss://target.test:8765/");
+			c.o.nonblock = nonblock;
+			c.o.proxy = proxy;
+			c.o.tls.insecure_no_verify = 1;
+			c.f.alloc_fail_at = (unsigned long)fail_at;
+			r = client_open(&c);
+			/* without memory for the sentence alone, the error is as it was */
+			CHECK(r == WS_ETLS || (r == WS_EMEMORY && c.f.failed_allocs));
+			failed += r == WS_EMEMORY;
+			client_free(&c);
+			CHECK(c.f.alive == 0 && c.f.blocks == 0 && !c.f.wrong);
+			server_end(&s);
+			if (fail_at > 0 && !c.f.failed_allocs)
+				break;
+		}
+		check_row_end();
+		CHECK(failed >= 6 && fail_at < 100);
+	}
+}
+
 int main(void)
 {
 	int before = count_fds();
@@ -2289,6 +2336,8 @@ int main(void)
 	if (ws_features() & WS_HAS_REDIRECTS)
 		TEST(test_redirects);
 	TEST(test_proxies);
+	if ((ws_features() & WS_HAS_PROXY) && (ws_features() & WS_HAS_TLS))
+		TEST(test_proxy_reads_too_far);
 	resolver_lets_go();
 	sleep_ms(50);
 	CHECK_EQ_U(count_fds(), before);

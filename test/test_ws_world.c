@@ -641,6 +641,15 @@ static void note_trace(void *user_data, int sent, int type, const void *data, si
 		say_bytes(t->text, sizeof t->text, &t->text_len, data, len);
 }
 
+static void note_trace_len(void *user_data, int sent, int type, const void *data, size_t len)
+{
+	struct traced *t = user_data;
+
+	(void)type;
+	(void)data;
+	say(t->text, sizeof t->text, &t->text_len, "%c%lu ", sent ? '>' : '<', (unsigned long)len);
+}
+
 static void test_trace(void)
 {
 	static struct traced t;
@@ -719,6 +728,106 @@ static void test_slow_trace(void)
 	talk_end(&t);
 }
 
+/* Of a frame that is not whole yet what is at hand is shown, 256 bytes in all at most */
+static void test_trace_in_part(void)
+{
+	static const struct {
+		size_t payload, at_hand, shown; /* at_hand, shown: with the header */
+	} came[] = {{10, 2, 2},      {10, 5, 5},      {10, 12, 12},    {10, 13, 12},
+	            {300, 4, 4},     {300, 255, 255}, {300, 256, 256}, {300, 257, 256},
+	            {251, 255, 255}, {252, 256, 256}, {253, 257, 256}, {253, 4, 4}};
+	static const size_t sent[][2] = {{0, 2}, {1, 3}, {125, 127}, {126, 130}, {252, 256}, {253, 256}, {5000, 256}};
+	static struct traced t;
+	static char big[5000];
+	size_t i;
+
+	for (i = 0; i < sizeof came / sizeof came[0] + sizeof sent / sizeof sent[0]; i++) {
+		const size_t k = i - sizeof came / sizeof came[0];
+		const int is_came = i < sizeof came / sizeof came[0];
+		struct script s = {NULL, 0, 0};
+		struct ws_options o;
+		struct ws_io io;
+		struct ws_msg msg;
+		struct ws *ws;
+
+		check_row("%s %lu", is_came ? "came" : "sent", (unsigned long)(is_came ? i : k));
+		script_str(&s, FAKE_101);
+		if (is_came)
+			script_frame(&s, 0x82, NULL, came[i].payload);
+		script_put(&s, "\x88\x02\x03\xe8", 4);
+		memset(&t, 0, sizeof t);
+		fake_init(&t.f, s.p, s.len);
+		fake_options(&t.f, &o, &io);
+		t.f.split = HEAD_LEN + (is_came ? came[i].at_hand : 0);
+		t.f.gap_us = 1000;
+		o.trace = note_trace_len;
+		ws = ws_new(URL, &o);
+		CHECK_EQ_U(ws_open(ws), 0);
+		t.text_len = 0;
+		if (is_came) {
+			CHECK_EQ_U(ws_recv(ws, &msg), 0);
+			CHECK_EQ_U(msg.len, came[i].payload);
+		} else {
+			CHECK_EQ_U(ws_send(ws, WS_BINARY, big, sent[k][0]), sent[k][0]);
+		}
+		CHECK(t.text_len > 0);
+		CHECK_EQ_U(atoi(t.text + 1), is_came ? came[i].shown : sent[k][1]);
+		CHECK_EQ_U(t.text[0], is_came ? '<' : '>');
+		ws_free(ws);
+		check_clean(&t.f);
+		fake_free(&t.f);
+		script_free(&s);
+	}
+}
+
+/* ws_recv has a short way while it is idle: an error, a close and a failed write all end that */
+static void test_idle_no_more(void)
+{
+	static const char two[] = "\x82\x01"
+	                          "a\x82\x01"
+	                          "b";
+	struct talk t;
+	struct ws_msg msg;
+	int k, r = 0;
+
+	/* b waits in the buffer when an error of sending ends the connection */
+	talk_begin(&t, two, 6);
+	talk_open(&t);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+	t.f.entropy_calls_left = 0;
+	for (k = 0; k < 100 && r >= 0; k++)
+		r = (int)ws_send(t.ws, WS_BINARY, "x", 1);
+	CHECK_EQ_U(r, WS_EENTROPY);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_EENTROPY);
+	talk_end(&t);
+
+	/* likewise when we close */
+	talk_begin(&t, two, 6);
+	t.o.nonblock = 1;
+	talk_open(&t);
+	REPEAT(r, &t.f, t.ws, 1, ws_recv(t.ws, &msg));
+	CHECK_EQ_U(r, 0);
+	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), WS_AGAIN);
+	CHECK(ws_recv(t.ws, &msg) < 0);
+	talk_end(&t);
+
+	/* when a write fails: what the peer said before is handed out, and ws_send leaves it to ws_recv each time */
+	talk_begin(&t, two, 6);
+	t.o.nonblock = 1;
+	talk_open(&t);
+	REPEAT(r, &t.f, t.ws, 1, ws_recv(t.ws, &msg));
+	CHECK_EQ_U(r, 0);
+	t.f.deaf_after = 1;
+	for (k = 0; k < 3 && ws_send(t.ws, WS_BINARY, "x", 1) != WS_AGAIN; k++)
+		;
+	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+	CHECK_EQ_MEM(msg.data, msg.len, "b", 1);
+	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, "x", 1), WS_AGAIN);
+	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, "x", 1), WS_ERESET);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ERESET);
+	talk_end(&t);
+}
+
 int main(void)
 {
 	TEST(test_needless_waits);
@@ -730,5 +839,7 @@ int main(void)
 	TEST(test_wants);
 	TEST(test_trace);
 	TEST(test_slow_trace);
+	TEST(test_trace_in_part);
+	TEST(test_idle_no_more);
 	return check_done();
 }
