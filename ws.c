@@ -1738,15 +1738,25 @@ int ws_ping(struct ws *ws, const void *data, size_t len)
 /* What a step of receiving comes to, beside 0: go on, and < 0: what the call returns */
 enum { HANDED_OUT = 1 };
 
-/* Our word that the peer broke the rules; the close frame goes out now or, what of it is not taken, in ws_close. what is
- * a static sentence that has room in it */
+/* Our word that the peer broke the rules. The close frame goes out now or, what of it is not taken, in ws_close. There is
+ * room in what. */
 static int violate(struct ws *ws, int err, const char *what)
 {
-	const char *code = err == WS_EPROTOCOL ? "1002, protocol error" : err == WS_EUTF8 ? "1007" : "1009";
+	const int told = ws->close_sent; /* with another code: there is but one close frame */
+	const char *code_name = "1009";
+	unsigned code = 1009;
 
-	send_close(ws, 1000u + (unsigned)(code[3] - '0'), what);
-	ws->linger = ws->state == OPEN;
-	return fail_with(ws, err, "receive from %P: %s (closed with %t)", what, code);
+	if (err == WS_EPROTOCOL) {
+		code = 1002;
+		code_name = "1002, protocol error";
+	} else if (err == WS_EUTF8) {
+		code = 1007;
+		code_name = "1007";
+	}
+	send_close(ws, code, what);
+	ws->linger = 1;
+	return fail_with(ws, err, told ? "receive from %P: %s" : "receive from %P: %s (closed with %t)", what,
+	                 code_name);
 }
 
 /* More into rbuf, behind the message under way and what is unread: 0: look again; else what the call returns */
@@ -1809,6 +1819,18 @@ static int begin_receiving(struct ws *ws)
 	return 0;
 }
 
+static int wrong_close_code(struct ws *ws, unsigned code)
+{
+	char buf[WSI_CONTROL_MAX - 2];
+	struct wsi_text t;
+
+	wsi_text_init(&t, buf, sizeof buf);
+	wsi_put(&t, "the close code ");
+	wsi_put_u(&t, code);
+	wsi_put(&t, ", which must not be sent");
+	return violate(ws, WS_EPROTOCOL, t.p);
+}
+
 static int on_close(struct ws *ws, const unsigned char *p, size_t len)
 {
 	unsigned code = 0;
@@ -1819,7 +1841,7 @@ static int on_close(struct ws *ws, const unsigned char *p, size_t len)
 	if (len) {
 		code = (unsigned)p[0] << 8 | p[1];
 		if (!wsi_close_code_ok(code))
-			return violate(ws, WS_EPROTOCOL, "a close code that must not be sent");
+			return wrong_close_code(ws, code);
 		len -= 2;
 		if (!is_text(&utf8, p + 2, len, 0))
 			return violate(ws, WS_EUTF8, "a close reason that is not UTF-8");
