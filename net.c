@@ -6,6 +6,9 @@
  * passed just walks away. The thread touches the job and nothing else, blocks all signals, and says that it is done by
  * closing its end of a socket pair that the caller's poll watches.
  *
+ * Lookups that outlive their connection are counted for the whole process. Where WS_MAX_LOST_LOOKUPS of them are left, a
+ * new lookup waits for one of them to end, or for its own deadline.
+ *
  * Build switches: WS_NO_THREADS (getaddrinfo blocks the caller, past any deadline), WS_NO_RESOLVER (numeric addresses,
  * localhost and ws_options.resolve only), WS_NO_NET (no operating system beneath: io, alloc, now_us and entropy are the
  * caller's).
@@ -152,7 +155,7 @@ WSI const char *wsi_net_check(const struct ws_options *o, const char **value)
 #endif
 
 #define NET_STAGGER_US 250000 /* RFC 8305 5: Connection Attempt Delay */
-#define NET_BUSY_US 20000     /* a Unix socket with a full backlog is tried again after this */
+#define NET_BUSY_US 20000     /* what is full is tried again after this: a Unix socket's backlog, the lost lookups */
 
 WSI void *wsi_alloc(const struct wsi_mem *m, void *ptr, size_t old_len, size_t new_len)
 {
@@ -345,9 +348,10 @@ WSI int wsi_socket_prepare(int fd)
 struct net_job {
 #ifndef WS_NO_THREADS
 	atomic_int owners;
-	int done_fd; /* closed by the thread */
+	atomic_int done_fd; /* the thread's end of the socket pair; -1 once one of the two has taken it to close it */
 #endif
-	int gai, family;
+	int gai, system_errno; /* what getaddrinfo said; errno where that is EAI_SYSTEM */
+	int family;
 	struct addrinfo *list;
 	char host[]; /* NUL-terminated */
 };
@@ -360,29 +364,76 @@ static void net_job_run(struct net_job *j)
 	hints.ai_socktype = SOCK_STREAM;
 	hints.ai_family = j->family;
 	j->gai = getaddrinfo(j->host, NULL, &hints, &j->list);
+	j->system_errno = errno;
 }
 
-static void net_job_release(struct net_job *j)
+static void net_job_free(struct net_job *j)
 {
-#ifndef WS_NO_THREADS
-	if (atomic_fetch_sub(&j->owners, 1) != 1)
-		return;
-#endif
 	if (j->gai == 0)
 		freeaddrinfo(j->list);
 	free(j);
 }
 
-#ifndef WS_NO_THREADS
+#ifdef WS_NO_THREADS
+static void net_job_leave(struct wsi_net *n)
+{
+	if (n->job)
+		net_job_free(n->job);
+	n->job = NULL;
+}
+#else
+/* The one variable of the library that is not in a struct ws: how many lookups run on for no connection. */
+static atomic_int net_lost;
+static atomic_int net_lost_pid; /* the process that it counts for: fork copies the count, but no thread */
+
+static int net_lost_too_many(void)
+{
+	int pid = (int)getpid();
+
+	if (atomic_exchange(&net_lost_pid, pid) != pid)
+		atomic_store(&net_lost, 0);
+	return atomic_load(&net_lost) >= WS_MAX_LOST_LOOKUPS;
+}
+
+/* Called once by each of the two owners. A job is counted as lost while the thread is its only owner: the connection adds
+ * it to the count before it lets go, and who frees it takes it off again. */
+static void net_job_release(struct net_job *j)
+{
+	if (atomic_fetch_sub(&j->owners, 1) != 1)
+		return;
+	net_job_free(j);
+	atomic_fetch_sub(&net_lost, 1);
+}
+
+/* The connection lets go. A lost lookup holds no descriptor of ours */
+static void net_job_leave(struct wsi_net *n)
+{
+	struct net_job *j = n->job;
+	int fd;
+
+	if (!j)
+		return;
+	n->job = NULL;
+	close(n->resolver_fd);
+	fd = atomic_exchange(&j->done_fd, -1);
+	if (fd >= 0)
+		close(fd);
+	atomic_fetch_add(&net_lost, 1);
+	net_job_release(j);
+}
+
 static void *net_job_thread(void *arg)
 {
 	struct net_job *j = arg;
-	int fd = j->done_fd;
+	int fd;
 
 	net_job_run(j);
-	net_job_release(j);      /* before the close that wakes the owner, which takes j->owners == 1 as the word */
-	shutdown(fd, SHUT_RDWR); /* closing alone leaves it open in a child of fork, which may have a copy */
-	close(fd);
+	fd = atomic_exchange(&j->done_fd, -1);
+	net_job_release(j); /* before the close that wakes the connection, which takes j->owners == 1 as the word */
+	if (fd >= 0) {
+		shutdown(fd, SHUT_RDWR); /* closing alone leaves it open in a child of fork, which may have a copy */
+		close(fd);
+	}
 	return NULL;
 }
 #endif
@@ -419,9 +470,7 @@ WSI void wsi_net_end(struct wsi_net *n)
 		if (--n->next != n->winner)
 			net_failed(n->next, 0);
 #ifndef WS_NO_RESOLVER
-	if (n->job)
-		net_job_release(n->job);
-	n->job = NULL;
+	net_job_leave(n);
 #endif
 }
 
@@ -506,67 +555,132 @@ static int net_lookup_here(struct wsi_net *n)
 }
 
 #ifndef WS_NO_RESOLVER
-static int net_job_start(struct wsi_net *n)
+static struct net_job *net_job_new(const struct wsi_net *n)
 {
 	size_t len = n->to->host.len;
 	/* never the caller's allocator: the thread may outlive the connection */
 	struct net_job *j = malloc(sizeof *j + len + 1);
 
 	if (!j)
-		return WS_EMEMORY;
+		return NULL;
 	memset(j, 0, sizeof *j);
 	memcpy(j->host, n->to->host.p, len);
 	j->host[len] = '\0';
-	j->family = n->family == 4 ? AF_INET : n->family == 6 ? AF_INET6 : AF_UNSPEC;
-	n->job = j;
-#ifdef WS_NO_THREADS
-	net_job_run(j);
-	return 0;
-#else
-	{
-		sigset_t all, old;
-		pthread_t thread;
-		int pair[2], r;
-
-		atomic_init(&j->owners, 2);
-		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0) {
-			j->done_fd = pair[1];
-			n->addr[0].fd = pair[0];
-			n->next++;
-			sigfillset(&all);
-			pthread_sigmask(SIG_SETMASK, &all, &old);
-			r = pthread_create(&thread, NULL, net_job_thread, j);
-			pthread_sigmask(SIG_SETMASK, &old, NULL);
-			if (r == 0) {
-				pthread_detach(thread);
-				return 0;
-			}
-			close(pair[1]);
-		}
-		atomic_init(&j->owners, 1);
-		j->gai = EAI_FAIL;
-		n->cause = "no socket pair and thread are to be had";
-		return WS_EIO;
-	}
-#endif
+	j->family = AF_UNSPEC;
+	if (n->family)
+		j->family = n->family == 4 ? AF_INET : AF_INET6;
+	return j;
 }
 
+#ifdef WS_NO_THREADS
+static int net_job_start(struct wsi_net *n)
+{
+	n->job = net_job_new(n);
+	if (!n->job)
+		return WS_EMEMORY;
+	net_job_run(n->job);
+	return 0;
+}
+#else
+/* A thread with all signals blocked. 0 or an errno */
+static int net_job_start_thread(struct net_job *j)
+{
+	sigset_t all, old;
+	pthread_t thread;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	err = pthread_create(&thread, NULL, net_job_thread, j);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (err == 0)
+		pthread_detach(thread);
+	return err;
+}
+
+/* Neither a socket pair nor a thread is to be had. They may be, once a lost lookup ends */
+static int net_job_refused(struct wsi_net *n, int err)
+{
+	n->cause_err = err;
+	if (atomic_load(&net_lost) > 0) {
+		n->cause = "waiting for earlier lookups, which are still unanswered";
+		n->next_us += NET_BUSY_US;
+		return WS_AGAIN;
+	}
+	n->cause = "the lookup cannot be started";
+	return WS_EIO;
+}
+
+/* 0; WS_AGAIN: at n->next_us; or an error */
+static int net_job_start(struct wsi_net *n)
+{
+	struct net_job *j;
+	int pair[2], err;
+
+	if (net_lost_too_many()) {
+		n->cause = "waiting for earlier lookups, too many of which are still unanswered";
+		n->next_us += NET_BUSY_US;
+		return WS_AGAIN;
+	}
+	j = net_job_new(n);
+	if (!j)
+		return WS_EMEMORY;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+		err = errno;
+		free(j);
+		return net_job_refused(n, err);
+	}
+	atomic_init(&j->owners, 2);
+	atomic_init(&j->done_fd, pair[1]);
+	err = net_job_start_thread(j);
+	if (err) {
+		close(pair[0]);
+		close(pair[1]);
+		free(j);
+		return net_job_refused(n, err);
+	}
+	n->cause = NULL;
+	n->cause_err = 0;
+	n->job = j;
+	n->resolver_fd = pair[0];
+	return 0;
+}
+#endif
+
+/* In the words of gai_strerror(3), and what they mean where that is not plain */
+static const char *net_gai_text(int gai)
+{
+	switch (gai) {
+	case EAI_AGAIN:
+		return "Temporary failure in name resolution: no name server answered, or none can be reached";
+	case EAI_NONAME:
+		return "Name or service not known";
+	case EAI_FAIL:
+		return "Non-recoverable failure in name resolution: the name server refused, or failed";
+	case EAI_FAMILY:
+		return "ai_family not supported: this system lacks that kind of address";
+	case EAI_SYSTEM:
+		return "System error"; /* and the words of its errno */
+	default:
+		return "no address for this name";
+	}
+}
+
+/* 1: the addresses are there; WS_AGAIN; or an error */
 static int net_job_finish(struct wsi_net *n)
 {
 	struct net_job *j = n->job;
-	struct addrinfo *a;
+	const struct addrinfo *a;
 
 #ifndef WS_NO_THREADS
 	if (atomic_load(&j->owners) != 1)
 		return WS_AGAIN;
-	net_failed(--n->next, 0);
 #endif
 	if (j->gai == EAI_MEMORY)
 		return WS_EMEMORY;
-	/* in the words of gai_strerror(3), of which these are what a person meets */
-	n->cause = j->gai == EAI_AGAIN    ? "Temporary failure in name resolution"
-	           : j->gai == EAI_NONAME ? "Name or service not known"
-	                                  : "no address for this name";
+	n->cause = net_gai_text(j->gai);
+	if (j->gai == EAI_SYSTEM)
+		n->cause_err = j->system_errno;
 	for (a = j->gai == 0 ? j->list : NULL; a; a = a->ai_next) {
 		union net_sockaddr s;
 
@@ -578,6 +692,7 @@ static int net_job_finish(struct wsi_net *n)
 		else if (a->ai_family == AF_INET6)
 			net_add(n, &s.v6.sin6_addr, 16, s.v6.sin6_scope_id);
 	}
+	net_job_leave(n);
 	return n->end > n->addr ? 1 : WS_ERESOLVE;
 }
 #endif
@@ -586,21 +701,22 @@ static int net_job_finish(struct wsi_net *n)
 static int net_resolve(struct wsi_net *n)
 {
 #ifndef WS_NO_RESOLVER
-	int r = 0;
+	int r;
 
-	if (!n->job && !net_lookup_here(n))
-		r = net_job_start(n);
-	if (r == 0 && n->job)
+	if (n->job)
 		return net_job_finish(n);
-	if (r)
-		return r;
-#else
-	n->cause = "this build has no resolver: give a numeric address";
-	if (!net_lookup_here(n))
-		return WS_EUNSUPPORTED;
 #endif
-	n->cause = n->family == 4 ? "no IPv4 address" : "no IPv6 address";
-	return n->end > n->addr ? 1 : WS_ERESOLVE;
+	if (net_lookup_here(n)) {
+		n->cause = n->family == 4 ? "no IPv4 address" : "no IPv6 address";
+		return n->end > n->addr ? 1 : WS_ERESOLVE;
+	}
+#ifdef WS_NO_RESOLVER
+	n->cause = "this build has no resolver: give a numeric address";
+	return WS_EUNSUPPORTED;
+#else
+	r = net_job_start(n);
+	return r ? r : net_job_finish(n);
+#endif
 }
 
 /* Attempts */
@@ -830,6 +946,8 @@ WSI int wsi_net_put_tried(const struct wsi_net *n, struct wsi_text *why)
 	if (resolved <= 0) {
 		if (n->cause)
 			net_put_string(why, before, n->cause);
+		if (n->cause_err)
+			net_put_string(why, ": ", net_error(n->cause_err)->text);
 		return resolved;
 	}
 	do {
@@ -922,13 +1040,18 @@ WSI int64_t wsi_net_wants(const struct wsi_net *n, struct ws_pollset *set)
 {
 	const struct wsi_net_addr *a;
 
+	if (n->job) {
+		set->fd[set->n].fd = n->resolver_fd;
+		set->fd[set->n++].events = WS_POLL_READ;
+		return INT64_MAX;
+	}
 	for (a = n->addr; a < n->next; a++) {
 		if (a->fd < 0)
 			continue;
 		set->fd[set->n].fd = a->fd;
-		set->fd[set->n++].events = n->resolved > 0 ? WS_POLL_WRITE : WS_POLL_READ;
+		set->fd[set->n++].events = WS_POLL_WRITE;
 	}
-	return n->next < n->end ? n->next_us : INT64_MAX;
+	return n->resolved <= 0 || n->next < n->end ? n->next_us : INT64_MAX;
 }
 
 WSI const char *wsi_net_check(const struct ws_options *o, const char **value)

@@ -9,12 +9,15 @@
  *
  * What holds everywhere, said once:
  *
- * Threads   No state of our own outside struct ws. One struct ws belongs to one thread at a time and to one
- *           process: after fork, only one of the two may go on with it (the other must not even free it).
+ * Threads   No state of our own outside struct ws, but for one count of lookups (see Names). One struct ws belongs to
+ *           one thread at a time and to one process: after fork, only one of the two may go on with it (the other
+ *           must not even free it).
  * Names     getaddrinfo runs in a thread of its own, with all signals blocked, which may outlive a connection that did not
- *           wait for it: a shared libws must not be unloaded (dlclose) meanwhile, and a fork leaves it behind. Built
- *           with WS_NO_THREADS it blocks the caller, past any deadline; with WS_NO_RESOLVER there is none: numeric
- *           addresses, localhost and .resolve. Those never need it.
+ *           wait for it: a shared libws must not be unloaded (dlclose) meanwhile, and a fork leaves it behind. Such
+ *           lost lookups are counted, in one atomic integer for the whole process. While WS_MAX_LOST_LOOKUPS of them
+ *           still run, a new lookup waits for one of them to end, until its own deadline. Built with WS_NO_THREADS,
+ *           getaddrinfo blocks the caller, past any deadline; with WS_NO_RESOLVER there is none: numeric addresses,
+ *           localhost and .resolve. Those never need it.
  * Zero      A zeroed struct is valid; 0 or NULL in a field means the default named beside it.
  * Yours     Bytes given to a call are read during that call only. Options, and all they point to, must live until
  *           ws_open ends (returns anything but WS_AGAIN); callbacks and user_data until ws_free. The URL is copied.
@@ -307,6 +310,8 @@ WS_API unsigned ws_features(void);   /* of enum ws_feature */
 #define WS_MAX_BODY 1024      /* bytes kept of a refused upgrade's body */
 #define WS_MAX_BODY_WAIT_MS 1000
 #define WS_MAX_ADDRESSES 16 /* addresses of one name that are tried */
+/* Lookups of one process that still run although their connection has given up; each is a thread. See Names */
+#define WS_MAX_LOST_LOOKUPS 32
 
 #ifdef __cplusplus
 }

@@ -43,7 +43,9 @@ struct wsi_net {
 	int family;                      /* opt->family, or what the caller puts in place of it */
 	int resolved;                    /* 1; 0 or WS_AGAIN: not yet; an error: it failed */
 	const char *cause;               /* why */
-	struct net_job *job;             /* a name being resolved: addr[0].fd is then what its thread closes */
+	int cause_err;                   /* and the errno behind it, or 0 */
+	struct net_job *job;             /* a name being resolved */
+	int resolver_fd;                 /* with job: it can be read once the job has ended */
 	int64_t next_us;                 /* when the next attempt begins, unless one fails before */
 	struct wsi_net_addr *next, *end; /* the next to be tried, before which are the attempts; end of the addresses */
 	struct wsi_net_addr *winner;     /* which is connected */

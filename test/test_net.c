@@ -30,6 +30,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #if defined(__linux__)
@@ -83,12 +84,29 @@ static struct addrinfo *make_address(int family, const void *addr)
 	return a;
 }
 
+/* What a name that begins so is answered with, and what a person reads then */
+static const struct {
+	const char *name;
+	int code, result;
+	const char *has;
+} gai_failures[] = {
+    {"empty.", 0, WS_ERESOLVE, "resolve empty.test: no address for this name"},
+    {"memory.", EAI_MEMORY, WS_EMEMORY, ""},
+    {"again.", EAI_AGAIN, WS_ERESOLVE, "resolve again.test: Temporary failure in name resolution: "},
+    {"none.", EAI_NONAME, WS_ERESOLVE, "resolve none.test: Name or service not known"},
+    {"fail.", EAI_FAIL, WS_ERESOLVE, "resolve fail.test: Non-recoverable failure in name resolution: "},
+    {"family.", EAI_FAMILY, WS_ERESOLVE, "resolve family.test: ai_family not supported: "},
+    {"system.", EAI_SYSTEM, WS_ERESOLVE, "resolve system.test: System error: Too many open files"},
+    {"odder.", -4711, WS_ERESOLVE, "resolve odder.test: no address for this name"},
+};
+
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **list)
 {
 	static const unsigned char loop6[16] = {[15] = 1};
 	struct addrinfo **end = list;
 	const char *p;
 	sigset_t now;
+	size_t i;
 	int s;
 
 	atomic_fetch_add(&looking, 1);
@@ -137,10 +155,11 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
 			}
 		}
 	}
-	s = *list || strncmp(name, "empty", 5) == 0 ? 0
-	    : strncmp(name, "memory", 6) == 0       ? EAI_MEMORY
-	    : strncmp(name, "again", 5) == 0        ? EAI_AGAIN
-	                                            : EAI_NONAME;
+	s = *list ? 0 : EAI_NONAME;
+	for (i = 0; i < sizeof gai_failures / sizeof gai_failures[0]; i++)
+		if (strncmp(name, gai_failures[i].name, strlen(gai_failures[i].name)) == 0)
+			s = gai_failures[i].code;
+	errno = EMFILE; /* of EAI_SYSTEM */
 	atomic_fetch_sub(&looking, 1);
 	return s;
 }
@@ -966,6 +985,7 @@ static void test_resolver(void)
 	struct client c;
 	struct server s;
 	char text[100];
+	size_t i;
 	int nonblock, port, fd;
 
 	for (nonblock = 0; nonblock < 2; nonblock++) {
@@ -1002,25 +1022,15 @@ static void test_resolver(void)
 		client_free(&c);
 		server_end(&s);
 
-		client_init(&c, "ws://none.test/");
-		c.o.nonblock = nonblock;
-		CHECK_EQ_U(client_open(&c), WS_ERESOLVE);
-		HAS(&c, "resolve none.test: ");
-		CHECK_EQ_U(ws_info(c.ws)->phase, WS_RESOLVE);
-		client_free(&c);
-		client_init(&c, "ws://again.test/");
-		c.o.nonblock = nonblock;
-		CHECK_EQ_U(client_open(&c), WS_ERESOLVE);
-		client_free(&c);
-		client_init(&c, "ws://memory.test/");
-		c.o.nonblock = nonblock;
-		CHECK_EQ_U(client_open(&c), WS_EMEMORY);
-		client_free(&c);
-		client_init(&c, "ws://empty.test/");
-		c.o.nonblock = nonblock;
-		CHECK_EQ_U(client_open(&c), WS_ERESOLVE);
-		HAS(&c, "no address");
-		client_free(&c);
+		for (i = 0; i < sizeof gai_failures / sizeof gai_failures[0]; i++) {
+			client_init(&c, "ws://%stest/", gai_failures[i].name);
+			c.o.nonblock = nonblock;
+			CHECK_EQ_U(client_open(&c), gai_failures[i].result);
+			HAS(&c, gai_failures[i].has);
+			CHECK_EQ_U(ws_info(c.ws)->phase, WS_RESOLVE);
+			CHECK(!strpbrk(ws_error(c.ws), "0123456789"));
+			client_free(&c);
+		}
 		port = 0;
 		fd = bound("127.0.0.1", &port);
 		client_init(&c, "ws://many.test:%d/", port);
@@ -1065,7 +1075,6 @@ static void test_resolver(void)
 	/* a name longer than any */
 	{
 		char name[WS_MAX_URL];
-		size_t i;
 
 		strcpy(name, "ws://");
 		for (i = 5; i < 5 + 300; i++)
@@ -1078,9 +1087,83 @@ static void test_resolver(void)
 	}
 }
 
+/* Begins the lookup of a name that is never answered, and gives up */
+static void lose_lookup(void)
+{
+	struct client c;
+
+	client_init(&c, "ws://lost.hang.test/");
+	c.o.nonblock = 1;
+	c.ws = ws_new(c.url, &c.o);
+	CHECK_EQ_U(ws_open(c.ws), WS_AGAIN);
+	client_free(&c);
+}
+
+/* Lookups that outlive their connection have a limit, and hold no descriptors */
+static void test_lost_lookups(void)
+{
+	struct ws_pollset set;
+	struct client c;
+	int r, nonblock, begun, fds = count_fds();
+
+	resolver_holds();
+	begun = atomic_load(&lookups) + WS_MAX_LOST_LOOKUPS;
+	while (atomic_load(&lookups) < begun) { /* those of earlier tests may still be about to end */
+		lose_lookup();
+		sleep_ms(1);
+	}
+	CHECK(count_fds() <= fds);
+	for (nonblock = 0; nonblock < 2; nonblock++) {
+		client_init(&c, "ws://again.test/");
+		c.o.nonblock = nonblock;
+		c.o.timeout_ms = 60;
+		CHECK_EQ_U(client_open(&c), WS_ETIMEOUT);
+		CHECK(c.us >= 60000);
+		CHECK_EQ_U(ws_info(c.ws)->phase, WS_RESOLVE);
+		HAS(&c,
+		    "resolve again.test: waiting for earlier lookups, too many of which are still unanswered: timed "
+		    "out after ");
+		client_free(&c);
+		/* what needs no lookup does not wait for any */
+		client_init(&c, "ws://localhost:1/");
+		c.o.nonblock = nonblock;
+		CHECK_EQ_U(client_open(&c), WS_EREFUSED);
+		client_free(&c);
+	}
+#if !defined(__SANITIZE_THREAD__)
+	{ /* a child of fork has none of these threads, so none to wait for */
+		int status = -1;
+		pid_t child = fork();
+
+		if (child == 0) {
+			client_init(&c, "ws://again.test/");
+			_exit(client_open(&c) == WS_ERESOLVE ? 0 : 1);
+		}
+		CHECK(child > 0 && waitpid(child, &status, 0) == child);
+		CHECK_EQ_U(status, 0);
+	}
+#endif
+	/* one that waits goes on as soon as they end */
+	client_init(&c, "ws://again.test/");
+	c.o.nonblock = 1;
+	c.ws = ws_new(c.url, &c.o);
+	CHECK_EQ_U(ws_open(c.ws), WS_AGAIN);
+	ws_wants(c.ws, &set);
+	CHECK(set.n == 0 && set.timeout_ms > 0 && set.timeout_ms <= 1000);
+	CHECK_EQ_U(atomic_load(&lookups), begun);
+	resolver_lets_go();
+	while ((r = ws_open(c.ws)) == WS_AGAIN) {
+		ws_wants(c.ws, &set);
+		poll_set(&set);
+	}
+	CHECK_EQ_U(r, WS_ERESOLVE);
+	HAS(&c, "resolve again.test: Temporary failure in name resolution: ");
+	client_free(&c);
+}
+
 /* Many connections in many threads, names that come late or never */
 #define THREADS 12
-#define ROUNDS 12
+#define ROUNDS 6 /* a third of them hang, all in all fewer than WS_MAX_LOST_LOOKUPS */
 
 struct crowd {
 	int port, good, timeouts, others, wrong;
@@ -1177,7 +1260,7 @@ static void test_unix(void)
 	struct client c;
 	struct server s;
 	struct sockaddr_un sun;
-	char dir[] = "/tmp/test_net.XXXXXX", path[200], text[300], name[200], path_max[100];
+	char dir[] = "/tmp/test_net.XXXXXX", path[200], text[400], name[200], path_max[100];
 	int fd, nonblock, i, fillers[200], filled;
 
 	if (!CHECK(mkdtemp(dir) != NULL))
@@ -1714,7 +1797,22 @@ static void test_no_descriptors(void)
 	if (ws_features() & WS_HAS_THREADS) {
 		client_init(&c, "ws://none.test/");
 		CHECK_EQ_U(client_open(&c), WS_EIO);
+		HAS(&c, "resolve none.test: the lookup cannot be started: Too many open files");
 		client_free(&c);
+		/* with a lost lookup, which holds some of them, it is that one's time that runs out */
+		for (k = 0; k < 2 && n; k++)
+			close(fds[--n]);
+		resolver_holds();
+		lose_lookup();
+		while (n < 64 && (fds[n] = dup(0)) >= 0)
+			n++;
+		client_init(&c, "ws://none.test/");
+		c.o.timeout_ms = 60;
+		CHECK_EQ_U(client_open(&c), WS_ETIMEOUT);
+		HAS(&c,
+		    "resolve none.test: waiting for earlier lookups, which are still unanswered: Too many open files");
+		client_free(&c);
+		resolver_lets_go();
 	}
 #if defined(__linux__)
 	/* and no random bytes without one */
@@ -2314,6 +2412,7 @@ int main(void)
 	TEST(test_race);
 	if (ws_features() & WS_HAS_THREADS) { /* else a name is waited for, or there are none */
 		TEST(test_resolver);
+		TEST(test_lost_lookups);
 		TEST(test_threads);
 	}
 	TEST(test_unix);

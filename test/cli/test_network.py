@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import socket
@@ -159,6 +160,25 @@ def test_resolver_that_never_answers_and_wait(net):
     r = net.run("-t", "0.5", "--retry", "100", "--retry-delay", "100ms", "--wait", "1.5", "ws://unheard.example/",
                 status=1, at_least=1.5, overrun=1.5)
     assert r.details["attempts"] >= 2
+
+
+@needs("resolver")
+@needs("threads")
+def test_resolver_that_never_answers_and_few_descriptors(net):
+    """Lookups that are left behind are bounded, so the last try tells what all of them met."""
+    most = 0
+    with Client(net, "-t", "10ms", "--retry-delay", "0", "--wait", "2", "ws://unheard.example/") as c:
+        resource.prlimit(c.p.pid, resource.RLIMIT_NOFILE, (64, 64))
+        while c.p.poll() is None:
+            try:
+                status = pathlib.Path("/proc/%d/status" % c.p.pid).read_text()
+                most = max([most] + [int(line.split()[1]) for line in status.splitlines() if line.startswith("Threads:")])
+            except OSError:
+                pass
+            time.sleep(0.02)
+        r = c.end(status=1)
+    assert (r.details["phase"], r.details["reason"]) == ("resolve", "timeout"), r
+    assert 0 < most <= 34  # WS_MAX_LOST_LOOKUPS, the one under way, the program
 
 
 @needs("resolver")
