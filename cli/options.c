@@ -641,6 +641,17 @@ static void check_steps(struct wq_options *o)
 		o->count = 1;
 }
 
+/* What is none may be the rest of a secret without its quotes: -H Authorization: Bearer TOKEN */
+static void second_url(struct wq_options *o, const char *arg)
+{
+	if (!strstr(arg, "//")) {
+		say(o, "more than one URL, and the second is none (a value with blanks in it needs quotes)");
+	} else if (!o->why.t.len) {
+		wsi_put(wq_why(&o->why), "more than one URL: ");
+		wsi_put_url(wq_why(&o->why), arg, strlen(arg));
+	}
+}
+
 int wq_options_parse(struct wq_options *o, int argc, char **argv)
 {
 	int i = 1, operands = 0;
@@ -657,10 +668,8 @@ int wq_options_parse(struct wq_options *o, int argc, char **argv)
 		const char *arg = argv[i];
 
 		if (operands || arg[0] != '-' || !arg[1]) {
-			if (o->url && !o->why.t.len) {
-				wsi_put(wq_why(&o->why), "more than one URL: ");
-				wsi_put_url(wq_why(&o->why), arg, strlen(arg));
-			}
+			if (o->url)
+				second_url(o, arg);
 			o->url = arg;
 			i++;
 		} else if (arg[1] == '-' && !arg[2]) {

@@ -147,6 +147,8 @@ static void test_request(void)
 	OTHER("ws://h", BEGIN("/", "h") MIDDLE "Origin: o\r\nSec-WebSocket-Protocol: s\r\n" VERSION13 "X: y\r\n\r\n",
 	      .origin = "o", .subprotocols = LIST("s"), .headers = LIST("X: y", "Cookie: c", "User-Agent:"));
 	OTHER("ws://h", PLAIN("/", "h") CRLF, .headers = LIST("Authorization:", "Cookie:"));
+	OTHER("ws://h", PLAIN("/", "h") "X: y\r\n\r\n",
+	      .headers = LIST("Proxy-Authorization: a", "Cookie2: a", "X-Api-Key: a", "X: y", "x-auth-TOKEN: a"));
 }
 
 static void check_refused(const struct ws_options *options, const char *option, const char *why, const char *value,

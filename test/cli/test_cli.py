@@ -399,6 +399,8 @@ def test_secrets_in_a_url_that_failed(args):
 def test_secrets_in_a_second_url():
     r = run(URL, "ws://h/?token=s3cret", status=64, secrets=["s3cret"])
     assert "ws://h/?token=***" in r.err
+    r = run("-H", "Authorization:", "Bearer", "s3cret", URL, status=64, secrets=["s3cret"])  # quotes were forgotten
+    assert "more than one URL" in r.err and "quotes" in r.err
 
 
 # a URL, and what the sentence must say of the byte that is wrong
