@@ -760,6 +760,7 @@ static void test_answer(void)
 		}
 		free(copy);
 	}
+	check_row_end();
 	{
 		char accept[28];
 
