@@ -106,22 +106,32 @@ for block in "$tmp"/blocks/*; do
 	esac
 done
 
-links() { # what README points to is there
-	for link in $(grep -o '](\([^)]*\))' README.md | sed 's/](\(.*\))/\1/'); do
-		[ -e "$link" ] || {
-			echo "$link is not there"
+# each WORDS COMMAND...: the command takes each word, and there are words
+each() {
+	each_words=$1
+	shift
+	[ -n "$each_words" ] || {
+		echo 'there is nothing to look at'
+		return 1
+	}
+	for each_word in $each_words; do
+		"$@" "$each_word" || {
+			echo "not so: $* $each_word"
 			return 1
 		}
 	done
 }
+
+links() { # what README points to is there
+	each "$(grep -o '](\([^)]*\))' README.md | sed 's/](\(.*\))/\1/')" test -e
+}
 check 'README: its links' links
 options() { # its options are the program's
-	for option in $(grep '^| `-' README.md | cut -d '|' -f 2 | grep -oE -- '--[a-z-]+'); do
-		wsquery --help | grep -q -e "$option" || {
-			echo "wsquery has no $option"
-			return 1
-		}
-	done
+	wsquery --help | grep -oE -- '--[a-z][a-z0-9-]+' >"$tmp/options"
+	each "$(grep '^| `-' README.md | cut -d '|' -f 2 | grep -oE -- '--[a-z-]+')" help_has
+}
+help_has() { # OPTION
+	grep -qx -e "$1" "$tmp/options"
 }
 check 'README: its options' options
 limits() { # its limits are those of ws.h
@@ -137,21 +147,17 @@ upgrade's body, $(($(max URL) / 1024)) KiB of a URL, $(max ADDRESSES) addresses 
 }
 check 'README: its limits' limits
 functions() {
-	for f in $(sed -n 's/^WS_API .*[ *]\(ws_[a-z_]*\)(.*/\1/p' ws.h); do
-		grep -q "^\.F[no] $f" ws.3 && grep -q "^\.Nm $f" ws.3 || {
-			echo "ws.3 has no $f"
-			return 1
-		}
-	done
+	each "$(sed -n 's/^WS_API .*[ *]\(ws_[a-z_]*\)(.*/\1/p' ws.h)" manual_has
+}
+manual_has() { # FUNCTION
+	grep -q "^\.F[no] $1\( \|\$\)" ws.3 && grep -q "^\.Nm $1\( \|\$\)" ws.3
 }
 check 'ws.3: all functions of ws.h' functions
 manual_options() {
-	for option in $(wsquery --help | grep -oE -- ' --[a-z][a-z0-9-]+' | sed 's/ --//' | sort -u); do
-		grep -qE "^\.It .*Fl -$option( |\$)" wsquery.1 || {
-			echo "wsquery.1 has no --$option"
-			return 1
-		}
-	done
+	each "$(wsquery --help | grep -oE -- ' --[a-z][a-z0-9-]+' | sed 's/ --//' | sort -u)" manual_has_option
+}
+manual_has_option() { # OPTION
+	grep -qE "^\.It .*Fl -$1( |\$)" wsquery.1
 }
 check 'wsquery.1: all options of --help' manual_options
 if command -v mandoc >/dev/null; then
