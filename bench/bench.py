@@ -6,7 +6,9 @@ floor, minimal, minimal_numeric, spawn, recv, idle, echo_server, and libws.size,
 without TLS and resolver.
 """
 
+import contextlib
 import os
+import pty
 import re
 import shutil
 import socket
@@ -14,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+import tty
 
 DIR = os.path.abspath(sys.argv[1])
 RUNS = int(os.environ.get("BENCH_RUNS", "2000"))
@@ -195,65 +198,133 @@ def bench_idle():
     line("idle connections, opening one of them", float(v["idle_default_open"]), "us")
 
 
-def overrun(what, seconds, *args):
+def overrun(what, seconds, *args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE):
     """How long past its deadline a query was still there, at best of three."""
     least = 1e9
     for _ in range(3):
         begin = time.monotonic()
-        run(tool("wsquery"), "-t", seconds, *args, stdin=subprocess.DEVNULL)
+        subprocess.run(
+            [tool("wsquery"), "-t", str(seconds), *args], stdin=stdin, stdout=stdout, stderr=stderr, timeout=60
+        )
         least = min(least, time.monotonic() - begin - seconds)
     line("deadline overrun: " + what, least * 1e3, "ms", 100)
 
 
-def bench_deadlines():
-    with socket.socket() as s, socket.socket() as full:
-        s.bind(("127.0.0.1", 0))
-        s.listen(8)  # connects, and says nothing
-        overrun("a server silent in the upgrade", 0.3, "ws://127.0.0.1:%d/" % s.getsockname()[1])
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        fill = [socket.socket() for _ in range(8)]
-        for f in fill:
-            f.setblocking(False)
-            f.connect_ex(full.getsockname())
-        overrun("a SYN that vanishes", 0.3, "ws://127.0.0.1:%d/" % full.getsockname()[1])
-        for f in fill:
-            f.close()
-    with Echo() as e:
-        overrun("a server silent after it", 0.3, e.url)
-        overrun("a flood and a costly pattern", 0.3, "-e", "(a|x|ax)*x{0,100}z", e.url + "flood/0/60000")
+def listener():
+    """A server that accepts connections, but says nothing."""
+    s = socket.socket()
+    s.bind(("127.0.0.1", 0))
+    s.listen(8)
+    return s
+
+
+def url_of(s):
+    return "ws://127.0.0.1:%d/" % s.getsockname()[1]
+
+
+@contextlib.contextmanager
+def dribbler():
+    """The URL of a server that says a byte each 10 ms."""
     stop = threading.Event()
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        s.listen(8)
 
-        def dribble():
-            while not stop.is_set():
-                try:
-                    c, _ = s.accept()
-                    for b in b"HTTP/1.1 101 Switching Protocols\r\n" * 10:
-                        c.send(bytes([b]))
-                        if stop.wait(0.01):
-                            break
-                    c.close()
-                except OSError:
-                    pass
+    def dribble():
+        while not stop.is_set():
+            try:
+                c, _ = s.accept()
+                for b in b"HTTP/1.1 101 Switching Protocols\r\n" * 10:
+                    c.send(bytes([b]))
+                    if stop.wait(0.01):
+                        break
+                c.close()
+            except OSError:
+                pass
 
+    with listener() as s:
         t = threading.Thread(target=dribble, daemon=True)
         t.start()
-        overrun("a head of a byte each 10 ms", 0.3, "ws://127.0.0.1:%d/" % s.getsockname()[1])
+        yield url_of(s)
         stop.set()
         try:
             s.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
         t.join(5)
+
+
+@contextlib.contextmanager
+def slow_reader():
+    """A pipe whose reader takes a page each 20 ms."""
     r, w = os.pipe()
-    begin = time.monotonic()
-    subprocess.run([tool("wsquery"), "-t", "0.3", "-d", "@-", "ws://127.0.0.1:1/"], stdin=r, capture_output=True)
-    line("deadline overrun: standard input that never ends", (time.monotonic() - begin - 0.3) * 1e3, "ms", 100)
+    pause = [0.02]
+
+    def read():
+        while os.read(r, 4096):
+            time.sleep(pause[0])
+
+    t = threading.Thread(target=read, daemon=True)
+    t.start()
+    yield w
+    pause[0] = 0
+    os.close(w)
+    t.join(5)
+    os.close(r)
+
+
+@contextlib.contextmanager
+def unread_pipe():
+    r, w = os.pipe()
+    yield r, w
     os.close(r)
     os.close(w)
+
+
+@contextlib.contextmanager
+def unread_terminal():
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    yield slave
+    os.close(slave)
+    os.close(master)
+
+
+def bench_deadlines():
+    with listener() as s:
+        overrun("a server silent in the upgrade", 0.3, url_of(s))
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        fill = [socket.socket() for _ in range(8)]
+        for f in fill:
+            f.setblocking(False)
+            f.connect_ex(full.getsockname())
+        overrun("a SYN that vanishes", 0.3, url_of(full))
+        for f in fill:
+            f.close()
+    with dribbler() as url:
+        overrun("a head of a byte each 10 ms", 0.3, url)
+    with Echo() as e:
+        large, frames = e.url + "flood/1/500000", e.url + "flood/0/0"
+        overrun("a server silent after it", 0.3, e.url)
+        overrun("a flood and a costly pattern", 0.3, "-e", "(a|x|ax)*x{0,100}z", e.url + "flood/0/60000")
+        with unread_pipe() as (_, w):
+            overrun("a pipe that nobody reads", 0.3, large, stdout=w)
+        with unread_terminal() as t:
+            overrun("a terminal that nobody reads", 0.3, large, stdout=t)
+        with slow_reader() as w:
+            overrun("a slow reader of the answer", 0.3, large, stdout=w)
+        with slow_reader() as w:
+            overrun("a slow reader of -v", 0.3, "-v", "-n", "100000", frames, stderr=w)
+        with unread_terminal() as t:
+            overrun("a terminal that nobody reads, for -v", 0.3, "-v", "-n", "100000", frames, stderr=t)
+    with unread_pipe() as (r, _):
+        overrun("standard input that never ends", 0.3, "-d", "@-", "ws://127.0.0.1:1/", stdin=r)
+    with listener() as s:
+        file = tool("large")
+        with open(file, "w") as f:
+            f.write("X-Header: value\r\n" * (60 * 65536))
+        overrun("a file of 60 MiB to send", 0.1, "-d", "@" + file, url_of(s))
+        overrun("a file of 60 MiB of headers", 0.1, "-H", "@" + file, url_of(s))
+        os.unlink(file)
 
 
 def bench_tls():
