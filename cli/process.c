@@ -26,6 +26,9 @@
 /* How long a reader may take nothing once the deadline has passed or a signal came, and stderr at any time. The contract:
  * a reader of stdout is never given up before 100 ms */
 #define PATIENCE_US 100000
+/* A reader that goes on reading has this after the deadline, or more for a large answer. With a tick, and the way out of
+ * the program, these are the 100 ms that a query may outlast its deadline. */
+#define GRACE_US 80000
 #define LEAST_RATE 10       /* bytes in a microsecond, so 10 MB/s: what a reader must take after the deadline */
 #define WAIT_UNWOKEN_MS 100 /* between two looks for a signal where there is no pipe for it */
 #define OUT_BUFFER 4096
@@ -265,8 +268,12 @@ void wq_out_init(struct wq_out *o, int fd, int64_t until_us, size_t size)
 	o->buf = o->small;
 	o->moved_us = now;
 	o->idle_until_us = until_us;
-	o->grace_us = PATIENCE_US + (int64_t)(size / LEAST_RATE);
+	o->grace_us = (int64_t)(size / LEAST_RATE);
+	if (o->grace_us < GRACE_US)
+		o->grace_us = GRACE_US;
 	o->most_us = until_us == WQ_NEVER ? WQ_NEVER : (until_us > now ? until_us : now) + o->grace_us;
+	if (o->most_us < now + PATIENCE_US)
+		o->most_us = now + PATIENCE_US;
 }
 
 void wq_err_init(struct wq_out *o)

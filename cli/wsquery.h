@@ -247,8 +247,8 @@ struct wq_out { /* buffered, to a descriptor whose reader may be slow or gone */
 	char *buf;
 	char small[256]; /* .buf, until that is full */
 };
-/* until_us: the deadline of the query. After it a reader that goes on reading has 100 ms and a second for each 10 MB of
- * size, which is about what is to be written */
+/* until_us: the deadline of the query. After it a reader that goes on reading has 80 ms, or a second for each 10 MB of
+ * size, whichever is more. size is about what is to be written. */
 void wq_out_init(struct wq_out *o, int fd, int64_t until_us, size_t size);
 void wq_err_init(struct wq_out *o);  /* for standard error, which is waited for until the time set with: */
 void wq_err_until(int64_t until_us); /* at first 100 ms from the beginning on */
