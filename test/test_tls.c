@@ -1616,6 +1616,109 @@ static void test_library_memory(void)
 }
 #endif
 
+/* ---- The connection above: how it starts TLS, and how long a call of it may read below TLS ---- */
+
+struct flood {
+	unsigned char record[7]; /* comes again and again */
+	size_t at;
+	long reads, writes;
+	int entropy; /* what asking for random bytes comes to */
+};
+
+static ptrdiff_t flood_read(void *io, void *buf, size_t len)
+{
+	struct flood *f = io;
+	size_t n = sizeof f->record - f->at;
+
+	f->reads++;
+	if (n > len)
+		n = len;
+	memcpy(buf, f->record + f->at, n);
+	f->at = (f->at + n) % sizeof f->record;
+	return (ptrdiff_t)n;
+}
+
+static ptrdiff_t flood_write(void *io, const void *buf, size_t len)
+{
+	struct flood *f = io;
+
+	(void)buf;
+	f->writes++;
+	return (ptrdiff_t)len;
+}
+
+static int flood_entropy(void *user_data, void *buf, size_t len)
+{
+	struct flood *f = user_data;
+
+	return f->entropy != 0 ? f->entropy : wsi_entropy(buf, len);
+}
+
+static struct ws *flood_open(struct flood *f)
+{
+	static const struct ws_io io = {.io_read = flood_read, .io_write = flood_write};
+	struct ws_io own = io;
+	struct ws_options o = {.nonblock = 1, .io_is_plain = 1, .entropy = flood_entropy, .user_data = f, .io = &own};
+
+	own.io = f;
+	return ws_new("wss://localhost/", &o);
+}
+
+/* A warning, which mbedTLS passes over, as often as it asks for more */
+static void test_read_budget(void)
+{
+	struct flood f = {.record = {0x15, 0x03, 0x03, 0x00, 0x02, 0x01, 0x5a}};
+	struct ws *ws = flood_open(&f);
+	struct ws_pollset set;
+	long before;
+	int i;
+
+	if (!CHECK(ws != NULL))
+		return;
+	CHECK(ws_open(ws) == WS_AGAIN && f.reads == 0); /* on to TLS */
+	for (i = 0; i < 3; i++) {
+		before = f.reads;
+		CHECK(ws_open(ws) == WS_AGAIN);
+		CHECK_EQ_U(f.reads - before, 250);
+		ws_wants(ws, &set);
+		CHECK(set.timeout_ms == 0); /* there is more, whatever poll says of the descriptor */
+	}
+	ws_timeout(ws, 0); /* and none is read once the time is over */
+	before = f.reads;
+	CHECK(ws_open(ws) == WS_ETIMEOUT);
+	CHECK(f.reads == before);
+	ws_free(ws);
+}
+
+static void test_late_entropy(void)
+{
+	struct flood f = {.record = "no TLS", .entropy = 1};
+	struct ws *ws = flood_open(&f);
+	struct ws_pollset set;
+	int i;
+
+	if (!CHECK(ws != NULL))
+		return;
+	CHECK(ws_open(ws) == WS_AGAIN);
+	for (i = 0; i < 3; i++) {
+		CHECK(ws_open(ws) == WS_AGAIN);
+		CHECK(f.writes == 0);
+		ws_wants(ws, &set); /* it looks again by itself: there is nothing to poll for */
+		CHECK(set.n == 0 && set.timeout_ms > 0 && set.timeout_ms <= 1000);
+	}
+	f.entropy = 0;
+	CHECK(ws_open(ws) == WS_ETLS); /* to what came in answer */
+	CHECK(f.writes > 0 && strstr(ws_error(ws), "does not speak TLS") != NULL);
+	ws_free(ws);
+
+	f.entropy = -1;
+	ws = flood_open(&f);
+	if (!CHECK(ws != NULL))
+		return;
+	CHECK(ws_open(ws) == WS_AGAIN && ws_open(ws) == WS_EENTROPY);
+	ws_free(ws);
+}
+
 int main(void)
 {
 	const char *given = getenv("TLS_CERTS");
@@ -1666,6 +1769,8 @@ int main(void)
 	TEST(test_own_config);
 	TEST(test_server_name);
 	TEST(test_dates);
+	TEST(test_read_budget);
+	TEST(test_late_entropy);
 	TEST(test_memory);
 #if defined(MBEDTLS_PLATFORM_MEMORY)
 	TEST(test_library_memory);
