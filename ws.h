@@ -203,7 +203,8 @@ struct ws_report {
 	                        server's certificates and keys ask for, without a look at the clock: guard them */
 	int err;             /* the error that ended it, or 0 */
 	const char *option;  /* the field that was wrong, after WS_EUSAGE from ws_open: "proxy", "tls.ca_file"; after
-	                        WS_ETIMEOUT the one whose file was not read to its end */
+	                        WS_ETIMEOUT the one whose file was not read to its end; after WS_EHTTP and WS_EHANDSHAKE
+	                        one that may help, such as "user" or "subprotocols", or "" */
 	const char *url;     /* the final one, after redirects, for a person: without userinfo, the values of parameters
 	                        whose names tell of a secret ("access_token") as "***" */
 	const char
@@ -211,9 +212,11 @@ struct ws_report {
 	const char *subprotocol; /* the one chosen (RFC 6455 4.2.2) */
 	int redirects;           /* followed */
 	int http_status;         /* of the answer to the upgrade; 0: none yet */
-	const char *head; /* the answer's head as it came, status line and headers; gone once ws_recv is called */
+	const char *head; /* the answer's head as it came, status line and headers, but for folded lines, which are
+	                     unfolded; gone once ws_recv is called. "" if it is not valid */
 	size_t head_len;
-	const char *body; /* of a refused upgrade: at most its first 1 KiB, decoded if chunked */
+	const char *body; /* of a refused upgrade: at most its first 1 KiB, decoded if chunked; "" where the head is not
+	                     valid, and where a redirect was to be followed */
 	size_t body_len;
 	int close_code; /* the peer's; 1005: a close frame without, 1006: no close frame (7.1.5); 0: not yet */
 	const char *close_reason; /* NUL-terminated UTF-8 */
