@@ -173,35 +173,60 @@ static const struct hs_field {
 	char set[23];       /* what a string of it may hold */
 	unsigned char kind; /* enum hs_kind */
 	unsigned char least;
-	unsigned char wrong; /* in hs_wrong: what to say where it holds another character, or fewer than the least */
+	unsigned char secret; /* 1: no byte of it is shown */
 } hs_fields[] = {
-    {"headers", HS_TEXT, HS_HEADERS, 0, 0},  {"subprotocols", WSI_TCHAR, HS_SUBPROTOCOLS, 1, 1},
-    {"origin", HS_TEXT, HS_TEXTS, 0, 0},     {"host", "!!$.0;==AZ[[]]__az~~", HS_HOSTS, 1, 2},
-    {"user_agent", HS_TEXT, HS_TEXTS, 0, 0}, {"cookie", HS_TEXT, HS_TEXTS, 0, 0},
-    {"user", HS_TEXT, HS_USERS, 0, 0},       {"bearer", "++-9==AZ__az~~", HS_TEXTS, 1, 2}, /* RFC 6750 2.1 */
+    {"headers", HS_TEXT, HS_HEADERS, 0, 0},  {"subprotocols", WSI_TCHAR, HS_SUBPROTOCOLS, 1, 0},
+    {"origin", HS_TEXT, HS_TEXTS, 0, 0},     {"host", "!!$.0;==AZ[[]]__az~~", HS_HOSTS, 1, 0},
+    {"user_agent", HS_TEXT, HS_TEXTS, 0, 0}, {"cookie", HS_TEXT, HS_TEXTS, 0, 1},
+    {"user", HS_TEXT, HS_USERS, 0, 1},       {"bearer", "++-9==AZ__az~~", HS_TEXTS, 1, 1}, /* RFC 6750 2.1 */
 };
 #define HS_FIELDS (sizeof hs_fields / sizeof hs_fields[0])
 _Static_assert(offsetof(struct ws_options, bearer) - offsetof(struct ws_options, headers)
                    == (HS_FIELDS - 1) * sizeof(const char *),
                "hs_fields is not as struct ws_options");
-static const char hs_wrong[][56] = {"has a line break or another control character",
-                                    "is no token: letters, digits and !#$%&'*+-.^_`|~",
-                                    "is empty, or has a character that must not be there"};
-
 /* The headers that the user may not have as he likes, the last by its beginning, and what each is told */
 static const char hs_ours[] = "Host\0Connection\0Upgrade\0Sec-WebSocket-\0";
 static const char hs_ours_wrong[] =
     "must be there\0must keep the token Upgrade\0is not for changing\0is not for changing";
 
+/* Says which byte of s, at its place, may not be in that field */
+static const char *hs_wrong_character(struct wsi_text *why, const struct hs_field *f, const char *s, size_t len,
+                                      size_t at)
+{
+	const unsigned c = (unsigned char)s[at];
+	uint32_t cp;
+	int n = wsi_utf8_decode(&cp, s + at, len - at);
+
+	if (c == '\r' || c == '\n') {
+		wsi_put(why, "has a line break");
+	} else if (c < 0x20 || c == 0x7f) {
+		wsi_put(why, "has the control character 0x");
+		wsi_put_c(why, "0123456789abcdef"[c >> 4]);
+		wsi_put_c(why, "0123456789abcdef"[c & 15]);
+	} else if (f->secret) {
+		wsi_put(why, "has a character that must not be there");
+	} else {
+		wsi_put(why, "must not have the character ");
+		wsi_put_quoted(why, s + at, n > 0 ? (size_t)n : 1, 16);
+	}
+	wsi_put(why, " (byte ");
+	wsi_put_u(why, at + 1);
+	wsi_put(why, f->kind == HS_SUBPROTOCOLS ? "): a token has letters, digits and !#$%&'*+-.^_`|~" : ")");
+	return why->p;
+}
+
 /* NULL, or what is wrong with at[0], a string of that field; of a list the others are behind it */
-static const char *hs_check(const struct hs_field *f, const char *const *at, size_t len)
+static const char *hs_check(const struct hs_field *f, const char *const *at, size_t len, struct wsi_text *why)
 {
 	const char *s = *at;
+	const size_t good = (f->kind == HS_HOSTS ? wsi_url_span : wsi_span)(s, len, f->set);
 	struct wsi_header h;
 	int k;
 
-	if (len < f->least || (f->kind == HS_HOSTS ? wsi_url_span : wsi_span)(s, len, f->set) < len)
-		return hs_wrong[f->wrong];
+	if (len < f->least)
+		return "is empty";
+	if (good < len)
+		return hs_wrong_character(why, f, s, len, good);
 	switch (f->kind) {
 	case HS_HEADERS:
 		if (wsi_header_split(s, &h) == NULL)
@@ -220,7 +245,8 @@ static const char *hs_check(const struct hs_field *f, const char *const *at, siz
 	}
 }
 
-WSI const char *wsi_request_check(const struct ws_options *o, const char **option, const char **value)
+WSI const char *wsi_request_check(const struct ws_options *o, const char **option, const char **value,
+                                  struct wsi_text *text)
 {
 	const char *why, *one[2] = {NULL, NULL};
 	const char *const *list;
@@ -240,7 +266,7 @@ WSI const char *wsi_request_check(const struct ws_options *o, const char **optio
 			total += len;
 			if (total > HS_OPTIONS_MAX)
 				return "is too much: all that goes into the request may have 512 KiB";
-			why = hs_check(f, list, len);
+			why = hs_check(f, list, len, text);
 			if (why != NULL)
 				return why;
 		}

@@ -623,17 +623,17 @@ static int check_options(struct ws *ws, struct opening *op, const char *wrong)
 {
 	const struct ws_options *o = &op->opt;
 	const char *option = wrong, *value = NULL, *why;
-#ifndef WS_NO_PROXY
-	char proxy_why[SHOWN_VALUE_MAX];
-#endif
+	char why_buf[SHOWN_VALUE_MAX];
+	struct wsi_text t;
 
 	if (!option)
 		option = wsi_net_check(o, &value);
-	why = option ? next_string(option) : wsi_request_check(o, &option, &value);
+	wsi_text_init(&t, why_buf, sizeof why_buf);
+	why = option ? next_string(option) : wsi_request_check(o, &option, &value, &t);
 #ifndef WS_NO_PROXY
-	if (!why && (why = check_proxy(op, value = o->proxy, proxy_why)) != NULL)
+	if (!why && (why = check_proxy(op, value = o->proxy, why_buf)) != NULL)
 		option = "proxy";
-	if (!why && (why = check_proxy(op, value = o->proxy_wss, proxy_why)) != NULL)
+	if (!why && (why = check_proxy(op, value = o->proxy_wss, why_buf)) != NULL)
 		option = "proxy_wss";
 	if (!why && o->no_proxy) {
 		struct wsi_str bad;
@@ -1068,8 +1068,10 @@ static int step_proxy(struct ws *ws)
 		ws->step = OPEN_TLS;
 	if (r > 0 || out->len || op->proxy.used)
 		return 0;
-	if (have == ws->rcap)
-		return fail(ws, WS_EPROXY, "proxy %A for %U: its answer is longer than the receive buffer");
+	if (have == ws->rcap) {
+		wsi_put_u(cause(ws), ws->rcap);
+		return fail(ws, WS_EPROXY, "proxy %A for %U: its answer is longer than the receive buffer of %C bytes");
+	}
 	return open_read(ws);
 }
 #endif
@@ -1266,12 +1268,19 @@ static int redirect(struct ws *ws, const struct wsi_response *r)
 
 	if (!url)
 		return ws->err;
-	if (ws->info.redirects >= op->opt.max_redirects)
-		why = "over the limit of redirects";
-	else if (seen->count != 1 || location.len == 0)
-		why = "no Location header, or several";
+	if (ws->info.redirects >= op->opt.max_redirects) {
+		wsi_text_init(&t, url_why, sizeof url_why);
+		wsi_put(&t, "over the limit of redirects, which is ");
+		wsi_put_u(&t, (unsigned)op->opt.max_redirects);
+		why = url_why;
+	} else if (seen->count == 0)
+		why = "it has no Location header";
+	else if (seen->count > 1)
+		why = "it has several Location headers";
+	else if (location.len == 0)
+		why = "its Location header is empty";
 	else if (!wsi_url_resolve(url, location.p, location.len))
-		why = "its Location is too long";
+		why = "its Location makes a URL of over 8192 bytes";
 	else if ((why = wsi_url_parse(&u, url->p, url->len, -1)) != NULL) {
 		wsi_text_init(&t, url_why, sizeof url_why);
 		wsi_put_url_fault(&t, &u, url->p + url->len, why);

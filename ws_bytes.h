@@ -97,9 +97,10 @@ struct wsi_request {
 };
 /* Appends the request to out; out->cut tells that it did not fit */
 WSI void wsi_put_request(const struct wsi_request *r);
-/* What of the options goes into a request: NULL, or a static sentence, *option is the field's name in ws_options,
- * *value the wrong string */
-WSI const char *wsi_request_check(const struct ws_options *o, const char **option, const char **value);
+/* What of the options goes into a request: NULL, or a sentence's end, static or in text; *option is the field's name in
+ * ws_options, *value the wrong string */
+WSI const char *wsi_request_check(const struct ws_options *o, const char **option, const char **value,
+                                  struct wsi_text *text);
 /* "name:password" up to end, NUL or '@', in base64; with '@' it is a URL's userinfo: percent-encoded, perhaps without a
  * ':' */
 WSI void wsi_put_basic(struct wsi_text *t, const char *user, char end);

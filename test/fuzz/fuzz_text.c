@@ -371,6 +371,7 @@ static void fuzz_request(const char *p, size_t len)
 	struct wsi_request r = {.out = &t, .url = &u, .key = "dGhlIHNhbXBsZSBub25jZQ==", .opt = &o};
 	char *all = fuzz_string(p, len), *line[16] = {0}, *s = all, *next;
 	static char out[100000];
+	char why_buf[200];
 	size_t n = 0, i, lines = 0, empty = 0;
 	int same;
 
@@ -394,7 +395,8 @@ static void fuzz_request(const char *p, size_t len)
 	o.user = line[5] != NULL && line[5][0] != '\0' ? line[5] : NULL;
 	o.bearer = line[6] != NULL && line[6][0] != '\0' ? line[6] : NULL;
 	if (wsi_url_parse(&u, line[0], strlen(line[0]), -1) == NULL) {
-		why = wsi_request_check(&o, &option, &value);
+		wsi_text_init(&t, why_buf, sizeof why_buf);
+		why = wsi_request_check(&o, &option, &value, &t);
 		if (why == NULL) {
 			for (same = 0; same < 2; same++) {
 				r.same_origin = same;
