@@ -222,7 +222,7 @@ static void test_mask(void)
 	for (i = 0; i < sizeof src; i++)
 		src[i] = (unsigned char)(i * 73 + 5);
 
-	/* Every length and alignment of both ends; nothing before or behind is touched */
+	check_row("Every length and alignment of both ends; nothing before or behind is touched");
 	for (len = 0; len <= 70; len++) {
 		for (from = 0; from < 8; from++) {
 			for (to = 0; to < 8; to++) {
@@ -243,7 +243,7 @@ static void test_mask(void)
 	}
 	CHECK_EQ_U(wrong, 0);
 
-	/* In two chunks as in one, where the first is of whole keys */
+	check_row("In two chunks as in one, where the first is of whole keys");
 	for (len = 0; len <= 70; len++) {
 		for (cut = 0; cut <= len; cut += 4) {
 			wsi_mask(want, src, len, key);

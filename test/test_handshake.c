@@ -88,7 +88,7 @@ static void check_request(const char *url, const struct ws_options *o, int same_
 
 static void test_request(void)
 {
-	/* RFC 6455 1.2, as it stands there */
+	check_row("RFC 6455 1.2, as it stands there");
 	REQUEST("ws://server.example.com/chat",
 	        "GET /chat HTTP/1.1\r\n"
 	        "Host: server.example.com\r\n"
@@ -118,7 +118,7 @@ static void test_request(void)
 	        .subprotocols = LIST("a"));
 	REQUEST("ws://h", PLAIN("/", "h") CRLF, .subprotocols = LIST(NULL), .headers = LIST(NULL));
 
-	/* headers of the user */
+	check_row("headers of the user");
 	REQUEST("ws://h", PLAIN("/", "h") "X: y\r\nx: z\r\n\r\n", .headers = LIST("X: y", "x:z"));
 	REQUEST("ws://h", PLAIN("/", "h") "X: a\tb: \xc3\xa9\r\n\r\n", .headers = LIST("X: \t a\tb: \xc3\xa9 \t"));
 	REQUEST("ws://h", PLAIN("/", "h") CRLF, .headers = LIST("X:", "Y: \t"));
@@ -135,7 +135,7 @@ static void test_request(void)
 	                        "Connection: keep-alive, upgrade\r\n\r\n",
 	        .headers = LIST("Connection: keep-alive, upgrade"));
 
-	/* Authorization: a header, then bearer or user, then the URL's */
+	check_row("Authorization: a header, then bearer or user, then the URL's");
 	REQUEST("ws://u:p@h", PLAIN("/", "h") AUTH("Basic dTpw") CRLF, .origin = NULL);
 	REQUEST("ws://u@h", PLAIN("/", "h") AUTH("Basic dTo=") CRLF, .origin = NULL);
 	REQUEST("ws://:@h", PLAIN("/", "h") AUTH("Basic Og==") CRLF, .origin = NULL);
@@ -152,7 +152,7 @@ static void test_request(void)
 	        .headers = LIST("Authorization: Digest x"));
 	REQUEST("ws://u:p@h", PLAIN("/", "h") CRLF, .headers = LIST("authorization:"));
 
-	/* to another origin */
+	check_row("to another origin");
 	OTHER("ws://u:p@h", PLAIN("/", "h") CRLF, .user = "u:p", .cookie = "c", .host = "x");
 	OTHER("ws://h", PLAIN("/", "h") CRLF, .bearer = "b",
 	      .headers = LIST("authorization: a", "COOKIE: c", "Host: x"));

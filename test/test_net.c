@@ -765,7 +765,7 @@ static void test_addresses(void)
 		}
 		client_free(&c);
 	}
-	/* addresses and hosts in brackets */
+	check_row("addresses and hosts in brackets");
 	for (nonblock = 0; nonblock < 2; nonblock++) {
 		server_start(&s, good, 1);
 		sprintf(r1, nonblock ? "[::5]:%d:127.0.0.1" : "[fe80::1]:%d:127.0.0.1", s.port);
@@ -781,7 +781,7 @@ static void test_addresses(void)
 		client_free(&c);
 		server_end(&s);
 	}
-	/* as many as are tried: the error names every one */
+	check_row("as many as are tried: the error names every one");
 	{
 		static char lines[WS_MAX_ADDRESSES + 3][60];
 		int k;
@@ -918,7 +918,8 @@ static void test_race(void)
 		HAS(&c, "connect timeout");
 		client_free(&c);
 	}
-	/* by a clock of our own: an attempt each 250 ms, and at once when one fails while others are under way */
+	check_row(
+	    "by a clock of our own: an attempt each 250 ms, and at once when one fails while others are under way");
 	{
 		struct ws_pollset set;
 		int64_t start;
@@ -964,7 +965,7 @@ static void test_race(void)
 			client_talk(&c);
 		client_free(&c);
 	}
-	/* more silent ones than there are places; the good one is the tenth */
+	check_row("more silent ones than there are places; the good one is the tenth");
 	for (k = 0; k < 10; k++)
 		resolve[k] = lines[k];
 	resolve[10] = NULL;
@@ -1537,7 +1538,7 @@ static void test_sockets(void)
 		server_end(&s);
 	}
 	keepalive_want = 0;
-	/* refused: that address has failed, the next is tried */
+	check_row("refused: that address has failed, the next is tried");
 	port = 0;
 	fd = bound("127.0.0.1", &port);
 	sprintf(line[0], "a.test:%d:127.0.0.1", port);
@@ -1552,7 +1553,7 @@ static void test_sockets(void)
 	HAS(&c, "127.0.0.2");
 	HAS(&c, "on_socket");
 	client_free(&c);
-	/* one refused by on_socket, one by the peer: refused */
+	check_row("one refused by on_socket, one by the peer: refused");
 	client_init(&c, "ws://a.test:%d/", port);
 	c.o.resolve = resolve;
 	c.o.on_socket = look_at_socket;
@@ -1562,7 +1563,7 @@ static void test_sockets(void)
 	client_free(&c);
 	close(fd);
 
-	/* the local end */
+	check_row("the local end");
 	server_start(&s, good, 1);
 	client_init(&c, "ws://127.0.0.1:%d/", s.port);
 	c.o.local_interface = "127.0.0.5";
@@ -1631,7 +1632,7 @@ static void test_use_fd(void)
 	CHECK(fcntl(pair[0], F_GETFD) < 0);
 	close(pair[1]);
 
-	/* it is ours even if another option is wrong, or the URL */
+	check_row("it is ours even if another option is wrong, or the URL");
 	for (r = 0; r < 2; r++) {
 		CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
 		client_init(&c, r ? "ws://a.test/" : "ftp://a.test/");
@@ -1643,7 +1644,7 @@ static void test_use_fd(void)
 		CHECK(fcntl(pair[0], F_GETFD) < 0);
 		close(pair[1]);
 	}
-	/* none at all */
+	check_row("none at all");
 	for (r = 0; r < 2; r++) {
 		client_init(&c, "ws://a.test/");
 		c.o.use_fd = 1;
@@ -1652,7 +1653,7 @@ static void test_use_fd(void)
 		CHECK_EQ_S(ws_info(c.ws)->option, "fd");
 		client_free(&c);
 	}
-	/* a peer that is gone: no SIGPIPE, which would end this program */
+	check_row("a peer that is gone: no SIGPIPE, which would end this program");
 	signal(SIGPIPE, SIG_DFL);
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
 	send(pair[1], FAKE_101, sizeof FAKE_101 - 1, 0);
@@ -1669,7 +1670,7 @@ static void test_use_fd(void)
 	CHECK_EQ_U(ws_info(c.ws)->close_code, 1006);
 	client_free(&c);
 
-	/* io goes first */
+	check_row("io goes first");
 	fake_init(&f, FAKE_101, sizeof FAKE_101 - 1);
 	fake_options(&f, &o, &io);
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);

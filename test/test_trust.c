@@ -309,14 +309,14 @@ static void test_unreadable(void)
 	struct got g;
 	char buf[10];
 
-	/* a file that can be opened, but not read at its beginning */
+	check_row("a file that can be opened, but not read at its beginning");
 	if (access("/proc/self/mem", R_OK) == 0) {
 		CHECK(scan(&g, "/proc/self/mem", 0, 0, &cause) == -1);
 		CHECK_EQ_S(cause, strerror(EIO));
 		CHECK(wsi_read_file("/proc/self/mem", buf, sizeof buf, INT64_MAX, &cause) == -1);
 		CHECK_EQ_S(cause, strerror(EIO));
 	}
-	/* one of a directory: the others count, and it is told */
+	check_row("one of a directory: the others count, and it is told");
 	CHECK(mkdir(path_of("d"), 0700) == 0);
 	CHECK(symlink("loop", path_of("d/loop")) == 0);
 	CHECK(scan(&g, "d", 1, 0, &cause) == 0);
@@ -358,7 +358,7 @@ static void test_subject(void)
 		CHECK((p != NULL) == (n == sizeof cert)); /* the outermost length says so */
 		free(exact);
 	}
-	/* any bit wrong: nothing, or something that lies inside */
+	check_row("any bit wrong: nothing, or something that lies inside");
 	for (i = 0; i < sizeof cert; i++) {
 		for (bit = 0; bit < 8; bit++) {
 			memcpy(other, cert, sizeof cert);

@@ -39,7 +39,7 @@ static void test_states(void)
 	SENT_ALL(&t);
 	talk_end(&t);
 
-	/* between ws_close and the peer's answer nothing is sent any more */
+	check_row("between ws_close and the peer's answer nothing is sent any more");
 	talk_begin(&t, "", 0);
 	t.o.nonblock = 1;
 	talk_open(&t);
@@ -56,7 +56,7 @@ static void test_states(void)
 	SENT_ALL(&t);
 	talk_end(&t);
 
-	/* free at any time */
+	check_row("free at any time");
 	for (r = 0; r < 4; r++) {
 		talk_begin(&t, "\x01\x05He", 4);
 		t.o.nonblock = 1;
@@ -72,7 +72,7 @@ static void test_states(void)
 		talk_end(&t);
 	}
 	ws_free(NULL);
-	/* a transport that the program closes itself */
+	check_row("a transport that the program closes itself");
 	talk_begin(&t, "", 0);
 	t.io.io_close = NULL;
 	talk_open(&t);
@@ -122,7 +122,8 @@ static void test_close_out(void)
 	SENT_ALL(&t);
 	talk_end(&t);
 
-	/* a violation while a frame of ours is under way: nothing is written any more, and nothing waits for that */
+	check_row(
+	    "a violation while a frame of ours is under way: nothing is written any more, and nothing waits for that");
 	for (c = 0; c < 4; c++) {
 		static char data[9000];
 		struct ws_msg msg;
@@ -150,7 +151,7 @@ static void test_close_out(void)
 		talk_end(&t);
 	}
 
-	/* a violation is told in words, with the peer and the code */
+	check_row("a violation is told in words, with the peer and the code");
 	for (c = 0; c < 3; c++) {
 		struct ws_msg msg;
 
@@ -172,7 +173,7 @@ static void test_close_out(void)
 		talk_end(&t);
 	}
 
-	/* in the middle of a message of ours, of the peer's */
+	check_row("in the middle of a message of ours, of the peer's");
 	talk_begin(&t, "\x01\x02He\x00\x02ll\x80\x01o\x88\x00", 14);
 	t.f.step = 3;
 	talk_open(&t);
@@ -217,14 +218,14 @@ static void test_close_out(void)
 	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), WS_ERESET);
 	CHECK_EQ_U(ws_info(t.ws)->close_code, 1006);
 	talk_end(&t);
-	/* messages over the limit are only discarded while we close */
+	check_row("messages over the limit are only discarded while we close");
 	talk_begin(&t, "", 0);
 	t.o.max_message = 2;
 	talk_open(&t);
 	talk_more(&t, "\x82\x05Hello\x81\x01\xff\x88\x02\x03\xe8", 14);
 	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), 0);
 	talk_end(&t);
-	/* never a close: until the deadline */
+	check_row("never a close: until the deadline");
 	talk_begin(&t, "", 0);
 	talk_open(&t);
 	ws_timeout(t.ws, 1000);
@@ -237,7 +238,7 @@ static void test_close_out(void)
 	SENT(&t, 0x88, "\x03\xe8", 2);
 	SENT_ALL(&t);
 	talk_end(&t);
-	/* after a violation: until the peer's end of file, or the deadline */
+	check_row("after a violation: until the peer's end of file, or the deadline");
 	talk_begin(&t, "\xc1\x00", 2);
 	talk_open(&t);
 	{

@@ -113,7 +113,7 @@ static void test_send(void)
 	unsigned b0, i, k, same = 0;
 	size_t n;
 
-	/* fragments, also of no known length and empty; text split within a character */
+	check_row("fragments, also of no known length and empty; text split within a character");
 	talk_begin(&t, "", 0);
 	talk_open(&t);
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT | WS_MORE, "a\xc3", 2), 2);
@@ -135,7 +135,7 @@ static void test_send(void)
 	SENT_ALL(&t);
 	talk_end(&t);
 
-	/* misuse is told, sends nothing and harms nothing */
+	check_row("misuse is told, sends nothing and harms nothing");
 	talk_begin(&t,
 	           "\x81\x01"
 	           "a",
@@ -159,7 +159,7 @@ static void test_send(void)
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "a", 1), WS_EUSAGE); /* not what the character goes on with */
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "", 0), WS_EUSAGE);
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "\xa9", 1), 1);
-	/* the rest of a frame is that rest and nothing else */
+	check_row("the rest of a frame is that rest and nothing else");
 	t.f.room = 10;
 	t.f.drain = 0;
 	{
@@ -189,7 +189,7 @@ static void test_send(void)
 	CHECK_EQ_MEM(msg.data, msg.len, "a", 1);
 	talk_end(&t);
 
-	/* unchecked text is sent as it is */
+	check_row("unchecked text is sent as it is");
 	talk_begin(&t, "", 0);
 	t.o.no_utf8_check = 1;
 	talk_open(&t);
@@ -197,7 +197,7 @@ static void test_send(void)
 	SENT(&t, 0x81, "\xff", 1);
 	talk_end(&t);
 
-	/* a new mask for every frame: RFC 6455 5.3 */
+	check_row("a new mask for every frame: RFC 6455 5.3");
 	talk_begin(&t, "", 0);
 	t.f.nonce = NULL;
 	t.ws = ws_new(URL, &t.o);
@@ -293,7 +293,8 @@ static void test_deadline_send(void)
 	ptrdiff_t n;
 	int r;
 
-	/* a peer that never reads and says nothing: short at the deadline, then WS_ETIMEOUT; later it can go on */
+	check_row(
+	    "a peer that never reads and says nothing: short at the deadline, then WS_ETIMEOUT; later it can go on");
 	talk_begin(&t, "", 0);
 	talk_open(&t);
 	t.f.room = 20000;
@@ -311,7 +312,7 @@ static void test_deadline_send(void)
 	SENT_ALL(&t);
 	talk_end(&t);
 
-	/* one that takes a byte a second */
+	check_row("one that takes a byte a second");
 	talk_begin(&t, "", 0);
 	talk_open(&t);
 	t.f.room = 0;
@@ -320,12 +321,12 @@ static void test_deadline_send(void)
 	n = ws_send(t.ws, WS_BINARY, data, sizeof data);
 	CHECK(n > 0 && n < 5000);
 	timed("send to a slow peer", 0, 0, &t.f, 10000000);
-	/* closing in the middle of a frame of ours is hanging up */
+	check_row("closing in the middle of a frame of ours is hanging up");
 	CHECK_EQ_U(ws_close(t.ws, 1000, NULL) == 0, 0);
 	CHECK_EQ_U(ws_info(t.ws)->err, WS_ECLOSED);
 	talk_end(&t);
 
-	/* with a ws_send unfinished, ws_recv does not wait for a message where the peer would take more */
+	check_row("with a ws_send unfinished, ws_recv does not wait for a message where the peer would take more");
 	talk_begin(&t, "", 0);
 	talk_open(&t);
 	t.f.room = 20000;
@@ -341,7 +342,7 @@ static void test_deadline_send(void)
 	CHECK(t.f.now < 3000000);
 	talk_end(&t);
 
-	/* control frames find room behind a frame that is partly written */
+	check_row("control frames find room behind a frame that is partly written");
 	talk_begin(&t, "", 0);
 	t.o.nonblock = 1;
 	t.o.send_buffer = 256;
@@ -360,7 +361,7 @@ static void test_deadline_send(void)
 	SENT_ALL(&t);
 	talk_end(&t);
 
-	/* the transport cannot wait: that is told */
+	check_row("the transport cannot wait: that is told");
 	for (r = 0; r < 3; r++) {
 		talk_begin(&t, r == 2 ? "\xc1\x00" : "", r == 2 ? 2 : 0);
 		talk_open(&t);
@@ -401,7 +402,7 @@ static void test_deadline_send(void)
 		talk_end(&t);
 	}
 
-	/* the same, met by a program that sends and receives by turns: it gets all that was said before */
+	check_row("the same, met by a program that sends and receives by turns: it gets all that was said before");
 	for (r = 0; r < 2; r++) {
 		int k;
 
@@ -428,7 +429,7 @@ static void test_deadline_send(void)
 		talk_end(&t);
 	}
 
-	/* a dead peer: who only sends is told so, by the deadline at the latest */
+	check_row("a dead peer: who only sends is told so, by the deadline at the latest");
 	for (r = 0; r < 2; r++) {
 		int k;
 
@@ -448,7 +449,8 @@ static void test_deadline_send(void)
 		talk_end(&t);
 	}
 
-	/* the same in the middle of a text's character: the rest of a frame that is lost is no text that is wrong */
+	check_row(
+	    "the same in the middle of a text's character: the rest of a frame that is lost is no text that is wrong");
 	for (r = 0; r < 4; r++) {
 		static char text[3000];
 		size_t k;
@@ -479,7 +481,7 @@ static void test_deadline_send(void)
 		talk_end(&t);
 	}
 
-	/* within a frame of ours no ping can begin: that is said at once, also by a call that may wait */
+	check_row("within a frame of ours no ping can begin: that is said at once, also by a call that may wait");
 	talk_begin(&t, "", 0);
 	talk_open(&t);
 	t.f.room = 20000;
@@ -492,7 +494,7 @@ static void test_deadline_send(void)
 	CHECK_EQ_U(t.f.now, 2000000);
 	talk_end(&t);
 
-	/* ws_ping and ws_close keep the deadline as well */
+	check_row("ws_ping and ws_close keep the deadline as well");
 	for (r = 0; r < 2; r++) {
 		talk_begin(&t, "", 0);
 		talk_open(&t);

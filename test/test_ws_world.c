@@ -44,7 +44,7 @@ static void test_needless_waits(void)
 	ptrdiff_t n;
 	int k, r;
 
-	/* with a ws_send or a ws_ping that was refused, once the peer reads on */
+	check_row("with a ws_send or a ws_ping that was refused, once the peer reads on");
 	for (k = 0; k < 2; k++) {
 		talk_begin(&t, "", 0);
 		t.o.send_buffer = 256;
@@ -72,7 +72,7 @@ static void test_needless_waits(void)
 		talk_end(&t);
 	}
 
-	/* for the peer that has closed, once the echo is written */
+	check_row("for the peer that has closed, once the echo is written");
 	for (k = 0; k < 2; k++) {
 		talk_open_refusing(&t, k, 2);
 		talk_more(&t, "\x88\x02\x03\xe8", 4);
@@ -86,7 +86,7 @@ static void test_needless_waits(void)
 		talk_end(&t);
 	}
 
-	/* a transport's error is no reset */
+	check_row("a transport's error is no reset");
 	for (k = 0; k < 2; k++) {
 		talk_open_refusing(&t, k, -1);
 		n = ws_send(t.ws, WS_BINARY, data, 1);
@@ -97,7 +97,7 @@ static void test_needless_waits(void)
 		talk_end(&t);
 	}
 
-	/* with a frame unfinished, and no random bytes for a pong behind it */
+	check_row("with a frame unfinished, and no random bytes for a pong behind it");
 	talk_begin(&t, "", 0);
 	talk_open(&t);
 	for (k = 0; k < 11; k++)
@@ -115,7 +115,7 @@ static void test_needless_waits(void)
 	CHECK_EQ_U(t.f.now, 1000000);
 	talk_end(&t);
 
-	/* a deadline that the program set anew is told from then on */
+	check_row("a deadline that the program set anew is told from then on");
 	talk_begin(&t, "", 0);
 	talk_open(&t);
 	t.f.now += FAKE_FOREVER;
@@ -124,7 +124,7 @@ static void test_needless_waits(void)
 	CHECK(strstr(ws_error(t.ws), "after 500 ms") != NULL);
 	talk_end(&t);
 
-	/* there is nothing to poll before ws_open */
+	check_row("there is nothing to poll before ws_open");
 	t.ws = ws_new("ws://127.0.0.1:9/", NULL);
 	set = wants(&t);
 	CHECK(set.n == 0 && set.fd[0].fd == -1 && set.timeout_ms == 0);
@@ -456,7 +456,7 @@ static void test_allocations(void)
 			CHECK(t.f.alive <= alive + 80000);
 		talk_end(&t);
 	}
-	/* promised bytes cost nothing: 16 MiB announced, 100 sent */
+	check_row("promised bytes cost nothing: 16 MiB announced, 100 sent");
 	talk_begin(&t, "\x82\x7f\x00\x00\x00\x00\x01\x00\x00\x00", 10);
 	script_frame(&t.s, 0x80, NULL, 100); /* as payload */
 	talk_more(&t, "", 0);
@@ -466,7 +466,7 @@ static void test_allocations(void)
 	CHECK_EQ_U(ws_info(t.ws)->close_code, 1006);
 	CHECK(t.f.peak < 70000);
 	talk_end(&t);
-	/* a message of max_message takes little more than that */
+	check_row("a message of max_message takes little more than that");
 	talk_begin(&t, "", 0);
 	t.o.max_message = 1000000;
 	for (i = 0; i < 25; i++)
@@ -478,7 +478,7 @@ static void test_allocations(void)
 	CHECK_EQ_U(msg.len, 1000000);
 	CHECK(t.f.alive < 1030000);
 	talk_end(&t);
-	/* the sizes that are asked for are those that are taken: an idle connection with small buffers */
+	check_row("the sizes that are asked for are those that are taken: an idle connection with small buffers");
 	talk_begin(&t, "", 0);
 	t.o.recv_buffer = t.o.send_buffer = 256;
 	talk_open(&t);
@@ -536,7 +536,7 @@ static void test_wants(void)
 	CHECK_EQ_U(wants(&t).timeout_ms, -1);
 	ws_timeout(t.ws, INT_MAX);
 	CHECK_EQ_U(wants(&t).timeout_ms, INT_MAX);
-	/* sending */
+	check_row("sending");
 	t.f.room = 20;
 	CHECK(ws_send(t.ws, WS_BINARY, data, sizeof data) > 0);
 	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
@@ -548,7 +548,7 @@ static void test_wants(void)
 	           WS_AGAIN); /* all in the buffer is gone, the frame's rest is the program's to give */
 	set = wants(&t);
 	CHECK(set.n == 1 && set.fd[0].events == (WS_POLL_READ | WS_POLL_WRITE));
-	/* bytes that wait inside */
+	check_row("bytes that wait inside");
 	talk_end(&t);
 	talk_begin(&t,
 	           "\x81\x01"
@@ -564,7 +564,7 @@ static void test_wants(void)
 	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
 	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
 	CHECK_EQ_U(wants(&t).timeout_ms, 10000);
-	/* a transport that must write in order to read, and read in order to write: TLS */
+	check_row("a transport that must write in order to read, and read in order to write: TLS");
 	t.f.io_fail_at = t.f.ios + 1;
 	t.f.io_fail = WS_IO_WRITE;
 	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
@@ -578,7 +578,7 @@ static void test_wants(void)
 	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
 	SENT(&t, 0x81, "a", 1);
 	t.f.spurious = 0;
-	/* closing, closed */
+	check_row("closing, closed");
 	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), WS_AGAIN);
 	set = wants(&t);
 	CHECK(set.n == 1 && set.fd[0].events == WS_POLL_READ && set.timeout_ms == 10000);
@@ -588,7 +588,8 @@ static void test_wants(void)
 	CHECK_EQ_U(wants(&t).n, 0);
 	talk_end(&t);
 
-	/* over, but what waits is still to go, or the peer's end to come: until ws_close says so there is one to poll */
+	check_row("over, but what waits is still to go, or the peer's end to come: until ws_close says so there is one "
+	          "to poll");
 	for (r = 0; r < 2; r++) {
 		talk_begin(&t, r ? "\x88\x00" : "\xc1\x00", 2);
 		t.o.nonblock = 1;
@@ -606,7 +607,7 @@ static void test_wants(void)
 		talk_end(&t);
 	}
 
-	/* a refused upgrade's body: a second at most */
+	check_row("a refused upgrade's body: a second at most");
 	talk_begin(&t, "", 0);
 	t.s.len = 0;
 	talk_more(&t, "HTTP/1.1 404 x\r\n\r\nhello", 23);
@@ -790,7 +791,7 @@ static void test_idle_no_more(void)
 	struct ws_msg msg;
 	int k, r = 0;
 
-	/* b waits in the buffer when an error of sending ends the connection */
+	check_row("b waits in the buffer when an error of sending ends the connection");
 	talk_begin(&t, two, 6);
 	talk_open(&t);
 	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
@@ -801,7 +802,7 @@ static void test_idle_no_more(void)
 	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_EENTROPY);
 	talk_end(&t);
 
-	/* likewise when we close */
+	check_row("likewise when we close");
 	talk_begin(&t, two, 6);
 	t.o.nonblock = 1;
 	talk_open(&t);
@@ -811,7 +812,8 @@ static void test_idle_no_more(void)
 	CHECK(ws_recv(t.ws, &msg) < 0);
 	talk_end(&t);
 
-	/* when a write fails: what the peer said before is handed out, and ws_send leaves it to ws_recv each time */
+	check_row(
+	    "when a write fails: what the peer said before is handed out, and ws_send leaves it to ws_recv each time");
 	talk_begin(&t, two, 6);
 	t.o.nonblock = 1;
 	talk_open(&t);

@@ -577,7 +577,7 @@ static void test_limits(void)
 	const char *why = "";
 	size_t where = 0, i;
 
-	/* 255 repetitions */
+	check_row("255 repetitions");
 	m = compile(S("^a{255}$"));
 	repeat(text, "a", 256);
 	CHECK(m && run(m, text, 254, 0) == 0 && run(m, text, 255, 0) == 1 && run(m, text, 256, 0) == 0);
@@ -592,7 +592,7 @@ static void test_limits(void)
 	CHECK(m && run(m, text, 253, 0) == 0 && run(m, text, 254, 0) == 1 && run(m, text, 256, 0) == 0);
 	free(m);
 
-	/* 4096 states: one a character, and two for the begin and the match itself */
+	check_row("4096 states: one a character, and two for the begin and the match itself");
 	repeat(pattern, "a", 4096);
 	repeat(text, "a", 4096);
 	m = compile(pattern, 4094);
@@ -626,7 +626,7 @@ static void test_limits(void)
 	CHECK(m && run(m, S("xbb"), 0) == 1 && run(m, S("xb"), 0) == 0);
 	free(m);
 
-	/* Parentheses 100 deep */
+	check_row("Parentheses 100 deep");
 	repeat(pattern, "(", 101);
 	strcat(pattern, "a");
 	repeat(pattern + 102, ")", 101);
@@ -647,7 +647,7 @@ static void test_limits(void)
 	CHECK(m && run(m, text, 1000, 0) == 1 && run(m, text, 999, 0) == 0);
 	free(m);
 
-	/* Brackets: all together 64 Ki words */
+	check_row("Brackets: all together 64 Ki words");
 	for (i = 0; i < 32700; i++)
 		pattern[1 + i] = (char)('a' + i % 26);
 	pattern[0] = '[';
@@ -663,7 +663,7 @@ static void test_limits(void)
 	CHECK_EQ_S(why, "too much in brackets");
 	CHECK_EQ_U(where, 0);
 
-	/* A long pattern that comes to nothing */
+	check_row("A long pattern that comes to nothing");
 	repeat(pattern, "(a*){0}", 9000);
 	m = compile(pattern, strlen(pattern));
 	CHECK(m && run(m, S(""), 0) == 1);
@@ -673,7 +673,7 @@ static void test_limits(void)
 	CHECK(wsi_match_size(pattern, sizeof pattern, &why, &where) == 0);
 	CHECK_EQ_S(why, WHY_LARGE);
 
-	/* Memory of ordinary patterns */
+	check_row("Memory of ordinary patterns");
 	CHECK(wsi_match_size(S("\"type\": *\"ready\""), &why, &where) < 1024);
 	CHECK(wsi_match_size(S("^[[:alnum:]_]+@([a-z0-9-]+\\.)+[a-z]{2,6}$"), &why, &where) < 1536);
 }
