@@ -4,7 +4,7 @@
 #
 # usage: make-dist.sh [DIRECTORY]	default dist
 #        make-dist.sh -l		the names of the library's files, without those of TLS
-lib='text sha1 base64 utf8 ip secret url frame handshake refusal proxy net ws'
+lib='text sha1 base64 utf8 ip secret url frame handshake refusal proxy net conn check open send recv ws'
 tls='trust chain tls'
 set -eu
 cd "$(dirname "$0")"
@@ -64,7 +64,7 @@ $(sed 's/^/ * /; s/ *$//' LICENSE)
 #define WSI static
 #endif
 E
-	for header in ws_pure.h ws_bytes.h ws_world.h; do
+	for header in ws_pure.h ws_bytes.h ws_world.h ws_conn.h; do
 		part $header
 	done
 	for file in ${lib% ws} $tls ws; do

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * ws_bytes.h - layer 1, internal: text and bytes of the protocols. No socket, clock, allocation or stdio; of libc
- * memcpy, memmove, memset and memcmp at most. Slices point into the caller's bytes.
+ * memcpy, memmove, memset, memcmp and strlen at most. Slices point into the caller's bytes.
  */
 #ifndef WS_BYTES_H
 #define WS_BYTES_H
@@ -55,6 +55,8 @@ WSI int wsi_in_domain(struct wsi_str host, const char *domain, size_t len);
 enum { WSI_CONT = 0, WSI_TEXT = 1, WSI_BINARY = 2, WSI_CLOSE = 8, WSI_PING = 9, WSI_PONG = 10 };
 #define WSI_FIN 0x80
 #define WSI_RSV 0x70
+#define WSI_OPCODE 0x0f
+#define WSI_CONTROL_BIT 0x08 /* of an opcode */
 #define WSI_FRAME_HEAD_MAX 14
 #define WSI_CONTROL_MAX 125
 struct wsi_frame {
@@ -142,7 +144,8 @@ WSI int wsi_response_read(struct wsi_response *r, char *p, size_t len, struct ws
  * help, or "". accept: 28 characters, see wsi_accept. *subprotocol is one of the offered strings or NULL. */
 WSI int wsi_response_check(const struct wsi_response *r, const char *accept, const char *const *offered,
                            const char **subprotocol, const char **option, struct wsi_text *why);
-WSI void wsi_accept(char out[28], const char key[24]); /* RFC 6455 4.2.2 5.4; no NUL */
+#define WSI_ACCEPT_LEN 28
+WSI void wsi_accept(char out[WSI_ACCEPT_LEN], const char key[24]); /* RFC 6455 4.2.2 5.4; no NUL */
 
 /* Body of a refused upgrade: decodes Transfer-Encoding: chunked as it comes (RFC 7230 4.1) */
 struct wsi_body {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * ws_pure.h - layer 0, internal: functions of bytes alone. No system, no allocation; of libc memcpy, memmove, memset
- * and memcmp at most. Nothing here keeps a pointer beyond the call unless its struct shows it.
+ * ws_pure.h - layer 0, internal: functions of bytes alone. No system, no allocation; of libc memcpy, memmove, memset,
+ * memcmp and strlen at most. Nothing here keeps a pointer beyond the call unless its struct shows it.
  */
 #ifndef WS_PURE_H
 #define WS_PURE_H

@@ -8,6 +8,7 @@ void *memcpy(void *restrict to, const void *restrict from, size_t n);
 void *memmove(void *to, const void *from, size_t n);
 void *memset(void *to, int c, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
+size_t strlen(const char *s);
 void start(void);
 
 void *memcpy(void *restrict to, const void *restrict from, size_t n)
@@ -38,6 +39,16 @@ void *memset(void *to, int c, size_t n)
 	for (i = 0; i < n; i++)
 		t[i] = (unsigned char)c;
 	return to;
+}
+
+size_t strlen(const char *s)
+{
+	const volatile char *p = s; /* volatile: or the compiler makes this loop a call of strlen */
+	size_t n = 0;
+
+	while (p[n] != '\0')
+		n++;
+	return n;
 }
 
 int memcmp(const void *a, const void *b, size_t n)

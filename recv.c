@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: ISC
+ * recv.c - frames on their way in (RFC 6455 section 5), and closing (section 7)
+ *
+ * rbuf holds, from left to right: bytes already handed out, the message under way, bytes of headers and control frames
+ * already handled, unread bytes, free room:
+ *
+ *	0 ... message_pos [message] message_pos + message_len ... rpos [unread] rend ... rcap
+ *
+ * The functions below return GO_ON (0) when the next frame can be looked at, HANDED_OUT when *msg is complete, or < 0,
+ * which the call returns.
+ */
+#include "ws_conn.h"
+#include <string.h>
+
+enum { GO_ON = 0, HANDED_OUT = 1 };
+
+/* Sentences */
+
+int wsi_receive_failed(struct ws *ws, ptrdiff_t word)
+{
+	bool within = ws->frame.head || ws->message_type || ws->rend > ws->rpos;
+
+	if (!ws->err)
+		ws->info.close_code = 1006; /* RFC 6455 7.1.5 */
+	return wsi_io_failed(ws, word, within ? " in the middle of a message" : " without a close frame (1006)");
+}
+
+int wsi_receive_timed_out(struct ws *ws)
+{
+	struct wsi_text *t = wsi_sentence(ws);
+
+	wsi_put(t, ws->state == WSI_CLOSING ? "close of " : "receive from ");
+	wsi_put_peer(t, ws);
+	wsi_put(t, " timed out after ");
+	wsi_put_elapsed(t, ws);
+	if (ws->state == WSI_CLOSING)
+		wsi_put(t, ": no close frame came");
+	else if (ws->frame.head || ws->message_type)
+		wsi_put(t, ": the message is still incomplete");
+	else
+		wsi_put(t, ": nothing came");
+	wsi_fail(ws, WS_ETIMEOUT);
+	return WS_ETIMEOUT; /* in ws_close also after another error */
+}
+
+/* The close code for an error that is the peer's fault (RFC 6455 7.4.1), and how the sentence calls it. */
+static unsigned violation_code(int err, const char **shown)
+{
+	switch (err) {
+	case WS_EPROTOCOL:
+		*shown = "1002, protocol error";
+		return 1002;
+	case WS_EUTF8:
+		*shown = "1007";
+		return 1007;
+	default:
+		*shown = "1009";
+		return 1009;
+	}
+}
+
+/* The peer broke the rules, or sent more than we take. what fits into a close frame. The close
+ * frame goes out now or, if it cannot, in ws_close. */
+static int violate(struct ws *ws, int err, const char *what)
+{
+	const bool told = ws->close_sent; /* with another code: there is but one close frame */
+	const char *shown;
+	unsigned code = violation_code(err, &shown);
+	struct wsi_text *t;
+
+	wsi_send_close(ws, code, what);
+	ws->linger = true;
+	t = wsi_sentence(ws);
+	wsi_put(t, "receive from ");
+	wsi_put_peer(t, ws);
+	wsi_put(t, ": ");
+	wsi_put(t, what);
+	if (!told) {
+		wsi_put(t, " (closed with ");
+		wsi_put(t, shown);
+		wsi_put(t, ")");
+	}
+	return wsi_fail(ws, err);
+}
+
+/* Waiting for bytes */
+
+/* The one place where receiving and closing wait: what is to be sent goes out, what comes is put behind what rbuf has.
+ * 0: look again; else what the call returns. */
+static int wait_for_input(struct ws *ws)
+{
+	int flushed, r;
+
+	if (wsi_late(ws))
+		return wsi_receive_timed_out(ws);
+	if (wsi_read_enough(ws))
+		return WS_AGAIN;
+	flushed = wsi_flush(ws);
+	if (flushed == WS_EENTROPY)
+		return flushed;
+	r = wsi_read_more(ws);
+	if (r == 0)
+		return 0;
+	if (r != WS_AGAIN)
+		return wsi_receive_failed(ws, r);
+	if (flushed == WS_ERESET) /* all that the peer said before is read */
+		return wsi_receive_failed(ws, ws->write_error);
+	if (flushed == 0 && ws->state == WSI_OVER && !ws->linger)
+		return 0; /* ws_close waits no longer once all is written */
+	if (ws->nonblock)
+		return WS_AGAIN;
+	if (flushed == 0 && ws->state == WSI_OPEN && (ws->tx_active || ws->refused)) {
+		ws->refused = false;
+		return WS_AGAIN; /* to ws_send: the peer takes more now */
+	}
+	r = wsi_await(ws);
+	ws->need_input = false;
+	return r;
+}
+
+/* Moves the message under way to the start of rbuf, and the unread bytes behind it. */
+static void compact(struct ws *ws)
+{
+	size_t unread = ws->rend - ws->rpos;
+
+	if (ws->message_pos > 0) /* a long message at the start is not moved */
+		memmove(ws->rbuf, ws->rbuf + ws->message_pos, ws->message_len);
+	memmove(ws->rbuf + ws->message_len, ws->rbuf + ws->rpos, unread);
+	ws->message_pos = 0;
+	ws->rpos = ws->message_len;
+	ws->rend = ws->rpos + unread;
+}
+
+/* Doubles a full rbuf: memory for what has come, not for what was promised. */
+static int grow_rbuf(struct ws *ws)
+{
+	size_t cap = ws->max_message + WSI_BUFFER_MIN; /* room for a header and a control frame behind the message */
+	unsigned char *p;
+
+	if (cap > 2 * ws->rcap)
+		cap = 2 * ws->rcap;
+	if (ws->grown)
+		p = wsi_grow(ws, ws->rbuf, ws->rcap, cap);
+	else
+		p = wsi_grow(ws, NULL, 0, cap);
+	if (!p)
+		return violate(ws, WS_EMEMORY, "no memory for the message");
+	if (!ws->grown)
+		memcpy(p, ws->rbuf, ws->rend);
+	ws->grown = true;
+	ws->rbuf = p;
+	ws->rcap = cap;
+	return 0;
+}
+
+static int need_more(struct ws *ws)
+{
+	int r;
+
+	compact(ws);
+	if (ws->rend == ws->rcap) {
+		r = grow_rbuf(ws);
+		if (r)
+			return r;
+	}
+	return wait_for_input(ws);
+}
+
+/* Frames */
+
+/* What RFC 6455 forbids of this frame at this place, or NULL. */
+static const char *check_order(const struct ws *ws, const struct wsi_frame *f)
+{
+	int opcode = f->b0 & WSI_OPCODE;
+
+	if (f->b0 & WSI_RSV) /* 5.2: no extension was agreed on */
+		return "a reserved bit is set";
+	if (opcode & WSI_CONTROL_BIT)
+		return NULL;
+	if (opcode == WSI_CONT) /* 5.4 */
+		return ws->message_type ? NULL : "a continuation of no message";
+	return ws->message_type ? "a new message within a fragmented one" : NULL;
+}
+
+static int on_header(struct ws *ws)
+{
+	const unsigned char *p = ws->rbuf + ws->rpos;
+	size_t have = ws->rend - ws->rpos, shown;
+	struct wsi_frame *f = &ws->frame;
+	const char *why = wsi_frame_decode(f, p, have);
+	int opcode;
+
+	if (!why && f->head == 0)
+		return need_more(ws);
+	if (!why)
+		why = check_order(ws, f);
+	if (why)
+		return violate(ws, WS_EPROTOCOL, why);
+	opcode = f->b0 & WSI_OPCODE;
+	if (opcode == WSI_TEXT || opcode == WSI_BINARY)
+		ws->message_type = opcode;
+	shown = have < WSI_TRACE_MAX ? have : WSI_TRACE_MAX;
+	if (shown > f->head && shown - f->head > f->len)
+		shown = f->head + (size_t)f->len;
+	wsi_trace(ws, 0, WS_TRACE_FRAME, p, shown);
+	ws->rpos += f->head;
+	return GO_ON;
+}
+
+static int wrong_close_code(struct ws *ws, unsigned code)
+{
+	char buf[WSI_CONTROL_MAX - 2];
+	struct wsi_text t;
+
+	wsi_text_init(&t, buf, sizeof buf);
+	wsi_put(&t, "the close code ");
+	wsi_put_u(&t, code);
+	wsi_put(&t, ", which must not be sent");
+	return violate(ws, WS_EPROTOCOL, t.p);
+}
+
+static int on_close(struct ws *ws, const unsigned char *p, size_t len)
+{
+	struct wsi_text *t;
+	unsigned code = 0;
+	uint32_t utf8 = 0;
+
+	if (len == 1)
+		return violate(ws, WS_EPROTOCOL, "a close frame of one byte");
+	if (len > 0) {
+		code = (unsigned)p[0] << 8 | p[1];
+		p += 2;
+		len -= 2;
+		if (!wsi_close_code_ok(code))
+			return wrong_close_code(ws, code);
+		if (!wsi_is_text(&utf8, p, len, false))
+			return violate(ws, WS_EUTF8, "a close reason that is not UTF-8");
+		memcpy(ws->close_reason, p, len); /* a NUL is behind it: close_reason is written only once */
+		ws->info.close_reason_len = len;
+	}
+	ws->info.close_code = code ? (int)code : 1005; /* RFC 6455 7.1.5 */
+	ws->peer_closed = true;
+	wsi_send_close(ws, code, ""); /* 5.5.1: the code is echoed */
+
+	t = wsi_sentence(ws);
+	wsi_put(t, "closed by ");
+	wsi_put_peer(t, ws);
+	wsi_put(t, " with ");
+	wsi_put_u(t, (unsigned)ws->info.close_code);
+	wsi_put(t, wsi_close_name((unsigned)ws->info.close_code));
+	if (len > 0) {
+		wsi_put(t, ": ");
+		wsi_put_safe(t, ws->close_reason, len);
+	}
+	return wsi_fail(ws, WS_ECLOSED);
+}
+
+/* The pong goes out when it can. Of several pings it answers the last (RFC 6455 5.5.3). */
+static int on_ping(struct ws *ws, const unsigned char *p, size_t len)
+{
+	struct wsi_control *pong = &ws->pong;
+
+	if (ws->close_sent)
+		return GO_ON;
+	memcpy(pong->data, p, len);
+	pong->len = (unsigned char)len;
+	pong->opcode = WSI_PONG;
+	pong->waiting = true;
+	wsi_flush(ws);
+	return ws->err; /* the random bytes for its mask may have failed */
+}
+
+static int on_control(struct ws *ws, struct ws_msg *msg)
+{
+	const unsigned char *p = ws->rbuf + ws->rpos;
+	size_t len = (size_t)ws->frame.len;
+
+	if (ws->rend - ws->rpos < len)
+		return need_more(ws);
+	ws->rpos += len;
+	ws->frame.head = 0;
+	switch (ws->frame.b0 & WSI_OPCODE) {
+	case WSI_CLOSE:
+		return on_close(ws, p, len);
+	case WSI_PING:
+		return on_ping(ws, p, len);
+	}
+	if (!ws->pinged) /* 5.5.3: a pong nobody asked for is ignored */
+		return GO_ON;
+	msg->type = WS_PONG;
+	msg->more = 0;
+	msg->data = p;
+	msg->len = len;
+	return HANDED_OUT;
+}
+
+/* Moves n unread bytes of payload to the end of the message under way. Returns where they lie now. */
+static const unsigned char *join(struct ws *ws, size_t n)
+{
+	unsigned char *end;
+
+	if (ws->message_len == 0)
+		ws->message_pos = ws->rpos;
+	end = ws->rbuf + ws->message_pos + ws->message_len;
+	memmove(end, ws->rbuf + ws->rpos, n); /* onto itself, or over a header and control frames */
+	ws->message_len += n;
+	ws->rpos += n;
+	ws->frame.len -= n;
+	if (ws->frame.len == 0)
+		ws->frame.head = 0;
+	return end;
+}
+
+static int on_data(struct ws *ws, struct ws_msg *msg)
+{
+	size_t n = ws->rend - ws->rpos;
+	const unsigned char *piece;
+	bool ends;
+
+	if (!ws->stream && ws->frame.len > ws->max_message - ws->message_len)
+		return violate(ws, WS_ETOOBIG, "a message over max_message");
+	if (n == 0 && ws->frame.len > 0)
+		return need_more(ws);
+	if (n > ws->frame.len)
+		n = (size_t)ws->frame.len;
+	piece = join(ws, n);
+	ends = ws->frame.head == 0 && (ws->frame.b0 & WSI_FIN);
+	if (ws->check_utf8 && ws->message_type == WS_TEXT && !wsi_is_text(&ws->rx_utf8, piece, n, !ends))
+		return violate(ws, WS_EUTF8, "text that is not UTF-8");
+	if (!ends && (!ws->stream || ws->message_len == 0))
+		return GO_ON;
+	msg->type = ws->message_type;
+	msg->more = !ends;
+	msg->data = ws->rbuf + ws->message_pos;
+	msg->len = ws->message_len;
+	ws->message_len = 0;
+	if (ends)
+		ws->message_type = 0;
+	return HANDED_OUT;
+}
+
+int wsi_receive(struct ws *ws, struct ws_msg *msg)
+{
+	int r;
+
+	do {
+		if (ws->mem.trace && wsi_late(ws)) /* the callback may block, once for each frame that lies in rbuf */
+			return wsi_receive_timed_out(ws);
+		if (ws->frame.head == 0)
+			r = on_header(ws);
+		else if (ws->frame.b0 & WSI_CONTROL_BIT)
+			r = on_control(ws, msg);
+		else
+			r = on_data(ws, msg);
+	} while (r == GO_ON);
+	return r;
+}
+
+/* The common case at its least cost: a whole unfragmented binary message of under 126 bytes that lies in the buffer. */
+static bool receive_quickly(struct ws *ws, struct ws_msg *msg)
+{
+	const unsigned char *p = ws->rbuf + ws->rpos;
+	size_t have = ws->rend - ws->rpos, len;
+
+	if (!ws->quick || have < 2 || p[0] != (WSI_FIN | WSI_BINARY))
+		return false;
+	len = p[1]; /* 126 and more: another form of header, or a mask */
+	if (len >= 126 || len > have - 2 || len > ws->max_message)
+		return false;
+	msg->type = WS_BINARY;
+	msg->more = 0;
+	msg->data = p + 2;
+	msg->len = len;
+	ws->rpos += 2 + len;
+	return true;
+}
+
+int ws_recv(struct ws *ws, struct ws_msg *msg)
+{
+	int r;
+
+	if (receive_quickly(ws, msg))
+		return 0;
+	if (ws->state != WSI_OPEN)
+		return ws->refusal;
+	wsi_drop_head(ws);
+	ws->reads = 0;
+	ws->write_error_told = false;
+	r = wsi_receive(ws, msg);
+	ws->quick = r == HANDED_OUT && ws->message_type == 0 && !ws->mem.trace;
+	return r == HANDED_OUT ? 0 : r;
+}
+
+/* Closing */
+
+static const char *check_close(int code, const char *reason)
+{
+	size_t len = strlen(reason);
+	uint32_t utf8 = 0;
+
+	if (code == 0)
+		return len > 0 ? "ws_close: a reason needs a code" : NULL;
+	if (!wsi_close_code_ok((unsigned)code))
+		return "ws_close: a code that must not be sent";
+	if (len > WSI_CONTROL_MAX - 2)
+		return "ws_close: the reason is over 123 bytes";
+	if (!wsi_is_text(&utf8, reason, len, false))
+		return "ws_close: the reason is not UTF-8";
+	return NULL;
+}
+
+static int begin_close(struct ws *ws, int code, const char *reason)
+{
+	const char *wrong = check_close(code, reason);
+
+	if (wrong)
+		return wsi_misuse(ws, wrong);
+	if (ws->tx_active) /* no frame can begin within another: all that is left is to hang up */
+		return wsi_fail_text(ws, WS_ECLOSED, "closed in the middle of a frame of ours");
+	wsi_enter(ws, WS_CLOSING);
+	ws->state = WSI_CLOSING;
+	ws->quick = false;
+	/* What comes before the peer's close frame is thrown away, piece by piece and unread. */
+	ws->stream = true;
+	ws->check_utf8 = false;
+	ws->message_len = 0;
+	wsi_send_close(ws, (unsigned)code, reason);
+	return 0;
+}
+
+/* After the end: what waits is still written, unless it ends within a frame. After a violation we also read on, only so
+ * that the peer sees our close frame before anything could reset the connection. */
+static int finish_closing(struct ws *ws)
+{
+	int flushed, r;
+
+	while (!ws->tx_active) {
+		flushed = wsi_flush(ws);
+		if (flushed != WS_AGAIN && !ws->linger)
+			break;
+		ws->rpos = ws->rend = 0; /* what comes is thrown away */
+		r = wait_for_input(ws);
+		if (r == WS_AGAIN || r == WS_ETIMEOUT)
+			return r;
+		if (r != 0)
+			break;
+	}
+#ifdef WS_WITH_MBEDTLS
+	if (ws->tls)
+		wsi_tls_goodbye(ws->tls);
+#endif
+	ws->linger = false;
+	ws->send_len = 0;
+	ws->change++; /* there is nothing to poll any more */
+	return 0;
+}
+
+int ws_close(struct ws *ws, int code, const char *reason)
+{
+	struct ws_msg waste;
+	int r;
+
+	if (!ws->opened)
+		return ws->refusal;
+	if (ws->state == WSI_OPEN) {
+		r = begin_close(ws, code, reason ? reason : "");
+		if (ws->state == WSI_OPEN)
+			return r;
+	}
+	ws->reads = 0;
+	while (ws->state != WSI_OVER) {
+		r = wsi_receive(ws, &waste);
+		if (r == WS_AGAIN || r == WS_ETIMEOUT)
+			return r;
+	}
+	r = finish_closing(ws);
+	if (r)
+		return r;
+	if (ws->err != WS_ECLOSED || !ws->peer_closed)
+		return ws->err;
+	wsi_enter(ws, WS_DONE);
+	return 0;
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: ISC
+ * send.c - frames on their way out (RFC 6455 section 5)
+ *
+ * A frame is masked into sbuf as far as it fits and written from there. What of its payload does not fit is left to the
+ * caller (tx_left bytes), who comes again with it. Until then no other frame can begin, so a pong or our close frame
+ * waits in ws->pong or ws->close.
+ */
+#include "ws_conn.h"
+#include <string.h>
+
+/* Shows a frame of ours as it begins: its header without the mask, and of its payload what fits. */
+static void trace_sent(const struct ws *ws, const unsigned char *head, size_t head_len, const void *p, size_t len)
+{
+	unsigned char buf[WSI_TRACE_MAX];
+
+	head_len -= WSI_KEY_LEN;
+	memcpy(buf, head, head_len);
+	buf[1] &= 0x7f; /* no mask bit */
+	if (len > sizeof buf - head_len)
+		len = sizeof buf - head_len;
+	if (len > 0)
+		memcpy(buf + head_len, p, len);
+	wsi_trace(ws, 1, WS_TRACE_FRAME, buf, head_len + len);
+}
+
+/* Masks as much of the payload as sbuf has room for. Bytes taken: a multiple of the key's length until the last, so that
+ * each piece begins with the key's first byte. */
+static size_t put_payload(struct ws *ws, const void *p)
+{
+	size_t n = (ws->scap - ws->send_len) / WSI_KEY_LEN * WSI_KEY_LEN;
+
+	if (n > ws->tx_left)
+		n = ws->tx_left;
+	wsi_mask(ws->sbuf + ws->send_len, p, n, ws->tx_key);
+	ws->send_len += n;
+	ws->tx_left -= n;
+	ws->tx_active = ws->tx_left > 0;
+	return n;
+}
+
+/* The one place where frames begin, while none is under way. Each has a masking key of its own (RFC 6455 5.3). Bytes of
+ * the payload that are now in sbuf, all of them for a control frame; WS_AGAIN; WS_EENTROPY. */
+static ptrdiff_t begin_frame(struct ws *ws, unsigned char first_byte, const void *p, size_t len)
+{
+	size_t least = len < WSI_CONTROL_MAX ? len : WSI_CONTROL_MAX, n;
+	int r;
+
+	if (ws->scap - ws->send_len < WSI_FRAME_HEAD_MAX + least)
+		return WS_AGAIN;
+	r = wsi_random(ws, ws->tx_key, WSI_KEY_LEN);
+	if (r)
+		return r;
+	n = wsi_frame_encode(ws->sbuf + ws->send_len, first_byte, len, ws->tx_key);
+	if (ws->mem.trace)
+		trace_sent(ws, ws->sbuf + ws->send_len, n, p, len);
+	ws->send_len += n;
+	ws->tx_left = len;
+	return (ptrdiff_t)put_payload(ws, p);
+}
+
+int wsi_flush(struct ws *ws)
+{
+	struct wsi_control *control;
+	ptrdiff_t r;
+
+	while (!ws->write_error) {
+		r = wsi_write_out(ws, ws->sbuf, &ws->send_len);
+		if (r == WS_AGAIN)
+			return WS_AGAIN;
+		if (r < 0) {
+			ws->write_error = r;
+			break;
+		}
+		control = ws->pong.waiting ? &ws->pong : &ws->close; /* RFC 6455 5.5.2: the pong goes first */
+		if (!control->waiting || ws->tx_active)
+			return 0;
+		r = begin_frame(ws, WSI_FIN | control->opcode, control->data, control->len);
+		if (r == WS_AGAIN)
+			return WS_AGAIN;
+		control->waiting = false;
+		if (r < 0)
+			return (int)r;
+	}
+	ws->send_len = 0;
+	ws->tx_active = false;
+	return WS_ERESET;
+}
+
+void wsi_send_close(struct ws *ws, unsigned code, const char *reason)
+{
+	struct wsi_control *c = &ws->close;
+	size_t len = strlen(reason);
+
+	if (!ws->close_sent) {
+		ws->close_sent = true;
+		c->waiting = true;
+		c->opcode = WSI_CLOSE;
+		if (code) {
+			c->len = (unsigned char)(2 + len);
+			c->data[0] = (unsigned char)(code >> 8);
+			c->data[1] = (unsigned char)code;
+			memcpy(c->data + 2, reason, len);
+		}
+	}
+	wsi_flush(ws);
+}
+
+int wsi_misuse(struct ws *ws, const char *what)
+{
+	return wsi_fail_text(ws, WS_EUSAGE, what);
+}
+
+bool wsi_is_text(uint32_t *utf8, const void *p, size_t len, bool more)
+{
+	return wsi_utf8_check(utf8, p, len) == len && (more || *utf8 == 0);
+}
+
+/* Writing failed. The first call returns WS_AGAIN to send the caller to ws_recv, where a close frame may be waiting; the
+ * second returns the error. */
+static int cannot_write(struct ws *ws)
+{
+	if (ws->write_error_told)
+		return wsi_receive_failed(ws, ws->write_error);
+	ws->write_error_told = true;
+	ws->quick = false; /* ws_recv's long way forgets write_error_told */
+	return WS_AGAIN;
+}
+
+static int send_timed_out(struct ws *ws)
+{
+	struct wsi_text *t = wsi_sentence(ws);
+
+	wsi_put(t, "send to ");
+	wsi_put_peer(t, ws);
+	wsi_put(t, " timed out: the peer did not take the message within ");
+	wsi_put_elapsed(t, ws);
+	wsi_fail(ws, WS_ETIMEOUT);
+	return WS_ETIMEOUT;
+}
+
+/* Waits until the peer takes more. 0: try again; WS_AGAIN: first ws_recv has something to do; or an error. */
+static int wait_to_send(struct ws *ws)
+{
+	int r;
+
+	if (wsi_late(ws))
+		return send_timed_out(ws);
+	if (ws->nonblock || ws->err || ws->rend == ws->rcap)
+		return WS_AGAIN;
+	if (wsi_read_more(ws) != WS_AGAIN) /* bytes, or the end: ws_recv will tell */
+		return WS_AGAIN;
+	r = wsi_await(ws);
+	ws->need_input = false;
+	return r;
+}
+
+/* Moves payload into sbuf: of the frame under way, else of a new one. Bytes taken; WS_AGAIN: none now; or an error. */
+static ptrdiff_t take_payload(struct ws *ws, unsigned char first_byte, const void *p, size_t len, int flushed)
+{
+	if (ws->tx_active) {
+		if (flushed != 0 || wsi_late(ws))
+			return WS_AGAIN;
+		return (ptrdiff_t)put_payload(ws, p);
+	}
+	if (ws->pong.waiting) /* it goes before a new frame */
+		return WS_AGAIN;
+	return begin_frame(ws, first_byte, p, len);
+}
+
+ptrdiff_t wsi_send_frame(struct ws *ws, unsigned char first_byte, const void *data, size_t len)
+{
+	const unsigned char *p = data;
+	bool is_control = first_byte & WSI_CONTROL_BIT;
+	bool begun = false; /* this call has put something into sbuf, if only the header */
+	bool all_taken;
+	size_t taken = 0;
+	ptrdiff_t n;
+	int flushed;
+
+	ws->refused = true;
+	for (;;) {
+		flushed = wsi_flush(ws);
+		all_taken = begun && !ws->tx_active;
+		if (all_taken && (flushed == 0 || is_control))
+			return (ptrdiff_t)taken;
+		if (flushed == WS_ERESET) /* what was taken is lost */
+			return cannot_write(ws);
+		n = WS_AGAIN;
+		if (!all_taken)
+			n = take_payload(ws, first_byte, p + taken, len, flushed);
+		if (n >= 0) {
+			begun = true;
+			ws->refused = false;
+			taken += (size_t)n;
+			continue;
+		}
+		/* The rest waits for the peer. So does a data frame that is all taken, to be written before we return. */
+		if (n == WS_AGAIN)
+			n = wait_to_send(ws);
+		if (n != 0)
+			return begun ? (ptrdiff_t)taken : n;
+	}
+}
+
+/* What is wrong with the arguments of ws_send, or NULL. */
+static const char *check_send(const struct ws *ws, int type, size_t len)
+{
+	int opcode = type & ~WS_MORE;
+
+	if (ws->tx_active) {
+		if (len != ws->tx_left || type != ws->tx_type)
+			return "ws_send: type and length must be those of the rest of the message under way";
+		return NULL;
+	}
+	if (opcode != WS_TEXT && opcode != WS_BINARY)
+		return "ws_send: invalid type";
+	if (len > PTRDIFF_MAX)
+		return "ws_send: invalid length";
+	if ((ws->tx_type & WS_MORE) && opcode != (ws->tx_type & ~WS_MORE))
+		return "ws_send: the type differs from that of the message under way";
+	return NULL;
+}
+
+ptrdiff_t ws_send(struct ws *ws, int type, const void *data, size_t len)
+{
+	int opcode = type & ~WS_MORE;
+	bool more = type & WS_MORE;
+	unsigned char first_byte;
+	uint32_t utf8 = ws->tx_utf8;
+	const char *wrong;
+	ptrdiff_t n;
+
+	if (ws->state != WSI_OPEN)
+		return ws->refusal;
+	wrong = check_send(ws, type, len);
+	if (wrong)
+		return wsi_misuse(ws, wrong);
+	/* Not when writing has failed: this may be the rest of a frame, from the middle of a character on. */
+	if (ws->check_utf8 && opcode == WS_TEXT && !ws->tx_active && !ws->write_error
+	    && !wsi_is_text(&utf8, data, len, more))
+		return wsi_misuse(ws, "ws_send: the text is not UTF-8");
+
+	first_byte = (unsigned char)(ws->tx_type & WS_MORE ? WSI_CONT : opcode); /* RFC 6455 5.4 */
+	if (!more)
+		first_byte |= WSI_FIN;
+	n = wsi_send_frame(ws, first_byte, data, len);
+	if (n >= 0) {
+		ws->tx_type = type;
+		ws->tx_utf8 = utf8;
+	}
+	return n;
+}
+
+int ws_ping(struct ws *ws, const void *data, size_t len)
+{
+	ptrdiff_t n;
+
+	if (ws->state != WSI_OPEN)
+		return ws->refusal;
+	if (len > WSI_CONTROL_MAX)
+		return wsi_misuse(ws, "ws_ping: over 125 bytes");
+	if (ws->tx_active)
+		return WS_AGAIN;
+	n = wsi_send_frame(ws, WSI_FIN | WSI_PING, data, len);
+	if (n < 0)
+		return (int)n;
+	ws->pinged = true;
+	return 0;
+}
