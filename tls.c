@@ -272,13 +272,63 @@ static void tls_put_clock(struct wsi_text *t)
 	wsi_put(t, tm.tm_year + 1900 < 2020 ? ": was it ever set?)" : ")");
 }
 
-/* The library's own words where they are compiled in, and its number */
+/* What an error of the library means where certificates and keys are read; NULL: none of these */
+static const char *tls_meaning(int ret)
+{
+	static const struct {
+		int code;
+		const char *text;
+	} known[] = {
+		{MBEDTLS_ERR_X509_FEATURE_UNAVAILABLE, "it uses a feature that this TLS library does not support"},
+		{MBEDTLS_ERR_X509_UNKNOWN_OID, "it names an algorithm that this TLS library does not know"},
+		{MBEDTLS_ERR_X509_INVALID_FORMAT, "it is damaged, or not a certificate"},
+		{MBEDTLS_ERR_X509_INVALID_VERSION, "its version number is damaged"},
+		{MBEDTLS_ERR_X509_INVALID_SERIAL, "its serial number is damaged"},
+		{MBEDTLS_ERR_X509_INVALID_ALG, "its algorithm is damaged, or one that this TLS library does not know"},
+		{MBEDTLS_ERR_X509_INVALID_NAME, "a name in it is damaged"},
+		{MBEDTLS_ERR_X509_INVALID_DATE, "a date in it is damaged"},
+		{MBEDTLS_ERR_X509_INVALID_SIGNATURE, "its signature is damaged"},
+		{MBEDTLS_ERR_X509_INVALID_EXTENSIONS,
+		 "an extension in it is damaged, or is critical and one that this TLS library does not support"},
+		{MBEDTLS_ERR_X509_UNKNOWN_VERSION, "it is of a version that this TLS library does not know"},
+		{MBEDTLS_ERR_X509_UNKNOWN_SIG_ALG, "it is signed in a way that this TLS library does not support"},
+		{MBEDTLS_ERR_X509_SIG_MISMATCH, "it names two different signature algorithms"},
+		{MBEDTLS_ERR_X509_CERT_UNKNOWN_FORMAT, "it is neither PEM nor DER"},
+#if MBEDTLS_VERSION_NUMBER < 0x04000000
+		{MBEDTLS_ERR_PK_KEY_INVALID_FORMAT, "it is not a key of a kind that is supported, or it is damaged"},
+		{MBEDTLS_ERR_PK_UNKNOWN_PK_ALG, "it is a key of a kind that this TLS library does not support"},
+		{MBEDTLS_ERR_PK_FEATURE_UNAVAILABLE, "it is a key of a kind that this TLS library does not support"},
+		{MBEDTLS_ERR_PK_INVALID_PUBKEY, "its public key is damaged"},
+		{MBEDTLS_ERR_PK_INVALID_ALG, "the parameters of its key are damaged"},
+		{MBEDTLS_ERR_PK_UNKNOWN_NAMED_CURVE, "its key is on a curve that this TLS library does not know"},
+		{MBEDTLS_ERR_PK_KEY_INVALID_VERSION, "it is a key of a version that this TLS library does not know"},
+#endif
+	};
+	/* An error is the sum of two layers', and the upper one tells more */
+	int high = -(-ret & 0xff80);
+	size_t i;
+
+	for (i = 0; i < sizeof known / sizeof known[0]; i++) {
+		if (known[i].code == ret || known[i].code == high)
+			return known[i].text;
+	}
+	return NULL;
+}
+
+/* What went wrong in words; of an error that we have none for, the library's and its number */
 static void tls_put_code(struct wsi_text *t, int ret)
 {
 	unsigned char code[2] = {(unsigned char)(-ret >> 8), (unsigned char)-ret};
+	const char *meaning = tls_meaning(ret);
 #if defined(MBEDTLS_ERROR_C)
 	char text[128];
+#endif
 
+	if (meaning != NULL) {
+		wsi_put(t, meaning);
+		return;
+	}
+#if defined(MBEDTLS_ERROR_C)
 	mbedtls_strerror(ret, text, sizeof text);
 	wsi_put(t, text);
 	wsi_put_c(t, ' ');
@@ -1499,36 +1549,64 @@ WSI int wsi_tls_new(struct wsi_tls **out, struct wsi_tls_config *c, const struct
 	return ret;
 }
 
+/* RFC 8446 6, RFC 5246 7.2: an alert's name, and what it means to who reads it */
 static void tls_put_alert(struct wsi_text *why, int alert)
 {
-	/* RFC 8446 6, RFC 5246 7.2 */
-	static const unsigned char codes[] = {10, 20, 22, 40, 42, 43, 44,  45,  46,  47,  48,  49, 50,
-	                                      51, 70, 71, 80, 86, 90, 109, 110, 112, 115, 116, 120};
-	static const char names[] =
-	    "unexpected_message\0bad_record_mac\0record_overflow\0handshake_failure\0"
-	    "bad_certificate\0unsupported_certificate\0certificate_revoked\0certificate_expired\0"
-	    "certificate_unknown\0illegal_parameter\0unknown_ca\0access_denied\0decode_error\0"
-	    "decrypt_error\0protocol_version\0insufficient_security\0internal_error\0"
-	    "inappropriate_fallback\0user_canceled\0missing_extension\0unsupported_extension\0"
-	    "unrecognized_name\0unknown_psk_identity\0certificate_required\0no_application_protocol\0";
-	const char *name = names;
+#define TLS_WANTS_CLIENT "it wants a client certificate, or another one"
+#define TLS_DAMAGED "it could not read what we sent, or something between us changed it"
+	static const struct {
+		int code;
+		const char *name, *meaning;
+	} alerts[] = {
+	    {0, "close_notify", "it ended the connection in the TLS handshake"},
+	    {10, "unexpected_message",
+	     "our message does not fit what it expects: it may not speak this version of TLS"},
+	    {20, "bad_record_mac", TLS_DAMAGED},
+	    {22, "record_overflow", TLS_DAMAGED},
+	    {40, "handshake_failure", "no cipher suite, curve or version in common, or it wants a client certificate"},
+	    {42, "bad_certificate", TLS_WANTS_CLIENT},
+	    {43, "unsupported_certificate", TLS_WANTS_CLIENT},
+	    {44, "certificate_revoked", TLS_WANTS_CLIENT},
+	    {45, "certificate_expired", TLS_WANTS_CLIENT},
+	    {46, "certificate_unknown", TLS_WANTS_CLIENT},
+	    {47, "illegal_parameter", "something that we offer is out of range for it"},
+	    {48, "unknown_ca", TLS_WANTS_CLIENT},
+	    {49, "access_denied", "it does not let this client certificate in"},
+	    {50, "decode_error", TLS_DAMAGED},
+	    {51, "decrypt_error", "a signature or a key did not hold: perhaps that of the client certificate"},
+	    {70, "protocol_version", "no TLS version in common"},
+	    {71, "insufficient_security",
+	     "no cipher suite, curve or version in common, or it wants a client certificate"},
+	    {80, "internal_error", "something went wrong on the server: its log may say what"},
+	    {86, "inappropriate_fallback", "it speaks a higher version of TLS than we offered"},
+	    {90, "user_canceled", "it gave up"},
+	    {109, "missing_extension", "it wants an extension of TLS that we do not send"},
+	    {110, "unsupported_extension", "it does not accept an extension of TLS that we send"},
+	    {112, "unrecognized_name", "it has no site of this name"},
+	    {113, "bad_certificate_status_response", "it does not accept the state of a certificate"},
+	    {115, "unknown_psk_identity", "it does not know this client"},
+	    {116, "certificate_required", TLS_WANTS_CLIENT},
+	    {120, "no_application_protocol",
+	     "it speaks none of the protocols that we offer in ALPN, which is http/1.1 alone: this port is for another "
+	     "one, "
+	     "such as HTTP/2 without WebSockets, or MQTT"},
+	};
+	const char *name = NULL, *meaning = "which is not known here";
 	size_t i;
 
-	for (i = 0; i < sizeof codes && codes[i] != alert; i++)
-		name += wsi_strlen(name) + 1;
+	for (i = 0; i < sizeof alerts / sizeof alerts[0]; i++) {
+		if (alerts[i].code == alert) {
+			name = alerts[i].name;
+			meaning = alerts[i].meaning;
+		}
+	}
 	wsi_put(why, "the server sent the alert ");
-	wsi_put(why, name); /* of an unknown one "" */
+	if (name != NULL)
+		wsi_put(why, name);
 	wsi_put_c(why, '(');
 	wsi_put_u(why, (uint64_t)alert);
-	wsi_put_c(why, ')');
-	if (alert == 40 || alert == 71)
-		wsi_put(why, ": no cipher suite, curve or version in common, or it wants a client certificate");
-	else if (alert == 70)
-		wsi_put(why, ": no TLS version in common");
-	else if (alert == 112)
-		wsi_put(why, ": it has no site of this name");
-	else if (alert == 116 || alert == 48 || (alert >= 42 && alert <= 46))
-		wsi_put(why, ": it wants a client certificate, or another one");
+	wsi_put(why, "): ");
+	wsi_put(why, meaning);
 }
 
 /* Why it ended, as a sentence's end; the error that it is */
@@ -1553,6 +1631,15 @@ static int tls_explain(const struct wsi_tls *t, int ret, struct wsi_text *why)
 	if (t->io_err == WS_IO_ERROR) {
 		wsi_put(why, "the transport failed");
 		return WS_EIO;
+	}
+	if (!t->done && t->io_err == 0 && tls_meaning(ret) != NULL) {
+		if (t->unknown.len > 0) {
+			wsi_put(why, t->unknown.p);
+		} else {
+			wsi_put(why, "a certificate of the server cannot be read: ");
+			wsi_put(why, tls_meaning(ret));
+		}
+		return WS_ECERT;
 	}
 	if (t->plain && !t->done) {
 		wsi_put(why, "the server does not speak TLS here but HTTP: try ws://");

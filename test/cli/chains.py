@@ -34,7 +34,7 @@ def oid(text):
     return der(0x06, out)
 
 
-def name(cn):
+def common_name(cn):
     return der(0x30, der(0x31, der(0x30, oid("2.5.4.3"), der(0x0C, cn.encode()))))
 
 
@@ -73,15 +73,15 @@ def certificate(subject, issuer, key, dates=VALID, extensions=CA):
     algorithm = der(0x30, oid("1.2.840.10045.4.3.4") if is_ec else oid("1.2.840.113549.1.1.11") + der(0x05))
     signature = der(0x30, integer(odd(500)), integer(odd(500))) if is_ec else os.urandom(1024)
     tbs = der(
-        0x30, der(0xA0, integer(2)), integer(odd(60)), algorithm, name(issuer),
-        der(0x30, *[der(0x17, d.encode()) for d in dates]), name(subject), key, der(0xA3, der(0x30, extensions)),
+        0x30, der(0xA0, integer(2)), integer(odd(60)), algorithm, common_name(issuer),
+        der(0x30, *[der(0x17, d.encode()) for d in dates]), common_name(subject), key, der(0xA3, der(0x30, extensions)),
     )  # fmt: skip
     return der(0x30, tbs, algorithm, der(0x03, b"\0", signature))
 
 
-def authorities(n, key, dates=EXPIRED):
-    """A leaf, and n that may have issued it."""
-    return [certificate("leaf", "X", key())] + [certificate("X", "X", key(), dates) for _ in range(n)]
+def authorities(n, key, name="X"):
+    """A leaf, and n that may have issued it. Of expired ones the library tries each, whatever came of the one before."""
+    return [certificate("leaf", name, key())] + [certificate(name, name, key(), EXPIRED) for _ in range(n)]
 
 
 def repeated(make, *args):

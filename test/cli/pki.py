@@ -106,15 +106,30 @@ class Pki:
         # OpenSSL's servers do not use an EC key without digitalSignature in TLS 1.2; with RSA they do
         self.issue("rsausage", "rsa", "keyUsage = critical,keyCertSign\nsubjectAltName = DNS:localhost,IP:127.0.0.1\n")
 
-    def issue(self, name, key, extensions, issuer="int"):
-        """One more certificate, for a key that is there."""
-        shutil.copy(self(key + ".key"), self(name + ".key"))
+    def issue(self, name, key, extensions, issuer="int", subject=None):
+        """One more certificate, for a key that is there. issuer None: it signs itself."""
+        if name != key:
+            shutil.copy(self(key + ".key"), self(name + ".key"))
         (self.dir / (name + ".cnf")).write_text(extensions)
-        request = openssl("req", "-new", "-key", self(name + ".key"), "-subj", "/CN=" + name)
-        signer = ["-CA", self(issuer + ".crt"), "-CAkey", self(issuer + ".key"), "-set_serial", str(time.time_ns())]
+        request = openssl("req", "-new", "-key", self(name + ".key"), "-subj", "/CN=" + (subject or name))
+        if issuer:
+            signer = ["-CA", self(issuer + ".crt"), "-CAkey", self(issuer + ".key"), "-set_serial", str(time.time_ns())]
+        else:
+            signer = ["-signkey", self(name + ".key")]
         made = openssl("x509", "-req", *signer, "-days", "900", "-extfile", self(name + ".cnf"), stdin=request)
         (self.dir / (name + ".crt")).write_bytes(made)
-        (self.dir / (name + ".pem")).write_bytes(made + (self.dir / (issuer + ".crt")).read_bytes())
+        rest = (self.dir / (issuer + ".crt")).read_bytes() if issuer else b""
+        (self.dir / (name + ".pem")).write_bytes(made + rest)
+
+    def below(self, authority, leaf, subject="localhost", root=False):
+        """A server's certificate below an authority, both with these extensions: what the client trusts. root: that is
+        the authority itself, in place of one above it."""
+        extensions = "basicConstraints = critical,CA:TRUE\n" + authority
+        self.issue("authority", "good", extensions, issuer=None if root else "ca", subject="Some Authority")
+        self.issue("below", "p384", leaf, issuer="authority", subject=subject)
+        if root:
+            shutil.copy(self("below.crt"), self("below.pem"))
+        return "authority.crt" if root else "ca.pem"
 
     def __call__(self, name):
         return str(self.dir / name)

@@ -15,6 +15,7 @@ import time
 
 import pytest
 from conftest import BUILT_IN, WSQUERY, Running, environment, needs, run
+from chains import COSTLY, authorities, keyless, pem, rsa
 from pki import TLS13, fails, heard, needs_tls13, openssl, pki, version, welcome  # noqa: F401
 from servers import Conn, Server, accept_of, echo, says
 from test_proxy import connect, socks5
@@ -254,6 +255,140 @@ def test_insecure(pki, cert, host, words):
     assert r.data == "welcome" and r.details["tls"]["verified"] is False
     assert r.details["tls"]["subject"] and r.details["tls"]["days_left"] is not None
     assert (r.details["tls"]["days_left"] < 0) == (cert == "expired")
+
+
+# what a chain may cost: see chain.c
+
+BAD_CERTIFICATE = b"\x15\x03\x03\x00\x02\x02\x2a"  # a fatal alert
+
+
+@pytest.mark.parametrize("more", [[], ["-k"]], ids=["", "-k"])
+@pytest.mark.parametrize("kind", COSTLY)
+def test_a_costly_chain(pki, kind, more):
+    make, words = COSTLY[kind]
+    with Server(keyless(make())) as s:
+        fails(pki.query(s.port, *more), "certificate", *words)
+        s.wait()
+        assert s.conn.rest == BAD_CERTIFICATE
+
+
+def test_a_costly_chain_in_pieces(pki):
+    make, words = COSTLY["brainpoolP512"]
+    with Server(keyless(make(), piece=1000)) as s:
+        r = pki.query(s.port)
+    assert r.details["reason"] in ("certificate", "tls")  # not every library takes messages in pieces
+
+
+def test_a_costly_chain_by_a_redirect(pki):
+    make, words = COSTLY["huge exponents"]
+    with Server(keyless(make())) as s, Server(redirect("wss://localhost:%d/" % s.port)) as first:
+        r = run("-D", "-4", "-t", 60, "--cacert", pki("ca.pem"), first.url, status=1)
+    assert r.details["reason"] == "certificate" and words[1] in r.error
+
+
+@needs_tls13
+@pytest.mark.parametrize("more", [[], ["-k"]], ids=["", "-k"])
+def test_a_costly_chain_in_tls_1_3(pki, more):
+    pki.below("", "subjectAltName = DNS:localhost")
+    with open(pki("below.pem"), "w") as f:
+        f.write(open(pki("below.crt")).read() + pem(authorities(4, lambda: rsa(8192, 8192), "Some Authority")[1:]))
+    with pki.server(heard, cert="below", configure=version(3)) as s:
+        fails(pki.query(s, *more), "certificate", "Some Authority", "public exponent has 8192 bits")
+        s.hears_nothing()
+
+
+# rules of a chain that mbedTLS does not know: the authority's extensions, the leaf's, the host, words or None if it holds
+
+IP_127 = "IP:127.0.0.0/255.0.0.0"
+NAME = "subjectAltName = "
+RULES = [
+    ("nameConstraints = permitted;DNS:corp.test", NAME + "DNS:localhost", "localhost", ["Some Authority", "localhost", "name constraints"]),
+    ("nameConstraints = permitted;DNS:localhost", NAME + "DNS:localhost", "localhost", None),
+    ("nameConstraints = permitted;DNS:localhost", NAME + "DNS:good.localhost", "good.localhost", None),
+    ("nameConstraints = permitted;DNS:LOCALHOST", NAME + "DNS:localhost", "localhost", None),
+    ("nameConstraints = permitted;DNS:.localhost", NAME + "DNS:localhost", "localhost", ["name constraints"]),
+    ("nameConstraints = permitted;DNS:.localhost", NAME + "DNS:good.localhost", "good.localhost", None),
+    ("nameConstraints = permitted;DNS:calhost", NAME + "DNS:localhost", "localhost", ["name constraints"]),
+    ("nameConstraints = permitted;DNS:corp.test,permitted;DNS:localhost", NAME + "DNS:localhost", "localhost", None),
+    ("nameConstraints = permitted;DNS:localhost", NAME + "DNS:localhost,DNS:corp.test", "localhost", ["corp.test"]),
+    ("nameConstraints = excluded;DNS:localhost", NAME + "DNS:localhost", "localhost", ["localhost", "name constraints"]),
+    ("nameConstraints = excluded;DNS:corp.test", NAME + "DNS:localhost", "localhost", None),
+    ("nameConstraints = excluded;DNS:b.a.localhost", NAME + "DNS:*.a.localhost", "c.a.localhost", ["name constraints"]),
+    ("nameConstraints = permitted;" + IP_127, NAME + "IP:127.0.0.1", "127.0.0.1", None),
+    ("nameConstraints = permitted;" + IP_127, NAME + "DNS:localhost", "localhost", None),
+    ("nameConstraints = permitted;IP:10.0.0.0/255.0.0.0", NAME + "IP:127.0.0.1", "127.0.0.1", ["127.0.0.1", "name constraints"]),
+    ("nameConstraints = permitted;IP:::/::", NAME + "IP:127.0.0.1", "127.0.0.1", ["127.0.0.1", "name constraints"]),
+    ("nameConstraints = excluded;" + IP_127, NAME + "IP:127.0.0.1", "127.0.0.1", ["127.0.0.1", "name constraints"]),
+    ("nameConstraints = permitted;DNS:corp.test", "", "localhost", ["localhost", "name constraints"]),  # the common name
+    ("nameConstraints = permitted;DNS:localhost", "", "localhost", None),
+    ("nameConstraints = permitted;dirName:dn\n[dn]\nCN = localhost", NAME + "DNS:localhost", "localhost", None),
+    ("nameConstraints = permitted;dirName:dn\n[dn]\nO = Corp", NAME + "DNS:localhost", "localhost", ["CN=localhost", "name constraints"]),
+    ("nameConstraints = permitted;email:corp.test", NAME + "DNS:localhost", "localhost", None),
+    ("nameConstraints = permitted;email:corp.test", NAME + "DNS:localhost,email:a@b.test", "localhost", None),  # not critical
+    ("extendedKeyUsage = clientAuth", NAME + "DNS:localhost", "localhost", ["Some Authority", "extended key usage"]),
+    ("extendedKeyUsage = clientAuth,serverAuth", NAME + "DNS:localhost", "localhost", None),
+    ("extendedKeyUsage = anyExtendedKeyUsage", NAME + "DNS:localhost", "localhost", None),
+    ("", "2.5.29.17 = DER:3000", "localhost", ["localhost", "no name at all"]),
+    ("", NAME + "email:a@b.test", "localhost", ["localhost", "no name at all"]),
+    ("", NAME + "DNS:127.0.0.1", "127.0.0.1", ["127.0.0.1", "IP entry"]),
+]
+
+
+@pytest.mark.parametrize("n", VERSIONS)
+@pytest.mark.parametrize("authority, leaf, host, words", RULES)
+def test_a_rule_of_chains(pki, authority, leaf, host, words, n):
+    pki.below(authority, leaf)
+    with pki.server(welcome if words is None else heard, cert="below", configure=version(n)) as s:
+        r = pki.query(s, host=host)
+        if words is None:
+            assert r.status == 0 and r.details["tls"]["verified"] is True
+        else:
+            fails(r, "certificate", *words)
+            s.hears_nothing()
+
+
+def test_an_address_as_the_common_name(pki):
+    pki.below("", "", subject="127.0.0.1")
+    with pki.server(heard, cert="below") as s:
+        fails(pki.query(s, host="127.0.0.1"), "certificate", "127.0.0.1", "IP entry")
+
+
+ROOTS = [
+    ("nameConstraints = critical,permitted;DNS:localhost", NAME + "DNS:localhost", None),
+    ("nameConstraints = critical,permitted;DNS:corp.test", NAME + "DNS:localhost", ["name constraints"]),
+    ("nameConstraints = critical,permitted;email:corp.test", NAME + "DNS:localhost,email:a@b.test", ["kind that is not supported"]),
+    ("certificatePolicies = critical,1.2.3.4", NAME + "DNS:localhost", None),
+    ("extendedKeyUsage = clientAuth", NAME + "DNS:localhost", None),  # who trusts it says what for
+]
+
+
+@pytest.mark.parametrize("authority, leaf, words", ROOTS)
+def test_a_rule_of_roots(pki, authority, leaf, words):
+    ca = pki.below(authority, leaf, root=True)
+    with pki.server(welcome if words is None else heard, cert="below") as s:
+        r = pki.query(s, ca=ca)
+        if words is None:
+            assert r.status == 0 and r.details["tls"]["verified"] is True
+        else:
+            fails(r, "certificate", *words)
+
+
+# what mbedTLS cannot read: in TLS 1.3 we do not see which extension it is
+LACKS = [
+    ("nameConstraints = critical,permitted;DNS:localhost", "", ["Some Authority", "name constraints (2.5.29.30)"]),
+    ("certificatePolicies = critical,1.2.3.4", "", ["Some Authority", "certificate policies (2.5.29.32)"]),
+    ("", "\n1.2.3.4.500 = critical,DER:0500", ["the server's certificate has", "(1.2.3.4.500)"]),
+]
+
+
+@pytest.mark.parametrize("n", VERSIONS)
+@pytest.mark.parametrize("authority, leaf, words", LACKS)
+def test_a_critical_extension_that_is_not_known(pki, authority, leaf, words, n):
+    pki.below(authority, NAME + "DNS:localhost" + leaf)
+    with pki.server(heard, cert="below", configure=version(n)) as s:
+        r = pki.query(s)
+    fails(r, "certificate", "support", *(words if n == 2 else []))
+    assert "-0x" not in r.error
 
 
 def test_insecure_without_any_trust(pki):
