@@ -973,6 +973,16 @@ def test_redirects_and_the_client_certificate(pki):
 
 
 @needs("redirects")
+def test_no_client_certificate_behind_another_origin(pki):
+    optional = wants_client(pki, ssl.CERT_OPTIONAL)
+    with pki.server(redirect(lambda: "wss://localhost:%d/back" % s.port), configure=optional) as other:
+        with pki.server(redirect(lambda: "wss://localhost:%d/" % other.port), welcome, configure=optional) as s:
+            pki.query(s, *own(pki, KEYS["apart"]), status=0)
+            assert [name_of(c) for c in s.conns] == ["client", None]
+        assert name_of(other.conn) is None
+
+
+@needs("redirects")
 def test_redirects_and_the_server_name(pki):
     with pki.server(cert="good") as other, pki.server(redirect(lambda: "wss://localhost:%d/" % other.port), cert="wrong") as s:
         pki.query(s, "--server-name", "wrong.example", status=0)
