@@ -256,6 +256,7 @@ WSI void wsi_put_url(struct wsi_text *t, const char *url, size_t len)
 		scheme = wsi_find(url, len, ':');
 		scheme = scheme < len && wsi_among(url, scheme, url_schemes) >= 0 ? scheme + 1 : 0;
 	}
+	scheme += wsi_span(url + scheme, len - scheme, "//"); /* "ws:///host" */
 	wsi_put_safe(t, url, scheme);
 	url_put_wrong(t, url + scheme, end, 0);
 }

@@ -236,7 +236,7 @@ static const struct {
     {"ws://u:ses#ame@h/", 6, "1 to 65535", "ws://h/"},
     {"ws://u:ses?ame@h/", 6, "1 to 65535", "ws://h/"},
     {"u:sesame@h/", 0, "ws:// or wss://", "h/"},
-    {"ws:/u:sesame@h/", 0, "ws:// or wss://", "ws:h/"},
+    {"ws:/u:sesame@h/", 0, "ws:// or wss://", "ws:/h/"},
     {"socks5://u:sesame@h/", 0, "ws:// or wss://", "socks5://h/"},
     {"u:sesame://x@h/", 0, "ws:// or wss://", "h/"},
     /* without an '@', what stands behind a ':' and is no number may be a password */
@@ -251,6 +251,9 @@ static const struct {
     {"joe:sesame%40h", 0, "ws:// or wss://", "joe:***"},
     {"joe:/sesame%40h", 0, "ws:// or wss://", "joe:***"},
     {"http:joe:sesame%40h", 0, "ws:// or wss://", "http:joe:***"},
+    {"http:/joe:sesame%40h", 0, "ws:// or wss://", "http:/joe:***"},
+    {"ws:///joe:sesame%40h", 5, "no host", "ws:///joe:***"},
+    {"//joe:sesame%40h", 0, "ws:// or wss://", "//joe:***"},
     {"ftp://joe:sesame%40h/", 0, "ws:// or wss://", "ftp://joe:***"},
     {"ws://joe:sesame h@x:sesame%40h/", 15, "percent-encoded", "ws://x:***"},
     /* values of secret parameters */
