@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import resource
 import signal
 import socket
@@ -14,7 +15,7 @@ import time
 import tty
 
 import pytest
-from conftest import SLACK, WSQUERY, Running, environment, run
+from conftest import SLACK, WSQUERY, Running, environment, needs, run
 from servers import CLOSE, CONT, TEXT, Server, close_frame, echo, frame, says, unused_port
 
 
@@ -120,7 +121,7 @@ def test_in_standard_input():
     assert (r.details["phase"], r.details["reason"]) == ("input", "timeout")
 
 
-@pytest.mark.parametrize("option", ["-H", "-b", "-u", "--bearer", "--pass"])
+@pytest.mark.parametrize("option", ["-H", "-b", "-u", "--bearer", pytest.param("--pass", marks=needs("tls"))])
 @pytest.mark.parametrize("fifo", [False, True], ids=["stdin", "fifo"])
 def test_in_the_value_of_an_option(option, fifo, tmp_path):
     path = tmp_path / "fifo"
@@ -550,6 +551,11 @@ def test_an_alarm_of_the_parent_goes_on():
     assert p.returncode == -signal.SIGALRM
 
 
+with open(WSQUERY, "rb") as program:
+    SANITIZED = re.search(b"__(asan|tsan|msan)_init|__ubsan_handle", program.read())
+few_descriptors = pytest.mark.skipif(SANITIZED, reason="a sanitizer needs descriptors of its own")
+
+
 def limited(*args, closed=(), **limits):
     """Runs wsquery with descriptors closed, and with limits: NOFILE=4 is RLIMIT_NOFILE."""
 
@@ -582,6 +588,7 @@ def test_stdout_is_a_file_that_is_full(tmp_path):
     assert p.returncode == 74 and p.stderr
 
 
+@few_descriptors
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="no prlimit here")
 @pytest.mark.parametrize("n", [0, 1])
 def test_no_descriptor_is_left(n):
@@ -595,6 +602,7 @@ def test_no_descriptor_is_left(n):
     assert r.details["reason"] == "io" and r.seconds < 50
 
 
+@few_descriptors
 def test_stdout_is_closed_and_nothing_can_take_its_place():
     # the one number left for the connection is that of stdout
     with Server(echo) as s:
@@ -606,6 +614,7 @@ def test_stdout_is_closed_and_nothing_can_take_its_place():
     assert p.returncode in (1, 74)
 
 
+@few_descriptors
 def test_no_pipe_for_signals():
     upgraded = threading.Event()
 
@@ -641,3 +650,11 @@ def test_no_stdin():
             ["sh", "-c", 'exec "$0" "$@" <&-', WSQUERY, "-d", "x", s.url], capture_output=True, env=environment(), timeout=100
         )
     assert p.returncode == 0 and b'"x"' in p.stdout
+
+
+def test_stdin_is_closed_but_needed():
+    for option in (["-d", "@-"], ["-H", "@-"]):
+        p = subprocess.run(
+            ["sh", "-c", 'exec "$0" "$@" <&-', WSQUERY, *option, "ws://127.0.0.1:1/"], capture_output=True, env=environment(), timeout=100
+        )
+        assert p.returncode == 64 and b"closed" in p.stderr
