@@ -2,50 +2,78 @@
  * ip.c - numeric addresses: RFC 4291 2.2 in, RFC 5952 out
  */
 #include "ws_pure.h"
+#include <string.h>
+
+/* Four decimal numbers. 1, or 0: it is something else */
+static int ip_parse4(unsigned char *out, const char *s, size_t len)
+{
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		size_t n = wsi_find(s, len, '.');
+		int v = wsi_number(s, n, 255);
+
+		if (v < 0 || (n > 1 && s[0] == '0')) /* "010" is 8 for some readers */
+			return 0;
+		out[i] = (unsigned char)v;
+		if ((i == 3) != (n == len))
+			return 0;
+		if (n < len)
+			n++;
+		s += n;
+		len -= n;
+	}
+	return 1;
+}
+
+/* The groups of an IPv6 address on one side of its "::", or all of them; the last may be an IPv4 address. How many bytes
+ * they are, at most cap; -1: they are no such groups, or too many */
+static int ip_parse_groups(unsigned char *out, int cap, const char *s, size_t len)
+{
+	int at = 0;
+
+	while (len > 0) {
+		size_t n = wsi_find(s, len, ':');
+		int v;
+
+		if (n == len && wsi_find(s, n, '.') < n)
+			return at + 4 <= cap && ip_parse4(out + at, s, n) ? at + 4 : -1;
+		v = n <= 4 ? wsi_digits(s, n, 0xffff, 16) : -1;
+		if (v < 0 || at + 2 > cap || n + 1 == len) /* nothing stands behind a last ':' */
+			return -1;
+		out[at++] = (unsigned char)(v >> 8);
+		out[at++] = (unsigned char)(v & 0xff);
+		if (n < len)
+			n++;
+		s += n;
+		len -= n;
+	}
+	return at;
+}
 
 int wsi_ip_parse(unsigned char out[16], const char *s, size_t len)
 {
-	int at = 0, gap = 16, to = 16, dots = 0; /* at: bytes so far; gap: where "::" stands among them */
-	char group[4] = {0};                     /* hexadecimal, or from the first '.' on decimal */
-	unsigned n = 0;                          /* characters of it so far */
-	size_t i = 0;
+	unsigned char tail[16];
+	size_t gap = 0; /* where "::" begins */
+	int before, behind;
 
-	if (len > 0 && s[0] == ':'
-	    && (++i == len || s[1] != ':')) /* one ends no group: the other is that of an empty one */
+	if (wsi_find(s, len, ':') == len)
+		return ip_parse4(out, s, len) ? 4 : 0;
+	while (gap + 2 <= len && !(s[gap] == ':' && s[gap + 1] == ':'))
+		gap++;
+	if (gap + 2 > len)
+		return ip_parse_groups(out, 16, s, len) == 16 ? 16 : 0;
+	if (wsi_find(s, gap, '.') < gap) /* an IPv4 address stands at the end alone */
 		return 0;
-	do {
-		char c = i < len ? s[i] : '\0';
-		int v;
-
-		if (i < len && c != '.' && c != ':') {
-			if (n == sizeof group)
-				return 0;
-			group[n++] = c;
-			continue;
-		}
-		dots += c == '.';
-		if (dots > 0 ? at > 15 || c == ':' : at > 14)
-			return 0;
-		if (n == 0 && c == ':' && gap == 16) {
-			gap = at;
-			if (i + 1 == len)
-				break;
-			continue;
-		}
-		v = wsi_digits(group, n, dots > 0 ? 255 : 0xffff, dots > 0 ? 10 : 16);
-		if (v < 0 || (dots > 0 && n > 1 && group[0] == '0')) /* "010": 8 for some readers */
-			return 0;
-		if (dots == 0)
-			out[at++] = (unsigned char)(v >> 8);
-		out[at++] = (unsigned char)(v & 0xff);
-		n = 0;
-	} while (++i <= len);
-	if (dots == 3 && at == 4 && gap == 16)
-		return 4;
-	if ((dots > 0 && dots != 3) || (at == 16) != (gap == 16)) /* "::" stands for one group at least */
+	/* "::" stands for one group of zeros at least */
+	before = ip_parse_groups(out, 14, s, gap);
+	if (before < 0)
 		return 0;
-	while (to > gap) /* what stands behind "::" belongs at the end */
-		out[--to] = at > gap ? out[--at] : 0;
+	behind = ip_parse_groups(tail, 14 - before, s + gap + 2, len - gap - 2);
+	if (behind < 0)
+		return 0;
+	memset(out + before, 0, (size_t)(16 - before - behind));
+	memcpy(out + 16 - behind, tail, (size_t)behind);
 	return 16;
 }
 
