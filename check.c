@@ -218,12 +218,9 @@ int wsi_check_options(struct ws *ws, struct wsi_complaint *c)
 	char buf[WSI_SHOWN_MAX];
 	struct wsi_text text;
 
-	if (!c->why) {
-		c->option = wsi_net_check(o, &c->value);
-		if (c->option)
-			c->why = c->option + strlen(c->option) + 1;
-	}
 	wsi_text_init(&text, buf, sizeof buf);
+	if (!c->why)
+		c->why = wsi_net_check(o, &c->option, &c->value);
 	if (!c->why)
 		c->why = wsi_request_check(o, &c->option, &c->value, &text);
 #ifndef WS_NO_PROXY

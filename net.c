@@ -10,110 +10,8 @@
  * new lookup waits for one of them to end, or for its own deadline.
  *
  * Build switches: WS_NO_THREADS (getaddrinfo blocks the caller, past any deadline), WS_NO_RESOLVER (numeric addresses,
- * localhost and ws_options.resolve only), WS_NO_NET (no operating system beneath: io, alloc, now_us and entropy are the
- * caller's).
+ * localhost and ws_options.resolve only). With WS_NO_NET net_none.c takes the place of this file.
  */
-#ifdef WS_NO_NET
-#include "ws_world.h"
-#include <string.h>
-
-WSI void *wsi_alloc(const struct wsi_mem *m, void *ptr, size_t old_len, size_t new_len)
-{
-	return m->alloc ? m->alloc(m->user_data, ptr, old_len, new_len) : NULL;
-}
-
-WSI int64_t wsi_clock_us(void)
-{
-	return 0;
-}
-
-WSI int wsi_entropy(void *buf, size_t len)
-{
-	(void)buf;
-	(void)len;
-	return -1;
-}
-
-WSI int wsi_poll(const struct ws_pollset *set)
-{
-	(void)set;
-	return -1;
-}
-
-WSI ptrdiff_t wsi_socket_read(void *io, void *buf, size_t len)
-{
-	(void)io;
-	(void)buf;
-	(void)len;
-	return WS_IO_ERROR;
-}
-
-WSI ptrdiff_t wsi_socket_write(void *io, const void *buf, size_t len)
-{
-	(void)io;
-	(void)buf;
-	(void)len;
-	return WS_IO_ERROR;
-}
-
-WSI void wsi_socket_close(void *io)
-{
-	(void)io;
-}
-
-WSI int wsi_socket_prepare(int fd)
-{
-	(void)fd;
-	return -1;
-}
-
-WSI void wsi_net_init(struct wsi_net *n, const struct ws_options *opt, const struct wsi_url *to)
-{
-	(void)opt;
-	(void)to;
-	memset(n, 0, sizeof *n);
-}
-
-WSI int wsi_net_step(struct wsi_net *n, int64_t now_us)
-{
-	(void)n;
-	(void)now_us;
-	return WS_EUNSUPPORTED;
-}
-
-WSI int64_t wsi_net_wants(const struct wsi_net *n, struct ws_pollset *set)
-{
-	(void)n;
-	(void)set;
-	return INT64_MAX;
-}
-
-WSI int wsi_net_put_tried(const struct wsi_net *n, struct wsi_text *why)
-{
-	(void)n;
-	wsi_put(why, "connect: this build has no sockets: give it an io");
-	return WS_EUNSUPPORTED;
-}
-
-WSI void wsi_net_put_peer(const struct wsi_net *n, const struct wsi_net_addr *a, struct wsi_text *t)
-{
-	(void)n;
-	(void)a;
-	(void)t;
-}
-
-WSI void wsi_net_end(struct wsi_net *n)
-{
-	(void)n;
-}
-
-WSI const char *wsi_net_check(const struct ws_options *o, const char **value)
-{
-	*value = NULL;
-	return o->resolve ? "resolve\0not built in" : o->local_interface ? "local_interface\0not built in" : NULL;
-}
-
-#else
 #ifndef _DEFAULT_SOURCE
 #define _DEFAULT_SOURCE /* SO_BINDTODEVICE, if_nametoindex */
 #endif
@@ -121,6 +19,7 @@ WSI const char *wsi_net_check(const struct ws_options *o, const char **value)
 #define _DARWIN_C_SOURCE
 #endif
 #include "ws_world.h"
+#ifndef WS_NO_NET
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -489,42 +388,67 @@ static void net_add(struct wsi_net *n, const void *b, int len, uint32_t scope)
 	a->scope = scope;
 }
 
-/* ws_options.resolve, each HOST:PORT:ADDRESS, and *bad the first of them that is not: -1. Adds what is for n's host and
- * port: 1 if there was any, else 0. n may be NULL */
-static int net_known(struct wsi_net *n, const char *const *list, const char **bad)
+/* One entry of ws_options.resolve, HOST:PORT:ADDRESS. HOST and ADDRESS may stand in brackets */
+struct net_override {
+	struct wsi_str host;
+	int port;
+	unsigned char ip[16];
+	int ip_len;
+};
+
+/* The part that begins at s, up to end or in brackets before it. Returns where end is, or NULL if it is not there */
+static const char *net_override_part(const char *s, char end, struct wsi_str *part)
 {
+	int bracket = *s == '[';
+	char stop = bracket ? ']' : end;
+
+	if (bracket)
+		s++;
+	part->p = s;
+	while (*s && *s != stop)
+		s++;
+	part->len = (size_t)(s - part->p);
+	if (*s != stop)
+		return NULL;
+	if (bracket)
+		s++;
+	return *s == end ? s : NULL;
+}
+
+/* 0, or -1: it is not of that form */
+static int net_override_parse(const char *s, struct net_override *o)
+{
+	struct wsi_str address;
+	size_t digits;
+
+	s = net_override_part(s, ':', &o->host);
+	if (!s || o->host.len == 0)
+		return -1;
+	s++;
+	digits = wsi_find(s, wsi_strlen(s), ':');
+	o->port = wsi_number(s, digits, 65535);
+	if (o->port <= 0 || s[digits] != ':')
+		return -1;
+	if (!net_override_part(s + digits + 1, '\0', &address))
+		return -1;
+	o->ip_len = wsi_ip_parse(o->ip, address.p, address.len);
+	return o->ip_len ? 0 : -1;
+}
+
+/* Adds the addresses that ws_options.resolve has for our host and port. 1: there were some, in this family or not */
+static int net_overridden(struct wsi_net *n)
+{
+	const char *const *entry = n->opt->resolve;
+	const struct wsi_url *to = n->to;
+	struct net_override o;
 	int found = 0;
 
-	for (; list && *list; list++) {
-		struct wsi_str part[3], *p = part;
-		unsigned char ip[16];
-		const char *s = *bad = *list, *behind = "::"; /* one of it, or the end, is behind each part */
-		int port, ip_len;
-
-		do {
-			char end = *s == '[' ? ']' : *behind;
-
-			s += end == ']';
-			p->p = s;
-			while (*s && *s != end)
-				s++;
-			p->len = (size_t)(s - p->p);
-			if (*s != end)
-				return -1;
-			s += end == ']';
-			if (*s++ != *behind)
-				return -1;
-			p++;
-		} while (*behind++);
-		if (part[0].len == 0 || part[1].p[-1] == '[')
-			return -1;
-		port = wsi_number(part[1].p, part[1].len, 65535);
-		ip_len = wsi_ip_parse(ip, part[2].p, part[2].len);
-		if (port <= 0 || ip_len == 0)
-			return -1;
-		if (!n || port != n->to->port || wsi_in_domain(part[0], n->to->host.p, n->to->host.len) != 1)
+	for (; entry && *entry; entry++) {
+		if (net_override_parse(*entry, &o) < 0) /* wsi_net_check has refused it */
 			continue;
-		net_add(n, ip, ip_len, 0);
+		if (o.port != to->port || wsi_in_domain(o.host, to->host.p, to->host.len) != 1)
+			continue;
+		net_add(n, o.ip, o.ip_len, 0);
 		found = 1;
 	}
 	return found;
@@ -535,7 +459,6 @@ static int net_lookup_here(struct wsi_net *n)
 {
 	static const unsigned char loop4[4] = {127, 0, 0, 1}, loop6[16] = {[15] = 1};
 	const struct wsi_url *to = n->to;
-	const char *bad;
 
 	if (n->opt->unix_socket) {
 		n->end++;
@@ -545,7 +468,7 @@ static int net_lookup_here(struct wsi_net *n)
 		net_add(n, to->addr, to->ip, 0);
 		return 1;
 	}
-	if (net_known(n, n->opt->resolve, &bad))
+	if (net_overridden(n))
 		return 1;
 	if (!wsi_is_localhost(to->host))
 		return 0;
@@ -1054,19 +977,27 @@ WSI int64_t wsi_net_wants(const struct wsi_net *n, struct ws_pollset *set)
 	return n->resolved <= 0 || n->next < n->end ? n->next_us : INT64_MAX;
 }
 
-WSI const char *wsi_net_check(const struct ws_options *o, const char **value)
+WSI const char *wsi_net_check(const struct ws_options *o, const char **option, const char **value)
 {
+	const char *const *entry;
+	struct net_override parsed;
 	unsigned char ip[16];
 	size_t len;
 
-	if (net_known(NULL, o->resolve, value) < 0)
-		return "resolve\0is not HOST:PORT:ADDRESS";
+	for (entry = o->resolve; entry && *entry; entry++) {
+		if (net_override_parse(*entry, &parsed) < 0) {
+			*option = "resolve";
+			*value = *entry;
+			return "is not HOST:PORT:ADDRESS";
+		}
+	}
+	if (!o->local_interface)
+		return NULL;
+	len = wsi_strlen(o->local_interface);
+	if ((len > 0 && len < IF_NAMESIZE) || wsi_ip_parse(ip, o->local_interface, len))
+		return NULL;
+	*option = "local_interface";
 	*value = o->local_interface;
-	if (!*value)
-		return NULL;
-	len = wsi_strlen(*value);
-	if ((len > 0 && len < IF_NAMESIZE) || wsi_ip_parse(ip, *value, len))
-		return NULL;
-	return "local_interface\0is neither an address nor the name of a device";
+	return "is neither an address nor the name of a device";
 }
 #endif

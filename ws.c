@@ -4,7 +4,7 @@
  * The library's files, each of which uses only what stands below it:
  *
  *	ws.c check.c open.c send.c recv.c conn.c           a connection: struct ws         ws_conn.h
- *	net.c  tls.c trust.c chain.c                       the network, TLS                ws_world.h
+ *	net.c (or net_none.c)  tls.c trust.c chain.c       the network, TLS                ws_world.h
  *	url.c frame.c handshake.c refusal.c proxy.c        texts and bytes, no I/O         ws_bytes.h
  *	text.c sha1.c base64.c utf8.c ip.c secret.c        functions of bytes alone        ws_pure.h
  *

@@ -17,7 +17,7 @@ struct wsi_mem {
 /* The caller's allocator, or realloc. What fits stays in it; NULL: no memory, the old block stays. */
 WSI void *wsi_alloc(const struct wsi_mem *m, void *ptr, size_t old_len, size_t new_len); /* new_len 0 frees */
 
-/* net.c */
+/* net.c, or net_none.c in its place */
 WSI int64_t wsi_clock_us(void);             /* CLOCK_MONOTONIC */
 WSI int wsi_entropy(void *buf, size_t len); /* 0: filled, 1: the system has none yet, -1: never. Does not block */
 WSI int wsi_poll(
@@ -64,8 +64,8 @@ WSI int wsi_net_put_tried(const struct wsi_net *n, struct wsi_text *why);
 WSI void wsi_net_put_peer(const struct wsi_net *n, const struct wsi_net_addr *a,
                           struct wsi_text *t); /* "127.0.0.1:80", "unix:/run/x" */
 WSI void wsi_net_end(struct wsi_net *n);       /* closes and abandons what is left but the winner. n may be zeroed */
-/* NULL, or "resolve" or "local_interface", a NUL, and what is wrong with *value, one of it */
-WSI const char *wsi_net_check(const struct ws_options *o, const char **value);
+/* NULL, or what is wrong with *value, which is in the field *option */
+WSI const char *wsi_net_check(const struct ws_options *o, const char **option, const char **value);
 
 #ifdef WS_WITH_MBEDTLS
 /* trust.c: certificates in files and directories, PEM or DER, without any TLS library */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * memory.c - no operating system beneath: transport, clock, random bytes and memory are the program's
  *
- * usage: memory		cc memory.c -lws, or on a device: text.c sha1.c ... ws.c and net.c with -DWS_NO_NET
+ * usage: memory		cc memory.c -lws, or on a device: text.c sha1.c ... net_none.c ws.c with -DWS_NO_NET
  * A connection over two queues of bytes in memory, with a server at their other end that echoes messages of up to 125
  * bytes. Everything is in a fixed arena; time is a counter that the main loop moves on. Two runs: the server answers;
  * it is silent, and the deadline passes.
