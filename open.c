@@ -7,6 +7,7 @@
 #include "ws_conn.h"
 #include <string.h>
 
+#define BEGUN_MAX 160      /* bytes of an answer that is not whole, in a sentence */
 #define WRONG_HEAD_MAX 600 /* bytes of a sentence about what is wrong with a head */
 #define HEAD_PIECE 512     /* bytes by which the buffer for a head grows */
 
@@ -66,14 +67,38 @@ static int send_head(struct ws *ws)
 	return r == 0 || r == WS_AGAIN ? r : wsi_io_failed(ws, r, "");
 }
 
-/* Where the server ended the connection, for the sentence. */
-static const char *end_detail(const struct ws *ws)
+/* What has come of an answer that is not whole. */
+static struct wsi_str begun_answer(const struct ws *ws)
 {
-	if (ws->head.len > 0)
-		return " within its answer";
-	if (ws->step == WSI_STEP_HEAD && !ws->op->url.secure)
-		return " without an answer (if it speaks TLS here, try wss://)";
-	return " without an answer";
+	struct wsi_str begun = {"", 0};
+
+	if (ws->step == WSI_STEP_HEAD && ws->head.len > 0) {
+		begun.p = ws->head.p;
+		begun.len = ws->head.len;
+	} else if (ws->step == WSI_STEP_PROXY) {
+		begun.p = (const char *)ws->rbuf + ws->rpos;
+		begun.len = ws->rend - ws->rpos;
+	}
+	return begun;
+}
+
+/* The server, or the proxy, ended the connection. */
+static int answer_ended(struct ws *ws, int word)
+{
+	const struct wsi_str begun = begun_answer(ws);
+	char detail[BEGUN_MAX + 100];
+	struct wsi_text t;
+
+	wsi_text_init(&t, detail, sizeof detail);
+	if (begun.len > 0) {
+		wsi_put(&t, " within its answer, which begins with ");
+		wsi_put_quoted(&t, begun.p, begun.len, BEGUN_MAX);
+	} else {
+		wsi_put(&t, " without an answer");
+		if (ws->step == WSI_STEP_HEAD && !ws->op->url.secure)
+			wsi_put(&t, " (if it speaks TLS here, try wss://)");
+	}
+	return wsi_io_failed(ws, word, detail);
 }
 
 /* More bytes into rbuf. 0, WS_AGAIN or an error. */
@@ -93,7 +118,7 @@ static int read_answer(struct ws *ws)
 		ws->op->body.state = 0;
 		return 0;
 	}
-	return wsi_io_failed(ws, r, end_detail(ws));
+	return answer_ended(ws, r);
 }
 
 /* Where a hop begins */
@@ -751,6 +776,7 @@ static int step_body(struct ws *ws)
 void wsi_open_timed_out(struct ws *ws)
 {
 	struct wsi_opening *op = ws->op;
+	const struct wsi_str begun = begun_answer(ws);
 	struct wsi_text *t;
 
 	if (ws->step == WSI_STEP_BODY) {
@@ -766,8 +792,12 @@ void wsi_open_timed_out(struct ws *ws)
 	}
 	wsi_put(t, " timed out after ");
 	wsi_put_elapsed(t, ws);
-	if (ws->step == WSI_STEP_HEAD)
-		wsi_put(t, ws->head.len > 0 ? ": the answer is still incomplete" : ": no answer came");
+	if (begun.len > 0) {
+		wsi_put(t, ": the answer is still incomplete, it begins with ");
+		wsi_put_quoted(t, begun.p, begun.len, BEGUN_MAX);
+	} else if (ws->step == WSI_STEP_HEAD) {
+		wsi_put(t, ": no answer came");
+	}
 	wsi_fail(ws, WS_ETIMEOUT);
 }
 

@@ -257,6 +257,79 @@ static void test_answers(void)
 	}
 }
 
+/* Of an answer that is not whole what has come is shown */
+static void test_begun_answer(void)
+{
+	static const struct {
+		const char *came;
+		int end, err;
+		const char *said;
+	} rows[] = {
+	    {"HTTP/1.1 401 No\r\nX", WS_IO_EOF, WS_ECLOSED,
+	     "closed within its answer, which begins with \"HTTP/1.1 401 No\""},
+	    {"HTTP/1.1 401 No\r\nX", WS_IO_RESET, WS_ERESET,
+	     "reset within its answer, which begins with \"HTTP/1.1 401 No\""},
+	    {"HTTP/1.1 401 No\r\nX", 0, WS_ETIMEOUT,
+	     "timed out after 10 s: the answer is still incomplete, it begins with \"HTTP/1.1 401 No\""},
+	    {"HTTP/1.1 103 a\r\n\r\nHTTP", 0, WS_ETIMEOUT,
+	     "timed out after 10 s: the answer is still incomplete, it begins with \"HTTP\""},
+	    {"HTTP/1.1 103 a\r\n\r\n", 0, WS_ETIMEOUT, "timed out after 10 s: no answer came"},
+	    {"", WS_IO_EOF, WS_ECLOSED, "closed without an answer (if it speaks TLS here, try wss://)"},
+	    {"", 0, WS_ETIMEOUT, "timed out after 10 s: no answer came"},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct ws_options o;
+		struct ws_io io;
+		struct fake f;
+		struct ws *ws;
+
+		check_row("%s, %d", rows[i].came, rows[i].end);
+		fake_init(&f, rows[i].came, strlen(rows[i].came));
+		fake_options(&f, &o, &io);
+		o.timeout_ms = 10000;
+		f.end = rows[i].end;
+		ws = ws_new(URL, &o);
+		CHECK_EQ_U(ws_open(ws), rows[i].err);
+		if (!CHECK(strstr(ws_error(ws), rows[i].said) != NULL))
+			fprintf(stderr, "\t%s\n", ws_error(ws));
+		ws_free(ws);
+		fake_free(&f);
+	}
+}
+
+/* The field of ws_options that may help is named */
+static void test_option_that_may_help(void)
+{
+	static const struct {
+		const char *head, *option;
+	} rows[] = {
+	    {OK101 UP CONN ACC "Sec-WebSocket-Protocol: x\r\n\r\n", "subprotocols"},
+	    {OK101 UP CONN "\r\n", ""},
+	    {"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n", "user"},
+	    {"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", ""},
+	    {OK101 UP CONN ACC "\r\n", ""},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct ws_options o;
+		struct ws_io io;
+		struct fake f;
+		struct ws *ws;
+
+		check_row("%s", rows[i].head);
+		fake_init(&f, rows[i].head, strlen(rows[i].head));
+		fake_options(&f, &o, &io);
+		ws = ws_new(URL, &o);
+		ws_open(ws);
+		CHECK_EQ_S(ws_info(ws)->option, rows[i].option);
+		ws_free(ws);
+		fake_free(&f);
+	}
+}
+
 /* Without an offer of ours any subprotocol is wrong */
 static void test_answer_unasked(void)
 {
@@ -495,6 +568,8 @@ int main(void)
 {
 	TEST(test_rfc_handshake);
 	TEST(test_answers);
+	TEST(test_begun_answer);
+	TEST(test_option_that_may_help);
 	TEST(test_answer_unasked);
 	TEST(test_head_limits);
 	TEST(test_refused);

@@ -170,6 +170,49 @@ def test_http_refuses(status):
     assert status in r.error and p.hostport in r.error
 
 
+# what an HTTP proxy answers, and what is said of it beside that
+REFUSALS = [
+    ("407 Auth", ["Proxy-Authenticate: NTLM"], "it asks for a login (NTLM); only Basic is supported"),
+    ("407 Auth", ['Proxy-Authenticate: Digest realm="x"'], "only Basic is supported"),
+    ("407 Auth", ["Proxy-Authenticate: NTLM", "Proxy-Authenticate: Basic"], "(NTLM, Basic); user and password of its URL were sent and not accepted"),
+    ("403 Forbidden", [], "perhaps its rules do not allow this host or port"),
+    ("405 Not Allowed", [], "it does not do CONNECT"),
+    ("400 Bad Request", [], "perhaps it is a web server and no proxy"),
+    ("503 Unavailable", [], "it could not reach the host"),
+]
+
+
+@pytest.mark.parametrize("status, headers, said", REFUSALS)
+def test_http_refuses_and_why(status, headers, said):
+    with Server(lambda c: c.refuse(status, extra=headers).eof()) as p:
+        r = run("-D", "-x", "http://u:%s@%s" % (SECRET, p.hostport), "ws://some.example/", status=1, secrets=[SECRET])
+    assert status in r.error and said in r.error
+
+
+def test_http_asks_for_a_login():
+    with Server(lambda c: c.refuse("407 Auth", extra=["Proxy-Authenticate: Basic"]).eof()) as p:
+        r = run("-x", "http://" + p.hostport, "ws://some.example/", status=1)
+    assert "it asks for a login (Basic); user and password go in its URL" in r.error
+
+
+# what answers is no proxy, or one of another kind
+OTHERS = [
+    ("http", b"SSH-2.0-x\r\n", 'it begins with "SSH-2.0-x"'),
+    ("http", b"\x15\x03\x01\0\2\2\x28", "it is TLS, and of proxies behind TLS none is supported"),
+    ("http", b"HTTP/1.1 2", 'within its answer, which begins with "HTTP/1.1 2"'),
+    ("socks4a", b"HTTP/1.1 400 Bad\r\n\r\n", 'it begins with "HTTP/1.1 400 Bad" (for an HTTP proxy its URL begins with http://)'),
+    ("socks5h", b"HTTP/1.1 400 Bad\r\n\r\n", 'it begins with "HTTP/1.1 400 Bad" (for an HTTP proxy its URL begins with http://)'),
+    ("socks5h", b"\5\xff", "it wants a login; user and password go in its URL"),
+]
+
+
+@pytest.mark.parametrize("scheme, answer, said", OTHERS)
+def test_another_kind_of_proxy(scheme, answer, said):
+    with Server(lambda c: (c.fill(), c.send(answer))) as p:
+        r = run("-D", "-x", "%s://%s" % (scheme, p.hostport), "ws://some.example/", status=1)
+    assert said in r.error and r.details["phase"] == "proxy"
+
+
 @pytest.mark.parametrize("answer", [b"nonsense\r\n\r\n", b"HTTP/1.1 200", b"", b"SSH-2.0-x\r\n", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 5000])
 def test_no_http_proxy(answer):
     with Server(lambda c: c.read_request().send(answer)) as p:

@@ -258,6 +258,7 @@ def test_behind_nginx(tmp_path, behind):
         assert run("-D", url + "dead", status=1).details["status"] == 502
         r = run("-D", url + "dropped", status=1)
         assert r.details["reason"] == "http" and r.details["status"] != 101
+        assert "a proxy in between dropped the Upgrade header" in r.error
     finally:
         stopped(p)
 

@@ -183,6 +183,27 @@ def test_no_location():
         assert run("-D", s.url, status=1).details["reason"] == "redirect"
 
 
+# each cause has a sentence of its own
+@pytest.mark.parametrize(
+    "headers, said",
+    [
+        ([], "it has no Location header"),
+        (["Location: /a", "Location: /b"], "it has several Location headers"),
+        (["Location:"], "its Location header is empty"),
+        (["Location: /" + "a" * 8192], "its Location makes a URL of over 8192 bytes"),
+    ],
+)
+def test_why_a_location_is_unusable(headers, said):
+    with Server(lambda c: c.refuse("302 Found", extra=headers).eof()) as s:
+        r = run("-D", s.url, status=1)
+    assert r.details["reason"] == "redirect" and r.details["body"] is None and said in r.error
+
+
+def test_the_limit_is_named():
+    with Server(redirect("/a"), redirect("/b")) as s:
+        assert "over the limit of redirects, which is 1" in run("--max-redirs", 1, s.url, status=1).error
+
+
 def test_other_30x_are_no_redirects():
     with Server(lambda c: c.refuse("304 Not Modified", extra=["Location: /x"]).eof()) as s:
         assert run("-D", s.url, status=1).details["reason"] == "http"

@@ -264,6 +264,12 @@ def test_cut_off_in_the_head(head):
     assert r.details["phase"] == "upgrade" and r.details["reason"] in ("handshake", "closed", "reset")
 
 
+def test_what_came_of_a_head_is_shown():
+    with Server(lambda c: c.read_request().send(b"HTTP/1.1 401 Unauthorized\r\nX: y\r\n")) as s:
+        r = run("-D", s.url, status=1)
+    assert r.details["reason"] == "closed" and '"HTTP/1.1 401 Unauthorized"' in r.error
+
+
 def test_reset_in_the_upgrade():
     with Server(lambda c: c.read_request().reset()) as s:
         r = run("-D", s.url, status=1)
