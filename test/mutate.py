@@ -29,7 +29,7 @@ KNOWN = ROOT / "test" / "mutants.txt"
 
 # The unit tests of each file, the quickest first; DEFAULT for a file that is not named
 TESTS = {
-    "text.c": ["test_text", "test_handshake", "test_proxy", "test_ws_upgrade", "test_ws_recv"],
+    "text.c": ["test_text", "test_url", "test_handshake", "test_proxy", "test_ws_upgrade", "test_ws_recv"],
     "sha1.c": ["test_sha1"],
     "base64.c": ["test_base64", "test_handshake"],
     "utf8.c": ["test_utf8", "test_text"],
@@ -38,7 +38,8 @@ TESTS = {
     "frame.c": ["test_frame", "test_ws_close", "test_ws_send", "test_ws_recv"],
     "handshake.c": ["test_handshake", "test_ws_open", "test_ws_upgrade"],
     "proxy.c": ["test_proxy", "test_ws_open"],
-    "secret.c": ["test_secret"],
+    "secret.c": ["test_secret", "test_handshake"],
+    "refusal.c": ["test_refusal", "test_handshake", "test_ws_upgrade"],
 }
 DEFAULT = ["test_ws_query", "test_ws_close", "test_ws_open", "test_ws_send", "test_ws_upgrade", "test_ws_world",
            "test_ws_recv", "test_ws_fail"]  # fmt: skip

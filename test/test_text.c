@@ -219,6 +219,35 @@ static void test_safe(void)
 	CHECK_EQ_U(round, 20000);
 }
 
+/* Both sides of both ends of each range: Unicode 15, Cf, Cc, Zl, Zp and Default_Ignorable_Code_Point */
+static const struct {
+	uint32_t cp;
+	int is;
+} unseen[] = {
+    {0x0000, 1},  {0x001f, 1},  {0x0020, 0},  {0x007e, 0},  {0x007f, 1},  {0x009f, 1},  {0x00a0, 0},  {0x00ac, 0},
+    {0x00ad, 1},  {0x00ae, 0},  {0x034e, 0},  {0x034f, 1},  {0x0350, 0},  {0x05ff, 0},  {0x0600, 1},  {0x0605, 1},
+    {0x0606, 0},  {0x061b, 0},  {0x061c, 1},  {0x061d, 0},  {0x06dc, 0},  {0x06dd, 1},  {0x06de, 0},  {0x070e, 0},
+    {0x070f, 1},  {0x0710, 0},  {0x088f, 0},  {0x0890, 1},  {0x0891, 1},  {0x0892, 0},  {0x08e1, 0},  {0x08e2, 1},
+    {0x08e3, 0},  {0x115e, 0},  {0x115f, 1},  {0x1160, 1},  {0x1161, 0},  {0x17b3, 0},  {0x17b4, 1},  {0x17b5, 1},
+    {0x17b6, 0},  {0x180a, 0},  {0x180b, 1},  {0x180f, 1},  {0x1810, 0},  {0x200a, 0},  {0x200b, 1},  {0x200f, 1},
+    {0x2010, 0},  {0x2027, 0},  {0x2028, 1},  {0x202e, 1},  {0x202f, 0},  {0x205f, 0},  {0x2060, 1},  {0x206f, 1},
+    {0x2070, 0},  {0x3163, 0},  {0x3164, 1},  {0x3165, 0},  {0xfdff, 0},  {0xfe00, 1},  {0xfe0f, 1},  {0xfe10, 0},
+    {0xfefe, 0},  {0xfeff, 1},  {0xff00, 0},  {0xff9f, 0},  {0xffa0, 1},  {0xffa1, 0},  {0xffef, 0},  {0xfff0, 1},
+    {0xfffb, 1},  {0xfffc, 0},  {0x110bc, 0}, {0x110bd, 1}, {0x110be, 0}, {0x110cc, 0}, {0x110cd, 1}, {0x110ce, 0},
+    {0x1342f, 0}, {0x13430, 1}, {0x1343f, 1}, {0x13440, 0}, {0x1bc9f, 0}, {0x1bca0, 1}, {0x1bca3, 1}, {0x1bca4, 0},
+    {0x1d172, 0}, {0x1d173, 1}, {0x1d17a, 1}, {0x1d17b, 0}, {0xdffff, 0}, {0xe0000, 1}, {0xe0fff, 1}, {0xe1000, 0},
+};
+
+static void test_unseen(void)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof unseen / sizeof *unseen; i++) {
+		check_row("U+%04lX", (unsigned long)unseen[i].cp);
+		CHECK_EQ_U(wsi_is_unseen(unseen[i].cp), unseen[i].is);
+	}
+}
+
 static int same(const char *p, size_t len, const char *lit)
 {
 	struct wsi_str a = {p, len}, b = {lit, strlen(lit)};
@@ -349,6 +378,7 @@ int main(void)
 	TEST(test_sets);
 	TEST(test_numbers);
 	TEST(test_safe);
+	TEST(test_unseen);
 	TEST(test_quoted);
 	TEST(test_strings);
 	return check_done();

@@ -466,6 +466,9 @@ static const struct {
 	const char *base, *ref, *want;
 } refs[] = {
     {rfc_base, "g:h", "g:h"},
+    {rfc_base, "A:h", "A:h"},
+    {rfc_base, "z:h", "z:h"},
+    {rfc_base, "9:h", "http://a/b/c/9:h"},
     {rfc_base, "g", "http://a/b/c/g"},
     {rfc_base, "./g", "http://a/b/c/g"},
     {rfc_base, "g/", "http://a/b/c/g/"},
