@@ -257,6 +257,7 @@ static int same(const char *p, size_t len, const char *lit)
 
 static void test_strings(void)
 {
+	static const char hex_digits[] = "0123456789abcdef0123456789ABCDEF";
 	static const char tchars[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 	static const struct {
 		const char *list;
@@ -289,6 +290,13 @@ static void test_strings(void)
 	for (c = 0; c < 256; c++)
 		good += wsi_lower(c) == (c >= 'A' && c <= 'Z' ? c + 32 : c);
 	CHECK_EQ_U(good, 256);
+
+	for (good = 0, c = -128; c < 256; c++) {
+		const char *digit = c > 0 ? strchr(hex_digits, c) : NULL;
+
+		good += wsi_hex(c) == (digit != NULL ? (int)(digit - hex_digits) % 16 : -1);
+	}
+	CHECK_EQ_U(good, 384);
 
 	for (good = 0, c = -128; c < 256; c++) {
 		char byte = (char)c;
