@@ -13,6 +13,7 @@ static const char url_name[] = "-.09AZ__az~~", url_user[] = "!!$.0;==AZ__az~~", 
 /* In the order of enum wsi_scheme */
 static const char url_schemes[] = "https\0wss\0ws\0http\0socks4\0socks4a\0socks5\0socks5h\0";
 
+static const char url_no_port[] = "its port is no number from 1 to 65535 (and an IPv6 address has brackets)";
 static const char url_unescaped[] = "it has a character that must be percent-encoded";
 
 WSI int wsi_url_next(const char **p)
@@ -135,7 +136,7 @@ WSI const char *wsi_url_rest(struct wsi_url *u)
 	if (p + 1 < path)
 		u->port = wsi_number(p + 1, (size_t)(path - p - 1), 65535);
 	if (u->port <= 0 || (p < path && *p != ':'))
-		return "its port is no number from 1 to 65535 (and an IPv6 address has brackets)";
+		return url_no_port;
 	u->path = url_slice(path, end);
 	return url_check(u, u->path, url_path);
 }
@@ -318,12 +319,22 @@ static void url_put_escape(struct wsi_text *t, const char *at, const char *end)
 	}
 }
 
+static int url_has_escaped_at(const char *p, const char *end)
+{
+	for (; end - p >= 3; p++)
+		if (memcmp(p, "%40", 3) == 0)
+			return 1;
+	return 0;
+}
+
 WSI void wsi_put_url_fault(struct wsi_text *t, const struct wsi_url *u, const char *end, const char *why)
 {
 	const char *at = u->at, *place = ": in its path, ";
 	int secret;
 
 	wsi_put(t, why);
+	if (why == url_no_port && url_has_escaped_at(at, end))
+		wsi_put(t, ", and behind a user name and password stands an @ itself, not %40");
 	if (why != url_unescaped)
 		return;
 	secret = url_is_secret(u, at, end);

@@ -308,6 +308,9 @@ static const struct {
     {"ws://h?token=a\"", "it has a character that must be percent-encoded: in the value of a parameter (byte 15)"},
     {"ws://h?token=a&b=\"",
      "it has a character that must be percent-encoded: in its query, \" is written %22 (byte 18)"},
+    {"ws://joe:sesame%40h/",
+     "its port is no number from 1 to 65535 (and an IPv6 address has brackets), and behind a user "
+     "name and password stands an @ itself, not %40 (byte 9)"},
     {"ws://h:x/", "its port is no number from 1 to 65535 (and an IPv6 address has brackets) (byte 7)"},
 };
 
