@@ -17,7 +17,8 @@ MUSL_CC = musl-gcc
 PYTHON = python3
 
 HDR = ws.h ws_pure.h ws_bytes.h ws_world.h ws_conn.h cli/match.h cli/wsquery.h
-LIB_SRC = text.c sha1.c base64.c utf8.c ip.c secret.c url.c frame.c handshake.c refusal.c proxy.c net.c net_none.c conn.c check.c open.c send.c recv.c ws.c
+LIB_SRC = text.c sha1.c base64.c utf8.c ip.c secret.c url.c frame.c handshake.c refusal.c proxy.c \
+	net.c net_none.c conn.c check.c open.c send.c recv.c ws.c
 PROG_SRC = main.c cli/options.c cli/env.c cli/query.c cli/store.c cli/input.c cli/json.c cli/format.c cli/trace.c cli/process.c \
 	cli/watchdog.c cli/memory.c cli/match.c
 TEST_HDR != ls test/*.h
@@ -78,8 +79,6 @@ ws.pc: ws.pc.in
 STATIC = -std=c11 -I. -Os -flto=auto -fno-inline-functions-called-once -ffunction-sections -fdata-sections \
 	-fno-asynchronous-unwind-tables -fno-pie -no-pie -static -s \
 	-Wl,--gc-sections,-z,noseparate-code,-z,norelro,--build-id=none $(CPPFLAGS)
-# The least file, for a page of memory more
-STATIC_LEAST = $(STATIC) -Oz -finline-functions-called-once -fno-inline-small-functions -Wl,-z,common-page-size=64
 STATIC_KIND != [ -z '$(MBEDTLS_SRC)' ] || echo _tls
 STATIC_LIB_tls = build/static/libmbedtls.a
 STATIC_TLS_tls = -DWS_WITH_MBEDTLS -DMBEDTLS_CONFIG_FILE='"tls-static/mbedtls_config.h"' -isystem '$(MBEDTLS_SRC)/include' \
@@ -90,32 +89,6 @@ build/static/wsquery: $(LIB_SRC) $(PROG_SRC) $(TLS_SRC_mbedtls) $(HDR) $(STATIC_
 	$(MUSL_CC) $(STATIC) -o $@ $(LIB_SRC) $(PROG_SRC) $(STATIC_TLS$(STATIC_KIND)) $(STATIC_LIB$(STATIC_KIND))
 build/static/libmbedtls.a: tls-static/build.sh tls-static/mbedtls_config.h tls-static/random.c .flags
 	CC='$(MUSL_CC)' sh tls-static/build.sh '$(MBEDTLS_SRC)' build/static
-
-# All that is promised of speed, memory and size, beside its limit. PARTS="size time ..." measures these alone
-B = build/bench
-DIRECT = -DWS_NO_PROXY -DWS_NO_REDIRECTS
-TLS_BENCH_mbedtls = $(CC) $(ALL_CFLAGS) -o $(B)/wsquery_tls $(ALL_LIB_SRC) $(PROG_SRC) $(ALL_LIBS)
-TLS_BENCH_mbedtls_tls = $(MAKE) static && cp build/static/wsquery $(B)/wsquery_tls
-TLS_BENCH_none_tls = $(TLS_BENCH_mbedtls_tls)
-bench:
-	mkdir -p $(B)
-	$(MUSL_CC) $(STATIC) -o $(B)/wsquery $(LIB_SRC) $(PROG_SRC)
-	$(MUSL_CC) $(STATIC) -o $(B)/floor bench/floor.c
-	$(MUSL_CC) $(STATIC_LEAST) -o $(B)/minimal bench/minimal.c $(LIB_SRC)
-	$(MUSL_CC) $(STATIC_LEAST) $(DIRECT) -o $(B)/minimal_direct bench/minimal.c $(LIB_SRC)
-	$(MUSL_CC) $(STATIC_LEAST) -DWS_NO_RESOLVER -o $(B)/minimal_numeric bench/minimal.c $(LIB_SRC)
-	$(MUSL_CC) $(STATIC_LEAST) -DWS_NO_RESOLVER $(DIRECT) -o $(B)/minimal_numeric_direct bench/minimal.c $(LIB_SRC)
-	for f in $(LIB_SRC); do \
-		$(CC) -std=c11 -Os -I. -DWS_NO_RESOLVER $(CPPFLAGS) -c -o $(B)/o.o $$f && size -A $(B)/o.o || exit; done > $(B)/libws.size
-	$(CC) -std=gnu11 -Os -o $(B)/spawn bench/spawn.c
-	$(CC) -std=gnu11 -Os -I. -pthread -o $(B)/recv bench/recv.c $(LIB_SRC)
-	$(CC) -std=gnu11 -Os -I. -pthread -o $(B)/idle bench/idle.c $(LIB_SRC)
-	$(TLS_BENCH_$(TLS_FOUND)$(STATIC_KIND))
-	$(CC) -std=c11 -Os -I. -o $(B)/echo_server test/echo_server.c sha1.c base64.c
-	python3 bench/bench.py $(B) $(PARTS)
-
-autobahn: test/autobahn_testee
-	sh test/autobahn.sh test/autobahn_testee
 
 install: all libws.so ws.pc
 	mkdir -p $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(MANDIR)/man1 \
@@ -139,12 +112,6 @@ uninstall:
 dist:
 	sh make-dist.sh
 
-# The whole of make test under AddressSanitizer, UndefinedBehaviorSanitizer and LeakSanitizer
-SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
-check-sanitizers:
-	sh test/variant.sh sanitize-gcc CC=gcc CFLAGS='$(SANITIZE)' TLS='$(TLS)' PYTHON='$(PYTHON)' test
-	sh test/variant.sh sanitize-clang CC=clang CFLAGS='$(SANITIZE)' TLS='$(TLS)' PYTHON='$(PYTHON)' test
-
 # The program without its main, for unit tests
 test/libprog.a: $(PROG_OBJ)
 	rm -f $@
@@ -162,16 +129,12 @@ test: all $(TESTS) test/echo_server
 unit: $(TESTS)
 	@PYTHON= sh test/run.sh $(TESTS)
 
-# Small faults in FILES, one at a time, for SECONDS: those that no unit test notices are printed
-FILES = url.c frame.c handshake.c proxy.c text.c utf8.c base64.c ip.c
-SECONDS = 600
-mutate:
-	nice -n 19 $(PYTHON) test/mutate.py --seconds $(SECONDS) --cc '$(CC)' --cflags '$(TLS_CFLAGS_$(TLS_FOUND)) $(CPPFLAGS)' \
-		--libs '$(ALL_LIBS)' --sources '$(ALL_LIB_SRC)' $(FILES)
-
 clean:
 	rm -rf build dist
 	rm -f *.o *.lo cli/*.o wsquery libws.a libws.so ws.pc .flags .probe.* test/libprog.a test/echo_server test/autobahn_testee \
 		$(TESTS)
 
-.PHONY: all ws.pc static install uninstall dist demo test unit mutate check-sanitizers autobahn bench clean
+.PHONY: all ws.pc static install uninstall dist demo test unit clean
+
+include test/checks.mk
+include bench/bench.mk

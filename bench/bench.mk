@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: ISC
+# Included by the Makefile: make bench prints every promise about speed, memory and size beside its limit.
+# PARTS="size time ..." measures these alone.
+
+# The smallest file, at the price of one more page of memory
+STATIC_LEAST = $(STATIC) -Oz -finline-functions-called-once -fno-inline-small-functions -Wl,-z,common-page-size=64
+
+B = build/bench
+DIRECT = -DWS_NO_PROXY -DWS_NO_REDIRECTS
+TLS_BENCH_mbedtls = $(CC) $(ALL_CFLAGS) -o $(B)/wsquery_tls $(ALL_LIB_SRC) $(PROG_SRC) $(ALL_LIBS)
+TLS_BENCH_mbedtls_tls = $(MAKE) static && cp build/static/wsquery $(B)/wsquery_tls
+TLS_BENCH_none_tls = $(TLS_BENCH_mbedtls_tls)
+bench:
+	mkdir -p $(B)
+	$(MUSL_CC) $(STATIC) -o $(B)/wsquery $(LIB_SRC) $(PROG_SRC)
+	$(MUSL_CC) $(STATIC) -o $(B)/floor bench/floor.c
+	$(MUSL_CC) $(STATIC_LEAST) -o $(B)/minimal bench/minimal.c $(LIB_SRC)
+	$(MUSL_CC) $(STATIC_LEAST) $(DIRECT) -o $(B)/minimal_direct bench/minimal.c $(LIB_SRC)
+	$(MUSL_CC) $(STATIC_LEAST) -DWS_NO_RESOLVER -o $(B)/minimal_numeric bench/minimal.c $(LIB_SRC)
+	$(MUSL_CC) $(STATIC_LEAST) -DWS_NO_RESOLVER $(DIRECT) -o $(B)/minimal_numeric_direct bench/minimal.c $(LIB_SRC)
+	for f in $(LIB_SRC); do \
+		$(CC) -std=c11 -Os -I. -DWS_NO_RESOLVER $(CPPFLAGS) -c -o $(B)/o.o $$f && size -A $(B)/o.o || exit; done > $(B)/libws.size
+	$(CC) -std=gnu11 -Os -o $(B)/spawn bench/spawn.c
+	$(CC) -std=gnu11 -Os -I. -pthread -o $(B)/recv bench/recv.c $(LIB_SRC)
+	$(CC) -std=gnu11 -Os -I. -pthread -o $(B)/idle bench/idle.c $(LIB_SRC)
+	$(TLS_BENCH_$(TLS_FOUND)$(STATIC_KIND))
+	$(CC) -std=c11 -Os -I. -o $(B)/echo_server test/echo_server.c sha1.c base64.c
+	python3 bench/bench.py $(B) $(PARTS)
+
+.PHONY: bench

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: ISC
+# Included by the Makefile: checks that take longer than make test.
+
+# The Autobahn test suite against test/autobahn_testee
+autobahn: test/autobahn_testee
+	sh test/autobahn.sh test/autobahn_testee
+
+# make test under AddressSanitizer, UndefinedBehaviorSanitizer and LeakSanitizer
+SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+check-sanitizers:
+	sh test/variant.sh sanitize-gcc CC=gcc CFLAGS='$(SANITIZE)' TLS='$(TLS)' PYTHON='$(PYTHON)' test
+	sh test/variant.sh sanitize-clang CC=clang CFLAGS='$(SANITIZE)' TLS='$(TLS)' PYTHON='$(PYTHON)' test
+
+# Makes small faults in FILES, one at a time, for SECONDS, and prints those that no unit test notices
+FILES = url.c frame.c handshake.c proxy.c text.c utf8.c base64.c ip.c
+SECONDS = 600
+mutate:
+	nice -n 19 $(PYTHON) test/mutate.py --seconds $(SECONDS) --cc '$(CC)' --cflags '$(TLS_CFLAGS_$(TLS_FOUND)) $(CPPFLAGS)' \
+		--libs '$(ALL_LIBS)' --sources '$(ALL_LIB_SRC)' $(FILES)
+
+.PHONY: autobahn check-sanitizers mutate
