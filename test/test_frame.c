@@ -137,6 +137,7 @@ static const struct {
     {"\x10\x00", 2, 2, 2, 0, NULL},
 };
 
+/* A length whose top bit is set, or that overflows, is among these (as in gorilla, undici, libre) */
 static void test_rules(void)
 {
 	struct wsi_frame f;

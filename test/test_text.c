@@ -15,7 +15,8 @@ static void put_all(struct wsi_text *t)
 	wsi_put_ms(t, 1500000);
 }
 
-/* Every capacity: a beginning of the whole, terminated, nothing written behind (the memory has exactly that size) */
+/* Every capacity: a beginning of the whole, terminated, nothing written behind (the memory has exactly that size). The
+ * length is that of what was written; in nanomsg it was that of the whole. */
 static void test_cut(void)
 {
 	static const char whole[] = "abc\0d-1234567890\xe6\x97\xa5?\xc3\xa9"

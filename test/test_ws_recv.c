@@ -329,7 +329,8 @@ static void test_close_codes_in(void)
 	}
 }
 
-/* Payloads of every length that a header or a buffer makes special */
+/* Payloads of every length that a header or a buffer makes special, also where header and payload together overflow a
+ * buffer (as in gorilla, libre) */
 static void test_lengths(void)
 {
 	static const size_t lengths[] = {0,     1,     2,     5,     120,   124,   125,   126,   127,   128,
@@ -506,7 +507,8 @@ static void test_pings(void)
 	}
 }
 
-/* A peer that pings and never reads: what waits for it is bounded, and the last ping is answered (RFC 6455 5.5.3) */
+/* A peer that pings and never reads: what waits for it is bounded (in undici it was not), and the last ping is answered
+ * (RFC 6455 5.5.3) */
 static void test_ping_flood(void)
 {
 	struct talk t;
@@ -664,7 +666,8 @@ static void test_deadline_recv(void)
 	}
 }
 
-/* With nonblock no call lasts: under a flood each returns after a bounded number of reads and no wait */
+/* With nonblock no call lasts: under a flood, of empty fragments too (as in undici, ws), each returns after a bounded
+ * number of reads and no wait */
 static void test_flood(void)
 {
 	static const struct {

@@ -20,7 +20,8 @@ static void collect_message(struct talk *t, unsigned type, struct script *out, s
 	} while (b0 && !(b0 & 0x80));
 }
 
-/* A transport that takes a few bytes at a time: everything arrives, once, in order; a resumed frame is one frame */
+/* A transport that takes a few bytes at a time: everything arrives, once, in order; a resumed frame is one frame. In
+ * curl partial writes were miscounted. */
 static void test_short_writes(void)
 {
 	static const size_t takes[] = {1, 3, 13, 100, 255, 256, 257, 4095, 4096, 5000};

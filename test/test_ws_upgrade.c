@@ -343,7 +343,7 @@ static void test_answer_unasked(void)
 	check_clean(&o.fake);
 }
 
-/* The limits of a head: 16 KiB, 100 lines; each interim answer has its own */
+/* The limits of a head, which ws did not have: 16 KiB, 100 lines; each interim answer has its own */
 static void test_head_limits(void)
 {
 	int over, interim, lines, b;

@@ -304,7 +304,7 @@ static void test_both_ways(void)
 
 #endif
 
-/* Random bytes that are late, or never come */
+/* Random bytes that are late, or never come: there is no other source for a mask (curl used one for all frames) */
 static void test_entropy(void)
 {
 	struct talk t;

@@ -704,7 +704,7 @@ def test_byte_by_byte():
         assert run(s.url, status=0).data == "x" * 130 + "\u20ac"
 
 
-def test_empty_fragments_without_end():
+def test_empty_fragments_without_end():  # undici, ws
     def script(c):
         c.upgrade(frame(TEXT, b"", fin=False))
         while not c.server.stop.is_set():
@@ -722,6 +722,7 @@ def test_a_message_of_just_the_limit():
         assert run("--max-message", 1000, s.url, status=0).data == "x" * 1000
 
 
+# of a message, not only of a frame (undici)
 BIG = {
     "one frame": frame(TEXT, "x" * 1001),
     "promised": frame(TEXT, b"", length=1001),
@@ -835,6 +836,7 @@ def test_no_utf8_check():
     assert data.startswith("a\ufffdb\ufffd") and set(data) == set("ab\ufffd")
 
 
+# the order of continuations (not checked by mongoose) and lengths that overflow (gorilla, undici, libre) are among these
 VIOLATIONS = {
     "rsv1": frame(TEXT, "x", rsv=4),
     "rsv2": frame(TEXT, "x", rsv=2),
