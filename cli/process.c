@@ -34,9 +34,9 @@
 #define OUT_BUFFER 4096
 
 /* Signals */
-static volatile sig_atomic_t process_signal;
-static int process_pipe[2] = {-1,
-                              -1}; /* written to by the handler, so that poll wakes; never read. -1: there is none */
+static volatile sig_atomic_t process_signal; /* the first that came, or 0 */
+/* The handler writes to it, so that poll wakes; it is never read. -1: there is none */
+static int process_pipe[2] = {-1, -1};
 
 /* Descriptors 0 to 2 that were closed from the start: whatever has such a number now, it is not ours to read or write */
 static int process_closed[3];
