@@ -225,7 +225,7 @@ static int step_start(struct ws *ws)
 
 /* Resolving and connecting */
 
-static int net_failed(struct ws *ws)
+static int connecting_failed(struct ws *ws)
 {
 	struct wsi_text *cause = wsi_cause(ws), *t;
 	int err = wsi_net_put_tried(&ws->op->net, cause);
@@ -251,7 +251,7 @@ static int step_net(struct ws *ws)
 		return 0;
 	}
 	if (r < 0)
-		return net_failed(ws);
+		return connecting_failed(ws);
 	wsi_net_end(&op->net);
 #ifndef WS_NO_PROXY
 	if (ws->step == WSI_STEP_TARGET) {
