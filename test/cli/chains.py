@@ -45,7 +45,9 @@ def odd(bits):
 
 def rsa(bits=2048, exponent_bits=17):
     """A public key that nobody knows the private one of."""
-    key = der(0x30, integer(odd(bits)), integer(65537 if exponent_bits == 17 else odd(exponent_bits)))
+    modulus = odd(bits) | 1 << (bits - 2)  # more than any exponent below
+    exponent = 65537 if exponent_bits == 17 else odd(exponent_bits) & ~(1 << (exponent_bits - 2))
+    key = der(0x30, integer(modulus), integer(exponent))
     return der(0x30, der(0x30, oid("1.2.840.113549.1.1.1"), der(0x05)), der(0x03, b"\0", key))
 
 

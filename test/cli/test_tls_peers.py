@@ -476,14 +476,34 @@ def test_endless_empty_records(pki):
     assert r.status == 1 and r.details["phase"] == "tls" and r.details["reason"] in ("tls", "timeout")
 
 
-ALERTS = {40: "handshake_failure", 70: "protocol_version", 48: "unknown_ca", 80: "internal_error", 112: "unrecognized_name",
-          116: "certificate_required", 120: "no_application_protocol", 99: "99"}  # fmt: skip
+ALERTS = {
+    10: "unexpected_message(10): our message does not fit",
+    40: "handshake_failure(40): no cipher suite",
+    48: "unknown_ca(48): it wants a client certificate",
+    70: "protocol_version(70): no TLS version in common",
+    80: "internal_error(80): something went wrong on the server",
+    99: "alert (99): which is not known here",
+    112: "unrecognized_name(112): it has no site of this name",
+    116: "certificate_required(116): it wants a client certificate",
+    120: "no_application_protocol(120): it speaks none of the protocols that we offer in ALPN, which is http/1.1 alone",
+}
 
 
 @pytest.mark.parametrize("alert", ALERTS)
 def test_alerts(pki, alert):
     with Server(lambda c: (c.fill(), c.send(b"\x15\3\3\0\2\2" + bytes([alert])), c.eof())) as s:
-        fails(pki.query(s, within=20), "tls", "alert", ALERTS[alert])
+        fails(pki.query(s, within=20), "tls", "the server sent the alert", ALERTS[alert])
+
+
+def test_no_dhe(pki):
+    # a server that picks a group of its own, which may be as large as it likes: it is not offered
+    with SServer(pki, "-tls1_2", "-cipher", "DHE", "-cert", pki("rsa.pem"), "-key", pki("rsa.key")) as s:
+        fails(pki.query(s, within=20), "tls", "no cipher suite")
+
+
+def test_only_curves_of_today(pki):
+    with SServer(pki, "-tls1_2", "-groups", "brainpoolP512r1:secp256k1") as s:
+        fails(pki.query(s, within=20), "tls", "no cipher suite, curve")
 
 
 def test_a_warning_before_the_hello_is_no_error(pki):
