@@ -24,6 +24,10 @@
  *           A callback must not call the library with the same ws.
  * Ours      A pointer that you get is valid until your next call that takes the same ws without const.
  * Time      ws_new starts ONE deadline over all that follows; only ws_timeout moves it. Nothing else re-arms it.
+ * Cost      A call looks at the clock between what it does, not while the TLS library computes. What a peer can make it
+ *           compute is bounded (see README, Limits and defaults): the costliest chains that are left take some 30 ms of a
+ *           PC's processor, or with TLS 1.3, where a key must be used before it can be seen, 0.4 s. A suite of DHE in
+ *           tls.ciphers, or a tls.config of your own, lifts these bounds.
  * Waiting   A call waits, at most to the deadline; with .nonblock it never waits and returns WS_AGAIN instead.
  *           AGAIN loses nothing: poll what ws_wants says, then make the same call again.
  * Errors    >= 0 is success, < 0 an enum ws_err. WS_AGAIN, WS_EUSAGE and (once open) WS_ETIMEOUT leave an open
@@ -116,13 +120,14 @@ struct ws_tls {                       /* wss:// only. Of a build without TLS: an
 	const char *cert_file, *key_file; /* the client's chain and key, PEM or DER. key_file NULL: in cert_file */
 	const char *key_password;         /* of key_file. NULL: not encrypted */
 	const char *server_name;          /* SNI (names only) and verification. NULL: the URL's host */
-	const char *ciphers;              /* IANA or mbedTLS names, separated by ':' or ','. NULL: the library's */
-	const char *pin_sha256;           /* "sha256//BASE64" of the SubjectPublicKeyInfo, several separated by ';' */
-	const char *keylog_file;          /* secrets are appended to it in the SSLKEYLOGFILE format. NULL: no */
-	int min_version, max_version;     /* 12 or 13. 0: what the TLS library has */
-	int insecure_no_verify;           /* 1: any certificate will do */
-	int insecure_no_hostname;         /* 1: the chain is verified, the name in it is not */
-	void *config; /* your own mbedtls_ssl_config *, borrowed until ws_free, used for every hop of
+	const char *ciphers;          /* IANA or mbedTLS names, separated by ':' or ','. NULL: the library's, but for
+	                                     those with DHE or PSK */
+	const char *pin_sha256;       /* "sha256//BASE64" of the SubjectPublicKeyInfo, several separated by ';' */
+	const char *keylog_file;      /* secrets are appended to it in the SSLKEYLOGFILE format. NULL: no */
+	int min_version, max_version; /* 12 or 13. 0: what the TLS library has */
+	int insecure_no_verify;       /* 1: any certificate will do */
+	int insecure_no_hostname;     /* 1: the chain is verified, the name in it is not */
+	void *config;                 /* your own mbedtls_ssl_config *, borrowed until ws_free, used for every hop of
 	                                     a redirect; of the fields above only server_name, pin_sha256 and, for an
 	                                     address, insecure_no_hostname then count */
 };
@@ -199,8 +204,9 @@ enum ws_phase { WS_RESOLVE, WS_CONNECT, WS_PROXY, WS_TLS, WS_UPGRADE, WS_READY, 
 #define WS_PHASES_TIMED 5
 struct ws_report {
 	enum ws_phase phase; /* where it is, or where it failed. With .nonblock the call that enters WS_TLS returns
-	                        WS_AGAIN at once. Those that follow, while it is WS_TLS, may compute for long what the
-	                        server's certificates and keys ask for, without a look at the clock: guard them */
+	                        WS_AGAIN at once. Those that follow, while it is WS_TLS, compute what the
+	                        server's certificates and keys ask for, without a look at the clock: see Cost above. If
+	                        that is too long for you, guard them */
 	int err;             /* the error that ended it, or 0 */
 	const char *option;  /* the field that was wrong, after WS_EUSAGE from ws_open: "proxy", "tls.ca_file"; after
 	                        WS_ETIMEOUT the one whose file was not read to its end; after WS_EHTTP and WS_EHANDSHAKE
