@@ -583,7 +583,7 @@ static const char *next_hop(struct ws *ws, const struct wsi_seen *location)
 		return "it has several Location headers";
 	if (location->value.len == 0)
 		return "its Location header is empty";
-	if (!wsi_url_resolve(url, location->value.p, location->value.len))
+	if (!wsi_url_resolve(url, location->value.p, location->value.len) || url->len > WS_MAX_URL)
 		return "its Location makes a URL of over 8192 bytes";
 	why = wsi_url_parse(&u, url->p, url->len, -1);
 	if (why) {
