@@ -228,7 +228,7 @@ int wsi_random(struct ws *ws, unsigned char *out, unsigned len)
 
 void ws_wants(const struct ws *ws, struct ws_pollset *set)
 {
-	int64_t now = wsi_now_us(ws), until = wsi_earlier(ws->deadline, ws->connect_deadline), ms;
+	int64_t now = wsi_now_us(ws), until = wsi_earlier(ws->deadline, ws->connect_deadline);
 
 	memset(set, 0, sizeof *set);
 	set->change = ws->change;
@@ -245,8 +245,7 @@ void ws_wants(const struct ws *ws, struct ws_pollset *set)
 		if (!ws->need_input)
 			until = now;
 	}
-	ms = until <= now ? 0 : (until - now + 999) / 1000;
-	set->timeout_ms = ms <= INT_MAX ? (int)ms : -1;
+	set->timeout_ms = wsi_ms_until(now, until);
 }
 
 int wsi_await(struct ws *ws)

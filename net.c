@@ -966,7 +966,7 @@ WSI int64_t wsi_net_wants(const struct wsi_net *n, struct ws_pollset *set)
 	if (n->job) {
 		set->fd[set->n].fd = n->resolver_fd;
 		set->fd[set->n++].events = WS_POLL_READ;
-		return INT64_MAX;
+		return WSI_NEVER;
 	}
 	for (a = n->addr; a < n->next; a++) {
 		if (a->fd < 0)
@@ -974,7 +974,7 @@ WSI int64_t wsi_net_wants(const struct wsi_net *n, struct ws_pollset *set)
 		set->fd[set->n].fd = a->fd;
 		set->fd[set->n++].events = WS_POLL_WRITE;
 	}
-	return n->resolved <= 0 || n->next < n->end ? n->next_us : INT64_MAX;
+	return n->resolved <= 0 || n->next < n->end ? n->next_us : WSI_NEVER;
 }
 
 WSI const char *wsi_net_check(const struct ws_options *o, const char **option, const char **value)

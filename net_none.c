@@ -75,7 +75,7 @@ WSI int64_t wsi_net_wants(const struct wsi_net *n, struct ws_pollset *set)
 {
 	(void)n;
 	(void)set;
-	return INT64_MAX;
+	return WSI_NEVER;
 }
 
 WSI int wsi_net_put_tried(const struct wsi_net *n, struct wsi_text *why)

@@ -2,6 +2,7 @@
  * text.c - a bounded string under construction, and what the library needs of strings
  */
 #include "ws_pure.h"
+#include <limits.h>
 #include <string.h>
 
 void wsi_text_init(struct wsi_text *t, char *buf, size_t cap)
@@ -53,6 +54,18 @@ void wsi_put_digits(struct wsi_text *t, uint64_t v, unsigned base, int places)
 			*--p = '.';
 	} while (v > 0 || places >= 0);
 	wsi_put_n(t, p, (size_t)(digits + sizeof digits - p));
+}
+
+int wsi_ms_until(int64_t now_us, int64_t then_us)
+{
+	int64_t ms;
+
+	if (then_us == WSI_NEVER)
+		return -1;
+	if (then_us <= now_us)
+		return 0;
+	ms = (then_us - now_us + 999) / 1000;
+	return ms < INT_MAX ? (int)ms : INT_MAX;
 }
 
 /* Three digits that count, cut off and not rounded so that 999.9 ms does not become 1000 ms; no zeros at the end */

@@ -44,15 +44,16 @@ static int trust_open(int dir, const char *path)
 static ptrdiff_t trust_read(int fd, int wait, void *buf, size_t len, int64_t until_us)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
-	int64_t left;
 	ssize_t n;
+	int left_ms;
 
 	for (;; wait = 1) {
-		left = until_us - wsi_clock_us();
-		if (left <= 0)
+		left_ms = wsi_ms_until(wsi_clock_us(), until_us);
+		if (left_ms == 0)
 			return WS_ETIMEOUT;
-		left = left / 1000 + 1;
-		if (wait && poll(&p, 1, left < TRUST_POLL_MS ? (int)left : TRUST_POLL_MS) <= 0)
+		if (left_ms < 0 || left_ms > TRUST_POLL_MS)
+			left_ms = TRUST_POLL_MS;
+		if (wait && poll(&p, 1, left_ms) <= 0)
 			continue;
 		n = read(fd, buf, len);
 		if (n >= 0 || (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK))

@@ -29,15 +29,14 @@
 #include "ws_world.h"
 #include <stdbool.h>
 
-#define WSI_BUFFER_MIN 256        /* least size of either buffer: a header and a control frame fit */
-#define WSI_TRACE_MAX 256         /* bytes of a frame that are shown to trace */
-#define WSI_SHOWN_MAX 160         /* bytes of a wrong value that are shown in a sentence */
-#define WSI_SENTENCE_MAX 1536     /* bytes of a cause: WS_MAX_ADDRESSES addresses, each with its error, fit */
-#define WSI_REDIRECTS_MAX 512     /* bytes of a sentence's list of redirects */
-#define WSI_NONCE_LEN 16          /* RFC 6455 4.1: random bytes of Sec-WebSocket-Key */
-#define WSI_KEY_LEN 4             /* RFC 6455 5.3: bytes of a masking key */
-#define WSI_TLS_READS 250         /* below TLS in one call: a flight of the handshake takes some 20, a record 2 */
-#define WSI_NEVER (INT64_MAX / 2) /* a time that is never reached, and can still be added to */
+#define WSI_BUFFER_MIN 256    /* least size of either buffer: a header and a control frame fit */
+#define WSI_TRACE_MAX 256     /* bytes of a frame that are shown to trace */
+#define WSI_SHOWN_MAX 160     /* bytes of a wrong value that are shown in a sentence */
+#define WSI_SENTENCE_MAX 1536 /* bytes of a cause: WS_MAX_ADDRESSES addresses, each with its error, fit */
+#define WSI_REDIRECTS_MAX 512 /* bytes of a sentence's list of redirects */
+#define WSI_NONCE_LEN 16      /* RFC 6455 4.1: random bytes of Sec-WebSocket-Key */
+#define WSI_KEY_LEN 4         /* RFC 6455 5.3: bytes of a masking key */
+#define WSI_TLS_READS 250     /* below TLS in one call: a flight of the handshake takes some 20, a record 2 */
 
 /* The steps of ws_open, in their order. */
 enum wsi_step {

@@ -39,6 +39,12 @@ WSI int wsi_is_unseen(uint32_t cp); /* 1: invisible, a control, a line's end, or
  * wsi_put_safe, but each byte of what is unsafe is shown as \xNN: a reader who looks for what is wrong must see it. */
 WSI void wsi_put_quoted(struct wsi_text *t, const char *p, size_t len, size_t max);
 
+/* Time, in microseconds of any clock that never goes back */
+#define WSI_NEVER (INT64_MAX / 2) /* a time that is never reached, and can still be added to */
+/* How many milliseconds there are from now to then, as poll wants them: rounded up, so that nobody wakes too early; 0 if
+ * then is past; -1 if it is WSI_NEVER; at most INT_MAX */
+WSI int wsi_ms_until(int64_t now_us, int64_t then_us);
+
 /* Strings without libc */
 struct wsi_str {
 	const char *p;

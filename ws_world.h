@@ -56,7 +56,7 @@ WSI void wsi_net_init(struct wsi_net *n, const struct ws_options *opt, const str
 /* 1: resolved, step again to connect; 0: connected, winner->fd is the caller's to close; WS_AGAIN; else it failed, and
  * wsi_net_put_tried has the error */
 WSI int wsi_net_step(struct wsi_net *n, int64_t now_us);
-/* Appends the descriptors to set. When the next step is to be made even if none of them is ready: INT64_MAX: never */
+/* Appends the descriptors to set. When the next step is to be made even if none of them is ready: WSI_NEVER: there is no such time */
 WSI int64_t wsi_net_wants(const struct wsi_net *n, struct ws_pollset *set);
 /* What it waits for or has tried, and what came of it: "resolve a.example", "connect to [::1]:80: Connection refused".
  * The error that this makes: refused if one address was, else the first one's; 0 or WS_AGAIN: none so far */
@@ -72,7 +72,7 @@ WSI const char *wsi_net_check(const struct ws_options *o, const char **option, c
 struct wsi_trust {
 	int (*take)(void *ctx, const unsigned char *der, size_t len); /* one certificate as it stands; not 0: enough */
 	void *ctx;
-	int64_t until_us;   /* by wsi_clock_us; INT64_MAX: no limit */
+	int64_t until_us;   /* by wsi_clock_us; WSI_NEVER: no limit */
 	int seen, stop;     /* certificates met; take said enough */
 	int again;          /* what was opened can be read again: it is no pipe */
 	const char *unread; /* why the first file of a directory, or place of a bundle, was left out; NULL: none was */

@@ -13,6 +13,7 @@
 #define _XOPEN_SOURCE 700 /* for setitimer */
 #endif
 #include "cli/wsquery.h"
+#include "ws_world.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -118,31 +119,21 @@ int wq_signal(void)
 
 int64_t wq_now_us(void)
 {
-	struct timespec ts = {0, 0};
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+	return wsi_clock_us();
 }
 
 int wq_wait(struct pollfd *p, unsigned n, int64_t until_us, int watch)
 {
 	const struct timespec pause = {0, TICK_US * 1000};
-	int64_t ms = -1;
-	int r;
+	int ms = wsi_ms_until(wq_now_us(), until_us), r;
 
-	if (until_us != WQ_NEVER) {
-		ms = until_us - wq_now_us();
-		ms = ms <= 0 ? 0 : (ms + 999) / 1000;
-		if (ms > INT_MAX)
-			ms = INT_MAX;
-	}
 	if (watch && process_pipe[0] >= 0) {
 		p[n].fd = process_pipe[0];
 		p[n++].events = POLLIN;
 	} else if (watch && (ms < 0 || ms > WAIT_UNWOKEN_MS)) {
 		ms = WAIT_UNWOKEN_MS;
 	}
-	r = poll(p, n, (int)ms);
+	r = poll(p, n, ms);
 	if (r < 0
 	    && errno != EINTR) /* EINVAL: more descriptors than may be open. The caller tries again, but not at once */
 		nanosleep(&pause, NULL);

@@ -509,9 +509,9 @@ static int query_read_inputs(struct wq_query *q)
 
 static int query_ms_left(int64_t until_us)
 {
-	int64_t ms = (until_us - wq_now_us() + 999) / 1000;
+	int ms = wsi_ms_until(wq_now_us(), until_us);
 
-	return until_us == WQ_NEVER ? -1 : ms < 1 ? 1 : ms > INT_MAX ? INT_MAX : (int)ms;
+	return ms == 0 ? 1 : ms; /* 0 would be ws_new's default */
 }
 
 /* The environment is no command line: the query has failed */
@@ -1145,7 +1145,7 @@ void wq_query_close(struct wq_query *q, int64_t until_us)
 	if (!q->connected)
 		return;
 	q->state = WQ_CLOSE;
-	ws_timeout(q->ws, left <= 0 || q->signal ? 0 : (int)((left + 999) / 1000));
+	ws_timeout(q->ws, q->signal ? 0 : wsi_ms_until(0, left));
 }
 
 void wq_query_hang_up(const struct wq_query *q)

@@ -29,7 +29,7 @@
 #define WQ_SLICE                                                                                                       \
 	64 /* bytes that are matched between two looks at the clock: 4096 live states take some 50 us a byte           \
 	    */
-#define WQ_NEVER INT64_MAX
+#define WQ_NEVER WSI_NEVER
 
 enum { WQ_OK = 0, WQ_FAILED = 1, WQ_UNMET = 3, WQ_USAGE = 64, WQ_NO_OUTPUT = 74 }; /* exit statuses */
 enum wq_format { WQ_JSON, WQ_RAW, WQ_NAGIOS, WQ_PROMETHEUS };

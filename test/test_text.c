@@ -3,6 +3,7 @@
  */
 #include "ws_pure.h"
 #include "check.h"
+#include <limits.h>
 #include <stdlib.h>
 
 static void put_all(struct wsi_text *t)
@@ -380,6 +381,32 @@ static void test_sets(void)
 	      && wsi_number("99999999999", 11, 2147483647) == -1);
 }
 
+static void test_ms_until(void)
+{
+	static const struct {
+		int64_t now_us, then_us;
+		int ms;
+	} cases[] = {
+	    {0, 0, 0},
+	    {5, 4, 0},
+	    {0, 1, 1},
+	    {0, 1000, 1},
+	    {0, 1001, 2},
+	    {7000, 9999, 3},
+	    {-1000, 1000, 2},
+	    {0, WSI_NEVER, -1},
+	    {1000000, WSI_NEVER, -1},
+	    {0, WSI_NEVER - 1, INT_MAX},
+	    {0, (int64_t)INT_MAX * 1000, INT_MAX},
+	    {0, (int64_t)INT_MAX * 1000 - 1000, INT_MAX - 1},
+	    {0, (int64_t)INT_MAX * 1000 + 1, INT_MAX},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		CHECK_EQ_U(wsi_ms_until(cases[i].now_us, cases[i].then_us), cases[i].ms);
+}
+
 int main(void)
 {
 	TEST(test_cut);
@@ -389,6 +416,7 @@ int main(void)
 	TEST(test_safe);
 	TEST(test_unseen);
 	TEST(test_quoted);
+	TEST(test_ms_until);
 	TEST(test_strings);
 	return check_done();
 }
