@@ -142,8 +142,7 @@ static int refusal_shows_parameter(struct wsi_str text, struct wsi_str path)
 	return 0;
 }
 
-/* 1: the text shows a secret that we have sent */
-static int refusal_shows_a_secret(struct wsi_str text, const struct ws_options *o, const struct wsi_url *u)
+WSI int wsi_shows_secret(struct wsi_str text, const struct ws_options *o, const struct wsi_url *u)
 {
 	if (o->user != NULL && (refusal_shows(text, o->user) || refusal_shows_basic(text, o->user, '\0')))
 		return 1;
@@ -445,7 +444,7 @@ WSI const char *wsi_put_refusal(struct wsi_text *t, const struct wsi_refusal *f)
 	struct wsi_str line = refusal_first_line(f->body);
 
 	refusal_put_reason(t, f->response);
-	if (line.len > 0 && !refusal_shows_a_secret(line, f->opt, f->url)) {
+	if (line.len > 0 && !wsi_shows_secret(line, f->opt, f->url)) {
 		wsi_put(t, " (");
 		wsi_put_quoted(t, line.p, line.len, REFUSAL_LINE);
 		wsi_put(t, ")");

@@ -171,6 +171,8 @@ struct wsi_refusal {
 	const struct ws_options *opt; /* that no secret of theirs is shown, if the body quotes them */
 	struct wsi_sent sent;
 };
+/* 1: a text of the server shows a secret that we may have sent to that URL: it must not stand in a sentence */
+WSI int wsi_shows_secret(struct wsi_str text, const struct ws_options *o, const struct wsi_url *u);
 /* Appends " Forbidden (\"first line of the body\"): what may help", to go behind the status. Returns the field of
  * ws_options that may help, or "" */
 WSI const char *wsi_put_refusal(struct wsi_text *t, const struct wsi_refusal *f);

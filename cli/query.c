@@ -756,6 +756,17 @@ static int query_match_stopped(struct wq_query *q, const struct wq_pattern *patt
 	return query_stop(q, err);
 }
 
+/* True when a message may be quoted in a sentence: it is text, and does not repeat a password or the like that we sent */
+static int query_can_quote(const struct wq_query *q, const struct ws_msg *msg)
+{
+	struct wsi_str text = {msg->data, msg->len < 4 * SHOWN ? msg->len : 4 * SHOWN};
+	struct wsi_url url;
+
+	if (msg->type != WS_TEXT || wsi_url_parse(&url, q->o->url, strlen(q->o->url), -1))
+		return 0;
+	return !wsi_shows_secret(text, &q->lib, &url);
+}
+
 /* The server sent what --fail-on names */
 static int query_refused(struct wq_query *q, const struct wq_pattern *pattern, const struct ws_msg *msg)
 {
@@ -764,12 +775,13 @@ static int query_refused(struct wq_query *q, const struct wq_pattern *pattern, c
 	if (query_show(q, msg))
 		return QUERY_ENDED;
 	t = query_begin_sentence(q);
-	if (msg->type == WS_TEXT) {
+	if (query_can_quote(q, &q->msg)) {
 		wsi_put(t, "the server sent ");
 		query_put_quoted(t, q->msg.data, q->msg.len);
 	} else {
-		query_put_number(t, "the server sent a binary message of ", q->msg.len,
-		                 q->msg.len == 1 ? " byte" : " bytes");
+		wsi_put(t, q->msg.type == WS_TEXT ? "the server sent a text message of "
+		                                  : "the server sent a binary message of ");
+		query_put_number(t, "", q->msg.len, q->msg.len == 1 ? " byte" : " bytes");
 	}
 	wsi_put(t, ", which matches ");
 	query_put_pattern(t, pattern);

@@ -364,6 +364,13 @@ def test_fail_on_binary():
     assert "binary message of 5 bytes" in r.error
 
 
+@pytest.mark.parametrize("args", [["--bearer", "s3cretToken"], ["-u", "joe:s3cretToken"], ["-b", "id=s3cretToken"]])
+def test_fail_on_quotes_no_secret(args):
+    with Server(says("bad s3cretToken")) as s:
+        r = run("--fail-on", "bad", "-f", "nagios", *args, s.url, status=2, json=False, secrets=["s3cretToken"])
+    assert b"a text message of 15 bytes" in r.out
+
+
 def test_fail_on_in_an_array():
     with Server(says("a", b"bad")) as s:
         r = run("--fail-on", "bad", "-n", 3, s.url, status=3)
