@@ -10,7 +10,7 @@ if ! echo 'int f(int a) { return a; }' | $CC -fsanitize-coverage=trace-pc -x c -
 	exit 0
 fi
 mkdir "$tmp/lib"
-for f in $(sed -n 's/^LIB_SRC = //p' Makefile); do
+for f in $(sed -n '/^LIB_SRC = /,/[^\\]$/ { s/^LIB_SRC = //; s/\\$//; p; }' Makefile); do
 	# shellcheck disable=SC2086
 	$CC $flags -fsanitize-coverage=trace-pc -c -o "$tmp/lib/${f%.c}.o" "$f" || exit 1
 done
