@@ -410,6 +410,13 @@ static void test_head_end(void)
 	memcpy(big + WS_MAX_HEAD - 4, "a\r\n\r\n", 5);
 	r = scan(big, sizeof big, 0, sizeof big);
 	CHECK(r.n == -1 && strstr(r.why, "over 16384 bytes") != NULL && r.status == 200);
+	/* the limit that was reached is named, also where the other is reached but not passed */
+	memset(big, 'a', sizeof big);
+	memcpy(big, "HTTP/1.1 200 ", 13);
+	for (i = 0; i < WS_MAX_HEAD_LINES; i++)
+		memcpy(big + 20 + 5 * i, "\r\nA:b", 5);
+	r = scan(big, sizeof big, 0, sizeof big);
+	CHECK(r.n == -1 && strstr(r.why, "over 16384 bytes") != NULL);
 	r = scan(big, sizeof big, 0, 1);
 	CHECK(r.n == -1 && r.at == WS_MAX_HEAD); /* a caller's buffer of that size never just fills up */
 	/* lines: exactly 100, and one more */
@@ -840,6 +847,7 @@ static const struct {
     {403, CHUNKED, "2\r\nab\r\n<html>", "ab", 1, 8},
     {403, CHUNKED, "2\r\nab\r\n\r\n2\r\n", "ab", 1, 8},
     {403, CHUNKED, "fffffffffffffff\r\nhello", "hello", 0, 0},
+    {403, CHUNKED, "4000000000000000\r\nhello", "hello", 0, 0},
     {403, CHUNKED, "10000000000000000\r\nhello", "", 1, 17},
     {403, CHUNKED, "ffffffffffffffffff\r\nhello", "", 1, 16},
 };

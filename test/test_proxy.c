@@ -143,6 +143,13 @@ static const struct dialogue {
      {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)}, {STR("\x15"), STR("")}},
      "sent no answer to CONNECT: it is TLS, and of proxies behind TLS none",
      0},
+    {"http://u@p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nProxy-Authorization: Basic dTo=\r\n" AGENT)},
+      {STR("HTTP/1.1 407 x\r\n\r\n"), STR("")}},
+     "said 407 x: it asks for a login; user and password of its URL were sent and not accepted",
+     407},
     {"http://u:sesame@p",
      "ws://h/",
      NULL,
@@ -163,6 +170,12 @@ static const struct dialogue {
       {STR("HTTP/1.1 403 \x9b[31m\xff\r\n\r\n"), STR("")}},
      "said 403 ?[31m?",
      403},
+    {"http://p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)}, {STR("HTTP/1.1 199 x\r\n\r\n" OK200), STR("")}},
+     NULL,
+     0},
     {"http://p",
      "ws://h/",
      NULL,
@@ -685,6 +698,7 @@ static void test_urls(void)
 		struct wsi_proxy p;
 
 		CHECK(wsi_proxy_parse(&p, url, strlen(url)) != NULL);
+		CHECK(p.url.at == p.url.userinfo.p);
 		memcpy(raw, &p, sizeof p);
 		CHECK_EQ_U(raw[offsetof(struct wsi_proxy, login) + sizeof p.login], 0);
 	}

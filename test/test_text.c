@@ -90,6 +90,9 @@ static void test_numbers(void)
 		CHECK_EQ_S(buf, u[i].text);
 	}
 	check_row_end();
+	wsi_text_init(&t, buf, sizeof buf);
+	wsi_put_digits(&t, UINT64_MAX, 10, 20);
+	CHECK_EQ_S(buf, "0.18446744073709551615");
 	for (i = 0; i < sizeof ms / sizeof *ms; i++) {
 		check_row("%s", ms[i].text);
 		wsi_text_init(&t, buf, sizeof buf);
@@ -150,6 +153,7 @@ static const struct {
     {S("abcdefg"), 6, "\"abcdef...\""},
     {S("abc\xe6\x97\xa5x"), 5, "\"abc...\""}, /* no half character */
     {S("abc\x01"), 6, "\"abc...\""},
+    {S("abc\x01"), 7, "\"abc\\x01\""},
 };
 
 static void test_quoted(void)
