@@ -601,13 +601,16 @@ static const char *next_hop(struct ws *ws, const struct wsi_seen *location)
 
 static int redirect_failed(struct ws *ws, struct wsi_str location, const char *why)
 {
-	struct wsi_text *t = wsi_sentence(ws);
+	struct wsi_text *t = wsi_sentence(ws), shown;
+	char buf[1024]; /* a long Location must not leave the cause without room */
 
+	wsi_text_init(&shown, buf, sizeof buf);
+	wsi_put_location(&shown, location.p ? location.p : "", location.len);
 	wsi_put(t, "redirect from ");
 	wsi_put(t, ws->info.url);
 	wsi_put(t, " to \"");
-	wsi_put_location(t, location.p ? location.p : "", location.len);
-	wsi_put(t, "\" (HTTP ");
+	wsi_put(t, buf);
+	wsi_put(t, shown.cut ? "...\" (HTTP " : "\" (HTTP ");
 	wsi_put_u(t, (unsigned)ws->info.http_status);
 	wsi_put(t, "): ");
 	wsi_put(t, why);
