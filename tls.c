@@ -272,63 +272,13 @@ static void tls_put_clock(struct wsi_text *t)
 	wsi_put(t, tm.tm_year + 1900 < 2020 ? ": was it ever set?)" : ")");
 }
 
-/* What an error of the library means where certificates and keys are read; NULL: none of these */
-static const char *tls_meaning(int ret)
-{
-	static const struct {
-		int code;
-		const char *text;
-	} known[] = {
-		{MBEDTLS_ERR_X509_FEATURE_UNAVAILABLE, "it uses a feature that this TLS library does not support"},
-		{MBEDTLS_ERR_X509_UNKNOWN_OID, "it names an algorithm that this TLS library does not know"},
-		{MBEDTLS_ERR_X509_INVALID_FORMAT, "it is damaged, or not a certificate"},
-		{MBEDTLS_ERR_X509_INVALID_VERSION, "its version number is damaged"},
-		{MBEDTLS_ERR_X509_INVALID_SERIAL, "its serial number is damaged"},
-		{MBEDTLS_ERR_X509_INVALID_ALG, "its algorithm is damaged, or one that this TLS library does not know"},
-		{MBEDTLS_ERR_X509_INVALID_NAME, "a name in it is damaged"},
-		{MBEDTLS_ERR_X509_INVALID_DATE, "a date in it is damaged"},
-		{MBEDTLS_ERR_X509_INVALID_SIGNATURE, "its signature is damaged"},
-		{MBEDTLS_ERR_X509_INVALID_EXTENSIONS,
-		 "an extension in it is damaged, or is critical and one that this TLS library does not support"},
-		{MBEDTLS_ERR_X509_UNKNOWN_VERSION, "it is of a version that this TLS library does not know"},
-		{MBEDTLS_ERR_X509_UNKNOWN_SIG_ALG, "it is signed in a way that this TLS library does not support"},
-		{MBEDTLS_ERR_X509_SIG_MISMATCH, "it names two different signature algorithms"},
-		{MBEDTLS_ERR_X509_CERT_UNKNOWN_FORMAT, "it is neither PEM nor DER"},
-#if MBEDTLS_VERSION_NUMBER < 0x04000000
-		{MBEDTLS_ERR_PK_KEY_INVALID_FORMAT, "it is not a key of a kind that is supported, or it is damaged"},
-		{MBEDTLS_ERR_PK_UNKNOWN_PK_ALG, "it is a key of a kind that this TLS library does not support"},
-		{MBEDTLS_ERR_PK_FEATURE_UNAVAILABLE, "it is a key of a kind that this TLS library does not support"},
-		{MBEDTLS_ERR_PK_INVALID_PUBKEY, "its public key is damaged"},
-		{MBEDTLS_ERR_PK_INVALID_ALG, "the parameters of its key are damaged"},
-		{MBEDTLS_ERR_PK_UNKNOWN_NAMED_CURVE, "its key is on a curve that this TLS library does not know"},
-		{MBEDTLS_ERR_PK_KEY_INVALID_VERSION, "it is a key of a version that this TLS library does not know"},
-#endif
-	};
-	/* An error is the sum of two layers', and the upper one tells more */
-	int high = -(-ret & 0xff80);
-	size_t i;
-
-	for (i = 0; i < sizeof known / sizeof known[0]; i++) {
-		if (known[i].code == ret || known[i].code == high)
-			return known[i].text;
-	}
-	return NULL;
-}
-
-/* What went wrong in words; of an error that we have none for, the library's and its number */
+/* The library's own words where they are compiled in, and its number */
 static void tls_put_code(struct wsi_text *t, int ret)
 {
 	unsigned char code[2] = {(unsigned char)(-ret >> 8), (unsigned char)-ret};
-	const char *meaning = tls_meaning(ret);
 #if defined(MBEDTLS_ERROR_C)
 	char text[128];
-#endif
 
-	if (meaning != NULL) {
-		wsi_put(t, meaning);
-		return;
-	}
-#if defined(MBEDTLS_ERROR_C)
 	mbedtls_strerror(ret, text, sizeof text);
 	wsi_put(t, text);
 	wsi_put_c(t, ' ');
@@ -347,6 +297,17 @@ static int tls_io_error(struct wsi_tls *t, ptrdiff_t n)
 	if (t->io_err == 0)
 		t->io_err = n == WS_IO_EOF || n == WS_IO_RESET ? (int)n : WS_IO_ERROR;
 	return n == WS_IO_EOF ? MBEDTLS_ERR_SSL_CONN_EOF : MBEDTLS_ERR_NET_CONN_RESET;
+}
+
+/* An error of mbedTLS that nothing else explains */
+static void tls_put_failure(struct wsi_text *why, int ret)
+{
+	const char *words = wsi_tls_session_words(ret);
+
+	if (words != NULL)
+		wsi_put(why, words);
+	else
+		tls_put_code(why, ret);
 }
 
 /* ---- Trusted certificates ---- */
@@ -466,12 +427,19 @@ static int tls_bad_file(struct wsi_tls_config *c, const char *option, const char
 	return r == WS_ETIMEOUT ? WS_ETIMEOUT : WS_EUSAGE;
 }
 
-static int tls_bad_code(struct wsi_tls_config *c, const char *option, const char *value, const char *cause, int ret)
+/* A certificate or key that mbedTLS cannot read: what, "its key cannot be read" */
+static int tls_bad_code(struct wsi_tls_config *c, const char *option, const char *path, const char *what, int ret)
 {
+	const char *words = wsi_tls_certificate_words(ret);
+
 	if (tls_no_memory(ret))
 		return WS_EMEMORY;
-	(void)tls_bad(c, option, value, cause);
-	tls_put_code(c->why, ret);
+	(void)tls_bad(c, option, path, what);
+	wsi_put(c->why, ": ");
+	if (words != NULL)
+		wsi_put(c->why, words);
+	else
+		tls_put_code(c->why, ret);
 	return WS_EUSAGE;
 }
 
@@ -501,7 +469,7 @@ static int tls_load_trusted(struct wsi_tls_config *c, const char *path, int is_d
 	if (r != 0)
 		return tls_bad_file(c, name, path, r, cause);
 	if (k.taken == 0 && k.err != 0)
-		return tls_bad_code(c, name, path, "its certificate cannot be parsed: ", k.err);
+		return tls_bad_code(c, name, path, "its certificate cannot be read", k.err);
 	if (k.trust.seen == 0) {
 		(void)tls_bad(c, name, path, "no certificate in it (PEM or DER)");
 		if (k.trust.unread != NULL) {
@@ -517,7 +485,7 @@ static int tls_load_trusted(struct wsi_tls_config *c, const char *path, int is_d
 
 static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size_t len, const char *path)
 {
-	const char *pass = c->opt->key_password;
+	const char *pass = c->opt->key_password, *words;
 	int ret;
 
 	ret =
@@ -526,11 +494,18 @@ static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size
 		return tls_bad(c, "tls.key_password", path, "the key is encrypted and no passphrase was given");
 	if (ret == MBEDTLS_ERR_PK_PASSWORD_MISMATCH)
 		return tls_bad(c, "tls.key_password", path, "wrong passphrase for the key");
-	if (ret != 0 && pass != NULL && strstr((const char *)buf, "ENCRYPTED")) /* padding may be right by chance */
-		return tls_bad_code(c, "tls.key_password", path,
-		                    "wrong passphrase for the key, or a cipher that this TLS library lacks: ", ret);
+	if (ret != 0 && !tls_no_memory(ret)) {
+		words = wsi_tls_file_words(buf, strlen((const char *)buf), 1);
+		if (words != NULL)
+			return tls_bad(c, "tls.key_file", path, words);
+		if (pass != NULL && strstr((const char *)buf, "ENCRYPTED") != NULL)
+			return tls_bad(c, "tls.key_password", path,
+			               wsi_tls_lacks_cipher(ret)
+			                   ? "the key is encrypted with a cipher that this TLS library lacks"
+			                   : "wrong passphrase for the key"); /* the padding was right by chance */
+	}
 	if (ret != 0)
-		return tls_bad_code(c, "tls.key_file", path, "no private key that can be parsed: ", ret);
+		return tls_bad_code(c, "tls.key_file", path, "its private key cannot be read", ret);
 	ret = mbedtls_pk_check_pair(&c->own.pk, &c->key TLS_BLIND);
 	if (ret != 0)
 		return tls_no_memory(ret)
@@ -543,7 +518,7 @@ static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size
 /* buf has room for TLS_FILE_MAX bytes. PEM counts its NUL, DER does not */
 static int tls_load_own_in(struct wsi_tls_config *c, unsigned char *buf)
 {
-	const char *path = c->opt->cert_file, *cause;
+	const char *path = c->opt->cert_file, *cause, *words;
 	ptrdiff_t len = wsi_read_file(path, buf, TLS_FILE_MAX - 1, c->until_us, &cause);
 	int ret;
 
@@ -551,10 +526,13 @@ static int tls_load_own_in(struct wsi_tls_config *c, unsigned char *buf)
 		return tls_bad_file(c, "tls.cert_file", path, len, cause);
 	buf[len] = 0;
 	ret = mbedtls_x509_crt_parse(&c->own, buf, (size_t)len + (buf[0] != 0x30));
+	words = ret != 0 ? wsi_tls_file_words(buf, (size_t)len, 0) : NULL;
+	if (words != NULL && !tls_no_memory(ret))
+		return tls_bad(c, "tls.cert_file", path, words);
 	if (ret > 0)
-		return tls_bad(c, "tls.cert_file", path, "a certificate in it cannot be parsed");
+		return tls_bad(c, "tls.cert_file", path, "a certificate in it cannot be read");
 	if (ret != 0)
-		return tls_bad_code(c, "tls.cert_file", path, "no certificate that can be parsed: ", ret);
+		return tls_bad_code(c, "tls.cert_file", path, "its certificate cannot be read", ret);
 	if (c->opt->key_file != NULL) {
 		path = c->opt->key_file;
 		len = wsi_read_file(path, buf, TLS_FILE_MAX - 1, c->until_us, &cause);
@@ -1542,7 +1520,7 @@ WSI int wsi_tls_new(struct wsi_tls **out, struct wsi_tls_config *c, const struct
 	} else if (tls_no_memory(ret)) {
 		ret = WS_EMEMORY;
 	} else {
-		tls_put_code(why, ret);
+		tls_put_failure(why, ret);
 		ret = WS_ETLS;
 	}
 	wsi_tls_free(t);
@@ -1612,6 +1590,7 @@ static void tls_put_alert(struct wsi_text *why, int alert)
 /* Why it ended, as a sentence's end; the error that it is */
 static int tls_explain(const struct wsi_tls *t, int ret, struct wsi_text *why)
 {
+	const char *words;
 	int eof = t->io_err == WS_IO_EOF;
 
 	if (tls_no_memory(ret) || t->failed == WS_EMEMORY)
@@ -1632,12 +1611,13 @@ static int tls_explain(const struct wsi_tls *t, int ret, struct wsi_text *why)
 		wsi_put(why, "the transport failed");
 		return WS_EIO;
 	}
-	if (!t->done && t->io_err == 0 && tls_meaning(ret) != NULL) {
+	words = wsi_tls_session_words(ret) == NULL ? wsi_tls_certificate_words(ret) : NULL;
+	if (!t->done && t->io_err == 0 && words != NULL) {
 		if (t->unknown.len > 0) {
 			wsi_put(why, t->unknown.p);
 		} else {
 			wsi_put(why, "a certificate of the server cannot be read: ");
-			wsi_put(why, tls_meaning(ret));
+			wsi_put(why, words);
 		}
 		return WS_ECERT;
 	}
@@ -1663,7 +1643,7 @@ static int tls_explain(const struct wsi_tls *t, int ret, struct wsi_text *why)
 	} else if (ret == MBEDTLS_ERR_SSL_INVALID_MAC) {
 		wsi_put(why, "a TLS record was damaged on the way");
 	} else {
-		tls_put_code(why, ret);
+		tls_put_failure(why, ret);
 #if MBEDTLS_VERSION_NUMBER >= 0x03060000 && MBEDTLS_VERSION_NUMBER < 0x04000000
 		if (ret == MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER && !t->done) /* see tls_signatures */
 			wsi_put(why, ": with a server of TLS 1.2 it may help to allow no newer version");

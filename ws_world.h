@@ -127,6 +127,13 @@ WSI const unsigned char *wsi_der_subject(const unsigned char *p, size_t n, size_
 /* 1: these Names are equal, or might be: their bytes are but for case and the kinds of strings */
 WSI int wsi_der_may_equal(const unsigned char *a, size_t a_len, const unsigned char *b, size_t b_len);
 
+/* tls_words.c: what an error of mbedTLS means; NULL: it would help nobody */
+WSI const char *wsi_tls_certificate_words(int ret); /* "its dates are invalid", of a certificate or a key */
+WSI const char *wsi_tls_session_words(int ret);     /* "the server ... ", a whole clause */
+WSI int wsi_tls_lacks_cipher(int ret);              /* 1: the key may be encrypted with what the library lacks */
+/* What the file holds in place of a certificate or key; NULL: nothing else that we know. buf[len] is 0 */
+WSI const char *wsi_tls_file_words(const unsigned char *buf, size_t len, int want_key);
+
 /* tls.c. Two objects: the settings, parsed once per struct ws and found wrong before connecting; a session, one per
  * connection, over any transport. */
 struct wsi_tls_config;

@@ -22,7 +22,7 @@ bytes() { # bytes FILE: code and data
 build() {
 	make -C "$tmp/tree" CC="$CC" CFLAGS="$CFLAGS" LDFLAGS="$LDFLAGS" CPPFLAGS="$2" TLS="$1" wsquery || return
 	tls=
-	[ "$1" = mbedtls ] && tls='-DWS_WITH_MBEDTLS trust.c chain.c tls.c -lmbedtls -lmbedx509 -lmbedcrypto'
+	[ "$1" = mbedtls ] && tls='-DWS_WITH_MBEDTLS trust.c chain.c tls_words.c tls.c -lmbedtls -lmbedx509 -lmbedcrypto'
 	$CC -std=c11 $CFLAGS $2 -I. -pthread -o "$tmp/example" "$tmp/example.c" $lib $tls $LDFLAGS
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * fuzz_tls.c - a client's TLS session (tls.c with mbedTLS) against what a server sends, spoiled anywhere
  *
- *	clang -g -O1 -fsanitize=fuzzer,address,undefined -I. -DWS_WITH_MBEDTLS test/fuzz/fuzz_tls.c LIBRARY tls.c trust.c \
- *		chain.c -lmbedtls -lmbedx509 -lmbedcrypto
+ *	clang -g -O1 -fsanitize=fuzzer,address,undefined -I. -DWS_WITH_MBEDTLS test/fuzz/fuzz_tls.c LIBRARY tls.c \
+ *		tls_words.c trust.c chain.c -lmbedtls -lmbedx509 -lmbedcrypto
  *	cc -DFUZZ_MAIN ...      instead: runs the files given as arguments, or 500 random inputs
  *
  * Clock and random bytes are the same for each input. So a handshake of TLS 1.2 with a server of mbedTLS is recorded
