@@ -13,13 +13,14 @@
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
-#include "ws_world.h"
+#include "ws_tls.h"
 
 #ifdef WS_WITH_MBEDTLS /* else nobody asks */
 #include <string.h>
 
-#define CHAIN_RSA_MAX 8192    /* bits of a modulus */
-#define CHAIN_EXPONENT_MAX 32 /* bits of a public exponent. Public CAs use 65537; Go and Windows have the same limit */
+#define CHAIN_RSA_MAX 8192 /* bits of a modulus */
+#define CHAIN_EXPONENT_MAX                                                                         \
+	32 /* bits of a public exponent. Public CAs use 65537; Go and Windows have the same limit */
 #define CHAIN_SAME_NAME_MAX 3 /* certificates of one subject: a root and two cross-signed ones */
 #define CHAIN_COMPARED_MAX (1L << 18) /* comparisons of a name with a constraint, in one chain */
 
@@ -38,9 +39,9 @@ enum chain_der_tag {
 };
 
 /* Object identifiers, whose bytes may be zero */
-#define CHAIN_OID(bytes)                                                                                               \
-	{                                                                                                              \
-		(const unsigned char *)(bytes), sizeof(bytes) - 1                                                      \
+#define CHAIN_OID(bytes)                                                                           \
+	{                                                                                          \
+		(const unsigned char *)(bytes), sizeof(bytes) - 1                                  \
 	}
 static const struct wsi_der oid_common_name = CHAIN_OID("\x55\x04\x03");
 static const struct wsi_der oid_rsa = CHAIN_OID("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01");
@@ -123,7 +124,8 @@ WSI const unsigned char *wsi_der_subject(const unsigned char *p, size_t n, size_
 	return c.subject.p;
 }
 
-WSI int wsi_der_may_equal(const unsigned char *a, size_t a_len, const unsigned char *b, size_t b_len)
+WSI int wsi_der_may_equal(const unsigned char *a, size_t a_len, const unsigned char *b,
+                          size_t b_len)
 {
 	size_t i;
 
@@ -148,8 +150,10 @@ WSI int wsi_cert_read(struct wsi_cert *c, const unsigned char *der, size_t len)
 	if (der_take(&in, DER_SEQUENCE, &cert) != 0 || der_take(&cert, DER_SEQUENCE, &tbs) != 0)
 		return -1;
 	(void)der_take(&tbs, DER_VERSION, &skipped);
-	if (der_take(&tbs, DER_INTEGER, &skipped) != 0 || der_take(&tbs, DER_SEQUENCE, &skipped) != 0
-	    || der_take_whole(&tbs, DER_SEQUENCE, &c->issuer) != 0 || der_take(&tbs, DER_SEQUENCE, &skipped) != 0
+	if (der_take(&tbs, DER_INTEGER, &skipped) != 0
+	    || der_take(&tbs, DER_SEQUENCE, &skipped) != 0
+	    || der_take_whole(&tbs, DER_SEQUENCE, &c->issuer) != 0
+	    || der_take(&tbs, DER_SEQUENCE, &skipped) != 0
 	    || der_take_whole(&tbs, DER_SEQUENCE, &c->subject) != 0)
 		return -1;
 	if (der_take(&tbs, DER_SEQUENCE, &c->key) != 0)
@@ -164,7 +168,8 @@ WSI int wsi_cert_read(struct wsi_cert *c, const unsigned char *der, size_t len)
 }
 
 /* Takes the next extension off list. 1; 0: there are no more; -1: it cannot be read */
-static int chain_extension_next(struct wsi_der *list, struct wsi_der *oid, int *critical, struct wsi_der *value)
+static int chain_extension_next(struct wsi_der *list, struct wsi_der *oid, int *critical,
+                                struct wsi_der *value)
 {
 	struct wsi_der one, boolean;
 
@@ -212,7 +217,8 @@ WSI void wsi_put_dn(struct wsi_text *t, const unsigned char *name, size_t len)
 		return;
 	while (der_take(&sets, DER_SET, &set) == 0) {
 		while (der_take(&set, DER_SEQUENCE, &pair) == 0) {
-			if (der_take(&pair, DER_OID, &oid) != 0 || der_next(&pair, &tag, &value) != 0)
+			if (der_take(&pair, DER_OID, &oid) != 0
+			    || der_next(&pair, &tag, &value) != 0)
 				return;
 			for (i = 0; i < sizeof known / sizeof known[0]; i++) {
 				if (!der_equal(&oid, &known[i].oid))
@@ -247,7 +253,8 @@ static void chain_put_which(struct wsi_text *t, const struct wsi_cert *c, int de
 
 /* ---- 1. What verifying may cost ---- */
 
-WSI int wsi_chain_read(struct wsi_cert certs[WSI_CHAIN_MAX], const unsigned char *message, size_t len)
+WSI int wsi_chain_read(struct wsi_cert certs[WSI_CHAIN_MAX], const unsigned char *message,
+                       size_t len)
 {
 	size_t at = 3, one; /* behind the length of the list, RFC 5246 7.4.2 */
 	int n = 0;
@@ -316,7 +323,8 @@ static int chain_key_is_costly(const struct wsi_cert *c, struct wsi_text *why)
 {
 	struct wsi_der key = c->key, algorithm, oid, curve, bits;
 
-	if (der_take(&key, DER_SEQUENCE, &algorithm) != 0 || der_take(&algorithm, DER_OID, &oid) != 0
+	if (der_take(&key, DER_SEQUENCE, &algorithm) != 0
+	    || der_take(&algorithm, DER_OID, &oid) != 0
 	    || der_take(&key, DER_BIT_STRING, &bits) != 0) {
 		wsi_put(why, "has a public key that cannot be read");
 		return 1;
@@ -324,13 +332,16 @@ static int chain_key_is_costly(const struct wsi_cert *c, struct wsi_text *why)
 	if (der_equal(&oid, &oid_rsa))
 		return chain_rsa_is_costly(bits, why);
 	if (!der_equal(&oid, &oid_ec)) {
-		wsi_put(why, "has a public key that is neither RSA nor ECDSA, which is not supported");
+		wsi_put(why,
+		        "has a public key that is neither RSA nor ECDSA, which is not supported");
 		return 1;
 	}
 	if (der_take(&algorithm, DER_OID, &curve) == 0
-	    && (der_equal(&curve, &oid_p256) || der_equal(&curve, &oid_p384) || der_equal(&curve, &oid_p521)))
+	    && (der_equal(&curve, &oid_p256) || der_equal(&curve, &oid_p384)
+	        || der_equal(&curve, &oid_p521)))
 		return 0;
-	wsi_put(why, "has a key on an elliptic curve other than P-256, P-384 and P-521, the ones that are accepted");
+	wsi_put(why, "has a key on an elliptic curve other than P-256, P-384 and P-521, the ones "
+	             "that are accepted");
 	return 1;
 }
 
@@ -356,8 +367,8 @@ WSI int wsi_chain_check_cost(const struct wsi_cert *certs, int n, struct wsi_tex
 	}
 	for (i = 1; i < n; i++) {
 		for (same = 1, k = i + 1; k < n; k++)
-			same += wsi_der_may_equal(certs[i].subject.p, certs[i].subject.len, certs[k].subject.p,
-			                          certs[k].subject.len);
+			same += wsi_der_may_equal(certs[i].subject.p, certs[i].subject.len,
+			                          certs[k].subject.p, certs[k].subject.len);
 		if (same > CHAIN_SAME_NAME_MAX) {
 			wsi_put(why, "the server sent ");
 			wsi_put_u(why, (uint64_t)same);
@@ -403,7 +414,8 @@ static int chain_dns_is_within(const struct wsi_der *name, const struct wsi_der 
 	if (base->len == 0)
 		return 1;
 	if (chain_ends_with(name, base->p, base->len)
-	    && (name->len == base->len || base->p[0] == '.' || name->p[name->len - base->len - 1] == '.'))
+	    && (name->len == base->len || base->p[0] == '.'
+	        || name->p[name->len - base->len - 1] == '.'))
 		return name->len > base->len || base->p[0] != '.';
 	/* "*.corp.test" may be host.corp.test */
 	return wide && name->len > 2 && name->p[0] == '*' && name->p[1] == '.'
@@ -429,12 +441,15 @@ static int chain_directory_is_within(struct wsi_der name, struct wsi_der base)
 {
 	struct wsi_der parts, base_parts;
 
-	if (der_take(&name, DER_SEQUENCE, &parts) != 0 || der_take(&base, DER_SEQUENCE, &base_parts) != 0)
+	if (der_take(&name, DER_SEQUENCE, &parts) != 0
+	    || der_take(&base, DER_SEQUENCE, &base_parts) != 0)
 		return 0;
-	return base_parts.len <= parts.len && wsi_der_may_equal(parts.p, base_parts.len, base_parts.p, base_parts.len);
+	return base_parts.len <= parts.len
+	       && wsi_der_may_equal(parts.p, base_parts.len, base_parts.p, base_parts.len);
 }
 
-static int chain_is_within(int kind, const struct wsi_der *name, const struct wsi_der *base, int wide)
+static int chain_is_within(int kind, const struct wsi_der *name, const struct wsi_der *base,
+                           int wide)
 {
 	if (kind == CHAIN_DNS)
 		return chain_dns_is_within(name, base, wide);
@@ -452,7 +467,8 @@ static int chain_constraint_fails(const struct chain_constraint *k, const char *
 	return -1;
 }
 
-static int chain_put_constrained_name(const struct chain_constraint *k, int kind, const struct wsi_der *name)
+static int chain_put_constrained_name(const struct chain_constraint *k, int kind,
+                                      const struct wsi_der *name)
 {
 	(void)chain_constraint_fails(k, " may not issue for ");
 	if (kind == CHAIN_DNS)
@@ -476,23 +492,28 @@ static int chain_subtrees_cover(const struct chain_constraint *k, struct wsi_der
 	int tag;
 
 	while (list.len > 0) {
-		if (der_take(&list, DER_SEQUENCE, &subtree) != 0 || der_next(&subtree, &tag, &base) != 0)
-			return chain_constraint_fails(k, " has name constraints that cannot be read");
+		if (der_take(&list, DER_SEQUENCE, &subtree) != 0
+		    || der_next(&subtree, &tag, &base) != 0)
+			return chain_constraint_fails(k,
+			                              " has name constraints that cannot be read");
 		if (--*k->left < 0)
 			return chain_constraint_fails(k, " has too many name constraints");
 		if (tag != kind)
 			continue;
 		if (subtree.len > 0) /* minimum and maximum, which RFC 5280 does not use */
-			return chain_constraint_fails(k, " has name constraints of a form that is not supported");
+			return chain_constraint_fails(
+			    k, " has name constraints of a form that is not supported");
 		if (kind != CHAIN_DNS && kind != CHAIN_IP && kind != CHAIN_DIRECTORY) {
 			if (k->critical)
 				return chain_constraint_fails(
-				    k, " has name constraints of a kind that is not supported: "
-				       "only those of DNS names, addresses and directory names are");
+				    k,
+				    " has name constraints of a kind that is not supported: "
+				    "only those of DNS names, addresses and directory names are");
 			continue;
 		}
 		if (kind == CHAIN_IP && base.len != 8 && base.len != 32)
-			return chain_constraint_fails(k, " has name constraints that cannot be read");
+			return chain_constraint_fails(k,
+			                              " has name constraints that cannot be read");
 		*seen = 1;
 		if (chain_is_within(kind, name, &base, wide))
 			return 1;
@@ -525,10 +546,12 @@ static int chain_check_common_names(const struct chain_constraint *k, const stru
 		return 0;
 	while (der_take(&sets, DER_SET, &set) == 0) {
 		while (der_take(&set, DER_SEQUENCE, &pair) == 0) {
-			if (der_take(&pair, DER_OID, &oid) != 0 || der_next(&pair, &tag, &value) != 0)
+			if (der_take(&pair, DER_OID, &oid) != 0
+			    || der_next(&pair, &tag, &value) != 0)
 				return 0;
 			if (der_equal(&oid, &oid_common_name)
-			    && wsi_span((const char *)value.p, value.len, "09AZaz--..__**") == value.len
+			    && wsi_span((const char *)value.p, value.len, "09AZaz--..__**")
+			           == value.len
 			    && chain_check_name(k, CHAIN_DNS, &value) != 0)
 				return -1;
 		}
@@ -537,17 +560,20 @@ static int chain_check_common_names(const struct chain_constraint *k, const stru
 }
 
 /* All names of a certificate below the authority of k */
-static int chain_check_names(const struct chain_constraint *k, const struct wsi_cert *c, int is_server)
+static int chain_check_names(const struct chain_constraint *k, const struct wsi_cert *c,
+                             int is_server)
 {
 	struct wsi_der value, list, name;
 	int critical, tag, r = wsi_cert_extension(c, WSI_EXT_ALTERNATIVE_NAMES, &critical, &value);
 
-	if (c->subject.len > 2 && chain_check_name(k, CHAIN_DIRECTORY, &c->subject) != 0) /* 2: the empty name */
+	if (c->subject.len > 2
+	    && chain_check_name(k, CHAIN_DIRECTORY, &c->subject) != 0) /* 2: the empty name */
 		return -1;
 	if (r == 0)
 		return is_server ? chain_check_common_names(k, c) : 0;
 	if (r < 0 || der_take(&value, DER_SEQUENCE, &list) != 0)
-		return chain_constraint_fails(k, " has name constraints, and the names it issued for cannot be read");
+		return chain_constraint_fails(
+		    k, " has name constraints, and the names it issued for cannot be read");
 	while (list.len > 0) {
 		if (der_next(&list, &tag, &name) != 0)
 			return chain_constraint_fails(
@@ -574,7 +600,8 @@ static int chain_read_constraint(struct chain_constraint *k, const struct wsi_ce
 		return chain_constraint_fails(k, " has name constraints that cannot be read");
 	while (subtrees.len > 0) {
 		if (der_next(&subtrees, &tag, &list) != 0 || (tag != 0xa0 && tag != 0xa1))
-			return chain_constraint_fails(k, " has name constraints that cannot be read");
+			return chain_constraint_fails(k,
+			                              " has name constraints that cannot be read");
 		*(tag == 0xa0 ? &k->permitted : &k->excluded) = list;
 	}
 	return 1;
@@ -604,7 +631,8 @@ WSI int wsi_chain_check_rules(const struct wsi_cert *path, int n, struct wsi_tex
 	int i, below, r, self_issued;
 
 	for (i = 0; i < n; i++) {
-		if (i > 0 && i == n - 1) /* the trusted one is for whatever the user trusts it for */
+		if (i > 0
+		    && i == n - 1) /* the trusted one is for whatever the user trusts it for */
 			continue;
 		if (chain_may_serve(&path[i]))
 			continue;
@@ -616,10 +644,12 @@ WSI int wsi_chain_check_rules(const struct wsi_cert *path, int n, struct wsi_tex
 		r = chain_read_constraint(&k, &path[i]);
 		for (below = 0; below < i && r > 0; below++) {
 			/* RFC 5280 4.2.1.10: not to self-issued certificates, unless the final one */
-			self_issued =
-			    path[below].issuer.len == path[below].subject.len
-			    && memcmp(path[below].issuer.p, path[below].subject.p, path[below].issuer.len) == 0;
-			if ((below == 0 || !self_issued) && chain_check_names(&k, &path[below], below == 0) != 0)
+			self_issued = path[below].issuer.len == path[below].subject.len
+			              && memcmp(path[below].issuer.p, path[below].subject.p,
+			                        path[below].issuer.len)
+			                     == 0;
+			if ((below == 0 || !self_issued)
+			    && chain_check_names(&k, &path[below], below == 0) != 0)
 				r = -1;
 		}
 		if (r < 0)
@@ -671,7 +701,8 @@ static void chain_put_oid(struct wsi_text *t, const struct wsi_der *oid)
 static int chain_is_unknown(const struct wsi_der *oid, const struct wsi_der *value)
 {
 	/* subjectKeyIdentifier, keyUsage, subjectAltName, basicConstraints, authorityKeyIdentifier, extKeyUsage */
-	static const unsigned char known[] = {14, 15, WSI_EXT_ALTERNATIVE_NAMES, 19, 35, WSI_EXT_EXTENDED_KEY_USAGE};
+	static const unsigned char known[] = {14, 15, WSI_EXT_ALTERNATIVE_NAMES,
+	                                      19, 35, WSI_EXT_EXTENDED_KEY_USAGE};
 
 	if (der_equal(oid, &oid_ns_cert_type))
 		return 0;
@@ -702,9 +733,12 @@ WSI void wsi_chain_put_unknown(const struct wsi_cert *certs, int n, struct wsi_t
 			if (!critical || !chain_is_unknown(&oid, &value))
 				continue;
 			chain_put_which(why, &certs[i], i);
-			wsi_put(why, "has a critical extension that this TLS library does not support: ");
+			wsi_put(
+			    why,
+			    "has a critical extension that this TLS library does not support: ");
 			for (k = 0; k < sizeof names / sizeof names[0]; k++) {
-				if (oid.len == 3 && oid.p[0] == 0x55 && oid.p[1] == 0x1d && oid.p[2] == names[k].id)
+				if (oid.len == 3 && oid.p[0] == 0x55 && oid.p[1] == 0x1d
+				    && oid.p[2] == names[k].id)
 					wsi_put(why, names[k].name);
 			}
 			wsi_put_c(why, '(');

@@ -20,14 +20,15 @@ static void complain(struct wsi_complaint *c, const char *option, const char *wh
 	c->why = why;
 }
 
-static void check_int(struct wsi_complaint *c, const char *option, int value, int least, int most, const char *why)
+static void check_int(struct wsi_complaint *c, const char *option, int value, int least, int most,
+                      const char *why)
 {
 	if (value < least || value > most)
 		complain(c, option, why);
 }
 
-static void check_size(struct wsi_complaint *c, const char *option, size_t value, size_t least, size_t most,
-                       const char *why)
+static void check_size(struct wsi_complaint *c, const char *option, size_t value, size_t least,
+                       size_t most, const char *why)
 {
 	if (value < least || value > most)
 		complain(c, option, why);
@@ -47,7 +48,8 @@ void wsi_check_first(const struct ws_options *o, struct wsi_complaint *c)
 	check_int(c, "keepalive_s", o->keepalive_s, 0, KEEPALIVE_MAX, "is not between 0 and 32767");
 	check_buffer(c, "recv_buffer", o->recv_buffer);
 	check_buffer(c, "send_buffer", o->send_buffer);
-	check_size(c, "max_message", o->max_message, 0, PTRDIFF_MAX / 2, "is more than half of memory");
+	check_size(c, "max_message", o->max_message, 0, PTRDIFF_MAX / 2,
+	           "is more than half of memory");
 #ifdef WS_NO_NET
 	if (o->io && !o->now_us)
 		complain(c, "now_us", "is needed: this build has no clock");
@@ -72,8 +74,8 @@ void wsi_check_first(const struct ws_options *o, struct wsi_complaint *c)
 
 #ifndef WS_NO_PROXY
 /* Says in full what is wrong with a proxy's URL, in text. */
-static void check_proxy(struct wsi_complaint *c, struct wsi_proxy *p, const char *option, const char *url,
-                        struct wsi_text *text)
+static void check_proxy(struct wsi_complaint *c, struct wsi_proxy *p, const char *option,
+                        const char *url, struct wsi_text *text)
 {
 	const char *why = url && *url ? wsi_proxy_parse(p, url, strlen(url)) : NULL;
 
@@ -98,9 +100,9 @@ static void check_no_proxy(struct wsi_complaint *c, const char *list)
 /* True if a field of tls is set. */
 static bool uses_tls(const struct ws_tls *t)
 {
-	return t->ca_file || t->ca_dir || t->cert_file || t->key_file || t->key_password || t->server_name || t->ciphers
-	       || t->pin_sha256 || t->keylog_file || t->min_version || t->max_version || t->insecure_no_verify
-	       || t->insecure_no_hostname || t->config;
+	return t->ca_file || t->ca_dir || t->cert_file || t->key_file || t->key_password
+	       || t->server_name || t->ciphers || t->pin_sha256 || t->keylog_file || t->min_version
+	       || t->max_version || t->insecure_no_verify || t->insecure_no_hostname || t->config;
 }
 
 #ifdef WS_WITH_MBEDTLS
@@ -108,7 +110,8 @@ int wsi_configure_tls(struct ws *ws)
 {
 	const char *option = "";
 	struct wsi_text *cause = wsi_cause(ws), *t;
-	int r = wsi_tls_config_new(&ws->tls_config, &ws->mem, &ws->op->opt.tls, wsi_files_until(ws), &option, cause);
+	int r = wsi_tls_config_new(&ws->tls_config, &ws->mem, &ws->op->opt.tls, wsi_files_until(ws),
+	                           &option, cause);
 
 	if (r == 0)
 		return 0;
@@ -137,9 +140,12 @@ static const struct {
 	const char *option;
 	enum shown shown;
 } shown_options[] = {
-    {"headers", SHOWN_HEADER}, {"subprotocols", SHOWN_ALL},    {"origin", SHOWN_URL},  {"host", SHOWN_HOST},
-    {"user_agent", SHOWN_ALL}, {"cookie", SHOWN_NOT},          {"user", SHOWN_NOT},    {"bearer", SHOWN_NOT},
-    {"resolve", SHOWN_HOST},   {"local_interface", SHOWN_ALL}, {"proxy", SHOWN_PROXY}, {"proxy_wss", SHOWN_PROXY},
+    {"headers", SHOWN_HEADER}, {"subprotocols", SHOWN_ALL},
+    {"origin", SHOWN_URL},     {"host", SHOWN_HOST},
+    {"user_agent", SHOWN_ALL}, {"cookie", SHOWN_NOT},
+    {"user", SHOWN_NOT},       {"bearer", SHOWN_NOT},
+    {"resolve", SHOWN_HOST},   {"local_interface", SHOWN_ALL},
+    {"proxy", SHOWN_PROXY},    {"proxy_wss", SHOWN_PROXY},
     {"no_proxy", SHOWN_ENTRY},
 };
 

@@ -6,7 +6,8 @@
 #include <string.h>
 
 #define ENTROPY_WAIT_US 20000 /* between two looks while the system has no random bytes yet */
-#define READS_PER_CALL 64     /* with .nonblock: a flood must leave the program's other work some time */
+#define READS_PER_CALL                                                                             \
+	64 /* with .nonblock: a flood must leave the program's other work some time */
 
 /* Memory */
 
@@ -181,8 +182,9 @@ void wsi_put_peer(struct wsi_text *t, const struct ws *ws)
 void wsi_put_doing(struct wsi_text *t, const struct ws *ws)
 {
 	static const char *const doing[] = {
-	    [WS_PROXY] = "proxy for ",    [WS_TLS] = "TLS handshake with ", [WS_UPGRADE] = "upgrade at ",
-	    [WS_READY] = "receive from ", [WS_CLOSING] = "close of ",
+	    [WS_PROXY] = "proxy for ",    [WS_TLS] = "TLS handshake with ",
+	    [WS_UPGRADE] = "upgrade at ", [WS_READY] = "receive from ",
+	    [WS_CLOSING] = "close of ",
 	};
 	unsigned phase = ws->info.phase;
 
@@ -204,7 +206,8 @@ int wsi_entropy_of(void *ctx, void *buf, size_t len)
 {
 	const struct ws *ws = ctx;
 
-	return ws->mem.entropy ? ws->mem.entropy(ws->mem.user_data, buf, len) : wsi_entropy(buf, len);
+	return ws->mem.entropy ? ws->mem.entropy(ws->mem.user_data, buf, len)
+	                       : wsi_entropy(buf, len);
 }
 
 int wsi_random(struct ws *ws, unsigned char *out, unsigned len)
@@ -216,7 +219,8 @@ int wsi_random(struct ws *ws, unsigned char *out, unsigned len)
 		if (r > 0)
 			return WS_AGAIN;
 		if (r < 0)
-			return wsi_fail_text(ws, WS_EENTROPY, "no random bytes available for the key and the masks");
+			return wsi_fail_text(ws, WS_EENTROPY,
+			                     "no random bytes available for the key and the masks");
 		ws->pool_left = sizeof ws->pool;
 	}
 	ws->pool_left -= len;
@@ -372,7 +376,8 @@ void wsi_close_transport(struct ws *ws)
 #ifdef WS_WITH_MBEDTLS
 	wsi_tls_free(ws->tls);
 	ws->tls = NULL;
-	ws->info.tls_version = ws->info.tls_cipher = ws->info.cert_subject = ws->info.cert_issuer = "";
+	ws->info.tls_version = ws->info.tls_cipher = ws->info.cert_subject = ws->info.cert_issuer =
+	    "";
 	ws->info.cert_not_after = 0;
 	ws->info.tls_verified = 0;
 	wsi_release(ws, &ws->tls_early);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC
  * frame.c - RFC 6455 section 5: the header of a frame, the mask, and the codes of a close frame
  */
-#include "ws_bytes.h"
+#include "ws_proto.h"
 #include <string.h>
 
 const char *wsi_frame_decode(struct wsi_frame *f, const unsigned char *p, size_t n)
 {
-	unsigned char h[10] = {WSI_FIN, 0, 127, 127, 127, 127, 127, 127, 127, 127}; /* what is still to come is right */
+	unsigned char h[10] = {WSI_FIN, 0,   127, 127, 127,
+	                       127,     127, 127, 127, 127}; /* what is still to come is right */
 	uint64_t len;
 	unsigned head = 2, least = 126, i;
 
@@ -43,7 +44,8 @@ const char *wsi_frame_decode(struct wsi_frame *f, const unsigned char *p, size_t
 	return NULL;
 }
 
-size_t wsi_frame_encode(unsigned char out[WSI_FRAME_HEAD_MAX], unsigned char b0, uint64_t len, const unsigned char *key)
+size_t wsi_frame_encode(unsigned char out[WSI_FRAME_HEAD_MAX], unsigned char b0, uint64_t len,
+                        const unsigned char *key)
 {
 	unsigned code = (unsigned)len, n = 2, i;
 
@@ -88,7 +90,8 @@ void wsi_mask(void *dst, const void *src, size_t len, const unsigned char key[4]
 
 int wsi_close_code_ok(unsigned code)
 {
-	return code >= 1000 && code <= 1014 ? code <= 1003 || code >= 1007 : code >= 3000 && code <= 4999;
+	return code >= 1000 && code <= 1014 ? code <= 1003 || code >= 1007
+	                                    : code >= 3000 && code <= 4999;
 }
 
 const char *wsi_close_name(unsigned code)

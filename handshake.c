@@ -4,7 +4,7 @@
  */
 #include <string.h>
 #include "ws.h"
-#include "ws_bytes.h"
+#include "ws_proto.h"
 
 /* RFC 7230 3.2: what a header's value may hold. No NUL and no CR, so that either ends it */
 #define HS_TEXT "\t\t ~\x80\xff"
@@ -102,7 +102,8 @@ static int hs_put_user(const struct wsi_request *r, struct wsi_str name, char wh
 
 		wsi_header_split(*list, &h);
 		if (!r->same_origin
-		    && (wsi_is_secret_header(h.name.p, h.name.len) || wsi_among(h.name.p, h.name.len, "Host\0") == 0))
+		    && (wsi_is_secret_header(h.name.p, h.name.len)
+		        || wsi_among(h.name.p, h.name.len, "Host\0") == 0))
 			continue;
 		same = wsi_same_str(h.name, name);
 		found |= same;
@@ -136,7 +137,8 @@ WSI void wsi_put_request(const struct wsi_request *r)
 			continue;
 		if (what < (r->same_origin ? HS_OWN : HS_FIRST)) {
 			memcpy(&value,
-			       (const char *)o + offsetof(struct ws_options, headers) + (what & 7) * sizeof value,
+			       (const char *)o + offsetof(struct ws_options, headers)
+			           + (what & 7) * sizeof value,
 			       sizeof value);
 			if (value != NULL)
 				one[0] = value;
@@ -149,7 +151,8 @@ WSI void wsi_put_request(const struct wsi_request *r)
 			if (what == HS_HOST) {
 				wsi_put(r->out, before);
 				wsi_put_hostport(r->out, u, 0);
-			} else if (what == HS_BEARER && r->same_origin && (o->user != NULL || u->userinfo.len > 0)) {
+			} else if (what == HS_BEARER && r->same_origin
+			           && (o->user != NULL || u->userinfo.len > 0)) {
 				wsi_put(r->out, "\r\nAuthorization: Basic ");
 				wsi_put_basic(r->out, o->user != NULL ? o->user : u->userinfo.p,
 				              o->user != NULL ? '\0' : '@');
@@ -175,10 +178,14 @@ static const struct hs_field {
 	unsigned char least;
 	unsigned char secret; /* 1: no byte of it is shown */
 } hs_fields[] = {
-    {"headers", HS_TEXT, HS_HEADERS, 0, 0},  {"subprotocols", WSI_TCHAR, HS_SUBPROTOCOLS, 1, 0},
-    {"origin", HS_TEXT, HS_TEXTS, 0, 0},     {"host", "!!$.0;==AZ[[]]__az~~", HS_HOSTS, 1, 0},
-    {"user_agent", HS_TEXT, HS_TEXTS, 0, 0}, {"cookie", HS_TEXT, HS_TEXTS, 0, 1},
-    {"user", HS_TEXT, HS_USERS, 0, 1},       {"bearer", "++-9==AZ__az~~", HS_TEXTS, 1, 1}, /* RFC 6750 2.1 */
+    {"headers", HS_TEXT, HS_HEADERS, 0, 0},
+    {"subprotocols", WSI_TCHAR, HS_SUBPROTOCOLS, 1, 0},
+    {"origin", HS_TEXT, HS_TEXTS, 0, 0},
+    {"host", "!!$.0;==AZ[[]]__az~~", HS_HOSTS, 1, 0},
+    {"user_agent", HS_TEXT, HS_TEXTS, 0, 0},
+    {"cookie", HS_TEXT, HS_TEXTS, 0, 1},
+    {"user", HS_TEXT, HS_USERS, 0, 1},
+    {"bearer", "++-9==AZ__az~~", HS_TEXTS, 1, 1}, /* RFC 6750 2.1 */
 };
 #define HS_FIELDS (sizeof hs_fields / sizeof hs_fields[0])
 _Static_assert(offsetof(struct ws_options, bearer) - offsetof(struct ws_options, headers)
@@ -190,8 +197,8 @@ static const char hs_ours_wrong[] =
     "must be there\0must keep the token Upgrade\0is not for changing\0is not for changing";
 
 /* Says which byte of s, at its place, may not be in that field */
-static const char *hs_wrong_character(struct wsi_text *why, const struct hs_field *f, const char *s, size_t len,
-                                      size_t at)
+static const char *hs_wrong_character(struct wsi_text *why, const struct hs_field *f, const char *s,
+                                      size_t len, size_t at)
 {
 	const unsigned c = (unsigned char)s[at];
 	uint32_t cp;
@@ -211,12 +218,15 @@ static const char *hs_wrong_character(struct wsi_text *why, const struct hs_fiel
 	}
 	wsi_put(why, " (byte ");
 	wsi_put_u(why, at + 1);
-	wsi_put(why, f->kind == HS_SUBPROTOCOLS ? "): a token has letters, digits and !#$%&'*+-.^_`|~" : ")");
+	wsi_put(why, f->kind == HS_SUBPROTOCOLS
+	                 ? "): a token has letters, digits and !#$%&'*+-.^_`|~"
+	                 : ")");
 	return why->p;
 }
 
 /* NULL, or what is wrong with at[0], a string of that field; of a list the others are behind it */
-static const char *hs_check(const struct hs_field *f, const char *const *at, size_t len, struct wsi_text *why)
+static const char *hs_check(const struct hs_field *f, const char *const *at, size_t len,
+                            struct wsi_text *why)
 {
 	const char *s = *at;
 	const size_t good = (f->kind == HS_HOSTS ? wsi_url_span : wsi_span)(s, len, f->set);
@@ -245,8 +255,8 @@ static const char *hs_check(const struct hs_field *f, const char *const *at, siz
 	}
 }
 
-WSI const char *wsi_request_check(const struct ws_options *o, const char **option, const char **value,
-                                  struct wsi_text *text)
+WSI const char *wsi_request_check(const struct ws_options *o, const char **option,
+                                  const char **value, struct wsi_text *text)
 {
 	const char *why, *one[2] = {NULL, NULL};
 	const char *const *list;
@@ -265,7 +275,8 @@ WSI const char *wsi_request_check(const struct ws_options *o, const char **optio
 			len = wsi_strlen(*list);
 			total += len;
 			if (total > HS_OPTIONS_MAX)
-				return "is too much: all that goes into the request may have 512 KiB";
+				return "is too much: all that goes into the request may have 512 "
+				       "KiB";
 			why = hs_check(f, list, len, text);
 			if (why != NULL)
 				return why;
@@ -280,9 +291,10 @@ WSI const char *wsi_request_check(const struct ws_options *o, const char **optio
 #define HS_SHOWN 100 /* bytes of what is wrong, in a sentence */
 
 /* As in enum wsi_seen_header */
-static const char hs_names[] = "Upgrade\0Connection\0Transfer-Encoding\0Content-Length\0Sec-WebSocket-Extensions\0"
-                               "Sec-WebSocket-Accept\0Sec-WebSocket-Protocol\0Sec-WebSocket-Version\0"
-                               "Retry-After\0Location\0Via\0";
+static const char hs_names[] =
+    "Upgrade\0Connection\0Transfer-Encoding\0Content-Length\0Sec-WebSocket-Extensions\0"
+    "Sec-WebSocket-Accept\0Sec-WebSocket-Protocol\0Sec-WebSocket-Version\0"
+    "Retry-After\0Location\0Via\0";
 /* The token that is looked for in the lists among them */
 static const char *const hs_tokens[WSI_SEEN] = {[WSI_UPGRADE] = "websocket\0",
                                                 [WSI_CONNECTION] = "Upgrade\0",
@@ -312,7 +324,8 @@ static void hs_note_status(struct wsi_response *r, const char *p, size_t len)
 {
 	r->minor = p[7] - '0';
 	r->status = wsi_number(p + 9, 3, 999);
-	r->reason = wsi_trim(p + HS_STATUS_END, wsi_span(p + HS_STATUS_END, len - HS_STATUS_END, HS_TEXT));
+	r->reason =
+	    wsi_trim(p + HS_STATUS_END, wsi_span(p + HS_STATUS_END, len - HS_STATUS_END, HS_TEXT));
 }
 
 static void hs_put_in_line(struct wsi_text *why, int line, const char *what)
@@ -431,7 +444,8 @@ WSI int wsi_response_read(struct wsi_response *r, char *p, size_t len, struct ws
 		if (!hs_byte_fits(p, r->len))
 			return hs_wrong_byte(r, p, len, why);
 		r->len++;
-		if (*s == '\n' && (s[-1] == '\n' || (s[-1] == '\r' && s[-2] == '\n'))) /* an empty line */
+		if (*s == '\n'
+		    && (s[-1] == '\n' || (s[-1] == '\r' && s[-2] == '\n'))) /* an empty line */
 			return hs_parse(r, p, why);
 		r->lines += *s == '\n';
 		if (r->len >= WS_MAX_HEAD || r->lines > WS_MAX_HEAD_LINES)
@@ -441,7 +455,8 @@ WSI int wsi_response_read(struct wsi_response *r, char *p, size_t len, struct ws
 }
 
 /* "its Upgrade header is "h2c", not "websocket"", or that there is none */
-static int hs_lacks(const struct wsi_seen *s, const char *name, const char *want, struct wsi_text *why)
+static int hs_lacks(const struct wsi_seen *s, const char *name, const char *want,
+                    struct wsi_text *why)
 {
 	if (s->count == 0) {
 		wsi_put(why, "it has no \"");
@@ -491,8 +506,8 @@ static int hs_put_subprotocol(struct wsi_text *why, const struct wsi_seen *s, co
 }
 
 /* RFC 6455 4.1 6 */
-static int hs_check_subprotocol(const struct wsi_seen *s, const char *const *offered, const char **subprotocol,
-                                const char **option, struct wsi_text *why)
+static int hs_check_subprotocol(const struct wsi_seen *s, const char *const *offered,
+                                const char **subprotocol, const char **option, struct wsi_text *why)
 {
 	const char *const *chosen;
 
@@ -522,8 +537,9 @@ static int hs_check_subprotocol(const struct wsi_seen *s, const char *const *off
 }
 
 /* A body's length in a 101 is ignored: there is no body (RFC 9110 15.2, RFC 7230 3.3.3) */
-WSI int wsi_response_check(const struct wsi_response *r, const char *accept, const char *const *offered,
-                           const char **subprotocol, const char **option, struct wsi_text *why)
+WSI int wsi_response_check(const struct wsi_response *r, const char *accept,
+                           const char *const *offered, const char **subprotocol,
+                           const char **option, struct wsi_text *why)
 {
 	const struct wsi_seen *extensions = &r->seen[WSI_EXTENSIONS];
 
@@ -580,7 +596,8 @@ WSI void wsi_body_init(struct wsi_body *b, const struct wsi_response *r)
 
 	b->left = 0;
 	b->state = HS_DONE;
-	if (r->status < 200 || r->status == 204 || r->status == 304) /* RFC 7230 3.3.3: whatever its headers say */
+	if (r->status < 200 || r->status == 204
+	    || r->status == 304) /* RFC 7230 3.3.3: whatever its headers say */
 		return;
 	b->state = HS_SIZE;
 	if (r->seen[WSI_TRANSFER_ENCODING].listed)
@@ -594,7 +611,8 @@ WSI void wsi_body_init(struct wsi_body *b, const struct wsi_response *r)
 static int hs_chunk_next(struct wsi_body *b, char c)
 {
 	int digit = wsi_hex(c);
-	int state = hs_chunk[b->state - HS_DATA_END][digit >= 0 ? 0 : 1 + wsi_find("\r\n; \t", 5, c)];
+	int state =
+	    hs_chunk[b->state - HS_DATA_END][digit >= 0 ? 0 : 1 + wsi_find("\r\n; \t", 5, c)];
 
 	if (state == HS_DIGITS) {
 		if (b->left >> 59 != 0)

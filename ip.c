@@ -79,11 +79,14 @@ int wsi_ip_parse(unsigned char out[16], const char *s, size_t len)
 
 void wsi_put_ip(struct wsi_text *t, const unsigned char *addr, int len)
 {
-	int i, run = 0, best = 2, gap = 16; /* bytes: the run of zeros up to here, the longest one, where that begins */
+	int i,
+	    run = 0, best = 2,
+	    gap = 16; /* bytes: the run of zeros up to here, the longest one, where that begins */
 
 	for (i = 0; len == 16 && i < 16; i += 2) {
 		run = (addr[i] | addr[i + 1]) == 0 ? run + 2 : 0;
-		if (run > best) { /* RFC 5952 4.2: the longest, of equals the first, of one group none */
+		if (run
+		    > best) { /* RFC 5952 4.2: the longest, of equals the first, of one group none */
 			best = run;
 			gap = i + 2 - run;
 		}

@@ -29,8 +29,9 @@ static int print_end(struct wq_out *out)
 	int err = wq_out_end(out);
 
 	if (err)
-		wq_say("standard output",
-		       err == ETIMEDOUT ? "its reader did not take the answer in time" : strerror(err));
+		wq_say("standard output", err == ETIMEDOUT
+		                              ? "its reader did not take the answer in time"
+		                              : strerror(err));
 	return err;
 }
 
@@ -50,7 +51,8 @@ static void put_help(struct wq_out *out)
 
 static int print_help(const struct wq_options *o)
 {
-	static const char features[][10] = {"tls", "resolver", "threads", "proxies", "redirects"}; /* of ws_feature */
+	static const char features[][10] = {"tls", "resolver", "threads", "proxies",
+	                                    "redirects"}; /* of ws_feature */
 	struct wq_out out;
 	size_t i;
 
@@ -169,7 +171,8 @@ static int64_t pause_us(const struct wq_query *q, int64_t end_us)
 	const struct wq_options *o = q->o;
 	int64_t pause = (int64_t)o->retry_delay_ms * 1000, left = end_us - wq_now_us();
 
-	if (!q->error || q->final || q->signal || wq_signal() || q->err == WS_EURL || q->err == WS_EUNSUPPORTED)
+	if (!q->error || q->final || q->signal || wq_signal() || q->err == WS_EURL
+	    || q->err == WS_EUNSUPPORTED)
 		return WQ_NEVER;
 	if (o->retry >= 0 ? q->attempts > o->retry : o->wait_ms < 0)
 		return WQ_NEVER;
@@ -222,7 +225,8 @@ int main(int argc, char **argv)
 			wsi_text_init(&earlier, earlier_buf, sizeof earlier_buf);
 			wsi_put(&earlier, q.error);
 		}
-		wq_query_close(&q, end_us == WQ_NEVER ? WQ_NEVER : until); /* under --wait within the pause */
+		wq_query_close(&q, end_us == WQ_NEVER ? WQ_NEVER
+		                                      : until); /* under --wait within the pause */
 		run(&q);
 		if (pause == WQ_NEVER)
 			break;

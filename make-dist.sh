@@ -64,7 +64,7 @@ $(sed 's/^/ * /; s/ *$//' LICENSE)
 #define WSI static
 #endif
 E
-	for header in ws_pure.h ws_bytes.h ws_world.h ws_conn.h; do
+	for header in ws_pure.h ws_proto.h ws_net.h ws_tls.h ws_conn.h; do
 		part $header
 	done
 	for file in ${lib% ws} $tls ws; do

@@ -18,7 +18,7 @@
 #ifndef _DARWIN_C_SOURCE
 #define _DARWIN_C_SOURCE
 #endif
-#include "ws_world.h"
+#include "ws_net.h"
 #ifndef WS_NO_NET
 #include <errno.h>
 #include <fcntl.h>
@@ -54,7 +54,8 @@
 #endif
 
 #define NET_STAGGER_US 250000 /* RFC 8305 5: Connection Attempt Delay */
-#define NET_BUSY_US 20000     /* what is full is tried again after this: a Unix socket's backlog, the lost lookups */
+#define NET_BUSY_US                                                                                \
+	20000 /* what is full is tried again after this: a Unix socket's backlog, the lost lookups */
 
 WSI void *wsi_alloc(const struct wsi_mem *m, void *ptr, size_t old_len, size_t new_len)
 {
@@ -143,7 +144,8 @@ static const struct net_error net_errors[] = {
 #ifdef ENONET
     {ENONET, WS_EUNREACHABLE, "Machine is not on the network"},
 #endif
-    {EADDRNOTAVAIL, WS_EUNREACHABLE, "Cannot assign requested address: no local address or port is free for it"},
+    {EADDRNOTAVAIL, WS_EUNREACHABLE,
+     "Cannot assign requested address: no local address or port is free for it"},
     {EADDRINUSE, WS_EUNREACHABLE, "Address already in use"},
     {EAFNOSUPPORT, WS_EUNREACHABLE, "Address family not supported by this system"},
     {EPFNOSUPPORT, WS_EUNREACHABLE, "Protocol family not supported by this system"},
@@ -176,15 +178,22 @@ static const struct net_error net_errors[] = {
     {EPROTO, WS_EIO, "Protocol error"},
     {ENOPROTOOPT, WS_EIO, "Protocol not available"},
     {EOPNOTSUPP, WS_EIO, "Operation not supported"},
-    {NET_NEEDS_ZONE, WS_EUNREACHABLE, "a link-local address needs its zone, as in [fe80::1%25eth0]"},
-    {NET_NO_SUCH_ZONE, WS_ERESOLVE, "no such zone: there is no network interface "}, /* its name follows */
+    {NET_NEEDS_ZONE, WS_EUNREACHABLE,
+     "a link-local address needs its zone, as in [fe80::1%25eth0]"},
+    {NET_NO_SUCH_ZONE, WS_ERESOLVE,
+     "no such zone: there is no network interface "}, /* its name follows */
     {NET_NO_SUCH_DEVICE, WS_EIO, "No such device: there is no network interface of this name"},
-    {NET_DEVICE_FORBIDDEN, WS_EIO, "Operation not permitted: only a privileged process may bind to a device here"},
+    {NET_DEVICE_FORBIDDEN, WS_EIO,
+     "Operation not permitted: only a privileged process may bind to a device here"},
     {NET_NO_DEVICES, WS_EIO, "this system cannot bind to a device by its name: give an address"},
-    {NET_FOREIGN_ADDRESS, WS_EUNREACHABLE, "Cannot assign requested address: this machine does not have that one"},
-    {NET_OTHER_FAMILY, WS_EUNREACHABLE, "Address family not supported: one end is IPv4, the other IPv6"},
-    {NET_PATH_TOO_LONG, WS_EIO, "File name too long: the most bytes that a Unix socket's path has is "}, /* and that */
-    {NET_BACKLOG_FULL, WS_EUNREACHABLE, "Resource temporarily unavailable: too many connections wait to be accepted"},
+    {NET_FOREIGN_ADDRESS, WS_EUNREACHABLE,
+     "Cannot assign requested address: this machine does not have that one"},
+    {NET_OTHER_FAMILY, WS_EUNREACHABLE,
+     "Address family not supported: one end is IPv4, the other IPv6"},
+    {NET_PATH_TOO_LONG, WS_EIO,
+     "File name too long: the most bytes that a Unix socket's path has is "}, /* and that */
+    {NET_BACKLOG_FULL, WS_EUNREACHABLE,
+     "Resource temporarily unavailable: too many connections wait to be accepted"},
     {NET_REFUSED_BY_CALLER, WS_EIO, "refused by on_socket"},
     {NET_GAVE_WAY, WS_EUNREACHABLE, "Connection timed out: it gave way to the next address"},
     {0, WS_EIO, "unexpected system error"}}; /* any other */
@@ -247,7 +256,8 @@ WSI int wsi_socket_prepare(int fd)
 struct net_job {
 #ifndef WS_NO_THREADS
 	atomic_int owners;
-	atomic_int done_fd; /* the thread's end of the socket pair; -1 once one of the two has taken it to close it */
+	atomic_int
+	    done_fd; /* the thread's end of the socket pair; -1 once one of the two has taken it to close it */
 #endif
 	int gai, system_errno; /* what getaddrinfo said; errno where that is EAI_SYSTEM */
 	int family;
@@ -283,7 +293,8 @@ static void net_job_leave(struct wsi_net *n)
 #else
 /* The one variable of the library that is not in a struct ws: how many lookups run on for no connection. */
 static atomic_int net_lost;
-static atomic_int net_lost_pid; /* the process that it counts for: fork copies the count, but no thread */
+static atomic_int
+    net_lost_pid; /* the process that it counts for: fork copies the count, but no thread */
 
 static int net_lost_too_many(void)
 {
@@ -328,9 +339,12 @@ static void *net_job_thread(void *arg)
 
 	net_job_run(j);
 	fd = atomic_exchange(&j->done_fd, -1);
-	net_job_release(j); /* before the close that wakes the connection, which takes j->owners == 1 as the word */
+	net_job_release(
+	    j); /* before the close that wakes the connection, which takes j->owners == 1 as the word */
 	if (fd >= 0) {
-		shutdown(fd, SHUT_RDWR); /* closing alone leaves it open in a child of fork, which may have a copy */
+		shutdown(
+		    fd,
+		    SHUT_RDWR); /* closing alone leaves it open in a child of fork, which may have a copy */
 		close(fd);
 	}
 	return NULL;
@@ -575,11 +589,13 @@ static const char *net_gai_text(int gai)
 {
 	switch (gai) {
 	case EAI_AGAIN:
-		return "Temporary failure in name resolution: no name server answered, or none can be reached";
+		return "Temporary failure in name resolution: no name server answered, or none can "
+		       "be reached";
 	case EAI_NONAME:
 		return "Name or service not known";
 	case EAI_FAIL:
-		return "Non-recoverable failure in name resolution: the name server refused, or failed";
+		return "Non-recoverable failure in name resolution: the name server refused, or "
+		       "failed";
 	case EAI_FAMILY:
 		return "ai_family not supported: this system lacks that kind of address";
 	case EAI_SYSTEM:
@@ -937,7 +953,8 @@ static int net_race(struct wsi_net *n, int64_t now_us)
 			return pending ? WS_AGAIN : WS_EIO;
 		if (now_us < n->next_us)
 			return WS_AGAIN;
-		if (pending == WS_FDS_MAX) /* no place is left: the one that had the most time gives way */
+		if (pending
+		    == WS_FDS_MAX) /* no place is left: the one that had the most time gives way */
 			net_failed(oldest, NET_GAVE_WAY);
 		net_begin(n, n->next);
 		if (n->next->err == NET_BACKLOG_FULL) { /* unlike TCP nothing is under way */

@@ -3,7 +3,7 @@
  *
  * The program gives io, alloc, now_us and entropy in struct ws_options; nothing here does anything of its own.
  */
-#include "ws_world.h"
+#include "ws_net.h"
 #ifdef WS_NO_NET
 #include <string.h>
 

@@ -14,7 +14,8 @@
 int wsi_take_url(struct ws *ws, const char *url, size_t len)
 {
 	struct wsi_url *u = &ws->op->url;
-	struct wsi_text *t = wsi_blank(ws, &ws->url, 2 * len); /* "***" is longer than some secrets */
+	struct wsi_text *t =
+	    wsi_blank(ws, &ws->url, 2 * len); /* "***" is longer than some secrets */
 	const char *why;
 
 	if (!t)
@@ -109,7 +110,8 @@ static int read_answer(struct ws *ws)
 	ws->rend -= ws->rpos;
 	memmove(ws->rbuf, ws->rbuf + ws->rpos, ws->rend);
 	ws->rpos = 0;
-	if (wsi_read_enough(ws) || wsi_late(ws)) /* a peer that always has one more byte must not keep us */
+	if (wsi_read_enough(ws)
+	    || wsi_late(ws)) /* a peer that always has one more byte must not keep us */
 		return WS_AGAIN;
 	r = wsi_read_more(ws);
 	if (r == 0 || r == WS_AGAIN)
@@ -400,8 +402,8 @@ static int start_tls(struct ws *ws)
 	}
 	below.io = ws;
 	why = wsi_cause(ws);
-	r = wsi_tls_new(&ws->tls, ws->tls_config, &below, op->url.host, op->url.ip, ws->same_origin, wsi_entropy_of, ws,
-	                why);
+	r = wsi_tls_new(&ws->tls, ws->tls_config, &below, op->url.host, op->url.ip, ws->same_origin,
+	                wsi_entropy_of, ws, why);
 	ws->entropy_waits = r == WS_AGAIN;
 	return r == 0 || r == WS_AGAIN ? r : tls_failed(ws, r, why->p);
 }
@@ -411,7 +413,8 @@ static int handshake_tls(struct ws *ws)
 	struct wsi_text *why;
 	int r;
 
-	if (ws->info.phase != WS_TLS) { /* the caller learns of it before there is much to compute: see ws_info */
+	if (ws->info.phase
+	    != WS_TLS) { /* the caller learns of it before there is much to compute: see ws_info */
 		wsi_enter(ws, WS_TLS);
 		wsi_blocked(ws, WS_IO_WRITE, &ws->read_waits);
 		return WS_AGAIN;
@@ -489,7 +492,8 @@ static int step_send(struct ws *ws)
 	ws->step = WSI_STEP_HEAD;
 	ws->read_waits = WS_POLL_READ;
 	ws->need_input = true;
-	return ws->rpos == ws->rend ? WS_AGAIN : 0; /* the answer takes a while: poll before the first read */
+	return ws->rpos == ws->rend ? WS_AGAIN
+	                            : 0; /* the answer takes a while: poll before the first read */
 }
 
 /* The response */
@@ -647,7 +651,8 @@ static int begin_body(struct ws *ws, const struct wsi_response *r)
 	if (!wsi_room(ws, &ws->body, WS_MAX_BODY))
 		return ws->err;
 	wsi_body_init(&ws->op->body, r);
-	ws->connect_deadline = wsi_earlier(ws->connect_deadline, wsi_after_ms(wsi_now_us(ws), WS_MAX_BODY_WAIT_MS));
+	ws->connect_deadline =
+	    wsi_earlier(ws->connect_deadline, wsi_after_ms(wsi_now_us(ws), WS_MAX_BODY_WAIT_MS));
 	ws->step = WSI_STEP_BODY;
 	return 0;
 }
@@ -660,7 +665,9 @@ static int finish_opening(struct ws *ws, const struct wsi_response *r)
 	char accept[WSI_ACCEPT_LEN];
 
 	wsi_accept(accept, ws->op->key);
-	if (wsi_response_check(r, accept, ws->op->opt.subprotocols, &subprotocol, &ws->info.option, why) < 0)
+	if (wsi_response_check(r, accept, ws->op->opt.subprotocols, &subprotocol, &ws->info.option,
+	                       why)
+	    < 0)
 		return invalid(ws, why->p);
 	if (subprotocol) {
 		chosen = wsi_room(ws, &ws->subprotocol, strlen(subprotocol));
@@ -767,7 +774,8 @@ static int step_body(struct ws *ws)
 	if (decoder->state && body->len < WS_MAX_BODY) {
 		if (ws->rpos == ws->rend)
 			return read_answer(ws);
-		wsi_body_feed(decoder, body, (const char *)ws->rbuf + ws->rpos, ws->rend - ws->rpos);
+		wsi_body_feed(decoder, body, (const char *)ws->rbuf + ws->rpos,
+		              ws->rend - ws->rpos);
 		ws->rpos = ws->rend;
 		return 0;
 	}

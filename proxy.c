@@ -4,7 +4,7 @@
  */
 #include <string.h>
 #include "ws.h"
-#include "ws_bytes.h"
+#include "ws_proto.h"
 
 #define PROXY_SHOWN 100 /* bytes of a wrong answer, in a sentence */
 
@@ -72,14 +72,16 @@ static const char proxy_sent[] =
     "\4\1%P%R%S%O\0"
     "\4\1%P%O%O%O\1%S%O%N%O\0"
     "CONNECT %T HTTP/1.1\r\nHost: %T\r\nUser-Agent: wsquery/" WS_VERSION "\r\n\r\n\0"
-    "CONNECT %T HTTP/1.1\r\nHost: %T\r\nProxy-Authorization: Basic %U\r\nUser-Agent: wsquery/" WS_VERSION "\r\n\r\n";
+    "CONNECT %T HTTP/1.1\r\nHost: %T\r\nProxy-Authorization: Basic %U\r\nUser-Agent: "
+    "wsquery/" WS_VERSION "\r\n\r\n";
 
 /* Sends what comes before the answer of that state. %O: NUL; of the target: %T host and port as text, %N name, %M its
  * length, %P port, %R address; of the user: %U for HTTP, %L for SOCKS5, %S for SOCKS4 */
 static void proxy_put(const struct wsi_proxy *p, struct wsi_text *out)
 {
 	const struct wsi_url *to = p->target;
-	const unsigned char numbers[] = {0, (unsigned char)(to->port >> 8), (unsigned char)(to->port & 0xff),
+	const unsigned char numbers[] = {0, (unsigned char)(to->port >> 8),
+	                                 (unsigned char)(to->port & 0xff),
 	                                 (unsigned char)to->host.len};
 	unsigned variant = p->url.userinfo.len > 0;
 	const char *s;
@@ -153,7 +155,8 @@ static int proxy_http(struct wsi_proxy *p, char *in, size_t in_len, struct wsi_t
 		return -1;
 	}
 	p->used = r->len;
-	if (found > 0 && r->status >= 200 && r->status < 300) /* a length means nothing here: RFC 7231 4.3.6 */
+	if (found > 0 && r->status >= 200
+	    && r->status < 300) /* a length means nothing here: RFC 7231 4.3.6 */
 		return 1;
 	if (r->status < 200 && r->status != 101 && p->state++ < PROXY_HTTP + WS_MAX_INTERIM) {
 		memset(r, 0, sizeof *r);
@@ -181,9 +184,9 @@ static const char *const proxy_replies5[] = {"",
                                              "command not supported",
                                              "address type not supported"};
 /* From 91 on, of SOCKS4 */
-static const char *const proxy_replies4[] = {"request rejected or failed",
-                                             "request rejected: it cannot reach an identd on this machine",
-                                             "request rejected: the identd on this machine names another user"};
+static const char *const proxy_replies4[] = {
+    "request rejected or failed", "request rejected: it cannot reach an identd on this machine",
+    "request rejected: the identd on this machine names another user"};
 
 /* What the code means, in answer to what was sent in that state */
 static const char *proxy_meaning(int state, unsigned code, int login)
@@ -197,11 +200,13 @@ static const char *proxy_meaning(int state, unsigned code, int login)
 	case PROXY_AUTH:
 		return "user or password is wrong";
 	case PROXY_REPLY5:
-		return code < sizeof proxy_replies5 / sizeof *proxy_replies5 ? proxy_replies5[code]
-		                                                             : "a code without a name";
+		return code < sizeof proxy_replies5 / sizeof *proxy_replies5
+		           ? proxy_replies5[code]
+		           : "a code without a name";
 	default:
-		return code - 91 < sizeof proxy_replies4 / sizeof *proxy_replies4 ? proxy_replies4[code - 91]
-		                                                                  : "a code without a name";
+		return code - 91 < sizeof proxy_replies4 / sizeof *proxy_replies4
+		           ? proxy_replies4[code - 91]
+		           : "a code without a name";
 	}
 }
 
@@ -214,11 +219,13 @@ static int proxy_refused(struct wsi_text *why, const struct wsi_proxy *p, int st
 }
 
 /* Its first byte is not that of this version */
-static int proxy_no_socks(struct wsi_text *why, const struct wsi_proxy *p, const char *in, size_t in_len)
+static int proxy_no_socks(struct wsi_text *why, const struct wsi_proxy *p, const char *in,
+                          size_t in_len)
 {
 	const int five = p->kind == WSI_SOCKS5 || p->kind == WSI_SOCKS5H;
 
-	wsi_put(why, five ? "sent no answer of SOCKS5: it begins with " : "sent no answer of SOCKS4: it begins with ");
+	wsi_put(why, five ? "sent no answer of SOCKS5: it begins with "
+	                  : "sent no answer of SOCKS4: it begins with ");
 	wsi_put_quoted(why, in, in_len, PROXY_SHOWN);
 	if (*in == 'H')
 		wsi_put(why, " (for an HTTP proxy its URL begins with http://)");
@@ -229,7 +236,8 @@ static int proxy_socks(struct wsi_proxy *p, const unsigned char *q, size_t n, st
                        struct wsi_text *why)
 {
 	/* by state: version, code of a success, length, as far as it is known */
-	static const unsigned char answers[][3] = {{0}, {5, 0, 2}, {1, 0, 2}, {5, 0, 5}, {0, 90, 8}};
+	static const unsigned char answers[][3] = {
+	    {0}, {5, 0, 2}, {1, 0, 2}, {5, 0, 5}, {0, 90, 8}};
 	/* by type of address, likewise */
 	static const unsigned char lengths[] = {0, 10, 0, 7, 22};
 	int state = p->state;

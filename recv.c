@@ -22,7 +22,8 @@ int wsi_receive_failed(struct ws *ws, ptrdiff_t word)
 
 	if (!ws->err)
 		ws->info.close_code = 1006; /* RFC 6455 7.1.5 */
-	return wsi_io_failed(ws, word, within ? " in the middle of a message" : " without a close frame (1006)");
+	return wsi_io_failed(
+	    ws, word, within ? " in the middle of a message" : " without a close frame (1006)");
 }
 
 int wsi_receive_timed_out(struct ws *ws)
@@ -134,7 +135,9 @@ static void compact(struct ws *ws)
 /* Doubles a full rbuf: memory for what has come, not for what was promised. */
 static int grow_rbuf(struct ws *ws)
 {
-	size_t cap = ws->max_message + WSI_BUFFER_MIN; /* room for a header and a control frame behind the message */
+	size_t cap =
+	    ws->max_message
+	    + WSI_BUFFER_MIN; /* room for a header and a control frame behind the message */
 	unsigned char *p;
 
 	if (cap > 2 * ws->rcap)
@@ -235,7 +238,8 @@ static int on_close(struct ws *ws, const unsigned char *p, size_t len)
 			return wrong_close_code(ws, code);
 		if (!wsi_is_text(&utf8, p, len, false))
 			return violate(ws, WS_EUTF8, "a close reason that is not UTF-8");
-		memcpy(ws->close_reason, p, len); /* a NUL is behind it: close_reason is written only once */
+		memcpy(ws->close_reason, p,
+		       len); /* a NUL is behind it: close_reason is written only once */
 		ws->info.close_reason_len = len;
 	}
 	ws->info.close_code = code ? (int)code : 1005; /* RFC 6455 7.1.5 */
@@ -325,7 +329,8 @@ static int on_data(struct ws *ws, struct ws_msg *msg)
 		n = (size_t)ws->frame.len;
 	piece = join(ws, n);
 	ends = ws->frame.head == 0 && (ws->frame.b0 & WSI_FIN);
-	if (ws->check_utf8 && ws->message_type == WS_TEXT && !wsi_is_text(&ws->rx_utf8, piece, n, !ends))
+	if (ws->check_utf8 && ws->message_type == WS_TEXT
+	    && !wsi_is_text(&ws->rx_utf8, piece, n, !ends))
 		return violate(ws, WS_EUTF8, "text that is not UTF-8");
 	if (!ends && (!ws->stream || ws->message_len == 0))
 		return GO_ON;
@@ -344,7 +349,9 @@ int wsi_receive(struct ws *ws, struct ws_msg *msg)
 	int r;
 
 	do {
-		if (ws->mem.trace && wsi_late(ws)) /* the callback may block, once for each frame that lies in rbuf */
+		if (ws->mem.trace
+		    && wsi_late(
+		        ws)) /* the callback may block, once for each frame that lies in rbuf */
 			return wsi_receive_timed_out(ws);
 		if (ws->frame.head == 0)
 			r = on_header(ws);

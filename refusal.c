@@ -6,7 +6,7 @@
  */
 #include <string.h>
 #include "ws.h"
-#include "ws_bytes.h"
+#include "ws_proto.h"
 
 #define REFUSAL_REASON 200    /* bytes of the reason phrase that are shown */
 #define REFUSAL_LINE 100      /* of the body's first line */
@@ -35,11 +35,14 @@ WSI void wsi_note_sent(struct wsi_sent *sent, const char *request, size_t len)
 		if (wsi_among(h.name.p, h.name.len, "Authorization\0") == 0) {
 			sent->login = 1;
 			/* what is not known may be a secret without a scheme before it */
-			if (wsi_among(scheme.p, scheme.len, "Basic\0Bearer\0Digest\0Negotiate\0NTLM\0") >= 0)
+			if (wsi_among(scheme.p, scheme.len,
+			              "Basic\0Bearer\0Digest\0Negotiate\0NTLM\0")
+			    >= 0)
 				memcpy(sent->scheme, scheme.p, scheme.len);
 		}
 		sent->origin |= wsi_among(h.name.p, h.name.len, "Origin\0") == 0;
-		sent->subprotocols |= wsi_among(h.name.p, h.name.len, "Sec-WebSocket-Protocol\0") == 0;
+		sent->subprotocols |=
+		    wsi_among(h.name.p, h.name.len, "Sec-WebSocket-Protocol\0") == 0;
 	}
 }
 
@@ -69,9 +72,11 @@ static int refusal_has_any(struct wsi_str s, const char *const *words)
 
 /* What servers answer to plain HTTP at a port of TLS: Go, nginx, Apache, Tomcat */
 static const char *const refusal_tls_port_words[] = {"to an https server", "sent to https port",
-                                                     "to an ssl-enabled server port", "port requires tls", NULL};
+                                                     "to an ssl-enabled server port",
+                                                     "port requires tls", NULL};
 /* nginx, where a client certificate is asked for */
-static const char *const refusal_certificate_words[] = {"no required ssl certificate", "ssl certificate error", NULL};
+static const char *const refusal_certificate_words[] = {"no required ssl certificate",
+                                                        "ssl certificate error", NULL};
 
 /* The first line of the body that is not empty */
 static struct wsi_str refusal_first_line(struct wsi_str body)
@@ -122,7 +127,8 @@ static int refusal_shows_header(struct wsi_str text, const char *const *headers)
 	struct wsi_header h;
 
 	for (; headers != NULL && *headers != NULL; headers++)
-		if (wsi_header_split(*headers, &h) != NULL && wsi_is_secret_header(h.name.p, h.name.len)
+		if (wsi_header_split(*headers, &h) != NULL
+		    && wsi_is_secret_header(h.name.p, h.name.len)
 		    && refusal_shows_words_of(text, h.value))
 			return 1;
 	return 0;
@@ -144,10 +150,12 @@ static int refusal_shows_parameter(struct wsi_str text, struct wsi_str path)
 
 WSI int wsi_shows_secret(struct wsi_str text, const struct ws_options *o, const struct wsi_url *u)
 {
-	if (o->user != NULL && (refusal_shows(text, o->user) || refusal_shows_basic(text, o->user, '\0')))
+	if (o->user != NULL
+	    && (refusal_shows(text, o->user) || refusal_shows_basic(text, o->user, '\0')))
 		return 1;
 	if (u->userinfo.len > 0
-	    && (refusal_shows_words_of(text, u->userinfo) || refusal_shows_basic(text, u->userinfo.p, '@')))
+	    && (refusal_shows_words_of(text, u->userinfo)
+	        || refusal_shows_basic(text, u->userinfo.p, '@')))
 		return 1;
 	return refusal_shows(text, o->bearer) || refusal_shows(text, o->cookie)
 	       || refusal_shows_header(text, o->headers) || refusal_shows_parameter(text, u->path);
@@ -165,7 +173,8 @@ static void refusal_put_reason(struct wsi_text *t, const struct wsi_response *r)
 	if (r->reason.len == 0)
 		return;
 	wsi_put_c(t, ' ');
-	wsi_put_safe(t, r->reason.p, r->reason.len < REFUSAL_REASON ? r->reason.len : REFUSAL_REASON);
+	wsi_put_safe(t, r->reason.p,
+	             r->reason.len < REFUSAL_REASON ? r->reason.len : REFUSAL_REASON);
 }
 
 /* "a proxy in between (Via: "1.1 cache")" */
@@ -182,7 +191,8 @@ static void refusal_put_proxy_between(struct wsi_text *t, const struct wsi_respo
 }
 
 /* "; perhaps a proxy in between dropped the Upgrade header" */
-static void refusal_put_dropped(struct wsi_text *t, const char *before, const struct wsi_response *r)
+static void refusal_put_dropped(struct wsi_text *t, const char *before,
+                                const struct wsi_response *r)
 {
 	wsi_put(t, before);
 	refusal_put_proxy_between(t, r);
@@ -204,7 +214,8 @@ static struct wsi_str refusal_next_scheme(struct wsi_str *list)
 		list->p += n;
 		list->len -= n;
 		scheme = refusal_first_word(*list);
-		after = scheme.len + wsi_span(list->p + scheme.len, list->len - scheme.len, "  \t\t");
+		after =
+		    scheme.len + wsi_span(list->p + scheme.len, list->len - scheme.len, "  \t\t");
 		if (after < list->len && list->p[after] == '=')
 			scheme.len = 0;
 		for (n = 0; n < list->len && (quoted || list->p[n] != ','); n++) {
@@ -223,8 +234,8 @@ static struct wsi_str refusal_next_scheme(struct wsi_str *list)
 enum { ASKS_BASIC = 1, ASKS_BEARER = 2, ASKS_SENT = 4 };
 
 /* Puts the challenges, " (Negotiate, Basic realm="x")", and says which of the schemes that count are among them */
-static int refusal_put_challenges(struct wsi_text *t, const struct wsi_response *r, const char *name,
-                                  const char *sent_scheme, int *count)
+static int refusal_put_challenges(struct wsi_text *t, const struct wsi_response *r,
+                                  const char *name, const char *sent_scheme, int *count)
 {
 	const struct wsi_str sent = {sent_scheme, wsi_strlen(sent_scheme)};
 	const char *line = r->fields;
@@ -239,7 +250,9 @@ static int refusal_put_challenges(struct wsi_text *t, const struct wsi_response 
 			continue;
 		if (headers < REFUSAL_CHALLENGES) {
 			wsi_put(t, headers > 0 ? ", " : " (");
-			wsi_put_safe(t, h.value.p, h.value.len < REFUSAL_CHALLENGE ? h.value.len : REFUSAL_CHALLENGE);
+			wsi_put_safe(t, h.value.p,
+			             h.value.len < REFUSAL_CHALLENGE ? h.value.len
+			                                             : REFUSAL_CHALLENGE);
 		}
 		headers++;
 		while ((scheme = refusal_next_scheme(&list)).len > 0) {
@@ -282,11 +295,12 @@ static void refusal_put_not_accepted(struct wsi_text *t, const char *scheme)
 {
 	wsi_put(t, "; the ");
 	wsi_put(t, scheme);
-	wsi_put(t,
-	        scheme[0] != '\0' ? " login that was sent was not accepted" : "login that was sent was not accepted");
+	wsi_put(t, scheme[0] != '\0' ? " login that was sent was not accepted"
+	                             : "login that was sent was not accepted");
 }
 
-static const char *refusal_put_login(struct wsi_text *t, const struct wsi_response *r, const struct wsi_sent *sent)
+static const char *refusal_put_login(struct wsi_text *t, const struct wsi_response *r,
+                                     const struct wsi_sent *sent)
 {
 	int count, asks;
 
@@ -315,8 +329,9 @@ static const char *refusal_put_login(struct wsi_text *t, const struct wsi_respon
 static const char *refusal_put_400(struct wsi_text *t, const struct wsi_refusal *f)
 {
 	if (refusal_has_words(f->body, "subprotocol")) {
-		wsi_put(t, f->sent.subprotocols ? ": perhaps it wants another subprotocol than was offered"
-		                                : ": perhaps it wants a subprotocol (none was offered)");
+		wsi_put(t, f->sent.subprotocols
+		               ? ": perhaps it wants another subprotocol than was offered"
+		               : ": perhaps it wants a subprotocol (none was offered)");
 		return "subprotocols";
 	}
 	if (refusal_has_words(f->body, "upgrade"))
@@ -329,14 +344,17 @@ static const char *refusal_put_400(struct wsi_text *t, const struct wsi_refusal 
 static const char *refusal_put_403(struct wsi_text *t, const struct wsi_refusal *f)
 {
 	if (refusal_has_words(f->body, "origin")) {
-		wsi_put(t, f->sent.origin ? ": perhaps it does not allow the Origin header that was sent"
-		                          : ": perhaps it wants an Origin header (none was sent)");
+		wsi_put(t, f->sent.origin
+		               ? ": perhaps it does not allow the Origin header that was sent"
+		               : ": perhaps it wants an Origin header (none was sent)");
 		return "origin";
 	}
 	wsi_put(t, f->sent.login ? ": perhaps the login that was sent is not allowed"
 	                         : ": perhaps it wants a login (none was sent)");
-	wsi_put(t, f->sent.origin ? ", or the Origin header is not" : ", or an Origin header (none was sent)");
-	wsi_put(t, ", or this address is not allowed; some servers answer so for an unknown path too");
+	wsi_put(t, f->sent.origin ? ", or the Origin header is not"
+	                          : ", or an Origin header (none was sent)");
+	wsi_put(t,
+	        ", or this address is not allowed; some servers answer so for an unknown path too");
 	return "";
 }
 
@@ -380,7 +398,8 @@ static const char *refusal_put_by_status(struct wsi_text *t, const struct wsi_re
 		refusal_put_dropped(t, ": check the path of the URL; or perhaps ", r);
 		return "";
 	case 405:
-		wsi_put(t, ": this path takes no GET, with which each WebSocket begins: check the path of the URL");
+		wsi_put(t, ": this path takes no GET, with which each WebSocket begins: check the "
+		           "path of the URL");
 		return "";
 	case 426:
 		return refusal_put_426(t, f);

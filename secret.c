@@ -5,14 +5,16 @@
 #include "ws_pure.h"
 
 /* A name that contains one of these, in any case, has a secret for its value */
-static const char *const secret_words[] = {"token", "key", "secret", "pass", "auth", "sig", "session", "credential"};
+static const char *const secret_words[] = {"token", "key", "secret",  "pass",
+                                           "auth",  "sig", "session", "credential"};
 #define SECRET_WORDS (sizeof secret_words / sizeof secret_words[0])
 
 /* So has a header with one of these names: Cookie2 and Set-Cookie too */
 static const char secret_header_word[] = "cookie";
 
 /* Of a response these contain a word, and say how to log in or what a browser may do */
-static const char secret_not[] = "WWW-Authenticate\0Proxy-Authenticate\0Access-Control-Allow-Credentials\0";
+static const char secret_not[] =
+    "WWW-Authenticate\0Proxy-Authenticate\0Access-Control-Allow-Credentials\0";
 
 /* The next byte from *p on, in lower case; percent-encoded or not, it means the same (RFC 3986 2.1) */
 static int secret_next(const char **p, const char *end)
@@ -82,7 +84,8 @@ struct wsi_str wsi_find_secret(const char *p, size_t len)
 
 		if (c == '=' && wsi_is_secret_name(name, (size_t)(at - name))) {
 			value.p = p;
-			value.len = wsi_span(p, (size_t)(end - p), in_path ? "^##&&//;;\?\?" : "^##&&");
+			value.len =
+			    wsi_span(p, (size_t)(end - p), in_path ? "^##&&//;;\?\?" : "^##&&");
 			if (value.len > 0)
 				return value;
 		}

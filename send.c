@@ -9,7 +9,8 @@
 #include <string.h>
 
 /* Shows a frame of ours as it begins: its header without the mask, and of its payload what fits. */
-static void trace_sent(const struct ws *ws, const unsigned char *head, size_t head_len, const void *p, size_t len)
+static void trace_sent(const struct ws *ws, const unsigned char *head, size_t head_len,
+                       const void *p, size_t len)
 {
 	unsigned char buf[WSI_TRACE_MAX];
 
@@ -71,7 +72,8 @@ int wsi_flush(struct ws *ws)
 			ws->write_error = r;
 			break;
 		}
-		control = ws->pong.waiting ? &ws->pong : &ws->close; /* RFC 6455 5.5.2: the pong goes first */
+		control = ws->pong.waiting ? &ws->pong
+		                           : &ws->close; /* RFC 6455 5.5.2: the pong goes first */
 		if (!control->waiting || ws->tx_active)
 			return 0;
 		r = begin_frame(ws, WSI_FIN | control->opcode, control->data, control->len);
@@ -155,7 +157,8 @@ static int wait_to_send(struct ws *ws)
 }
 
 /* Moves payload into sbuf: of the frame under way, else of a new one. Bytes taken; WS_AGAIN: none now; or an error. */
-static ptrdiff_t take_payload(struct ws *ws, unsigned char first_byte, const void *p, size_t len, int flushed)
+static ptrdiff_t take_payload(struct ws *ws, unsigned char first_byte, const void *p, size_t len,
+                              int flushed)
 {
 	if (ws->tx_active) {
 		if (flushed != 0 || wsi_late(ws))
@@ -209,7 +212,8 @@ static const char *check_send(const struct ws *ws, int type, size_t len)
 
 	if (ws->tx_active) {
 		if (len != ws->tx_left || type != ws->tx_type)
-			return "ws_send: type and length must be those of the rest of the message under way";
+			return "ws_send: type and length must be those of the rest of the message "
+			       "under way";
 		return NULL;
 	}
 	if (opcode != WS_TEXT && opcode != WS_BINARY)

@@ -37,13 +37,15 @@ static void sha1_block(uint32_t h[5], uint32_t w[96])
 
 void wsi_sha1(unsigned char out[20], const void *p, unsigned len)
 {
-	static const uint32_t init[5] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
+	static const uint32_t init[5] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476,
+	                                 0xc3d2e1f0};
 	const unsigned char *in = p;
 	uint32_t h[5], w[16 + 80];
 	unsigned i, k;
 
 	memcpy(h, init, sizeof h);
-	for (i = 0; i < len + 9;) { /* behind the text are a byte 0x80 and eight of its length in bits */
+	for (i = 0;
+	     i < len + 9;) { /* behind the text are a byte 0x80 and eight of its length in bits */
 		for (k = 0; k < 16; k++) {
 			uint32_t word = 0;
 

@@ -24,7 +24,7 @@
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
-#include "ws_world.h"
+#include "ws_tls.h"
 
 #ifdef WS_WITH_MBEDTLS
 #include <errno.h>
@@ -47,7 +47,8 @@
 #endif
 
 #if !defined(MBEDTLS_HAVE_TIME_DATE)
-#error "tls.c needs an mbedTLS with MBEDTLS_HAVE_TIME_DATE: without it expired certificates would be accepted"
+#error                                                                                             \
+    "tls.c needs an mbedTLS with MBEDTLS_HAVE_TIME_DATE: without it expired certificates would be accepted"
 #endif
 #if defined(MBEDTLS_PSA_CRYPTO_C) && MBEDTLS_VERSION_NUMBER >= 0x03000000
 #include <psa/crypto.h>
@@ -91,12 +92,14 @@ static const mbedtls_x509_crt_profile tls_profile = {
     2048 /* bits of RSA at least */
 };
 #else
-#define tls_profile mbedtls_x509_crt_profile_default /* curves have no public names any more; chain.c checks them */
+#define tls_profile                                                                                \
+	mbedtls_x509_crt_profile_default /* curves have no public names any more; chain.c checks them */
 #endif
 #if MBEDTLS_VERSION_NUMBER >= 0x03010000
-static const uint16_t tls_groups[] = {MBEDTLS_SSL_IANA_TLS_GROUP_X25519, MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1,
-                                      MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1, MBEDTLS_SSL_IANA_TLS_GROUP_SECP521R1,
-                                      MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
+static const uint16_t tls_groups[] = {
+    MBEDTLS_SSL_IANA_TLS_GROUP_X25519, MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1,
+    MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1, MBEDTLS_SSL_IANA_TLS_GROUP_SECP521R1,
+    MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
 #define TLS_CONF_GROUPS mbedtls_ssl_conf_groups
 #else
 static const mbedtls_ecp_group_id tls_groups[] = {
@@ -122,10 +125,10 @@ static const mbedtls_ecp_group_id tls_groups[] = {
 
 #define TLS_CIPHERS_MAX 64
 #define TLS_PINS_MAX 8
-#define TLS_FILE_MAX 65536        /* a certificate chain or key of the client */
-#define TLS_EAGER_MAX 8           /* a file or directory of so many trusted certificates is parsed at once */
-#define TLS_NAME_MAX 255          /* RFC 1035 2.3.4 */
-#define TLS_PATH_MAX 16           /* certificates of a verified chain; the library takes 10 */
+#define TLS_FILE_MAX 65536 /* a certificate chain or key of the client */
+#define TLS_EAGER_MAX 8  /* a file or directory of so many trusted certificates is parsed at once */
+#define TLS_NAME_MAX 255 /* RFC 1035 2.3.4 */
+#define TLS_PATH_MAX 16  /* certificates of a verified chain; the library takes 10 */
 #define TLS_SUITES_MAX 256        /* cipher suites that we offer unless told */
 #define TLS_CHAIN_BYTES_MAX 16384 /* of a Certificate message; the library takes no more */
 
@@ -166,14 +169,16 @@ struct wsi_tls {
 	const char *alpn[2];
 	char name[TLS_NAME_MAX + 1]; /* what the certificate must be for */
 	unsigned char ip[16];
-	int ip_len;               /* 4, 16: the name is this address */
-	int done, gone, got_data; /* handshake over; no more to be sent; some of the server's data came */
-	int verified, pinned;     /* the certificate held; its key is one of the pins */
-	ptrdiff_t end;            /* what reading came to in the end: WS_IO_EOF, WS_IO_RESET, WS_IO_ERROR */
-	int failed;               /* WS_EMEMORY, WS_ETIMEOUT: what ended the search for trusted certificates */
-	int io_err, err;          /* first WS_IO_ of the transport that is none of READ, WRITE; first of mbedTLS */
-	size_t unsent;            /* length of the write that the library has taken but not got rid of */
-	size_t out_left;          /* bytes in its output buffer, whatever they are */
+	int ip_len; /* 4, 16: the name is this address */
+	int done, gone,
+	    got_data; /* handshake over; no more to be sent; some of the server's data came */
+	int verified, pinned; /* the certificate held; its key is one of the pins */
+	ptrdiff_t end; /* what reading came to in the end: WS_IO_EOF, WS_IO_RESET, WS_IO_ERROR */
+	int failed;    /* WS_EMEMORY, WS_ETIMEOUT: what ended the search for trusted certificates */
+	int io_err,
+	    err; /* first WS_IO_ of the transport that is none of READ, WRITE; first of mbedTLS */
+	size_t unsent;   /* length of the write that the library has taken but not got rid of */
+	size_t out_left; /* bytes in its output buffer, whatever they are */
 	/* The record that comes in, see tls_sniff */
 	unsigned char record[5]; /* its header */
 	size_t record_n;         /* bytes of that */
@@ -255,7 +260,8 @@ static void tls_put_date(struct wsi_text *t, int year, int mon, int day, int hou
 static int64_t tls_seconds(const mbedtls_x509_time *x)
 {
 	int64_t y = x->year - (x->mon <= 2), m = (x->mon + 9) % 12; /* years begin in March */
-	int64_t days = y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + x->day - 1 - 719468;
+	int64_t days =
+	    y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + x->day - 1 - 719468;
 
 	return ((days * 24 + x->hour) * 60 + x->min) * 60 + x->sec;
 }
@@ -268,7 +274,8 @@ static void tls_put_clock(struct wsi_text *t)
 	if (gmtime_r(&now, &tm) == NULL)
 		return;
 	wsi_put(t, " (this machine's clock says ");
-	tls_put_date(t, tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	tls_put_date(t, tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+	             tm.tm_sec);
 	wsi_put(t, tm.tm_year + 1900 < 2020 ? ": was it ever set?)" : ")");
 }
 
@@ -334,8 +341,8 @@ static int tls_may_issue(const struct tls_taker *k, const unsigned char *der, si
 
 /* Critical extensions that the library does not know, in a certificate that is trusted. Name constraints are checked by
  * chain.c. Policies matter to who asks for one, which we do not. */
-static int tls_allow_extension(void *ctx, const mbedtls_x509_crt *crt, const mbedtls_x509_buf *oid, int critical,
-                               const unsigned char *p, const unsigned char *end)
+static int tls_allow_extension(void *ctx, const mbedtls_x509_crt *crt, const mbedtls_x509_buf *oid,
+                               int critical, const unsigned char *p, const unsigned char *end)
 {
 	(void)ctx, (void)crt, (void)critical, (void)p, (void)end;
 	if (oid->len == 3 && oid->p[0] == 0x55 && oid->p[1] == 0x1d
@@ -353,16 +360,19 @@ static int tls_take(void *ctx, const unsigned char *der, size_t len)
 
 	if (k->chain != NULL && !tls_may_issue(k, der, len))
 		return 0;
-	for (x = k->into; x != NULL && x->raw.p != NULL; x = x->next) { /* directories have them twice */
+	for (x = k->into; x != NULL && x->raw.p != NULL;
+	     x = x->next) { /* directories have them twice */
 		if (x->raw.len == len && memcmp(x->raw.p, der, len) == 0)
 			return 0;
 	}
-	ret = mbedtls_x509_crt_parse_der_with_ext_cb(k->into, der, len, 1, tls_allow_extension, NULL);
+	ret =
+	    mbedtls_x509_crt_parse_der_with_ext_cb(k->into, der, len, 1, tls_allow_extension, NULL);
 	if (ret == 0)
 		k->taken++;
 	else
 		k->err = ret;
-	return tls_no_memory(ret) || (k->chain == NULL && k->trust.again && k->taken > TLS_EAGER_MAX);
+	return tls_no_memory(ret)
+	       || (k->chain == NULL && k->trust.again && k->taken > TLS_EAGER_MAX);
 }
 
 static void tls_note_unread(struct wsi_tls_config *c, const char *path, const char *cause)
@@ -374,7 +384,8 @@ static void tls_note_unread(struct wsi_tls_config *c, const char *path, const ch
 }
 
 /* Takes from a file or directory that was too large to be parsed at once: 0, WS_EMEMORY or WS_ETIMEOUT */
-static int tls_take_lazy(struct wsi_tls_config *c, struct tls_taker *k, const char *path, int is_dir)
+static int tls_take_lazy(struct wsi_tls_config *c, struct tls_taker *k, const char *path,
+                         int is_dir)
 {
 	const char *cause = NULL;
 	int r;
@@ -390,7 +401,8 @@ static int tls_take_lazy(struct wsi_tls_config *c, struct tls_taker *k, const ch
 /* Adds to c->cas what may have issued a certificate of the chain: 0, WS_EMEMORY or WS_ETIMEOUT */
 static int tls_find_issuers(struct wsi_tls_config *c, const struct wsi_cert *chain, int n)
 {
-	struct tls_taker k = {.trust = {.take = tls_take}, .into = &c->cas, .chain = chain, .chain_n = n};
+	struct tls_taker k = {
+	    .trust = {.take = tls_take}, .into = &c->cas, .chain = chain, .chain_n = n};
 	int r;
 
 	k.trust.ctx = &k;
@@ -409,7 +421,8 @@ static int tls_find_issuers(struct wsi_tls_config *c, const struct wsi_cert *cha
 
 /* ---- Settings ---- */
 
-static int tls_bad(struct wsi_tls_config *c, const char *option, const char *value, const char *cause)
+static int tls_bad(struct wsi_tls_config *c, const char *option, const char *value,
+                   const char *cause)
 {
 	*c->option = option;
 	if (value != NULL) {
@@ -421,14 +434,16 @@ static int tls_bad(struct wsi_tls_config *c, const char *option, const char *val
 }
 
 /* r: what reading came to, WS_ETIMEOUT or another */
-static int tls_bad_file(struct wsi_tls_config *c, const char *option, const char *path, ptrdiff_t r, const char *cause)
+static int tls_bad_file(struct wsi_tls_config *c, const char *option, const char *path, ptrdiff_t r,
+                        const char *cause)
 {
 	(void)tls_bad(c, option, path, cause);
 	return r == WS_ETIMEOUT ? WS_ETIMEOUT : WS_EUSAGE;
 }
 
 /* A certificate or key that mbedTLS cannot read: what, "its key cannot be read" */
-static int tls_bad_code(struct wsi_tls_config *c, const char *option, const char *path, const char *what, int ret)
+static int tls_bad_code(struct wsi_tls_config *c, const char *option, const char *path,
+                        const char *what, int ret)
 {
 	const char *words = wsi_tls_certificate_words(ret);
 
@@ -453,7 +468,8 @@ static int tls_blind(void *ctx, unsigned char *buf, size_t len)
 #endif
 
 /* A file or directory: parsed if it is small, else looked at, so that one without a certificate is found out */
-static int tls_load_trusted(struct wsi_tls_config *c, const char *path, int is_dir, const char **lazy)
+static int tls_load_trusted(struct wsi_tls_config *c, const char *path, int is_dir,
+                            const char **lazy)
 {
 	struct tls_taker k = {.trust = {.take = tls_take}, .into = &c->cas};
 	const char *cause, *name = is_dir ? "tls.ca_dir" : "tls.ca_file";
@@ -483,15 +499,17 @@ static int tls_load_trusted(struct wsi_tls_config *c, const char *path, int is_d
 	return 0;
 }
 
-static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size_t len, const char *path)
+static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size_t len,
+                        const char *path)
 {
 	const char *pass = c->opt->key_password, *words;
 	int ret;
 
-	ret =
-	    mbedtls_pk_parse_key(&c->key, buf, len, (const unsigned char *)pass, pass ? wsi_strlen(pass) : 0 TLS_BLIND);
+	ret = mbedtls_pk_parse_key(&c->key, buf, len, (const unsigned char *)pass,
+	                           pass ? wsi_strlen(pass) : 0 TLS_BLIND);
 	if (ret == MBEDTLS_ERR_PK_PASSWORD_REQUIRED)
-		return tls_bad(c, "tls.key_password", path, "the key is encrypted and no passphrase was given");
+		return tls_bad(c, "tls.key_password", path,
+		               "the key is encrypted and no passphrase was given");
 	if (ret == MBEDTLS_ERR_PK_PASSWORD_MISMATCH)
 		return tls_bad(c, "tls.key_password", path, "wrong passphrase for the key");
 	if (ret != 0 && !tls_no_memory(ret)) {
@@ -499,18 +517,19 @@ static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size
 		if (words != NULL)
 			return tls_bad(c, "tls.key_file", path, words);
 		if (pass != NULL && strstr((const char *)buf, "ENCRYPTED") != NULL)
-			return tls_bad(c, "tls.key_password", path,
-			               wsi_tls_lacks_cipher(ret)
-			                   ? "the key is encrypted with a cipher that this TLS library lacks"
-			                   : "wrong passphrase for the key"); /* the padding was right by chance */
+			return tls_bad(
+			    c, "tls.key_password", path,
+			    wsi_tls_lacks_cipher(ret)
+			        ? "the key is encrypted with a cipher that this TLS library lacks"
+			        : "wrong passphrase for the key"); /* the padding was right by chance */
 	}
 	if (ret != 0)
 		return tls_bad_code(c, "tls.key_file", path, "its private key cannot be read", ret);
 	ret = mbedtls_pk_check_pair(&c->own.pk, &c->key TLS_BLIND);
 	if (ret != 0)
-		return tls_no_memory(ret)
-		           ? WS_EMEMORY
-		           : tls_bad(c, "tls.key_file", path, "the key does not belong to the certificate");
+		return tls_no_memory(ret) ? WS_EMEMORY
+		                          : tls_bad(c, "tls.key_file", path,
+		                                    "the key does not belong to the certificate");
 	c->has_own = 1;
 	return 0;
 }
@@ -532,7 +551,8 @@ static int tls_load_own_in(struct wsi_tls_config *c, unsigned char *buf)
 	if (ret > 0)
 		return tls_bad(c, "tls.cert_file", path, "a certificate in it cannot be read");
 	if (ret != 0)
-		return tls_bad_code(c, "tls.cert_file", path, "its certificate cannot be read", ret);
+		return tls_bad_code(c, "tls.cert_file", path, "its certificate cannot be read",
+		                    ret);
 	if (c->opt->key_file != NULL) {
 		path = c->opt->key_file;
 		len = wsi_read_file(path, buf, TLS_FILE_MAX - 1, c->until_us, &cause);
@@ -549,9 +569,9 @@ static int tls_load_own(struct wsi_tls_config *c)
 	int ret;
 
 	if (c->opt->cert_file == NULL)
-		return c->opt->key_file == NULL
-		           ? 0
-		           : tls_bad(c, "tls.key_file", c->opt->key_file, "it needs a certificate too");
+		return c->opt->key_file == NULL ? 0
+		                                : tls_bad(c, "tls.key_file", c->opt->key_file,
+		                                          "it needs a certificate too");
 	buf = wsi_alloc(&c->mem, NULL, 0, TLS_FILE_MAX);
 	if (buf == NULL)
 		return WS_EMEMORY;
@@ -607,7 +627,8 @@ static void tls_load_suites(struct wsi_tls_config *c)
 
 	for (id = mbedtls_ssl_list_ciphersuites(); *id != 0 && n < TLS_SUITES_MAX; id++) {
 		name = mbedtls_ssl_get_ciphersuite_name(*id);
-		if (strncmp(name, "TLS-DHE-", 8) != 0 && strstr(name, "PSK-") == NULL && strstr(name, "JPAKE") == NULL)
+		if (strncmp(name, "TLS-DHE-", 8) != 0 && strstr(name, "PSK-") == NULL
+		    && strstr(name, "JPAKE") == NULL)
 			c->suites[n++] = *id;
 	}
 }
@@ -639,11 +660,14 @@ static int tls_load_limits(struct wsi_tls_config *c)
 	c->min = o->min_version > TLS_MIN ? o->min_version : TLS_MIN;
 	c->max = o->max_version != 0 && o->max_version < TLS_MAX ? o->max_version : TLS_MAX;
 	if (o->max_version != 0 && o->min_version > o->max_version)
-		return tls_bad(c, "tls.min_version", NULL, "above the highest version allowed (max_version)");
+		return tls_bad(c, "tls.min_version", NULL,
+		               "above the highest version allowed (max_version)");
 	if (c->min > TLS_MAX)
-		return tls_bad(c, "tls.min_version", NULL, "this build's TLS library has no TLS 1.3");
+		return tls_bad(c, "tls.min_version", NULL,
+		               "this build's TLS library has no TLS 1.3");
 	if (c->max < TLS_MIN)
-		return tls_bad(c, "tls.max_version", NULL, "this build's TLS library has no TLS 1.2");
+		return tls_bad(c, "tls.max_version", NULL,
+		               "this build's TLS library has no TLS 1.2");
 
 	for (list = o->ciphers ? o->ciphers : ""; tls_next(&list, ':', ',', &p, &len); n++) {
 		if (n == TLS_CIPHERS_MAX)
@@ -651,7 +675,8 @@ static int tls_load_limits(struct wsi_tls_config *c)
 		c->ciphers[n] = tls_cipher(p, len);
 		if (c->ciphers[n] == 0) {
 			tls_put_quoted(c->why, p, len);
-			return tls_bad(c, "tls.ciphers", NULL, ": no cipher suite of this build's TLS library");
+			return tls_bad(c, "tls.ciphers", NULL,
+			               ": no cipher suite of this build's TLS library");
 		}
 		if (memcmp(mbedtls_ssl_get_ciphersuite_name(c->ciphers[n]), "TLS1-3-", 7) == 0)
 			any13 = 1;
@@ -666,20 +691,25 @@ static int tls_load_limits(struct wsi_tls_config *c)
 	if (n > 0 && !any12 && c->min == 12)
 		c->min = 13;
 	if (c->min > c->max)
-		return tls_bad(c, "tls.ciphers", o->ciphers, "none for the TLS versions that are allowed");
+		return tls_bad(c, "tls.ciphers", o->ciphers,
+		               "none for the TLS versions that are allowed");
 
-	for (list = o->pin_sha256 ? o->pin_sha256 : ""; tls_next(&list, ';', ';', &p, &len); c->pins_n++) {
+	for (list = o->pin_sha256 ? o->pin_sha256 : ""; tls_next(&list, ';', ';', &p, &len);
+	     c->pins_n++) {
 		if (c->pins_n == TLS_PINS_MAX)
 			return tls_bad(c, "tls.pin_sha256", NULL, "more than 8 pins");
-		if (len != 8 + 44 || memcmp(p, "sha256//", 8) != 0 || wsi_base64_decode(pin, p + 8, 44) != 32)
+		if (len != 8 + 44 || memcmp(p, "sha256//", 8) != 0
+		    || wsi_base64_decode(pin, p + 8, 44) != 32)
 			return tls_bad(c, "tls.pin_sha256", o->pin_sha256,
 			               "not sha256//BASE64 of 32 bytes, several separated by ';'");
 		memcpy(c->pins[c->pins_n], pin, 32);
 	}
 	if (o->pin_sha256 != NULL && c->pins_n == 0)
 		return tls_bad(c, "tls.pin_sha256", o->pin_sha256, "no pin in it");
-	if (o->server_name != NULL && (*o->server_name == 0 || wsi_strlen(o->server_name) > TLS_NAME_MAX))
-		return tls_bad(c, "tls.server_name", o->server_name, "empty, or longer than 255 bytes");
+	if (o->server_name != NULL
+	    && (*o->server_name == 0 || wsi_strlen(o->server_name) > TLS_NAME_MAX))
+		return tls_bad(c, "tls.server_name", o->server_name,
+		               "empty, or longer than 255 bytes");
 	return 0;
 }
 
@@ -691,8 +721,10 @@ static int tls_load(struct wsi_tls_config *c)
 	if (ret != 0 || c->opt->config != NULL)
 		return ret;
 	tls_load_suites(c);
-#if defined(MBEDTLS_USE_PSA_CRYPTO) || MBEDTLS_VERSION_NUMBER >= 0x04000000 /* wanted already to parse certificates */
-	if ((c->opt->ca_file != NULL || c->opt->ca_dir != NULL || c->opt->cert_file != NULL) && !TLS_PSA_INIT())
+#if defined(MBEDTLS_USE_PSA_CRYPTO)                                                                \
+    || MBEDTLS_VERSION_NUMBER >= 0x04000000 /* wanted already to parse certificates */
+	if ((c->opt->ca_file != NULL || c->opt->ca_dir != NULL || c->opt->cert_file != NULL)
+	    && !TLS_PSA_INIT())
 		return WS_EENTROPY;
 #endif
 	ret = tls_load_trusted(c, c->opt->ca_file, 0, &c->lazy_file);
@@ -703,21 +735,24 @@ static int tls_load(struct wsi_tls_config *c)
 	if (ret != 0 || path == NULL)
 		return ret;
 #if MBEDTLS_VERSION_NUMBER < 0x03000000 && !defined(MBEDTLS_SSL_EXPORT_KEYS)
-	return tls_bad(c, "tls.keylog_file", path, "this build's TLS library cannot export secrets");
+	return tls_bad(c, "tls.keylog_file", path,
+	               "this build's TLS library cannot export secrets");
 #else
 	struct stat st;
 
 	c->keylog_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
 	if (c->keylog_fd < 0)
 		return tls_bad(c, "tls.keylog_file", path, strerror(errno));
-	if (fstat(c->keylog_fd, &st) != 0 || S_ISFIFO(st.st_mode)) /* whose reader may go: SIGPIPE */
+	if (fstat(c->keylog_fd, &st) != 0
+	    || S_ISFIFO(st.st_mode)) /* whose reader may go: SIGPIPE */
 		return tls_bad(c, "tls.keylog_file", path, "is a pipe");
 	return 0;
 #endif
 }
 
-WSI int wsi_tls_config_new(struct wsi_tls_config **out, const struct wsi_mem *mem, const struct ws_tls *tls,
-                           int64_t until_us, const char **option, struct wsi_text *why)
+WSI int wsi_tls_config_new(struct wsi_tls_config **out, const struct wsi_mem *mem,
+                           const struct ws_tls *tls, int64_t until_us, const char **option,
+                           struct wsi_text *why)
 {
 	struct wsi_tls_config *c = wsi_alloc(mem, NULL, 0, sizeof *c);
 	int ret;
@@ -798,7 +833,8 @@ static int tls_has_alternative_names(const mbedtls_x509_crt *crt)
 
 /* 1: the certificate is for t's name. names: where to list those that it is for, or NULL. *misplaced: the address that we
  * want stands in it, but as a name */
-static int tls_names(const struct wsi_tls *t, const mbedtls_x509_crt *crt, struct wsi_text *names, int *misplaced)
+static int tls_names(const struct wsi_tls *t, const mbedtls_x509_crt *crt, struct wsi_text *names,
+                     int *misplaced)
 {
 	const mbedtls_x509_sequence *san;
 	const mbedtls_x509_name *n;
@@ -822,7 +858,8 @@ static int tls_names(const struct wsi_tls *t, const mbedtls_x509_crt *crt, struc
 		if (t->ip_len == 0 && kind == MBEDTLS_X509_SAN_DNS_NAME
 		    && tls_name_fits(san->buf.p, san->buf.len, t->name))
 			return 1;
-		if (t->ip_len > 0 && kind == MBEDTLS_X509_SAN_IP_ADDRESS && san->buf.len == (size_t)t->ip_len
+		if (t->ip_len > 0 && kind == MBEDTLS_X509_SAN_IP_ADDRESS
+		    && san->buf.len == (size_t)t->ip_len
 		    && memcmp(san->buf.p, t->ip, san->buf.len) == 0)
 			return 1;
 	}
@@ -861,9 +898,9 @@ static void tls_check_name(struct wsi_tls *t, const mbedtls_x509_crt *crt)
 	wsi_put(&t->cert_why, "is not for ");
 	tls_put_quoted(&t->cert_why, t->name, wsi_strlen(t->name));
 	if (misplaced) {
-		wsi_put(&t->cert_why,
-		        ", which stands in it as a name: an address must stand in it as an IP entry of its "
-		        "alternative names (subjectAltName=IP:...)");
+		wsi_put(&t->cert_why, ", which stands in it as a name: an address must stand in it "
+		                      "as an IP entry of its "
+		                      "alternative names (subjectAltName=IP:...)");
 		return;
 	}
 	wsi_put(&t->cert_why, " but for ");
@@ -874,20 +911,21 @@ static void tls_check_name(struct wsi_tls *t, const mbedtls_x509_crt *crt)
 }
 
 /* What is wrong with one certificate of the chain, as a clause; crt NULL: the server's, which is not to be had */
-static void tls_put_problem(struct wsi_tls *t, const mbedtls_x509_crt *crt, int depth, uint32_t flags)
+static void tls_put_problem(struct wsi_tls *t, const mbedtls_x509_crt *crt, int depth,
+                            uint32_t flags)
 {
 	static const struct {
 		uint32_t flags;
 		const char *text;
-	} others[] = {
-	    {MBEDTLS_X509_BADCERT_REVOKED, "was revoked"},
-	    {MBEDTLS_X509_BADCERT_BAD_MD, "is signed with a hash that is too weak"},
-	    {MBEDTLS_X509_BADCERT_BAD_PK | MBEDTLS_X509_BADCERT_BAD_KEY,
-	     "has a key that is too weak, or of a kind that is not allowed"},
-	    {MBEDTLS_X509_BADCERT_KEY_USAGE | MBEDTLS_X509_BADCERT_EXT_KEY_USAGE | MBEDTLS_X509_BADCERT_NS_CERT_TYPE,
-	     "may not be used for a TLS server (key usage)"},
-	    {MBEDTLS_X509_BADCERT_CN_MISMATCH, "is not for this name"},
-	    {MBEDTLS_X509_BADCERT_OTHER, "was not accepted"}};
+	} others[] = {{MBEDTLS_X509_BADCERT_REVOKED, "was revoked"},
+	              {MBEDTLS_X509_BADCERT_BAD_MD, "is signed with a hash that is too weak"},
+	              {MBEDTLS_X509_BADCERT_BAD_PK | MBEDTLS_X509_BADCERT_BAD_KEY,
+	               "has a key that is too weak, or of a kind that is not allowed"},
+	              {MBEDTLS_X509_BADCERT_KEY_USAGE | MBEDTLS_X509_BADCERT_EXT_KEY_USAGE
+	                   | MBEDTLS_X509_BADCERT_NS_CERT_TYPE,
+	               "may not be used for a TLS server (key usage)"},
+	              {MBEDTLS_X509_BADCERT_CN_MISMATCH, "is not for this name"},
+	              {MBEDTLS_X509_BADCERT_OTHER, "was not accepted"}};
 	const mbedtls_x509_time *x = crt == NULL                            ? NULL
 	                             : flags & MBEDTLS_X509_BADCERT_EXPIRED ? &crt->valid_to
 	                                                                    : &crt->valid_from;
@@ -902,8 +940,9 @@ static void tls_put_problem(struct wsi_tls *t, const mbedtls_x509_crt *crt, int 
 		wsi_put_c(w, '"');
 	}
 	if (flags & (MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE)) {
-		wsi_put(w, flags & MBEDTLS_X509_BADCERT_EXPIRED ? " has expired: it was valid until "
-		                                                : " is not yet valid: it will be from ");
+		wsi_put(w, flags & MBEDTLS_X509_BADCERT_EXPIRED
+		               ? " has expired: it was valid until "
+		               : " is not yet valid: it will be from ");
 		if (x != NULL)
 			tls_put_date(w, x->year, x->mon, x->day, x->hour, x->min, x->sec);
 		tls_put_clock(w);
@@ -921,7 +960,8 @@ static void tls_put_problem(struct wsi_tls *t, const mbedtls_x509_crt *crt, int 
 	wsi_put(w, sep);
 	if (crt != NULL && crt->issuer_raw.len == crt->subject_raw.len
 	    && memcmp(crt->issuer_raw.p, crt->subject_raw.p, crt->subject_raw.len) == 0) {
-		wsi_put(w, depth == 0 ? "is self-signed and not trusted here" : "is a root that is not trusted here");
+		wsi_put(w, depth == 0 ? "is self-signed and not trusted here"
+		                      : "is a root that is not trusted here");
 	} else {
 		wsi_put(w, "is not trusted here: its issuer ");
 		if (crt != NULL) {
@@ -929,11 +969,13 @@ static void tls_put_problem(struct wsi_tls *t, const mbedtls_x509_crt *crt, int 
 			wsi_put_dn(w, crt->issuer_raw.p, crt->issuer_raw.len);
 			wsi_put(w, "\" ");
 		}
-		wsi_put(w, "is an unknown CA, or the server did not send its intermediate certificate");
+		wsi_put(
+		    w, "is an unknown CA, or the server did not send its intermediate certificate");
 	}
 	if (t->c->no_bundle)
-		wsi_put(w, "; this machine has no CA certificates in any of the usual places, such as "
-		           "/etc/ssl/certs/ca-certificates.crt");
+		wsi_put(w,
+		        "; this machine has no CA certificates in any of the usual places, such as "
+		        "/etc/ssl/certs/ca-certificates.crt");
 	if (t->c->unread != NULL) {
 		wsi_put(w, "; ");
 		if (*t->c->unread_path)
@@ -951,7 +993,8 @@ static int tls_check_pin(struct wsi_tls *t, const mbedtls_x509_crt *crt)
 	char text[WSI_BASE64_LEN(32)];
 	int i, ret;
 
-	ret = mbedtls_md(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), crt->pk_raw.p, crt->pk_raw.len, hash);
+	ret = mbedtls_md(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), crt->pk_raw.p,
+	                 crt->pk_raw.len, hash);
 	if (ret != 0)
 		return ret;
 	for (i = 0; i < t->c->pins_n && !t->pinned; i++)
@@ -1002,8 +1045,8 @@ static int tls_verify(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *fla
 
 	if (crt->raw.p
 	    == NULL) { /* mbedTLS has passed over the one that the server sent, and this stands in its place */
-		wsi_put(tls_refuse(t),
-		        "the server's certificate is signed with an algorithm that this TLS library lacks");
+		wsi_put(tls_refuse(t), "the server's certificate is signed with an algorithm that "
+		                       "this TLS library lacks");
 		return MBEDTLS_ERR_X509_FATAL_ERROR;
 	}
 	*flags &= ~(uint32_t)MBEDTLS_X509_BADCERT_CN_MISMATCH; /* see tls_check_name */
@@ -1084,7 +1127,8 @@ static int tls_judge_copy(struct wsi_tls *t, mbedtls_x509_crt *copy)
 		ret = mbedtls_x509_crt_parse_der(copy, x->raw.p, x->raw.len);
 	if (ret != 0 || n == 0) /* no certificate: see tls_settle */
 		return ret;
-	ret = mbedtls_x509_crt_verify_with_profile(copy, &t->c->cas, NULL, &tls_profile, NULL, &flags, tls_verify, t);
+	ret = mbedtls_x509_crt_verify_with_profile(copy, &t->c->cas, NULL, &tls_profile, NULL,
+	                                           &flags, tls_verify, t);
 	if (ret == 0 && !t->c->opt->insecure_no_verify
 	    && mbedtls_x509_crt_check_key_usage(copy, MBEDTLS_X509_KU_DIGITAL_SIGNATURE) != 0) {
 		t->verified = 0;
@@ -1167,9 +1211,11 @@ static int tls_message_begins(struct wsi_tls *t)
 		return 0;
 	if (t->message_left < 3 || t->message_left > TLS_CHAIN_BYTES_MAX) {
 		t->looked = t->refused = 1;
-		wsi_put(tls_refuse(t), t->message_left < 3
-		                           ? "the server sent certificates that cannot be read"
-		                           : "the server sent certificates of over 16 KiB, which is not supported");
+		wsi_put(
+		    tls_refuse(t),
+		    t->message_left < 3
+		        ? "the server sent certificates that cannot be read"
+		        : "the server sent certificates of over 16 KiB, which is not supported");
 		return MBEDTLS_ERR_X509_CERT_VERIFY_FAILED;
 	}
 	t->chain_n = 0;
@@ -1239,7 +1285,8 @@ static void tls_record_begins(struct wsi_tls *t)
 	t->alert = -1;
 #if TLS_HOLDS
 	/* Only TLS 1.3 has such records in its handshake: the server's certificates are in them */
-	if (t->record[0] == MBEDTLS_SSL_MSG_APPLICATION_DATA && !t->done && !t->looked && t->c->opt->config == NULL) {
+	if (t->record[0] == MBEDTLS_SSL_MSG_APPLICATION_DATA && !t->done && !t->looked
+	    && t->c->opt->config == NULL) {
 		mbedtls_ssl_conf_authmode(&t->conf, MBEDTLS_SSL_VERIFY_NONE);
 		t->holding = 1;
 	}
@@ -1262,8 +1309,8 @@ static int tls_sniff(struct wsi_tls *t, const unsigned char *p, size_t len)
 				tls_record_begins(t);
 		} else {
 			n = len < t->record_left ? len : t->record_left;
-			if (t->record[0] == MBEDTLS_SSL_MSG_ALERT && t->record[3] == 0 && t->record[4] == 2
-			    && n == t->record_left)
+			if (t->record[0] == MBEDTLS_SSL_MSG_ALERT && t->record[3] == 0
+			    && t->record[4] == 2 && n == t->record_left)
 				t->alert = p[n - 1];
 			if (t->record[0] == MBEDTLS_SSL_MSG_HANDSHAKE && !t->done && !t->looked
 			    && t->c->opt->config == NULL)
@@ -1311,9 +1358,9 @@ static void tls_keylog(struct wsi_tls *t, const char *label, const unsigned char
 #endif
 
 #if MBEDTLS_VERSION_NUMBER >= 0x03000000
-static void tls_export(void *ctx, mbedtls_ssl_key_export_type type, const unsigned char *secret, size_t len,
-                       const unsigned char client_random[32], const unsigned char server_random[32],
-                       mbedtls_tls_prf_types prf)
+static void tls_export(void *ctx, mbedtls_ssl_key_export_type type, const unsigned char *secret,
+                       size_t len, const unsigned char client_random[32],
+                       const unsigned char server_random[32], mbedtls_tls_prf_types prf)
 {
 	const char *label = NULL;
 
@@ -1335,8 +1382,9 @@ static void tls_export(void *ctx, mbedtls_ssl_key_export_type type, const unsign
 		tls_keylog(ctx, label, client_random, secret, len);
 }
 #elif defined(MBEDTLS_SSL_EXPORT_KEYS)
-static int tls_export(void *ctx, const unsigned char *secret, const unsigned char *kb, size_t maclen, size_t keylen,
-                      size_t ivlen, const unsigned char client_random[32], const unsigned char server_random[32],
+static int tls_export(void *ctx, const unsigned char *secret, const unsigned char *kb,
+                      size_t maclen, size_t keylen, size_t ivlen,
+                      const unsigned char client_random[32], const unsigned char server_random[32],
                       mbedtls_tls_prf_types prf)
 {
 	(void)kb, (void)maclen, (void)keylen, (void)ivlen, (void)server_random, (void)prf;
@@ -1370,12 +1418,16 @@ static int tls_seed(struct wsi_tls *t)
 static void tls_configure_versions(mbedtls_ssl_config *conf, int min, int max)
 {
 #if MBEDTLS_VERSION_NUMBER >= 0x03020000
-	mbedtls_ssl_conf_min_tls_version(conf, min == 13 ? MBEDTLS_SSL_VERSION_TLS1_3 : MBEDTLS_SSL_VERSION_TLS1_2);
-	mbedtls_ssl_conf_max_tls_version(conf, max == 13 ? MBEDTLS_SSL_VERSION_TLS1_3 : MBEDTLS_SSL_VERSION_TLS1_2);
+	mbedtls_ssl_conf_min_tls_version(conf, min == 13 ? MBEDTLS_SSL_VERSION_TLS1_3
+	                                                 : MBEDTLS_SSL_VERSION_TLS1_2);
+	mbedtls_ssl_conf_max_tls_version(conf, max == 13 ? MBEDTLS_SSL_VERSION_TLS1_3
+	                                                 : MBEDTLS_SSL_VERSION_TLS1_2);
 #else
 	(void)min, (void)max;
-	mbedtls_ssl_conf_min_version(conf, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
-	mbedtls_ssl_conf_max_version(conf, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
+	mbedtls_ssl_conf_min_version(conf, MBEDTLS_SSL_MAJOR_VERSION_3,
+	                             MBEDTLS_SSL_MINOR_VERSION_3);
+	mbedtls_ssl_conf_max_version(conf, MBEDTLS_SSL_MAJOR_VERSION_3,
+	                             MBEDTLS_SSL_MINOR_VERSION_3);
 #endif
 }
 
@@ -1383,14 +1435,15 @@ static void tls_configure_versions(mbedtls_ssl_config *conf, int min, int max)
 /* mbedTLS 3.6.6 offers RSA-PSS, which TLS 1.3 wants, and then refuses it in a ServerKeyExchange of TLS 1.2 (Mbed-TLS issue
  * 10668). So PKCS #1, which TLS 1.3 does not use here, goes first, for servers that heed the client's order; and PSS is not
  * offered at all where TLS 1.2 is the most that is allowed. */
-#define TLS_SIGNATURES_12                                                                                              \
-	MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256, MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,                          \
-	    MBEDTLS_TLS1_3_SIG_ECDSA_SECP521R1_SHA512, MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,                            \
+#define TLS_SIGNATURES_12                                                                          \
+	MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256, MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,      \
+	    MBEDTLS_TLS1_3_SIG_ECDSA_SECP521R1_SHA512, MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,        \
 	    MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384, MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512
 static const uint16_t tls_signatures_12[] = {TLS_SIGNATURES_12, MBEDTLS_TLS1_3_SIG_NONE};
 static const uint16_t tls_signatures[] = {TLS_SIGNATURES_12, MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,
                                           MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,
-                                          MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512, MBEDTLS_TLS1_3_SIG_NONE};
+                                          MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512,
+                                          MBEDTLS_TLS1_3_SIG_NONE};
 #endif
 
 static int tls_configure(struct wsi_tls *t, int same_origin)
@@ -1438,7 +1491,8 @@ static int tls_configure(struct wsi_tls *t, int same_origin)
 
 static int tls_set_name(struct wsi_tls *t, struct wsi_str name)
 {
-	while (name.len > 0 && name.p[name.len - 1] == '.') /* the root's dot is part of no certificate */
+	while (name.len > 0
+	       && name.p[name.len - 1] == '.') /* the root's dot is part of no certificate */
 		name.len--;
 	if (name.len == 0 || name.len > TLS_NAME_MAX)
 		return -1;
@@ -1474,8 +1528,9 @@ static int tls_setup(struct wsi_tls *t, int same_origin)
 	return ret;
 }
 
-WSI int wsi_tls_new(struct wsi_tls **out, struct wsi_tls_config *c, const struct ws_io *io, struct wsi_str name, int ip,
-                    int same_origin, int (*entropy)(void *ctx, void *buf, size_t len), void *entropy_ctx,
+WSI int wsi_tls_new(struct wsi_tls **out, struct wsi_tls_config *c, const struct ws_io *io,
+                    struct wsi_str name, int ip, int same_origin,
+                    int (*entropy)(void *ctx, void *buf, size_t len), void *entropy_ctx,
                     struct wsi_text *why)
 {
 	struct wsi_tls *t = wsi_alloc(&c->mem, NULL, 0, sizeof *t);
@@ -1541,7 +1596,8 @@ static void tls_put_alert(struct wsi_text *why, int alert)
 	     "our message does not fit what it expects: it may not speak this version of TLS"},
 	    {20, "bad_record_mac", TLS_DAMAGED},
 	    {22, "record_overflow", TLS_DAMAGED},
-	    {40, "handshake_failure", "no cipher suite, curve or version in common, or it wants a client certificate"},
+	    {40, "handshake_failure",
+	     "no cipher suite, curve or version in common, or it wants a client certificate"},
 	    {42, "bad_certificate", TLS_WANTS_CLIENT},
 	    {43, "unsupported_certificate", TLS_WANTS_CLIENT},
 	    {44, "certificate_revoked", TLS_WANTS_CLIENT},
@@ -1551,7 +1607,8 @@ static void tls_put_alert(struct wsi_text *why, int alert)
 	    {48, "unknown_ca", TLS_WANTS_CLIENT},
 	    {49, "access_denied", "it does not let this client certificate in"},
 	    {50, "decode_error", TLS_DAMAGED},
-	    {51, "decrypt_error", "a signature or a key did not hold: perhaps that of the client certificate"},
+	    {51, "decrypt_error",
+	     "a signature or a key did not hold: perhaps that of the client certificate"},
 	    {70, "protocol_version", "no TLS version in common"},
 	    {71, "insufficient_security",
 	     "no cipher suite, curve or version in common, or it wants a client certificate"},
@@ -1561,11 +1618,13 @@ static void tls_put_alert(struct wsi_text *why, int alert)
 	    {109, "missing_extension", "it wants an extension of TLS that we do not send"},
 	    {110, "unsupported_extension", "it does not accept an extension of TLS that we send"},
 	    {112, "unrecognized_name", "it has no site of this name"},
-	    {113, "bad_certificate_status_response", "it does not accept the state of a certificate"},
+	    {113, "bad_certificate_status_response",
+	     "it does not accept the state of a certificate"},
 	    {115, "unknown_psk_identity", "it does not know this client"},
 	    {116, "certificate_required", TLS_WANTS_CLIENT},
 	    {120, "no_application_protocol",
-	     "it speaks none of the protocols that we offer in ALPN, which is http/1.1 alone: this port is for another "
+	     "it speaks none of the protocols that we offer in ALPN, which is http/1.1 alone: this "
+	     "port is for another "
 	     "one, "
 	     "such as HTTP/2 without WebSockets, or MQTT"},
 	};
@@ -1635,18 +1694,21 @@ static int tls_explain(const struct wsi_tls *t, int ret, struct wsi_text *why)
 		wsi_put(why, t->done ? "" : " in the TLS handshake");
 		return eof && !t->done ? WS_ETLS : WS_ERESET;
 	} else if (ret == MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE && t->done) {
-		wsi_put(why, "a TLS message that this library does not know here: perhaps a key update of TLS 1.3");
+		wsi_put(why, "a TLS message that this library does not know here: perhaps a key "
+		             "update of TLS 1.3");
 	} else if (ret == MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION) {
 		wsi_put(why, "the server speaks no TLS version that is allowed here");
 	} else if (ret == MBEDTLS_ERR_SSL_INVALID_RECORD) {
-		wsi_put(why, t->done ? "what came is no TLS record" : "the server does not speak TLS here");
+		wsi_put(why, t->done ? "what came is no TLS record"
+		                     : "the server does not speak TLS here");
 	} else if (ret == MBEDTLS_ERR_SSL_INVALID_MAC) {
 		wsi_put(why, "a TLS record was damaged on the way");
 	} else {
 		tls_put_failure(why, ret);
 #if MBEDTLS_VERSION_NUMBER >= 0x03060000 && MBEDTLS_VERSION_NUMBER < 0x04000000
 		if (ret == MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER && !t->done) /* see tls_signatures */
-			wsi_put(why, ": with a server of TLS 1.2 it may help to allow no newer version");
+			wsi_put(why,
+			        ": with a server of TLS 1.2 it may help to allow no newer version");
 #endif
 	}
 	return WS_ETLS;
@@ -1661,7 +1723,8 @@ static int tls_check_foreign(struct wsi_tls *t)
 	if (crt != NULL) {
 		tls_remember(t, crt);
 		if (t->ip_len > 0
-		    && !t->c->opt->insecure_no_hostname) /* it was not told the address: it would be SNI */
+		    && !t->c->opt
+		            ->insecure_no_hostname) /* it was not told the address: it would be SNI */
 			tls_check_name(t, crt);
 		if (t->flags == 0 && t->c->pins_n > 0)
 			return tls_check_pin(t, crt);
@@ -1669,7 +1732,8 @@ static int tls_check_foreign(struct wsi_tls *t)
 #else
 	if (t->ip_len > 0 && !t->c->opt->insecure_no_hostname) {
 		t->flags |= MBEDTLS_X509_BADCERT_OTHER;
-		wsi_put(&t->cert_why, "this TLS library keeps no certificate, so its address cannot be checked");
+		wsi_put(&t->cert_why,
+		        "this TLS library keeps no certificate, so its address cannot be checked");
 	}
 #endif
 	return 0;
@@ -1683,14 +1747,16 @@ static int tls_settle(struct wsi_tls *t, int ret)
 	if (ret == 0 && o->config != NULL)
 		ret = tls_check_foreign(t);
 	if (ret == 0 && t->flags == 0
-	    && ((t->c->pins_n > 0 && !t->pinned) || (o->config == NULL && !o->insecure_no_verify && !t->verified))) {
+	    && ((t->c->pins_n > 0 && !t->pinned)
+	        || (o->config == NULL && !o->insecure_no_verify && !t->verified))) {
 		t->flags =
 		    MBEDTLS_X509_BADCERT_OTHER; /* a handshake without certificate, or one that is not to be had */
 		wsi_put(&t->cert_why, "the server showed no certificate");
 	}
-	if ((ret == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED || ret == MBEDTLS_ERR_SSL_BAD_CERTIFICATE) && t->flags == 0) {
-		t->flags =
-		    mbedtls_ssl_get_verify_result(&t->ssl); /* of checks that come after the callback: key usage */
+	if ((ret == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED || ret == MBEDTLS_ERR_SSL_BAD_CERTIFICATE)
+	    && t->flags == 0) {
+		t->flags = mbedtls_ssl_get_verify_result(
+		    &t->ssl); /* of checks that come after the callback: key usage */
 		if (t->flags == 0 || t->flags == (uint32_t)-1)
 			t->flags = MBEDTLS_X509_BADCERT_OTHER;
 		tls_put_problem(t, NULL, 0, t->flags);
@@ -1720,10 +1786,13 @@ WSI int wsi_tls_handshake(struct wsi_tls *t, int64_t until_us, struct wsi_text *
 	if (ret == MBEDTLS_ERR_SSL_WANT_WRITE)
 		return WS_IO_WRITE;
 	/* Who refuses our certificate says so and hangs up, and then it is our write that fails */
-	for (i = 0; ret != 0 && t->io_err == WS_IO_RESET && i < 16 && tls_recv(t, rest, sizeof rest) > 0; i++)
+	for (i = 0;
+	     ret != 0 && t->io_err == WS_IO_RESET && i < 16 && tls_recv(t, rest, sizeof rest) > 0;
+	     i++)
 		if (t->alert >= 0)
 			ret = MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE;
-	if (t->refused && !t->holding) /* the library knows nothing of it, so it did not tell the server */
+	if (t->refused
+	    && !t->holding) /* the library knows nothing of it, so it did not tell the server */
 		(void)mbedtls_ssl_send_alert_message(&t->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
 		                                     MBEDTLS_SSL_ALERT_MSG_BAD_CERT);
 	t->err = tls_settle(t, ret);
@@ -1792,12 +1861,15 @@ WSI ptrdiff_t wsi_tls_write(void *io, const void *buf, size_t len)
 		/* With bytes left in its buffer the library writes those and takes that for the data given. They may be
 		 * of an alert, or the data may have grown since. */
 		flush = t->out_left > 0 && t->unsent == 0;
-		ret = mbedtls_ssl_write(&t->ssl, buf, t->unsent > 0 && t->unsent < len ? t->unsent : len);
+		ret = mbedtls_ssl_write(&t->ssl, buf,
+		                        t->unsent > 0 && t->unsent < len ? t->unsent : len);
 	} while (ret > 0 && flush);
-	t->unsent = ret == MBEDTLS_ERR_SSL_WANT_WRITE && !flush ? (t->unsent > 0 ? t->unsent : len) : 0;
+	t->unsent =
+	    ret == MBEDTLS_ERR_SSL_WANT_WRITE && !flush ? (t->unsent > 0 ? t->unsent : len) : 0;
 	/* A server of TLS 1.3 that refuses the client's certificate says so and hangs up: why may be there to be read.
 	 * To read 0 bytes takes a record in and none of its data out. */
-	if (t->io_err == WS_IO_RESET && mbedtls_ssl_read(&t->ssl, &none, 0) == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {
+	if (t->io_err == WS_IO_RESET
+	    && mbedtls_ssl_read(&t->ssl, &none, 0) == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {
 		ret = MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE;
 		t->io_err = 0;
 		t->end = WS_IO_ERROR;

@@ -4,7 +4,7 @@
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
-#include "ws_world.h"
+#include "ws_tls.h"
 
 #ifdef WS_WITH_MBEDTLS /* else nobody asks */
 #include <dirent.h>
@@ -15,9 +15,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TRUST_DER_MAX 8192           /* one certificate */
-#define TRUST_MAX (16 * 1024 * 1024) /* all that is read of a file, or of the files of a directory */
-#define TRUST_POLL_MS 60000          /* between two looks at the clock, while a pipe brings nothing */
+#define TRUST_DER_MAX 8192 /* one certificate */
+#define TRUST_MAX                                                                                  \
+	(16 * 1024 * 1024)  /* all that is read of a file, or of the files of a directory */
+#define TRUST_POLL_MS 60000 /* between two looks at the clock, while a pipe brings nothing */
 
 enum trust_mode { TRUST_TEXT, TRUST_BASE64, TRUST_DER };
 
@@ -75,9 +76,10 @@ static size_t trust_base64(struct trust_scan *s, const unsigned char *p, size_t 
 {
 	static const unsigned char values[] = {
 	    /* from '+' to 'z'; 64: none */
-	    62, 64, 64, 64, 63, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 64, 64, 64, 64, 64, 64, 64, 0,  1,  2,  3,  4,
-	    5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 64, 64, 64, 64, 64, 64,
-	    26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51};
+	    62, 64, 64, 64, 63, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 64, 64, 64, 64, 64,
+	    64, 64, 0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17,
+	    18, 19, 20, 21, 22, 23, 24, 25, 64, 64, 64, 64, 64, 64, 26, 27, 28, 29, 30, 31,
+	    32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51};
 	uint32_t bits = s->bits;
 	int bits_n = s->bits_n;
 	size_t i, len = s->der_len;
@@ -116,7 +118,8 @@ static void trust_pem(struct trust_scan *s, size_t n)
 			if (s->line_len < sizeof s->line)
 				s->line[s->line_len++] = (char)s->buf[i];
 		} else {
-			if (s->line_len >= sizeof begin - 1 && memcmp(s->line, begin, sizeof begin - 1) == 0) {
+			if (s->line_len >= sizeof begin - 1
+			    && memcmp(s->line, begin, sizeof begin - 1) == 0) {
 				s->mode = TRUST_BASE64;
 				s->bits_n = 0;
 			}
@@ -140,7 +143,8 @@ static int trust_fd(struct trust_scan *s, int fd, int wait, const char **cause)
 	s->mode = TRUST_TEXT;
 	s->line_len = s->der_len = 0;
 	for (; !s->t->stop; first = 0) {
-		n = trust_read(fd, wait, s->buf, sizeof s->buf < s->left ? sizeof s->buf : s->left, s->t->until_us);
+		n = trust_read(fd, wait, s->buf, sizeof s->buf < s->left ? sizeof s->buf : s->left,
+		               s->t->until_us);
 		if (n < 0) {
 			*cause = trust_cause(n);
 			return (int)n;
@@ -148,7 +152,8 @@ static int trust_fd(struct trust_scan *s, int fd, int wait, const char **cause)
 		if (n == 0)
 			break;
 		s->left -= (size_t)n;
-		if (first && n >= 2 && s->buf[0] == 0x30 && (s->buf[1] & 0x80)) /* a SEQUENCE of 128 bytes or more */
+		if (first && n >= 2 && s->buf[0] == 0x30
+		    && (s->buf[1] & 0x80)) /* a SEQUENCE of 128 bytes or more */
 			s->mode = TRUST_DER;
 		if (s->mode == TRUST_DER) {
 			room = sizeof s->der - s->der_len;
@@ -225,8 +230,8 @@ static int trust_scan(struct trust_scan *s, int fd, const struct stat *st, const
 	return r;
 }
 
-WSI int wsi_trust_scan(struct wsi_trust *t, const struct wsi_mem *mem, const char *path, int want_dir,
-                       const char **cause)
+WSI int wsi_trust_scan(struct wsi_trust *t, const struct wsi_mem *mem, const char *path,
+                       int want_dir, const char **cause)
 {
 	struct trust_scan *s;
 	struct stat st;
@@ -286,7 +291,8 @@ WSI int wsi_trust_system(struct wsi_trust *t, const struct wsi_mem *mem)
 	return 0;
 }
 
-WSI ptrdiff_t wsi_read_file(const char *path, void *buf, size_t cap, int64_t until_us, const char **cause)
+WSI ptrdiff_t wsi_read_file(const char *path, void *buf, size_t cap, int64_t until_us,
+                            const char **cause)
 {
 	unsigned char *b = buf;
 	size_t len = 0;

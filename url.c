@@ -3,17 +3,18 @@
  */
 #include <string.h>
 #include "ws.h"
-#include "ws_bytes.h"
+#include "ws_proto.h"
 
 /* RFC 3986 as sets for wsi_span: unreserved (2.3); userinfo (3.2.1); path, or query (3.3, 3.4) with '/' and '?'; what
  * does not end an authority (3.2). A "%" in them is for wsi_url_span */
-static const char url_name[] = "-.09AZ__az~~", url_user[] = "!!$.0;==AZ__az~~", url_path[] = "!!$;==?Z__az~~",
-                  url_no_end[] = "^##//\?\?";
+static const char url_name[] = "-.09AZ__az~~", url_user[] = "!!$.0;==AZ__az~~",
+                  url_path[] = "!!$;==?Z__az~~", url_no_end[] = "^##//\?\?";
 
 /* In the order of enum wsi_scheme */
 static const char url_schemes[] = "https\0wss\0ws\0http\0socks4\0socks4a\0socks5\0socks5h\0";
 
-static const char url_no_port[] = "its port is no number from 1 to 65535 (and an IPv6 address has brackets)";
+static const char url_no_port[] =
+    "its port is no number from 1 to 65535 (and an IPv6 address has brackets)";
 static const char url_unescaped[] = "it has a character that must be percent-encoded";
 
 WSI int wsi_url_next(const char **p)
@@ -47,7 +48,8 @@ WSI const char *wsi_name_check(struct wsi_url *u)
 
 	if (i < len) {
 		u->at += i;
-		return "its host has a character that no name has (a name beyond ASCII is written in its xn-- form)";
+		return "its host has a character that no name has (a name beyond ASCII is written "
+		       "in its xn-- form)";
 	}
 	for (i = 0; i < len; i++) {
 		n++;
@@ -57,7 +59,8 @@ WSI const char *wsi_name_check(struct wsi_url *u)
 			continue;
 		}
 		if (p[i] == '.' || n > 63 || i >= 253) /* RFC 1035 2.3.4 */
-			return "its host has an empty part, or one over 63 characters, or is over 253 long";
+			return "its host has an empty part, or one over 63 characters, or is over "
+			       "253 long";
 		if (n == 2 && p[i - 1] == '0' && (p[i] | 0x20) == 'x')
 			base = 16;
 		else if ((unsigned)wsi_hex(p[i]) >= base)
@@ -66,7 +69,9 @@ WSI const char *wsi_name_check(struct wsi_url *u)
 	if (len == 0)
 		return "it has no host";
 	/* inet_aton would make 127.0.0.1 of 127.1, 0x7f000001, 2130706433 and 0177.0.0.1 */
-	return numeric ? "its host is no IPv4 address: that is four numbers from 0 to 255 without leading zeros" : NULL;
+	return numeric ? "its host is no IPv4 address: that is four numbers from 0 to 255 without "
+	                 "leading zeros"
+	               : NULL;
 }
 
 /* RFC 3986 3: userinfo, path and query hold what they may, or what is wrong */
@@ -78,7 +83,8 @@ static const char *url_check(struct wsi_url *u, struct wsi_str part, const char 
 	if (n == part.len)
 		return NULL;
 	if (*u->at == '#')
-		return "it has a fragment, which no WebSocket URL has (RFC 6455 3): a # itself is written %23";
+		return "it has a fragment, which no WebSocket URL has (RFC 6455 3): a # itself is "
+		       "written %23";
 	if (*u->at == '%')
 		return "it has a % without two hexadecimal digits: a % itself is written %25";
 	return url_unescaped;
@@ -168,7 +174,8 @@ WSI const char *wsi_url_parse(struct wsi_url *u, const char *url, size_t len, in
 
 	u->at = url;
 	u->scheme = scheme;
-	if (parts.path > parts.scheme) { /* a scheme of length -1, before the "//" alone, is none of them */
+	if (parts.path
+	    > parts.scheme) { /* a scheme of length -1, before the "//" alone, is none of them */
 		u->scheme = wsi_among(url, parts.scheme - 1, url_schemes);
 		rest += parts.scheme + 2;
 	}
@@ -176,7 +183,8 @@ WSI const char *wsi_url_parse(struct wsi_url *u, const char *url, size_t len, in
 	if (scheme < 0 && (unsigned)u->scheme > WSI_HTTP)
 		return "it does not begin with ws:// or wss://";
 	if (u->scheme < scheme)
-		return "it does not begin with http://, socks4://, socks4a://, socks5:// or socks5h://";
+		return "it does not begin with http://, socks4://, socks4a://, socks5:// or "
+		       "socks5h://";
 	if (len > WS_MAX_URL) {
 		u->at += WS_MAX_URL;
 		return "it is over 8192 bytes long";
@@ -227,7 +235,8 @@ static void url_put_wrong(struct wsi_text *t, const char *p, const char *end, in
 	if (to < path || (to > p && to[-1] == ':' && to < end)) {
 		wsi_put_without_secrets(t, p, (size_t)(to - p));
 		wsi_put(t, "***");
-	} else if (is_proxy && end - to > 1) { /* no proxy has a path: so it may be the rest of a password */
+	} else if (is_proxy
+	           && end - to > 1) { /* no proxy has a path: so it may be the rest of a password */
 		wsi_put_without_secrets(t, p, (size_t)(to + 1 - p));
 		wsi_put(t, "***");
 	} else {
@@ -265,7 +274,8 @@ WSI void wsi_put_url(struct wsi_text *t, const char *url, size_t len)
 WSI void wsi_put_location(struct wsi_text *t, const char *ref, size_t len)
 {
 	if (len > 0 && (*ref == '?' || *ref == '#' || (*ref == '/' && (len == 1 || ref[1] != '/'))))
-		wsi_put_without_secrets(t, ref, len); /* it has no authority, so an '@' in it ends no userinfo */
+		wsi_put_without_secrets(
+		    t, ref, len); /* it has no authority, so an '@' in it ends no userinfo */
 	else
 		wsi_put_url(t, ref, len);
 }
@@ -327,7 +337,8 @@ static int url_has_escaped_at(const char *p, const char *end)
 	return 0;
 }
 
-WSI void wsi_put_url_fault(struct wsi_text *t, const struct wsi_url *u, const char *end, const char *why)
+WSI void wsi_put_url_fault(struct wsi_text *t, const struct wsi_url *u, const char *end,
+                           const char *why)
 {
 	const char *at = u->at, *place = ": in its path, ";
 	int secret;
@@ -349,7 +360,8 @@ WSI void wsi_put_url_fault(struct wsi_text *t, const struct wsi_url *u, const ch
 		url_put_escape(t, at, end);
 }
 
-WSI void wsi_put_url_why(struct wsi_text *t, const struct wsi_url *u, const char *url, size_t len, const char *why)
+WSI void wsi_put_url_why(struct wsi_text *t, const struct wsi_url *u, const char *url, size_t len,
+                         const char *why)
 {
 	wsi_put_url_fault(t, u, url + len, why);
 	wsi_put(t, " (byte ");

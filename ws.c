@@ -4,8 +4,9 @@
  * The library's files, each of which uses only what stands below it:
  *
  *	ws.c check.c open.c send.c recv.c conn.c           a connection: struct ws         ws_conn.h
- *	net.c (or net_none.c)  tls.c trust.c chain.c       the network, TLS                ws_world.h
- *	url.c frame.c handshake.c refusal.c proxy.c        texts and bytes, no I/O         ws_bytes.h
+ *	net.c (or net_none.c)                              the network                     ws_net.h
+ *	tls.c tls_words.c trust.c chain.c                  TLS                             ws_tls.h
+ *	url.c frame.c handshake.c refusal.c proxy.c        texts and bytes, no I/O         ws_proto.h
  *	text.c sha1.c base64.c utf8.c ip.c secret.c        functions of bytes alone        ws_pure.h
  *
  * ws_send and ws_ping are in send.c, ws_recv and ws_close in recv.c, ws_wants in conn.c.
@@ -59,14 +60,16 @@ static void init_report(struct ws *ws)
 static void init_time(struct ws *ws, const struct ws_options *o)
 {
 	ws_timeout(ws, o->timeout_ms ? o->timeout_ms : TIMEOUT_MS);
-	ws->connect_deadline = wsi_after_ms(ws->start, o->connect_timeout_ms ? o->connect_timeout_ms : -1);
+	ws->connect_deadline =
+	    wsi_after_ms(ws->start, o->connect_timeout_ms ? o->connect_timeout_ms : -1);
 	ws->phase_start = ws->start;
 }
 
 /* The program's transport or descriptor, or a socket of our own that is still to come. */
 static void init_transport(struct ws *ws, const struct ws_options *o, struct wsi_complaint *wrong)
 {
-	static const struct ws_io socket_io = {wsi_socket_read, wsi_socket_write, NULL, wsi_socket_close, NULL};
+	static const struct ws_io socket_io = {wsi_socket_read, wsi_socket_write, NULL,
+	                                       wsi_socket_close, NULL};
 
 	ws->fd = -1;
 	ws->read_waits = WS_POLL_READ;
@@ -113,7 +116,8 @@ static struct ws *make(const struct ws_options *o)
 	return ws;
 }
 
-static struct wsi_opening *make_opening(struct ws *ws, const struct ws_options *o, const char *url, size_t len)
+static struct wsi_opening *make_opening(struct ws *ws, const struct ws_options *o, const char *url,
+                                        size_t len)
 {
 	size_t size = sizeof(struct wsi_opening) + len;
 	struct wsi_opening *op = wsi_grow(ws, NULL, 0, size);
@@ -323,7 +327,8 @@ static int keep_answer(struct ws *ws, struct ws_answer *answer, const struct ws_
 }
 
 /* The first message is the answer, also if it comes before all of data is sent. */
-static int query_exchange(struct ws *ws, int type, const char *data, size_t len, struct ws_answer *answer)
+static int query_exchange(struct ws *ws, int type, const char *data, size_t len,
+                          struct ws_answer *answer)
 {
 	struct ws_msg msg;
 	ptrdiff_t n;
@@ -370,7 +375,8 @@ int ws_query(const char *url, const struct ws_options *opt, int type, const void
 		wsi_put_safe(&t, why, strlen(why));
 	if (ws) {
 		answer->connected = ws->opened;
-		ws->deadline = wsi_earlier(ws->deadline, wsi_after_ms(wsi_now_us(ws), QUERY_CLOSE_MS));
+		ws->deadline =
+		    wsi_earlier(ws->deadline, wsi_after_ms(wsi_now_us(ws), QUERY_CLOSE_MS));
 		ws_close(ws, 1000, NULL);
 		ws_free(ws);
 	}

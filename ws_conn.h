@@ -26,17 +26,19 @@
  */
 #ifndef WS_CONN_H
 #define WS_CONN_H
-#include "ws_world.h"
+#include "ws_tls.h"
 #include <stdbool.h>
 
-#define WSI_BUFFER_MIN 256    /* least size of either buffer: a header and a control frame fit */
-#define WSI_TRACE_MAX 256     /* bytes of a frame that are shown to trace */
-#define WSI_SHOWN_MAX 160     /* bytes of a wrong value that are shown in a sentence */
-#define WSI_SENTENCE_MAX 1536 /* bytes of a cause: WS_MAX_ADDRESSES addresses, each with its error, fit */
+#define WSI_BUFFER_MIN 256 /* least size of either buffer: a header and a control frame fit */
+#define WSI_TRACE_MAX 256  /* bytes of a frame that are shown to trace */
+#define WSI_SHOWN_MAX 160  /* bytes of a wrong value that are shown in a sentence */
+#define WSI_SENTENCE_MAX                                                                           \
+	1536 /* bytes of a cause: WS_MAX_ADDRESSES addresses, each with its error, fit */
 #define WSI_REDIRECTS_MAX 512 /* bytes of a sentence's list of redirects */
 #define WSI_NONCE_LEN 16      /* RFC 6455 4.1: random bytes of Sec-WebSocket-Key */
 #define WSI_KEY_LEN 4         /* RFC 6455 5.3: bytes of a masking key */
-#define WSI_TLS_READS 250     /* below TLS in one call: a flight of the handshake takes some 20, a record 2 */
+#define WSI_TLS_READS                                                                              \
+	250 /* below TLS in one call: a flight of the handshake takes some 20, a record 2 */
 
 /* The steps of ws_open, in their order. */
 enum wsi_step {
@@ -104,15 +106,17 @@ struct ws {
 	int64_t phase_start; /* when info.phase began */
 
 	/* The transport. */
-	int fd;           /* of our own socket, or -1 */
-	bool own_io;      /* raw is the program's transport */
-	bool given;       /* raw is the program's transport or its descriptor: it leads to one place only */
+	int fd;      /* of our own socket, or -1 */
+	bool own_io; /* raw is the program's transport */
+	bool
+	    given; /* raw is the program's transport or its descriptor: it leads to one place only */
 	struct ws_io raw; /* below TLS */
 	struct ws_io io;  /* below the WebSocket: TLS, or the same as raw */
 	unsigned change;  /* counts changes of the set of descriptors */
-	int read_waits;   /* WS_POLL_READ or WS_POLL_WRITE: what reading waits for; while opening also writing */
+	int read_waits; /* WS_POLL_READ or WS_POLL_WRITE: what reading waits for; while opening also writing */
 	int write_waits;
-	bool need_input;  /* the buffered bytes contain nothing that can be handled: wait for the transport */
+	bool
+	    need_input; /* the buffered bytes contain nothing that can be handled: wait for the transport */
 	unsigned reads;   /* reads that this call has made */
 	bool same_origin; /* this hop and all before it have the origin of the first one */
 	bool proxied;     /* address is the proxy's */
@@ -121,8 +125,9 @@ struct ws {
 #ifdef WS_WITH_MBEDTLS
 	struct wsi_tls_config *tls_config;
 	struct wsi_tls *tls;
-	unsigned tls_reads;        /* reads below TLS that this call to TLS has made */
-	struct wsi_text tls_early; /* bytes of the TLS server that were read together with the proxy's answer */
+	unsigned tls_reads; /* reads below TLS that this call to TLS has made */
+	struct wsi_text
+	    tls_early; /* bytes of the TLS server that were read together with the proxy's answer */
 	size_t tls_early_used;
 #endif
 
@@ -132,30 +137,37 @@ struct ws {
 	size_t rcap, rpos, rend;
 	bool grown; /* rbuf is a block of its own, larger than the first one */
 	size_t message_pos, message_len;
-	struct wsi_frame frame; /* the frame under way; .len is what is still to come of its payload, .head 0: none */
-	int message_type;       /* of the message under way; 0: none */
+	struct wsi_frame
+	    frame; /* the frame under way; .len is what is still to come of its payload, .head 0: none */
+	int message_type; /* of the message under way; 0: none */
 	uint32_t rx_utf8;
 	bool pinged; /* ws_ping was called: pongs are handed out */
-	bool quick;  /* ws_recv may take its short way: open, between messages, nothing to show or to tell */
+	bool
+	    quick; /* ws_recv may take its short way: open, between messages, nothing to show or to tell */
 
 	/* Sending: sbuf[0..send_len) is to be written. */
 	unsigned char *sbuf;
 	size_t scap, send_len;
 	bool tx_active; /* a frame of ws_send is under way */
 	size_t tx_left; /* bytes of its payload that ws_send has not taken yet */
-	int tx_type;    /* type argument of the last ws_send that began a frame; with WS_MORE its message goes on */
+	int tx_type; /* type argument of the last ws_send that began a frame; with WS_MORE its message goes on */
 	unsigned char tx_key[WSI_KEY_LEN]; /* masking key of the frame under way */
 	uint32_t tx_utf8;
-	bool refused;             /* the last ws_send or ws_ping took nothing, and ws_recv has not returned since */
-	ptrdiff_t write_error;    /* 0, or the transport's word when writing failed: nothing more is written */
-	bool write_error_told;    /* ws_send has sent the caller to ws_recv, where a close frame may be waiting */
-	struct wsi_control pong;  /* of several pings that could not be answered yet the last one (RFC 6455 5.5.3) */
+	bool
+	    refused; /* the last ws_send or ws_ping took nothing, and ws_recv has not returned since */
+	ptrdiff_t
+	    write_error; /* 0, or the transport's word when writing failed: nothing more is written */
+	bool
+	    write_error_told; /* ws_send has sent the caller to ws_recv, where a close frame may be waiting */
+	struct wsi_control
+	    pong; /* of several pings that could not be answered yet the last one (RFC 6455 5.5.3) */
 	struct wsi_control close; /* our close frame */
 
 	/* Closing. */
 	bool close_sent;  /* a close frame of ours is sent, or waits */
 	bool peer_closed; /* the peer has sent a close frame */
-	bool linger; /* we closed after a violation: read on until the peer's end of file, so that it sees our frame */
+	bool
+	    linger; /* we closed after a violation: read on until the peer's end of file, so that it sees our frame */
 	char close_reason[WSI_CONTROL_MAX - 1];
 
 	/* Random bytes, used from the end. */
@@ -172,7 +184,8 @@ struct ws {
 	struct wsi_text sentence; /* what why points to, unless it is static */
 	struct wsi_text url;      /* as shown */
 	struct wsi_text subprotocol;
-	struct wsi_text head;    /* what goes to the proxy, then our request, then the response's head */
+	struct wsi_text
+	    head; /* what goes to the proxy, then our request, then the response's head */
 	struct wsi_text body;    /* of a refused upgrade */
 	struct wsi_text nowhere; /* takes sentences that nobody will read */
 	char nothing[1];
@@ -180,7 +193,7 @@ struct ws {
 
 /* conn.c: memory. Blocks come from the program's allocator. */
 WSI void *wsi_grow(const struct ws *ws, void *p, size_t old_len, size_t new_len); /* as wsi_alloc */
-WSI void wsi_release(const struct ws *ws, struct wsi_text *t);                    /* frees t, which is empty then */
+WSI void wsi_release(const struct ws *ws, struct wsi_text *t); /* frees t, which is empty then */
 /* Makes room in t for exactly len more bytes. NULL: no memory, and t is unchanged. */
 WSI struct wsi_text *wsi_resize(const struct ws *ws, struct wsi_text *t, size_t len);
 /* Likewise, but without memory the connection has failed. */
@@ -193,10 +206,12 @@ WSI int64_t wsi_now_us(const struct ws *ws);
 WSI int64_t wsi_after_ms(int64_t from_us, int ms); /* ms < 0: never */
 WSI int64_t wsi_earlier(int64_t a, int64_t b);
 #ifdef WS_WITH_MBEDTLS
-WSI int64_t wsi_files_until(const struct ws *ws); /* the deadline by the system's clock, for reading files */
+WSI int64_t
+wsi_files_until(const struct ws *ws); /* the deadline by the system's clock, for reading files */
 #endif
-WSI bool wsi_late(const struct ws *ws);                 /* a deadline has passed */
-WSI void wsi_enter(struct ws *ws, enum ws_phase phase); /* and notes how long the phase before it took */
+WSI bool wsi_late(const struct ws *ws); /* a deadline has passed */
+WSI void wsi_enter(struct ws *ws,
+                   enum ws_phase phase); /* and notes how long the phase before it took */
 
 /* conn.c: sentences. An error is told in three steps: take the text, write into it, fail.
  *
@@ -210,18 +225,23 @@ WSI struct wsi_text *wsi_sentence(struct ws *ws);
 WSI int wsi_fail(struct ws *ws, int err);                        /* returns the error that holds */
 WSI int wsi_fail_text(struct ws *ws, int err, const char *text); /* the three steps at once */
 WSI int wsi_no_memory(struct ws *ws);
-WSI struct wsi_text *wsi_cause(struct ws *ws);                     /* empty, for a layer below; only while opening */
-WSI void wsi_put_peer(struct wsi_text *t, const struct ws *ws);    /* "127.0.0.1:80", "ws://a/ through PROXY" */
-WSI void wsi_put_doing(struct wsi_text *t, const struct ws *ws);   /* the phase and the peer: "upgrade at [::1]:80" */
-WSI void wsi_put_elapsed(struct wsi_text *t, const struct ws *ws); /* since the deadline was set: "5 s" */
+WSI struct wsi_text *wsi_cause(struct ws *ws); /* empty, for a layer below; only while opening */
+WSI void wsi_put_peer(struct wsi_text *t,
+                      const struct ws *ws); /* "127.0.0.1:80", "ws://a/ through PROXY" */
+WSI void wsi_put_doing(struct wsi_text *t,
+                       const struct ws *ws); /* the phase and the peer: "upgrade at [::1]:80" */
+WSI void wsi_put_elapsed(struct wsi_text *t,
+                         const struct ws *ws); /* since the deadline was set: "5 s" */
 
 /* conn.c: random bytes. 0; WS_AGAIN: the system has none yet; WS_EENTROPY: it has failed. */
 WSI int wsi_random(struct ws *ws, unsigned char *out, unsigned len);
-WSI int wsi_entropy_of(void *ws, void *buf, size_t len); /* the program's source or the system's, for TLS */
+WSI int wsi_entropy_of(void *ws, void *buf,
+                       size_t len); /* the program's source or the system's, for TLS */
 
 /* conn.c: waiting and moving bytes */
-WSI int wsi_await(struct ws *ws);        /* blocks until something may have changed: 0 or WS_EIO */
-WSI bool wsi_read_enough(struct ws *ws); /* with .nonblock: this call has read so much that others should have a turn */
+WSI int wsi_await(struct ws *ws); /* blocks until something may have changed: 0 or WS_EIO */
+WSI bool wsi_read_enough(
+    struct ws *ws); /* with .nonblock: this call has read so much that others should have a turn */
 /* Appends to rbuf, the only place that reads. 0: bytes came; WS_AGAIN; else the transport's word (enum ws_ioerr). */
 WSI int wsi_read_more(struct ws *ws);
 /* Writes p[0..*len) and moves what could not be written to p. 0: all is written; WS_AGAIN; else the transport's word. */
@@ -248,8 +268,11 @@ WSI int wsi_configure_tls(struct ws *ws);
 #endif
 
 /* open.c */
-WSI int wsi_take_url(struct ws *ws, const char *url, size_t len); /* as this hop's; it must live as long as ws->op */
-WSI int wsi_open_step(struct ws *ws); /* one step: WS_AGAIN when it has to wait; else ws->state tells how it goes on */
+WSI int wsi_take_url(struct ws *ws, const char *url,
+                     size_t len); /* as this hop's; it must live as long as ws->op */
+WSI int wsi_open_step(
+    struct ws
+        *ws); /* one step: WS_AGAIN when it has to wait; else ws->state tells how it goes on */
 WSI void wsi_open_timed_out(struct ws *ws);
 WSI void wsi_end_opening(struct ws *ws); /* frees ws->op */
 WSI void wsi_drop_head(struct ws *ws);   /* the response's head is no longer reported */
@@ -268,8 +291,10 @@ WSI int wsi_misuse(struct ws *ws, const char *what);
 WSI bool wsi_is_text(uint32_t *utf8, const void *p, size_t len, bool more);
 
 /* recv.c */
-WSI int wsi_receive(struct ws *ws, struct ws_msg *msg);    /* > 0: msg is the next message; or an error */
-WSI int wsi_receive_failed(struct ws *ws, ptrdiff_t word); /* reading came to the transport's word */
+WSI int wsi_receive(struct ws *ws,
+                    struct ws_msg *msg); /* > 0: msg is the next message; or an error */
+WSI int wsi_receive_failed(struct ws *ws,
+                           ptrdiff_t word); /* reading came to the transport's word */
 WSI int wsi_receive_timed_out(struct ws *ws);
 
 #endif

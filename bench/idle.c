@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "ws.h"
-#include "ws_bytes.h"
+#include "ws_proto.h"
 
 enum { AT_ONCE = 100 };
 
@@ -47,8 +47,10 @@ static void *count(void *user_data, void *ptr, size_t old_len, size_t new_len)
 /* Upgrades each connection whose request comes, and keeps it until its standard input, the pipe, ends */
 static void serve(int listener, int end)
 {
-	char head[4096], answer[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-	                            "Sec-WebSocket-Accept: ............................\r\n\r\n";
+	char head[4096],
+	    answer[] =
+	        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+	        "Sec-WebSocket-Accept: ............................\r\n\r\n";
 	struct pollfd p[2] = {{.fd = listener, .events = POLLIN}, {.fd = end, .events = POLLIN}};
 	char *key;
 	ssize_t n;
@@ -90,7 +92,8 @@ static double resident(void)
 	return (double)kib * 1024;
 }
 
-static void measure(const char *name, const char *url, int n, size_t recv_buffer, size_t send_buffer)
+static void measure(const char *name, const char *url, int n, size_t recv_buffer,
+                    size_t send_buffer)
 {
 	struct ws_options opt = {.nonblock = 1, .timeout_ms = -1, .alloc = count};
 	struct ws **ws = calloc((size_t)n, sizeof *ws);
@@ -136,13 +139,15 @@ static void measure(const char *name, const char *url, int n, size_t recv_buffer
 	for (i = 0; i < n; i++) {
 		struct ws_msg msg;
 
-		if ((r = ws_recv(ws[i], &msg)) != WS_AGAIN) { /* idle it is then, its buffers in place */
+		if ((r = ws_recv(ws[i], &msg))
+		    != WS_AGAIN) { /* idle it is then, its buffers in place */
 			fprintf(stderr, "connection %d: %d %s\n", i, r, ws_error(ws[i]));
 			exit(1);
 		}
 	}
 	printf("idle_%s_open %.1f us\n", name, (now_s() - begin) * 1e6 / n);
-	printf("idle_%s %.0f bytes\nidle_%s_blocks %.1f\n", name, (double)(held - zero) / n, name, (double)blocks / n);
+	printf("idle_%s %.0f bytes\nidle_%s_blocks %.1f\n", name, (double)(held - zero) / n, name,
+	       (double)blocks / n);
 	printf("idle_%s_resident %.0f bytes\n", name, (resident() - pages) / n);
 	fflush(stdout);
 	for (i = 0; i < n; i++)

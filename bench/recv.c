@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "ws.h"
-#include "ws_bytes.h"
+#include "ws_proto.h"
 
 static double now_s(void)
 {
@@ -53,8 +53,9 @@ static void sender(int fd, size_t size, size_t total)
 	char head[4096], *key;
 	size_t n = 0, frame, many, i;
 	unsigned char h[WSI_FRAME_HEAD_MAX], *block;
-	char answer[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-	                "Sec-WebSocket-Accept: ............................\r\n\r\n";
+	char answer[] =
+	    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+	    "Sec-WebSocket-Accept: ............................\r\n\r\n";
 
 	do {
 		ssize_t r = recv(fd, head + n, sizeof head - 1 - n, 0);
@@ -105,7 +106,8 @@ static int start(pid_t *pid, size_t size, size_t total)
 /* Bytes per second of payload */
 static double ours(size_t size, size_t total, size_t buffer, int stream)
 {
-	struct ws_options opt = {.timeout_ms = -1, .use_fd = 1, .recv_buffer = buffer, .stream = stream};
+	struct ws_options opt = {
+	    .timeout_ms = -1, .use_fd = 1, .recv_buffer = buffer, .stream = stream};
 	struct ws_msg m;
 	struct ws *ws;
 	double begin, end;
@@ -130,7 +132,8 @@ static double ours(size_t size, size_t total, size_t buffer, int stream)
 
 static double bare(size_t size, size_t total, size_t buffer)
 {
-	static const char request[] = "GET / HTTP/1.1\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+	static const char request[] =
+	    "GET / HTTP/1.1\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 	unsigned char *buf = malloc(buffer);
 	size_t have = 0, at, bytes = 0, left = 0;
 	double begin = 0;
@@ -139,7 +142,9 @@ static double bare(size_t size, size_t total, size_t buffer)
 	ssize_t r;
 
 	send_all(fd, request, sizeof request - 1);
-	while (have < 4 || memcmp(buf + have - 4, "\r\n\r\n", 4) != 0) { /* byte by byte, not to swallow a frame */
+	while (have < 4
+	       || memcmp(buf + have - 4, "\r\n\r\n", 4)
+	              != 0) { /* byte by byte, not to swallow a frame */
 		if (recv(fd, buf + have, 1, 0) != 1)
 			die("recv");
 		have++;
@@ -198,8 +203,10 @@ static void compare(const char *name, size_t size, size_t total, size_t buffer, 
 		if ((v = ours(size, total, buffer, 1)) > best[2])
 			best[2] = v;
 	}
-	printf("recv_%s_ours %.0f MB/s\nrecv_%s_bare %.0f MB/s\nrecv_%s_ratio %.3f\nrecv_%s_stream_ratio %.3f\n", name,
-	       best[0] / 1e6, name, best[1] / 1e6, name, best[0] / best[1], name, best[2] / best[1]);
+	printf("recv_%s_ours %.0f MB/s\nrecv_%s_bare %.0f MB/s\nrecv_%s_ratio "
+	       "%.3f\nrecv_%s_stream_ratio %.3f\n",
+	       name, best[0] / 1e6, name, best[1] / 1e6, name, best[0] / best[1], name,
+	       best[2] / best[1]);
 	fflush(stdout);
 }
 
@@ -237,7 +244,8 @@ static void bytes_per_second(int rounds)
 	}
 	if (bad)
 		exit(1);
-	printf("mask %.1f GB/s\nutf8_ascii %.1f GB/s\nutf8_mixed %.1f GB/s\n", mask / 1e9, ascii / 1e9, mixed / 1e9);
+	printf("mask %.1f GB/s\nutf8_ascii %.1f GB/s\nutf8_mixed %.1f GB/s\n", mask / 1e9,
+	       ascii / 1e9, mixed / 1e9);
 }
 
 int main(int argc, char **argv)

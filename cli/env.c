@@ -90,7 +90,8 @@ static void env_tls(struct wq_options *o)
 static void env_pick(const char *v[2], const char *from[2])
 {
 	v[0] = env_first("ws_proxy\0WS_PROXY\0http_proxy\0all_proxy\0ALL_PROXY\0", &from[0]);
-	v[1] = env_first("wss_proxy\0WSS_PROXY\0https_proxy\0HTTPS_PROXY\0all_proxy\0ALL_PROXY\0", &from[1]);
+	v[1] = env_first("wss_proxy\0WSS_PROXY\0https_proxy\0HTTPS_PROXY\0all_proxy\0ALL_PROXY\0",
+	                 &from[1]);
 }
 
 #ifdef WS_NO_PROXY
@@ -109,8 +110,8 @@ static int env_proxies(struct wq_options *o, struct wq_why *why)
 static const char env_loopback[] = ",localhost,127.0.0.0/8,::1";
 
 /* "http_proxy: \"...\": why" */
-static void env_wrong_proxy(struct wq_why *why, const char *name, const char *v, const struct wsi_url *url,
-                            const char *cause)
+static void env_wrong_proxy(struct wq_why *why, const char *name, const char *v,
+                            const struct wsi_url *url, const char *cause)
 {
 	struct wsi_text *t = wq_why(why);
 
@@ -168,7 +169,8 @@ static int env_proxies(struct wq_options *o, struct wq_why *why)
 		env_pick(v, from);
 	if (!v[0] && !v[1] && !(o->lib.proxy && *o->lib.proxy))
 		return 0;
-	use = o->lib.proxy || (url_ok && v[url.secure] && wsi_no_proxy(env_loopback, &url, &bad) == 0);
+	use = o->lib.proxy
+	      || (url_ok && v[url.secure] && wsi_no_proxy(env_loopback, &url, &bad) == 0);
 	if (!o->lib.no_proxy) {
 		o->lib.no_proxy = env_first("no_proxy\0NO_PROXY\0", &o->from_no_proxy);
 		if (o->lib.no_proxy && wsi_no_proxy(o->lib.no_proxy, NULL, &bad) < 0) {
@@ -188,7 +190,8 @@ static int env_proxies(struct wq_options *o, struct wq_why *why)
 		if (!cause)
 			continue;
 		env_wrong_proxy(why, from[i], v[i], &proxy.url, cause);
-		if (env_judge(why, use && url.secure == i && wsi_no_proxy(o->lib.no_proxy, &url, &bad) <= 0))
+		if (env_judge(why, use && url.secure == i
+		                       && wsi_no_proxy(o->lib.no_proxy, &url, &bad) <= 0))
 			return WS_EPROXY;
 		v[i] = NULL;
 	}

@@ -14,11 +14,13 @@ static int nagios_state(const struct wq_query *q)
 {
 	const struct wq_options *o = q->o;
 
-	if (q->usage || q->signal || q->err == WS_EURL || q->err == WS_EUNSUPPORTED || q->err == WS_EMEMORY)
+	if (q->usage || q->signal || q->err == WS_EURL || q->err == WS_EUNSUPPORTED
+	    || q->err == WS_EMEMORY)
 		return NAGIOS_UNKNOWN;
 	if (q->error || (o->critical_ms >= 0 && q->total_us > (int64_t)o->critical_ms * 1000))
 		return NAGIOS_CRITICAL;
-	return o->warning_ms >= 0 && q->total_us > (int64_t)o->warning_ms * 1000 ? NAGIOS_WARNING : NAGIOS_OK;
+	return o->warning_ms >= 0 && q->total_us > (int64_t)o->warning_ms * 1000 ? NAGIOS_WARNING
+	                                                                         : NAGIOS_OK;
 }
 
 int wq_nagios_status(const struct wq_query *q)
@@ -108,7 +110,8 @@ static void put_target(struct wq_out *o, const struct wq_query *q)
 }
 
 /* help NULL: another sample of the metric before. label: ",name=\"" or "" */
-static void sample(struct wq_out *o, const struct wq_query *q, const char *name, const char *help, const char *label)
+static void sample(struct wq_out *o, const struct wq_query *q, const char *name, const char *help,
+                   const char *label)
 {
 	if (help)
 		wq_print(o, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name);
@@ -117,14 +120,15 @@ static void sample(struct wq_out *o, const struct wq_query *q, const char *name,
 	wq_print(o, "\"%s} ", label);
 }
 
-static void gauge(struct wq_out *o, const struct wq_query *q, const char *name, const char *help, int64_t v)
+static void gauge(struct wq_out *o, const struct wq_query *q, const char *name, const char *help,
+                  int64_t v)
 {
 	sample(o, q, name, help, "");
 	wq_print(o, "%d\n", v);
 }
 
-static void seconds(struct wq_out *o, const struct wq_query *q, const char *name, const char *help, const char *label,
-                    int64_t us)
+static void seconds(struct wq_out *o, const struct wq_query *q, const char *name, const char *help,
+                    const char *label, int64_t us)
 {
 	sample(o, q, name, help, label);
 	wq_decimal(o, us < 0 ? 0 : us, 6);
@@ -136,17 +140,20 @@ void wq_prometheus_answer(struct wq_out *o, const struct wq_query *q)
 	static const char phases[] = "probe_websocket_duration_seconds";
 	const struct ws_report *r = q->info;
 
-	gauge(o, q, "probe_success", "1: connected, and all that was asked for happened", !q->error);
+	gauge(o, q, "probe_success", "1: connected, and all that was asked for happened",
+	      !q->error);
 	seconds(o, q, "probe_duration_seconds", "How long it took", "", q->total_us);
 	seconds(o, q, "probe_dns_lookup_time_seconds", "How long the name took to resolve", "",
 	        r ? r->phase_us[WS_RESOLVE] : 0);
-	gauge(o, q, "probe_websocket_connection_upgraded", "1: the WebSocket was opened", q->connected);
-	gauge(o, q, "probe_websocket_status_code", "HTTP status of the answer to the upgrade, 0: none",
-	      r ? r->http_status : 0);
-	gauge(o, q, "probe_websocket_failed_due_to_regex", "1: no message matched --expect, or one matched --fail-on",
-	      q->err == WQ_EUNMATCHED);
+	gauge(o, q, "probe_websocket_connection_upgraded", "1: the WebSocket was opened",
+	      q->connected);
+	gauge(o, q, "probe_websocket_status_code",
+	      "HTTP status of the answer to the upgrade, 0: none", r ? r->http_status : 0);
+	gauge(o, q, "probe_websocket_failed_due_to_regex",
+	      "1: no message matched --expect, or one matched --fail-on", q->err == WQ_EUNMATCHED);
 	if (r) {
-		seconds(o, q, phases, "How long each phase took", ",phase=\"resolve\"", r->phase_us[WS_RESOLVE]);
+		seconds(o, q, phases, "How long each phase took", ",phase=\"resolve\"",
+		        r->phase_us[WS_RESOLVE]);
 		seconds(o, q, phases, NULL, ",phase=\"connect\"", r->phase_us[WS_CONNECT]);
 		seconds(o, q, phases, NULL, ",phase=\"tls\"", r->phase_us[WS_TLS]);
 		seconds(o, q, phases, NULL, ",phase=\"upgrade\"", r->phase_us[WS_UPGRADE]);
@@ -154,7 +161,7 @@ void wq_prometheus_answer(struct wq_out *o, const struct wq_query *q)
 		seconds(o, q, phases, NULL, ",phase=\"first_message\"", q->first_us);
 	}
 	if (r && r->cert_not_after)
-		gauge(o, q, "probe_ssl_earliest_cert_expiry", "When the server's certificate ends, in Unix time",
-		      r->cert_not_after);
+		gauge(o, q, "probe_ssl_earliest_cert_expiry",
+		      "When the server's certificate ends, in Unix time", r->cert_not_after);
 }
 #endif

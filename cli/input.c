@@ -91,7 +91,8 @@ int wq_input_read(struct wq_input *in, struct wq_why *why)
 	if (in->step && in->len > WQ_MAX_INPUT)
 		return input_failed(in, why, "it is over 64 MiB, the most that is read");
 	if (!in->step && in->len > WQ_MAX_OPTION_INPUT)
-		return input_failed(in, why, "it is over 1 MiB, the most that is read for this option");
+		return input_failed(in, why,
+		                    "it is over 1 MiB, the most that is read for this option");
 	if (n > 0)
 		return 0;
 	in->p[in->len] = '\0';

@@ -44,7 +44,8 @@ static size_t bad_len(const unsigned char *s, size_t len)
 
 static void put_escaped(struct wq_out *o, const void *p, size_t len)
 {
-	static const char plain[] = "\"\"\\\\\bb\ff\nn\rr\tt"; /* what stands behind a backslash for what */
+	static const char plain[] =
+	    "\"\"\\\\\bb\ff\nn\rr\tt"; /* what stands behind a backslash for what */
 	const unsigned char *s = p;
 	size_t i = 0, from = 0; /* s[from..i) goes out as it is */
 
@@ -62,7 +63,8 @@ static void put_escaped(struct wq_out *o, const void *p, size_t len)
 			if (r <= 0)
 				cp = 0xfffd;
 			n = r > 0 ? (size_t)r : bad_len(s + i, len - i);
-			if (r > 0 && !wsi_is_unseen(cp)) { /* valid in JSON, but not fit for a terminal */
+			if (r > 0
+			    && !wsi_is_unseen(cp)) { /* valid in JSON, but not fit for a terminal */
 				i += n;
 				continue;
 			}
@@ -318,10 +320,12 @@ static void put_tls(struct wq_out *o, const struct ws_report *r)
 		wq_date(date, r->cert_not_after);
 		left = wq_cert_left(r);
 	}
-	wq_print(
-	    o, "{\"version\": %q, \"cipher\": %q, \"subject\": %q, \"issuer\": %q, \"not_after\": %q, \"days_left\": ",
-	    r->tls_version, r->tls_cipher, r->cert_subject, r->cert_issuer, date);
-	wq_print(o, r->cert_not_after ? "%d" : "null", (left - (left < 0 ? 86399 : 0)) / 86400); /* rounded down */
+	wq_print(o,
+	         "{\"version\": %q, \"cipher\": %q, \"subject\": %q, \"issuer\": %q, "
+	         "\"not_after\": %q, \"days_left\": ",
+	         r->tls_version, r->tls_cipher, r->cert_subject, r->cert_issuer, date);
+	wq_print(o, r->cert_not_after ? "%d" : "null",
+	         (left - (left < 0 ? 86399 : 0)) / 86400); /* rounded down */
 	wq_print(o, ", \"verified\": %s}", boolean(r->tls_verified));
 }
 
@@ -347,12 +351,14 @@ static void put_details(struct wq_out *o, const struct wq_query *q)
 	wq_out(o, ", \"headers\": ");
 	put_headers(o, q);
 	wq_out(o, ", \"body\": ");
-	if (status && r->err == WS_EHTTP && r->head_len > 0) /* the head was whole, so the body was read */
+	if (status && r->err == WS_EHTTP
+	    && r->head_len > 0) /* the head was whole, so the body was read */
 		wq_json_string(o, r->body, r->body_len);
 	else
 		wq_out(o, "null");
 	/* no extension is offered, so none can be agreed on */
-	wq_print(o, ", \"subprotocol\": %q, \"extensions\": null, \"tls\": ", r ? r->subprotocol : NULL);
+	wq_print(
+	    o, ", \"subprotocol\": %q, \"extensions\": null, \"tls\": ", r ? r->subprotocol : NULL);
 	put_tls(o, r);
 	wq_out(o, ", \"close\": ");
 	if (r && r->close_code) {
@@ -366,10 +372,11 @@ static void put_details(struct wq_out *o, const struct wq_query *q)
 		connect_us += proxy_us;
 	wq_print(
 	    o,
-	    ", \"phase\": %q, \"reason\": %q, \"attempts\": %d, \"timings_ms\": {\"resolve\": %t, \"connect\": %t, "
+	    ", \"phase\": %q, \"reason\": %q, \"attempts\": %d, \"timings_ms\": {\"resolve\": %t, "
+	    "\"connect\": %t, "
 	    "\"tls\": %t, \"upgrade\": %t, \"ping\": %t, \"first_message\": %t, \"total\": %t}}",
-	    q->phase, wq_reason(q->err), (int64_t)q->attempts, phase_us(r, WS_RESOLVE), connect_us, phase_us(r, WS_TLS),
-	    phase_us(r, WS_UPGRADE), q->ping_us, q->first_us, q->total_us);
+	    q->phase, wq_reason(q->err), (int64_t)q->attempts, phase_us(r, WS_RESOLVE), connect_us,
+	    phase_us(r, WS_TLS), phase_us(r, WS_UPGRADE), q->ping_us, q->first_us, q->total_us);
 }
 
 void wq_json_answer(struct wq_out *o, const struct wq_query *q)

@@ -21,7 +21,17 @@
 #include "cli/match.h"
 #include <string.h>
 
-enum { MATCH_CHAR, MATCH_ANY, MATCH_SET, MATCH_FORK, MATCH_JUMP, MATCH_START, MATCH_END, MATCH_YES, MATCH_BEGIN };
+enum {
+	MATCH_CHAR,
+	MATCH_ANY,
+	MATCH_SET,
+	MATCH_FORK,
+	MATCH_JUMP,
+	MATCH_START,
+	MATCH_END,
+	MATCH_YES,
+	MATCH_BEGIN
+};
 
 #define MATCH_WORD(op, arg) ((uint32_t)(op) << 24 | (uint32_t)(arg))
 #define MATCH_OP(word) ((word) >> 24)
@@ -45,11 +55,13 @@ struct match_list {
 struct wsi_match {
 	struct match_state *code;
 	size_t states;
-	uint32_t *sets;          /* of brackets, see match_has */
-	struct match_list now;   /* states that await a character or the end; those of start only at the text's start */
-	uint16_t *then;          /* room for the next */
-	struct match_list start; /* states that a match beginning here awaits, but at the text's start */
-	uint16_t round;          /* a number for each list made; 0: none */
+	uint32_t *sets; /* of brackets, see match_has */
+	struct match_list
+	    now; /* states that await a character or the end; those of start only at the text's start */
+	uint16_t *then; /* room for the next */
+	struct match_list
+	    start;      /* states that a match beginning here awaits, but at the text's start */
+	uint16_t round; /* a number for each list made; 0: none */
 	unsigned char yes, at_start, at_end, held;
 	unsigned char hold[4];    /* bytes of a character that may be cut in two */
 	unsigned char first[256]; /* 0: no character that begins with this byte begins a match */
@@ -67,7 +79,7 @@ struct match_parse {
 
 struct match_group {
 	uint16_t first, branch; /* where it begins, and its current alternative */
-	uint16_t jump;          /* behind the last jump to its end; each holds the one before; 0: none */
+	uint16_t jump; /* behind the last jump to its end; each holds the one before; 0: none */
 	size_t where;
 };
 
@@ -106,7 +118,9 @@ static int match_grow(struct match_parse *b, size_t n)
 	b->n = n;
 	if (n > b->n_max)
 		b->n_max = n;
-	return n <= WSI_MATCH_STATES_MAX ? 0 : match_fail(b, "the pattern is too large, its repetitions written out");
+	return n <= WSI_MATCH_STATES_MAX
+	           ? 0
+	           : match_fail(b, "the pattern is too large, its repetitions written out");
 }
 
 static int match_emit(struct match_parse *b, uint32_t word)
@@ -135,7 +149,8 @@ static int match_class(struct match_parse *b)
 
 	for (i = 0; i < sizeof match_classes / sizeof *match_classes; i++) {
 		n = match_classes[i].name[5] ? 6 : 5;
-		if (n + 2 > left || memcmp(p, match_classes[i].name, n) != 0 || p[n] != ':' || p[n + 1] != ']')
+		if (n + 2 > left || memcmp(p, match_classes[i].name, n) != 0 || p[n] != ':'
+		    || p[n + 1] != ']')
 			continue;
 		b->at += n + 4;
 		ends = match_classes[i].ends;
@@ -189,16 +204,20 @@ static int match_bracket(struct match_parse *b)
 		if (kind < 0)
 			return -1;
 		if (b->p[at] == '-' && at > first && b->at < b->len && b->p[b->at] != ']')
-			return match_fail(b, "- in brackets stands first, last, or between the two ends of a range");
+			return match_fail(
+			    b,
+			    "- in brackets stands first, last, or between the two ends of a range");
 		hi = lo;
-		if (kind == 0 && match_byte(b, b->at, '-') && b->at + 1 < b->len && b->p[b->at + 1] != ']') {
+		if (kind == 0 && match_byte(b, b->at, '-') && b->at + 1 < b->len
+		    && b->p[b->at + 1] != ']') {
 			b->at++;
 			kind = match_element(b, &hi);
 			if (kind < 0)
 				return -1;
 			if (kind > 0 || lo > hi) {
 				b->where = at;
-				return match_fail(b, "a range in brackets that ends before it begins, or in a class");
+				return match_fail(b, "a range in brackets that ends before it "
+				                     "begins, or in a class");
 			}
 		}
 		if (kind < 2)
@@ -239,7 +258,8 @@ static int match_braces(struct match_parse *b, size_t *min, size_t *max)
 		*max = match_number(b);
 	}
 	if (*min == MATCH_NO_END || !match_byte(b, b->at, '}'))
-		return match_fail(b, "{ begins a repetition, like {2} or {2,5}: for the character write \\{");
+		return match_fail(
+		    b, "{ begins a repetition, like {2} or {2,5}: for the character write \\{");
 	b->at++;
 	if (*min > WSI_MATCH_REPEAT_MAX || *max == WSI_MATCH_REPEAT_MAX + 1)
 		return match_fail(b, "more than 255 repetitions");
@@ -347,7 +367,8 @@ static int match_parse(struct match_parse *b)
 		case '?':
 		case '{':
 			if (atom == MATCH_NONE)
-				return match_fail(b, "nothing to repeat: for the character itself write \\ before it");
+				return match_fail(b, "nothing to repeat: for the character itself "
+				                     "write \\ before it");
 			repeated = 1;
 			if (c == '?' && again)
 				continue;
@@ -378,7 +399,8 @@ static int match_parse(struct match_parse *b)
 				return match_fail(b, "\\ at the end");
 			if (match_char(b, &c) < 0)
 				return -1;
-			if (c >= 0x80 || (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z'))
+			if (c >= 0x80 || (c >= '0' && c <= '9')
+			    || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z'))
 				return match_fail(b, "\\ stands before punctuation only");
 			break;
 		default:
@@ -404,7 +426,8 @@ static size_t match_count(struct match_parse *b, const char *pattern, size_t len
 	b->len = len;
 	if (match_parse(b) < 0)
 		return 0;
-	return sizeof(struct wsi_match) + b->n_max * (sizeof(struct match_state) + 3 * sizeof(uint16_t))
+	return sizeof(struct wsi_match)
+	       + b->n_max * (sizeof(struct match_state) + 3 * sizeof(uint16_t))
 	       + b->sets_n * sizeof(uint32_t);
 }
 
@@ -456,7 +479,8 @@ static uint16_t *match_follow(struct wsi_match *m, unsigned s, uint16_t *out, ui
 			op = MATCH_OP(state->word);
 			if (op >= MATCH_FORK) {
 				m->yes |= op == MATCH_YES;
-				if (op == MATCH_FORK && m->code[(uint16_t)state->word].round != round)
+				if (op == MATCH_FORK
+				    && m->code[(uint16_t)state->word].round != round)
 					*--todo = (uint16_t)state->word;
 				if (op == MATCH_FORK || (op == MATCH_START && m->at_start)
 				    || (op == MATCH_END && m->at_end)) {
@@ -561,7 +585,8 @@ struct wsi_match *wsi_match_init(void *mem, size_t mem_len, const char *pattern,
 		if (i + 1 < b.n)
 			state->next = match_target(m, i + 1);
 		if (MATCH_OP(state->word) == MATCH_FORK)
-			state->word = MATCH_WORD(MATCH_FORK, match_target(m, (uint16_t)(i + state->word)));
+			state->word =
+			    MATCH_WORD(MATCH_FORK, match_target(m, (uint16_t)(i + state->word)));
 	}
 
 	m->now.n = 1; /* state 0 */

@@ -19,7 +19,8 @@ WSI struct wsi_match *wsi_match_init(void *mem, size_t mem_len, const char *patt
 
 /* A text in slices of any size, cut anywhere, also within a character. A byte that is no UTF-8 counts as U+FFFD. */
 WSI void wsi_match_start(struct wsi_match *m);
-WSI int wsi_match_feed(struct wsi_match *m, const void *text, size_t len); /* 1: matches, whatever follows; 0: go on */
-WSI int wsi_match_end(struct wsi_match *m);                                /* 1: the text, now ended, matches; 0: no */
+WSI int wsi_match_feed(struct wsi_match *m, const void *text,
+                       size_t len);         /* 1: matches, whatever follows; 0: go on */
+WSI int wsi_match_end(struct wsi_match *m); /* 1: the text, now ended, matches; 0: no */
 
 #endif

@@ -12,7 +12,7 @@
 #define RESERVE 8192 /* bytes for the last answer: a sentence and the output's buffer */
 
 static char *memory_arena, *memory_end, *memory_free; /* what is taken lies before memory_free */
-static int memory_arena_only;                         /* malloc and free are not to be called any more */
+static int memory_arena_only; /* malloc and free are not to be called any more */
 
 void wq_memory_init(max_align_t *arena, size_t n)
 {
@@ -22,7 +22,8 @@ void wq_memory_init(max_align_t *arena, size_t n)
 
 void wq_memory_use_reserve(void)
 {
-	static max_align_t reserve[RESERVE / sizeof(max_align_t)]; /* costs nothing until it is written to */
+	static max_align_t
+	    reserve[RESERVE / sizeof(max_align_t)]; /* costs nothing until it is written to */
 
 	wq_memory_init(reserve, sizeof reserve / sizeof reserve[0]);
 	memory_arena_only = 1;
@@ -42,7 +43,8 @@ void *wq_alloc(void *user_data, void *ptr, size_t old_len, size_t new_len)
 	(void)user_data;
 	if (!p) {
 		p = memory_free;
-	} else if ((uintptr_t)p - (uintptr_t)memory_arena >= (uintptr_t)(memory_end - memory_arena)) { /* malloc's */
+	} else if ((uintptr_t)p - (uintptr_t)memory_arena
+	           >= (uintptr_t)(memory_end - memory_arena)) { /* malloc's */
 		if (memory_arena_only)
 			return NULL;
 		if (new_len)

@@ -31,11 +31,13 @@ enum option_kind {
 };
 
 struct option {
-	const char *name;  /* and behind its NUL the field of struct ws_options, as ws_info()->option names it, or "" */
+	const char *
+	    name; /* and behind its NUL the field of struct ws_options, as ws_info()->option names it, or "" */
 	unsigned short at; /* in struct wq_options */
 	char letter;
 	unsigned char kind;
-	unsigned char feature; /* of enum ws_feature, or HAS_FORMATS, without which the option was not built in */
+	unsigned char
+	    feature; /* of enum ws_feature, or HAS_FORMATS, without which the option was not built in */
 };
 
 #define HAS_FORMATS 128
@@ -88,7 +90,8 @@ static const struct option option_table[] = {
     {"key\0tls.key_file", AT(lib.tls.key_file), 0, K_STRING, WS_HAS_TLS},
     {"pass\0tls.key_password", AT(lib.tls.key_password), 0, K_SECRET, WS_HAS_TLS},
     {"server-name\0tls.server_name", AT(lib.tls.server_name), 0, K_STRING, WS_HAS_TLS},
-    {"no-check-hostname\0tls.insecure_no_hostname", AT(lib.tls.insecure_no_hostname), 0, K_FLAG, WS_HAS_TLS},
+    {"no-check-hostname\0tls.insecure_no_hostname", AT(lib.tls.insecure_no_hostname), 0, K_FLAG,
+     WS_HAS_TLS},
     {"tls-min\0tls.min_version", AT(lib.tls.min_version), 0, K_TLS, WS_HAS_TLS},
     {"tls-max\0tls.max_version", AT(lib.tls.max_version), 0, K_TLS, WS_HAS_TLS},
     {"ciphers\0tls.ciphers", AT(lib.tls.ciphers), 0, K_STRING, WS_HAS_TLS},
@@ -209,7 +212,8 @@ int wq_parse_size(const char *s, size_t *size)
 	}
 	if (v < 1 || v > INT64_MAX / 2)
 		return -1;
-	*size = (uint64_t)v > PTRDIFF_MAX / 2 ? PTRDIFF_MAX / 2 : (size_t)v; /* with 32 bits no memory holds more */
+	*size = (uint64_t)v > PTRDIFF_MAX / 2 ? PTRDIFF_MAX / 2
+	                                      : (size_t)v; /* with 32 bits no memory holds more */
 	return 0;
 }
 
@@ -345,7 +349,8 @@ static struct wq_input *add_input(struct wq_options *o, const char *option, cons
 }
 
 /* 0, or -1: it is no pattern, or there is no memory */
-static int make_pattern(struct wq_options *o, struct wq_pattern *pattern, const char *option, const char *value)
+static int make_pattern(struct wq_options *o, struct wq_pattern *pattern, const char *option,
+                        const char *value)
 {
 	size_t where = 0, len = strlen(value), size;
 	const char *why = "";
@@ -423,7 +428,8 @@ static int add_send(struct wq_options *o, const char *value, const char *option)
 
 static int set_format(struct wq_options *o, const char *value)
 {
-	int i = wsi_among(value, strlen(value), "json\0raw\0nagios\0prometheus\0"); /* of enum wq_format */
+	int i = wsi_among(value, strlen(value),
+	                  "json\0raw\0nagios\0prometheus\0"); /* of enum wq_format */
 
 	if (i < 0)
 		return wrong(o, "format", value, "is no format (json, raw, nagios, prometheus)");
@@ -442,7 +448,9 @@ static int apply(struct wq_options *o, const struct option *row, const char *val
 
 	if (row->feature && !((ws_features() | FORMATS) & row->feature))
 		return wrong(o, row->name, NULL,
-		             row->feature == WS_HAS_TLS ? "TLS was not built in (build with mbedTLS)" : "not built in");
+		             row->feature == WS_HAS_TLS
+		                 ? "TLS was not built in (build with mbedTLS)"
+		                 : "not built in");
 	switch ((enum option_kind)row->kind) {
 	case K_FAMILY:
 		i = row->letter - '0';
@@ -472,7 +480,8 @@ static int apply(struct wq_options *o, const struct option *row, const char *val
 		return 0;
 	case K_SIZE:
 		if (wq_parse_size(value, &size) < 0)
-			return wrong(o, row->name, value, "is not a number of bytes (try 65536, 64k, 1M)");
+			return wrong(o, row->name, value,
+			             "is not a number of bytes (try 65536, 64k, 1M)");
 		set(o, row, &size, sizeof size);
 		return 0;
 	case K_TLS:
@@ -495,7 +504,8 @@ static int apply(struct wq_options *o, const struct option *row, const char *val
 			o->help = row->letter;
 		return 0;
 	}
-	return wrong(o, row->name, secret ? NULL : value, "is not a whole number from 0 to 2147483647");
+	return wrong(o, row->name, secret ? NULL : value,
+	             "is not a whole number from 0 to 2147483647");
 }
 
 static int takes_value(const struct option *row)
@@ -516,7 +526,8 @@ static void unknown(struct wq_options *o, const char *arg, size_t len)
 }
 
 /* attached: the value that stands in the same argument; next: the argument behind it. 1: that was used up */
-static int use(struct wq_options *o, const struct option *row, const char *attached, const char *next)
+static int use(struct wq_options *o, const struct option *row, const char *attached,
+               const char *next)
 {
 	const char *value = attached ? attached : next;
 
@@ -564,11 +575,13 @@ static int parse_short(struct wq_options *o, char **argv)
 
 /* curl reads -b FILE: a file's name in place of "@FILE" is not sent as if it were the value. needs: what each value has
  * in it. A file of that name tells what was meant. */
-static void check_no_file(struct wq_options *o, const char *option, const char *value, char needs, const char *why)
+static void check_no_file(struct wq_options *o, const char *option, const char *value, char needs,
+                          const char *why)
 {
 	struct stat st;
 
-	if (value && *value != '@' && !strchr(value, needs) && stat(value, &st) == 0 && !S_ISDIR(st.st_mode))
+	if (value && *value != '@' && !strchr(value, needs) && stat(value, &st) == 0
+	    && !S_ISDIR(st.st_mode))
 		wrong(o, option, value, why);
 }
 
@@ -581,8 +594,9 @@ static void check_no_files(struct wq_options *o)
 	check_no_file(o, "user", o->lib.user, ':',
 	              "is a file and no USER:PASSWORD: to read a file write @ before its name");
 	for (h = o->headers; h && *h; h++)
-		check_no_file(o, "header", *h, ':',
-		              "is a file and no header NAME: VALUE: to read a file write @ before its name");
+		check_no_file(
+		    o, "header", *h, ':',
+		    "is a file and no header NAME: VALUE: to read a file write @ before its name");
 }
 
 /* What else can be "@FILE" */
@@ -610,7 +624,8 @@ static void find_inputs(struct wq_options *o)
 	}
 	for (i = 0; i < o->n_inputs; i++)
 		if (strcmp(o->inputs[i].path, "-") == 0 && stdins++)
-			wrong(o, o->inputs[i].option, "@-", "again: standard input can be read only once");
+			wrong(o, o->inputs[i].option, "@-",
+			      "again: standard input can be read only once");
 }
 
 static void check_steps(struct wq_options *o)
@@ -629,7 +644,8 @@ static void check_steps(struct wq_options *o)
 			continue;
 		good = wsi_utf8_check(&state, s->p, s->len);
 		if (good < s->len || state)
-			wrong(o, s->option, s->p, "is not UTF-8 text (use --binary for other bytes)");
+			wrong(o, s->option, s->p,
+			      "is not UTF-8 text (use --binary for other bytes)");
 	}
 	if (o->check && (expects || o->count >= 0))
 		say(o, "--check does not go with --expect or --count");
@@ -645,7 +661,8 @@ static void check_steps(struct wq_options *o)
 static void second_url(struct wq_options *o, const char *arg)
 {
 	if (!strstr(arg, "//")) {
-		say(o, "more than one URL, and the second is none (a value with blanks in it needs quotes)");
+		say(o, "more than one URL, and the second is none (a value with blanks in it needs "
+		       "quotes)");
 	} else if (!o->why.t.len) {
 		wsi_put(wq_why(&o->why), "more than one URL: ");
 		wsi_put_url(wq_why(&o->why), arg, strlen(arg));
@@ -658,7 +675,8 @@ int wq_options_parse(struct wq_options *o, int argc, char **argv)
 
 	memset(o, 0, sizeof *o);
 	o->room = argc > 0 ? (size_t)argc + 1 : 1;
-	o->count = o->wait_ms = o->retry = o->cert_expiry_days = o->warning_ms = o->critical_ms = -1;
+	o->count = o->wait_ms = o->retry = o->cert_expiry_days = o->warning_ms = o->critical_ms =
+	    -1;
 	o->timeout_ms = 10000;
 	o->close_timeout_ms = o->retry_delay_ms = 1000;
 	o->lib.max_message = 1 << 20;
@@ -685,11 +703,14 @@ int wq_options_parse(struct wq_options *o, int argc, char **argv)
 		say(o, "no URL given");
 	if (o->lib.user && o->lib.bearer)
 		say(o, "--user and --bearer exclude each other");
-	if (o->lib.unix_socket && strlen(o->lib.unix_socket) >= sizeof((struct sockaddr_un *)0)->sun_path)
-		wrong(o, "unix-socket", o->lib.unix_socket, "is longer than the address of a socket can be");
+	if (o->lib.unix_socket
+	    && strlen(o->lib.unix_socket) >= sizeof((struct sockaddr_un *)0)->sun_path)
+		wrong(o, "unix-socket", o->lib.unix_socket,
+		      "is longer than the address of a socket can be");
 	if (o->lib.unix_socket && o->lib.proxy && *o->lib.proxy)
 		say(o, "--unix-socket and --proxy exclude each other");
-	if (o->lib.tls.min_version && o->lib.tls.max_version && o->lib.tls.min_version > o->lib.tls.max_version)
+	if (o->lib.tls.min_version && o->lib.tls.max_version
+	    && o->lib.tls.min_version > o->lib.tls.max_version)
 		say(o, "--tls-min is above --tls-max");
 	check_steps(o);
 	check_no_files(o);
@@ -780,10 +801,10 @@ int wq_options_use_inputs(struct wq_options *o)
 			return WS_EUSAGE;
 		}
 		if (in->at && strcmp(in->option, "cookie") == 0 && is_cookie_jar(in->p)) {
-			wsi_put(
-			    wq_input_wrong(in, &o->why),
-			    "it is a cookie jar, which is not read: the file must hold the value of the Cookie header, "
-			    "NAME=VALUE; NAME=VALUE");
+			wsi_put(wq_input_wrong(in, &o->why),
+			        "it is a cookie jar, which is not read: the file must hold the "
+			        "value of the Cookie header, "
+			        "NAME=VALUE; NAME=VALUE");
 			return WS_EUSAGE;
 		}
 		if (in->at) {

@@ -13,7 +13,7 @@
 #define _XOPEN_SOURCE 700 /* for setitimer */
 #endif
 #include "cli/wsquery.h"
-#include "ws_world.h"
+#include "ws_net.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -30,7 +30,8 @@
 /* A reader that goes on reading has this after the deadline, or more for a large answer. With a tick, and the way out of
  * the program, these are the 100 ms that a query may outlast its deadline. */
 #define GRACE_US 80000
-#define LEAST_RATE 10       /* bytes in a microsecond, so 10 MB/s: what a reader must take after the deadline */
+#define LEAST_RATE                                                                                 \
+	10 /* bytes in a microsecond, so 10 MB/s: what a reader must take after the deadline */
 #define WAIT_UNWOKEN_MS 100 /* between two looks for a signal where there is no pipe for it */
 #define OUT_BUFFER 4096
 
@@ -43,12 +44,13 @@ static int process_pipe[2] = {-1, -1};
 static int process_closed[3];
 
 /* The timer that interrupts reads and writes */
-static volatile sig_atomic_t tick_depth; /* how many of its users there are just now; one may lie within another */
+static volatile sig_atomic_t
+    tick_depth; /* how many of its users there are just now; one may lie within another */
 static void (*volatile tick_look)(void); /* called at each tick; NULL: nothing is */
 static int tick_ready;                   /* the handler is installed */
 static struct sigaction tick_action;     /* what SIGALRM did before */
-static struct itimerval tick_before;     /* an alarm that was set before us: alarm(2) outlives exec */
-static int64_t tick_since_us;            /* since when that one has been held up */
+static struct itimerval tick_before; /* an alarm that was set before us: alarm(2) outlives exec */
+static int64_t tick_since_us;        /* since when that one has been held up */
 
 /* Standard error, whose messages are many, but whose reader is one */
 static int err_mute;         /* errno: nobody reads it, and that is found out only once */
@@ -109,7 +111,9 @@ void wq_process_init(void)
 	sigaction(SIGTERM, &sa, NULL);
 	sa.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &sa, NULL);
-	sigaction(SIGXFSZ, &sa, NULL); /* a file over the limit of its size: an error of write, as a full disk is */
+	sigaction(
+	    SIGXFSZ, &sa,
+	    NULL); /* a file over the limit of its size: an error of write, as a full disk is */
 }
 
 int wq_signal(void)
@@ -135,7 +139,8 @@ int wq_wait(struct pollfd *p, unsigned n, int64_t until_us, int watch)
 	}
 	r = poll(p, n, ms);
 	if (r < 0
-	    && errno != EINTR) /* EINVAL: more descriptors than may be open. The caller tries again, but not at once */
+	    && errno
+	           != EINTR) /* EINVAL: more descriptors than may be open. The caller tries again, but not at once */
 		nanosleep(&pause, NULL);
 	return r;
 }
@@ -143,7 +148,8 @@ int wq_wait(struct pollfd *p, unsigned n, int64_t until_us, int watch)
 /* What is left of the alarm that was set before us; <= 0: it is due */
 static int64_t alarm_left_us(void)
 {
-	int64_t set_us = (int64_t)tick_before.it_value.tv_sec * 1000000 + tick_before.it_value.tv_usec;
+	int64_t set_us =
+	    (int64_t)tick_before.it_value.tv_sec * 1000000 + tick_before.it_value.tv_usec;
 
 	return set_us == 0 ? WQ_NEVER : set_us - (wq_now_us() - tick_since_us);
 }
@@ -167,11 +173,13 @@ static void tick_prepare(void)
 
 	memset(&sa, 0, sizeof sa);
 	sa.sa_handler = on_tick;
-	sa.sa_flags = SA_NODEFER; /* tick_look may write, and that is to be interrupted too. Without SA_RESTART */
+	sa.sa_flags =
+	    SA_NODEFER; /* tick_look may write, and that is to be interrupted too. Without SA_RESTART */
 	sigaction(SIGALRM, &sa, &tick_action);
 	sigemptyset(&sa.sa_mask);
 	sigaddset(&sa.sa_mask, SIGALRM);
-	sigprocmask(SIG_UNBLOCK, &sa.sa_mask, NULL); /* a signal that is blocked stays so across exec */
+	sigprocmask(SIG_UNBLOCK, &sa.sa_mask,
+	            NULL); /* a signal that is blocked stays so across exec */
 	tick_ready = 1;
 }
 
@@ -202,7 +210,8 @@ void wq_tick_stop(void)
 		return;
 	}
 	setitimer(ITIMER_REAL, &none, NULL);
-	tick_depth = 0; /* not before there are no more ticks: on_tick takes what comes then for that other alarm */
+	tick_depth =
+	    0; /* not before there are no more ticks: on_tick takes what comes then for that other alarm */
 	if (left_us == WQ_NEVER)
 		return;
 	if (left_us < 1)
@@ -262,7 +271,8 @@ void wq_out_init(struct wq_out *o, int fd, int64_t until_us, size_t size)
 	o->grace_us = (int64_t)(size / LEAST_RATE);
 	if (o->grace_us < GRACE_US)
 		o->grace_us = GRACE_US;
-	o->most_us = until_us == WQ_NEVER ? WQ_NEVER : (until_us > now ? until_us : now) + o->grace_us;
+	o->most_us =
+	    until_us == WQ_NEVER ? WQ_NEVER : (until_us > now ? until_us : now) + o->grace_us;
 	if (o->most_us < now + PATIENCE_US)
 		o->most_us = now + PATIENCE_US;
 }
@@ -316,7 +326,8 @@ static void out_flush(struct wq_out *o)
 		if (n > 0) {
 			done += (size_t)n;
 			o->moved_us = wq_now_us();
-		} else if (n == 0 || errno == EAGAIN || errno == EWOULDBLOCK) { /* whoever shares it made it so */
+		} else if (n == 0 || errno == EAGAIN
+		           || errno == EWOULDBLOCK) { /* whoever shares it made it so */
 			wq_wait(p, 1, wq_now_us() + TICK_US, 0);
 		} else if (errno != EINTR) {
 			o->err = errno;

@@ -91,7 +91,9 @@ static struct wsi_text *query_begin_sentence(struct wq_query *q)
 	wq_why_free(&q->why);
 	t = wq_why(&q->why);
 	wsi_put(t, query_state_phase(q));
-	wsi_put(t, q->state < WQ_PING ? " for " : q->state == WQ_EXPECT || q->state == WQ_COLLECT ? " from " : " to ");
+	wsi_put(t, q->state < WQ_PING                                ? " for "
+	           : q->state == WQ_EXPECT || q->state == WQ_COLLECT ? " from "
+	                                                             : " to ");
 	query_put_peer(t, q);
 	wsi_put(t, ": ");
 	return t;
@@ -191,14 +193,16 @@ static int query_upgrade_failed(struct wq_query *q, int err)
 		return query_fail_with(q, err, ws_error(q->ws));
 	wsi_put(t, ws_error(q->ws));
 	wsi_put(t, " (");
-	if (strcmp(field, "subprotocols") == 0 && (value = query_chosen_subprotocol(q->info)).len > 0) {
+	if (strcmp(field, "subprotocols") == 0
+	    && (value = query_chosen_subprotocol(q->info)).len > 0) {
 		wsi_put(t, "-s ");
 		wsi_put_n(t, value.p, value.len);
 	} else {
 		wq_put_option(t, name);
 	}
 	wsi_put(t, ")");
-	return query_fail_with(q, err, t->cut ? ws_error(q->ws) : NULL); /* a long URL leaves no room for it */
+	return query_fail_with(
+	    q, err, t->cut ? ws_error(q->ws) : NULL); /* a long URL leaves no room for it */
 }
 
 /* The library's own sentence says it */
@@ -257,14 +261,17 @@ static int64_t query_open_deadline_us(const struct wq_query *q)
 {
 	int64_t connect_us = q->start_us + (int64_t)q->o->connect_timeout_ms * 1000;
 
-	return q->o->connect_timeout_ms && connect_us < q->deadline_us ? connect_us : q->deadline_us;
+	return q->o->connect_timeout_ms && connect_us < q->deadline_us ? connect_us
+	                                                               : q->deadline_us;
 }
 
 int wq_query_overdue(const struct wq_query *q, int64_t grace_us)
 {
 	int64_t until_us = query_open_deadline_us(q);
 
-	if (q->info && q->info->phase != WS_TLS) /* no call of these takes long, and the report may be changing */
+	if (q->info
+	    && q->info->phase
+	           != WS_TLS) /* no call of these takes long, and the report may be changing */
 		return 0;
 	return wq_signal() || (until_us != WQ_NEVER && wq_now_us() >= until_us + grace_us);
 }
@@ -276,7 +283,8 @@ void wq_query_cut_short(struct wq_query *q)
 
 	if (q->info) { /* in the phase WS_TLS only what it says of TLS can be half written */
 		report = *q->info;
-		report.tls_version = report.tls_cipher = report.cert_subject = report.cert_issuer = "";
+		report.tls_version = report.tls_cipher = report.cert_subject = report.cert_issuer =
+		    "";
 		report.cert_not_after = 0;
 		report.tls_verified = 0;
 		report.head_len = 0;
@@ -296,7 +304,8 @@ void wq_query_cut_short(struct wq_query *q)
 		wsi_put(t, "reading the files of the TLS options: timed out after ");
 	}
 	wsi_put_ms(t, wq_now_us() - q->start_us);
-	wsi_put(t, q->info ? " while this machine was still computing what the server's certificates and keys ask for"
+	wsi_put(t, q->info ? " while this machine was still computing what the server's "
+	                     "certificates and keys ask for"
 	                   : " while they were still being parsed");
 	query_fail(q, WS_ETIMEOUT);
 }
@@ -360,7 +369,8 @@ static void query_put_lasted(struct wsi_text *t, int64_t since_us)
 static int query_too_late(struct wq_query *q)
 {
 	int unmatched = q->state == WQ_EXPECT && q->seen > 0;
-	int64_t limit_us = q->deadline_us - q->start_us, timeout_us = (int64_t)q->o->timeout_ms * 1000;
+	int64_t limit_us = q->deadline_us - q->start_us,
+	        timeout_us = (int64_t)q->o->timeout_ms * 1000;
 	struct wsi_text *t = query_begin_sentence(q);
 
 	query_put_missing(t, q);
@@ -399,7 +409,8 @@ static int query_closed(struct wq_query *q, int err)
 
 static int query_too_big(struct wq_query *q, const char *what)
 {
-	query_put_number(query_begin_sentence(q), what, q->lib.max_message, " bytes, which is --max-message");
+	query_put_number(query_begin_sentence(q), what, q->lib.max_message,
+	                 " bytes, which is --max-message");
 	return query_fail(q, WS_ETOOBIG);
 }
 
@@ -530,10 +541,12 @@ static const char *query_put_wrong_option(struct wq_query *q)
 	struct wsi_text *t = wq_why(&q->why);
 	size_t n = strlen(field);
 
-	if (strncmp(why, field, n) == 0 && why[n] == ':') /* a field's name means nothing to a user */
+	if (strncmp(why, field, n) == 0
+	    && why[n] == ':') /* a field's name means nothing to a user */
 		why += n + 1 + (why[n + 1] == ' ');
 	if (from) {
-		wsi_put(t, strncmp(field, "tls.", 4) == 0 ? "TLS by the environment, " : "proxy by the environment, ");
+		wsi_put(t, strncmp(field, "tls.", 4) == 0 ? "TLS by the environment, "
+		                                          : "proxy by the environment, ");
 		wsi_put(t, from);
 	} else if (name) {
 		wq_put_option(t, name);
@@ -556,7 +569,8 @@ static int query_wrong_option(struct wq_query *q)
 		return query_usage(q);
 	if (!tls)
 		return query_env_failed(q, WS_EPROXY);
-	if (strcmp(field, "tls.keylog_file") != 0 && (wsi_url_parse(&u, q->o->url, strlen(q->o->url), -1) || u.secure))
+	if (strcmp(field, "tls.keylog_file") != 0
+	    && (wsi_url_parse(&u, q->o->url, strlen(q->o->url), -1) || u.secure))
 		return query_env_failed(q, WS_ETLS);
 	wq_say(wq_why(&q->why)->p, "ignored");
 	wq_why_free(&q->why);
@@ -690,7 +704,8 @@ static int query_stop(struct wq_query *q, int err)
 
 /* 1: the message matches, 0: it does not, or an error of query_stopped(). The matcher is fed in slices because a costly
  * pattern must not outlast the deadline. */
-static int query_match(const struct wq_query *q, const struct wq_pattern *pattern, const struct ws_msg *msg)
+static int query_match(const struct wq_query *q, const struct wq_pattern *pattern,
+                       const struct ws_msg *msg)
 {
 	const char *p = msg->data;
 	size_t at, n;
@@ -719,7 +734,8 @@ static int query_keep(struct wq_query *q, const struct ws_msg *msg)
 	if (r == WS_EMEMORY)
 		return query_no_memory(q);
 	if (q->store.n >= WQ_MAX_KEPT && q->store.n >= q->lib.max_message) {
-		query_put_number(query_begin_sentence(q), "more than ", q->store.n, " messages were to be kept");
+		query_put_number(query_begin_sentence(q), "more than ", q->store.n,
+		                 " messages were to be kept");
 		query_fail(q, r);
 	} else {
 		query_too_big(q, "the messages kept are over ");
@@ -748,7 +764,8 @@ static int query_show(struct wq_query *q, const struct ws_msg *msg)
 }
 
 /* The deadline or a signal came while a message was still being matched */
-static int query_match_stopped(struct wq_query *q, const struct wq_pattern *pattern, const struct ws_msg *msg, int err)
+static int query_match_stopped(struct wq_query *q, const struct wq_pattern *pattern,
+                               const struct ws_msg *msg, int err)
 {
 	if (query_show(q, msg))
 		return QUERY_ENDED;
@@ -768,7 +785,8 @@ static int query_can_quote(const struct wq_query *q, const struct ws_msg *msg)
 }
 
 /* The server sent what --fail-on names */
-static int query_refused(struct wq_query *q, const struct wq_pattern *pattern, const struct ws_msg *msg)
+static int query_refused(struct wq_query *q, const struct wq_pattern *pattern,
+                         const struct ws_msg *msg)
 {
 	struct wsi_text *t;
 
@@ -785,7 +803,8 @@ static int query_refused(struct wq_query *q, const struct wq_pattern *pattern, c
 	}
 	wsi_put(t, ", which matches ");
 	query_put_pattern(t, pattern);
-	wsi_put(t, ": correct what is sent or the login, or narrow that pattern if the message is harmless");
+	wsi_put(t, ": correct what is sent or the login, or narrow that pattern if the message is "
+	           "harmless");
 	return query_fail(q, WQ_EUNMATCHED);
 }
 
@@ -911,7 +930,8 @@ static int query_send(struct wq_query *q)
 {
 	const struct wq_step *s = query_current_step(q);
 	int64_t begun_us = wq_now_us(); /* the answer may be there before ws_send is back */
-	ptrdiff_t n = ws_send(q->ws, q->o->binary ? WS_BINARY : WS_TEXT, s->p + q->sent, s->len - q->sent);
+	ptrdiff_t n =
+	    ws_send(q->ws, q->o->binary ? WS_BINARY : WS_TEXT, s->p + q->sent, s->len - q->sent);
 
 	if (n < 0 && n != WS_AGAIN)
 		return query_lost(q, (int)n);
@@ -1191,5 +1211,7 @@ int wq_query_status(const struct wq_query *q)
 
 const char *wq_reason(int err)
 {
-	return err == WQ_EUNMATCHED ? "unmatched" : err == WQ_EINTERRUPTED ? "interrupted" : ws_errname(err);
+	return err == WQ_EUNMATCHED     ? "unmatched"
+	       : err == WQ_EINTERRUPTED ? "interrupted"
+	                                : ws_errname(err);
 }

@@ -7,7 +7,8 @@
 #define TRACE_LINE 512  /* bytes of a line that are shown */
 #define TRACE_FRAME 200 /* bytes of a payload that are shown */
 
-static const char trace_urls[] = "Location\0Content-Location\0Referer\0Origin\0"; /* headers with a URL */
+static const char trace_urls[] =
+    "Location\0Content-Location\0Referer\0Origin\0"; /* headers with a URL */
 
 /* "GET /chat?token=*** HTTP/1.1" */
 static void trace_put_request_line(struct wsi_text *t, const char *s, size_t len)
@@ -74,8 +75,9 @@ static void trace_head(struct wq_out *o, int sent, const char *mark, const char 
 
 static void trace_frame(struct wq_out *o, const char *mark, const unsigned char *p, size_t len)
 {
-	static const char names[][7] = {[WSI_CONT] = "more",   [WSI_TEXT] = "text", [WSI_BINARY] = "binary",
-	                                [WSI_CLOSE] = "close", [WSI_PING] = "ping", [WSI_PONG] = "pong"};
+	static const char names[][7] = {
+	    [WSI_CONT] = "more",   [WSI_TEXT] = "text", [WSI_BINARY] = "binary",
+	    [WSI_CLOSE] = "close", [WSI_PING] = "ping", [WSI_PONG] = "pong"};
 	struct wsi_frame f;
 	unsigned op;
 
@@ -84,8 +86,8 @@ static void trace_frame(struct wq_out *o, const char *mark, const unsigned char 
 	op = f.b0 & 15u;
 	p += f.head;
 	len -= f.head;
-	wq_print(o, "%s%s%s%d byte%s", mark, names[op], f.b0 & WSI_FIN ? ", " : " (more follows), ", (int64_t)f.len,
-	         f.len == 1 ? "" : "s");
+	wq_print(o, "%s%s%s%d byte%s", mark, names[op], f.b0 & WSI_FIN ? ", " : " (more follows), ",
+	         (int64_t)f.len, f.len == 1 ? "" : "s");
 	if (op == WSI_CLOSE && len >= 2) {
 		wq_print(o, ": %d", (int64_t)(p[0] * 256 + p[1]));
 		p += 2;

@@ -16,7 +16,8 @@
 #include "cli/wsquery.h"
 #include <unistd.h>
 
-#define GRACE_US 40000 /* past the deadline: until then the library has a chance to find out itself */
+#define GRACE_US                                                                                   \
+	40000 /* past the deadline: until then the library has a chance to find out itself */
 
 static struct wq_query *volatile watched; /* in a library call now, or NULL */
 static wq_answer_fn watchdog_answer;

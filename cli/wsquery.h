@@ -16,22 +16,29 @@
 #ifndef WSQUERY_H
 #define WSQUERY_H
 #include "ws.h"
-#include "ws_bytes.h"
+#include "ws_proto.h"
 #include "cli/match.h"
 #include <limits.h>
 #include <poll.h>
 
-#define WQ_MAX_INPUT ((size_t)64 << 20)       /* bytes of one file, or of standard input, that are sent */
-#define WQ_MAX_OPTION_INPUT ((size_t)1 << 20) /* bytes of one that is an option's value: no server takes that much */
-#define WQ_PIECE ((size_t)1 << 20)            /* bytes read or checked between two looks at the clock */
-#define WQ_MAX_URL 2048                       /* bytes of a URL that are shown */
-#define WQ_MAX_KEPT 131072                    /* messages that are kept, unless --max-message allows more */
-#define WQ_SLICE                                                                                                       \
+#define WQ_MAX_INPUT ((size_t)64 << 20) /* bytes of one file, or of standard input, that are sent */
+#define WQ_MAX_OPTION_INPUT                                                                        \
+	((size_t)1 << 20) /* bytes of one that is an option's value: no server takes that much */
+#define WQ_PIECE ((size_t)1 << 20) /* bytes read or checked between two looks at the clock */
+#define WQ_MAX_URL 2048            /* bytes of a URL that are shown */
+#define WQ_MAX_KEPT 131072         /* messages that are kept, unless --max-message allows more */
+#define WQ_SLICE                                                                                   \
 	64 /* bytes that are matched between two looks at the clock: 4096 live states take some 50 us a byte           \
 	    */
 #define WQ_NEVER WSI_NEVER
 
-enum { WQ_OK = 0, WQ_FAILED = 1, WQ_UNMET = 3, WQ_USAGE = 64, WQ_NO_OUTPUT = 74 }; /* exit statuses */
+enum {
+	WQ_OK = 0,
+	WQ_FAILED = 1,
+	WQ_UNMET = 3,
+	WQ_USAGE = 64,
+	WQ_NO_OUTPUT = 74
+}; /* exit statuses */
 enum wq_format { WQ_JSON, WQ_RAW, WQ_NAGIOS, WQ_PROMETHEUS };
 
 /* Errors of our own beside enum ws_err */
@@ -39,7 +46,8 @@ enum { WQ_EUNMATCHED = -100, WQ_EINTERRUPTED = -101 };
 
 /* memory.c */
 void wq_memory_init(max_align_t *arena, size_t n);
-void *wq_alloc(void *user_data, void *ptr, size_t old_len, size_t new_len); /* as ws_options.alloc */
+void *wq_alloc(void *user_data, void *ptr, size_t old_len,
+               size_t new_len); /* as ws_options.alloc */
 /* From now on nothing is freed, and blocks come from a small reserve alone: for the time after a call was cut short */
 void wq_memory_use_reserve(void);
 
@@ -63,8 +71,10 @@ struct wq_input {
 int wq_input_open(struct wq_input *in, struct wq_why *why); /* 0 or WS_EUSAGE, *why */
 /* 0: some was read, or all, and .fd is -1; WS_AGAIN: poll .fd for reading; WS_EUSAGE, *why; WS_EMEMORY */
 int wq_input_read(struct wq_input *in, struct wq_why *why);
-void wq_put_input(struct wsi_text *t, const struct wq_input *in); /* "standard input", or the file's name */
-struct wsi_text *wq_input_wrong(const struct wq_input *in, struct wq_why *why); /* begins "-d, --data: \"file\": " */
+void wq_put_input(struct wsi_text *t,
+                  const struct wq_input *in); /* "standard input", or the file's name */
+struct wsi_text *wq_input_wrong(const struct wq_input *in,
+                                struct wq_why *why); /* begins "-d, --data: \"file\": " */
 
 /* options.c */
 struct wq_pattern {
@@ -91,27 +101,31 @@ struct wq_options { /* what it points to is never freed: it lives as long as the
 	size_t n_steps;
 	struct wq_pattern *fail_on;
 	size_t n_fail_on;
-	const char **headers, **subprotocols, **resolve; /* NULL ends them; headers: "@FILE" still stands in it */
-	size_t room;                                     /* elements that each of these lists can have */
+	const char **headers, **subprotocols,
+	    **resolve; /* NULL ends them; headers: "@FILE" still stands in it */
+	size_t room;   /* elements that each of these lists can have */
 	struct wq_input *inputs;
 	size_t n_inputs;
 	int count; /* messages to receive after the steps */
 	int check, ping, binary, details, quiet, verbose;
 	enum wq_format format;
-	int timeout_ms, connect_timeout_ms, close_timeout_ms, retry_delay_ms; /* 0: no limit, or no waiting */
-	int wait_ms;                                                          /* -1: not given */
-	int retry;                                                            /* -1: not given */
-	int cert_expiry_days;                                                 /* -1: not given */
-	int warning_ms, critical_ms;                                          /* -1: not given */
-	int help;                                                             /* 'h', 'V' */
+	int timeout_ms, connect_timeout_ms, close_timeout_ms,
+	    retry_delay_ms;          /* 0: no limit, or no waiting */
+	int wait_ms;                 /* -1: not given */
+	int retry;                   /* -1: not given */
+	int cert_expiry_days;        /* -1: not given */
+	int warning_ms, critical_ms; /* -1: not given */
+	int help;                    /* 'h', 'V' */
 	int no_memory;
-	const char *from_proxy, *from_proxy_wss, *from_no_proxy; /* variables that these values came from, or NULL */
+	const char *from_proxy, *from_proxy_wss,
+	    *from_no_proxy; /* variables that these values came from, or NULL */
 	const char *from_ca_file, *from_ca_dir, *from_keylog;
 	struct wq_why why; /* what is wrong with the command line */
 };
 int wq_options_parse(struct wq_options *o, int argc, char **argv); /* 0, or WQ_USAGE: see .why */
-int wq_options_use_inputs(struct wq_options *o); /* once those that are no step's are read; 0, WS_EUSAGE, WS_EMEMORY */
-const char *wq_option_of(const char *field);     /* "cacert" of "tls.ca_file"; NULL: none */
+int wq_options_use_inputs(
+    struct wq_options *o); /* once those that are no step's are read; 0, WS_EUSAGE, WS_EMEMORY */
+const char *wq_option_of(const char *field); /* "cacert" of "tls.ca_file"; NULL: none */
 void wq_put_option(struct wsi_text *t, const char *name); /* "-t, --timeout" */
 int wq_parse_duration(const char *s, int *ms);            /* 0 or -1; rounded up */
 int wq_parse_size(const char *s, size_t *size);
@@ -131,10 +145,12 @@ struct wq_store { /* first in, first out */
 };
 /* Walks: *at is .head at first. 1, or 0: no more */
 int wq_store_next(const struct wq_store *s, size_t *at, struct ws_msg *msg);
-int wq_store_take(struct wq_store *s,
-                  struct ws_msg *msg); /* 1, or 0: none; its bytes stay until the next wq_store_put */
-int wq_store_put(struct wq_store *s, const struct ws_msg *msg, size_t max); /* 0, WS_ETOOBIG, WS_EMEMORY */
-void wq_store_clear(struct wq_store *s);                                    /* drops all messages, keeps the memory */
+int wq_store_take(
+    struct wq_store *s,
+    struct ws_msg *msg); /* 1, or 0: none; its bytes stay until the next wq_store_put */
+int wq_store_put(struct wq_store *s, const struct ws_msg *msg,
+                 size_t max);            /* 0, WS_ETOOBIG, WS_EMEMORY */
+void wq_store_clear(struct wq_store *s); /* drops all messages, keeps the memory */
 void wq_store_free(struct wq_store *s);
 
 /* query.c: one try. Many could stand side by side: wq_query_step each, then poll what all of them want. */
@@ -168,9 +184,9 @@ struct wq_query {
 	const char *phase;
 	const struct ws_report *info; /* NULL: none */
 	int array;                    /* 1: data is an array, whatever came */
-	size_t n;                     /* see wq_query_data: that many messages of the store, then .msg */
-	struct ws_msg msg;            /* .data NULL: none */
-	const char *head;             /* of the handshake's response */
+	size_t n;          /* see wq_query_data: that many messages of the store, then .msg */
+	struct ws_msg msg; /* .data NULL: none */
+	const char *head;  /* of the handshake's response */
 	size_t head_len;
 	int64_t ping_us, first_us, total_us; /* -1: not reached */
 
@@ -179,21 +195,25 @@ struct wq_query {
 	int64_t since_us;              /* the upgrade, or the last send */
 	int64_t waiting_us;            /* when this waiting began */
 	size_t input, step, sent, seen;
-	struct wq_store store;               /* messages that wait for a later step */
-	struct wq_store last;                /* the newest message that no step used up, or nothing */
-	const struct wq_pattern *unfinished; /* it was being matched when the query ended; NULL: none was */
+	struct wq_store store; /* messages that wait for a later step */
+	struct wq_store last;  /* the newest message that no step used up, or nothing */
+	const struct wq_pattern
+	    *unfinished; /* it was being matched when the query ended; NULL: none was */
 	char ping_data[16];
 	char *head_copy;
 	struct wq_why why;
 };
 void wq_query_begin(struct wq_query *q, struct wq_options *o, int attempts, int64_t timeout_us);
 int wq_query_step(struct wq_query *q); /* 1: answered, or closed; 0: wait first */
-int64_t wq_query_wants(const struct wq_query *q, struct pollfd p[WS_FDS_MAX], unsigned *n); /* until when at most */
+int64_t wq_query_wants(const struct wq_query *q, struct pollfd p[WS_FDS_MAX],
+                       unsigned *n); /* until when at most */
 /* Once answered: steps then lead to the end, at the latest at until_us. What was answered is gone, but for an error */
 void wq_query_close(struct wq_query *q, int64_t until_us);
-void wq_query_hang_up(const struct wq_query *q);                           /* the peer need not wait for wq_query_end */
-void wq_query_add(struct wq_query *q, const char *what, const char *more); /* to the error's sentence */
-void wq_query_interrupt(struct wq_query *q); /* then: the signal came before another try, and the error says so too */
+void wq_query_hang_up(const struct wq_query *q); /* the peer need not wait for wq_query_end */
+void wq_query_add(struct wq_query *q, const char *what,
+                  const char *more); /* to the error's sentence */
+void wq_query_interrupt(
+    struct wq_query *q); /* then: the signal came before another try, and the error says so too */
 void wq_query_end(struct wq_query *q);
 int wq_query_status(const struct wq_query *q);
 struct wq_walk { /* zeroed at first */
@@ -226,7 +246,8 @@ int wq_wait(struct pollfd *p, unsigned n, int64_t until_us,
 /* From start to stop SIGALRM comes every 10 ms and ends what blocks. Pairs may lie within one another. */
 void wq_tick_start(void);
 void wq_tick_stop(void);
-void wq_tick_look(void (*look)(void)); /* to be called at each tick, from the handler, where other ticks may come */
+void wq_tick_look(void (*look)(
+    void)); /* to be called at each tick, from the handler, where other ticks may come */
 
 int wq_is_closed(int fd); /* 1: descriptor 0, 1 or 2, and closed when the program began */
 /* As read and write, but never longer than some 10 ms: then EINTR, or what was done by then */
@@ -250,18 +271,21 @@ struct wq_out { /* buffered, to a descriptor whose reader may be slow or gone */
 /* until_us: the deadline of the query. After it a reader that goes on reading has 80 ms, or a second for each 10 MB of
  * size, whichever is more. size is about what is to be written. */
 void wq_out_init(struct wq_out *o, int fd, int64_t until_us, size_t size);
-void wq_err_init(struct wq_out *o);  /* for standard error, which is waited for until the time set with: */
+void wq_err_init(
+    struct wq_out *o); /* for standard error, which is waited for until the time set with: */
 void wq_err_until(int64_t until_us); /* at first 100 ms from the beginning on */
 int wq_err_is_over(void);            /* 1: that has come, or nobody reads it */
 void wq_out_n(struct wq_out *o, const void *p, size_t len);
 void wq_out(struct wq_out *o, const char *s);
 void wq_out_u(struct wq_out *o, uint64_t v);
-int wq_out_end(struct wq_out *o);               /* 0 or .err */
-void wq_say(const char *what, const char *why); /* "wsquery: WHAT: WHY" on stderr; what may be NULL */
+int wq_out_end(struct wq_out *o); /* 0 or .err */
+void wq_say(const char *what,
+            const char *why); /* "wsquery: WHAT: WHY" on stderr; what may be NULL */
 
 /* json.c */
 void wq_print(struct wq_out *o, const char *fmt, ...);
-void wq_json_string(struct wq_out *o, const void *p, size_t len); /* bytes that are no UTF-8 as U+FFFD */
+void wq_json_string(struct wq_out *o, const void *p,
+                    size_t len); /* bytes that are no UTF-8 as U+FFFD */
 void wq_json_base64(struct wq_out *o, const void *p, size_t len);
 void wq_decimal(struct wq_out *o, int64_t v, int digits); /* 1500, 3: "1.500"; negative: null */
 void wq_json_answer(struct wq_out *o, const struct wq_query *q);

@@ -82,8 +82,8 @@ static void drive(struct ev_loop *loop, struct target *t)
 		stop(loop, t);
 	t->change = set.change;
 	for (i = 0; i < set.n; i++) {
-		int events =
-		    (set.fd[i].events & WS_POLL_READ ? EV_READ : 0) | (set.fd[i].events & WS_POLL_WRITE ? EV_WRITE : 0);
+		int events = (set.fd[i].events & WS_POLL_READ ? EV_READ : 0)
+		             | (set.fd[i].events & WS_POLL_WRITE ? EV_WRITE : 0);
 
 		if (i < t->n_io) {
 			if ((t->io[i].events & (EV_READ | EV_WRITE)) == events)

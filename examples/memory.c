@@ -58,7 +58,8 @@ static void *arena_alloc(void *user_data, void *ptr, size_t old_len, size_t new_
 			memcpy(a->bytes + at * UNIT, ptr, old_len < new_len ? old_len : new_len);
 	}
 	if (ptr)
-		arena_mark(a, (size_t)((unsigned char *)ptr - a->bytes) / UNIT, (old_len + UNIT - 1) / UNIT, 0);
+		arena_mark(a, (size_t)((unsigned char *)ptr - a->bytes) / UNIT,
+		           (old_len + UNIT - 1) / UNIT, 0);
 	return n > 0 ? a->bytes + at * UNIT : NULL;
 }
 
@@ -217,7 +218,8 @@ int memory_run(struct device *d, struct program *p, char error[256])
 		serve(d);
 		ws_wants(ws, &set);
 		if (d->down.len == 0 && set.timeout_ms > 0)
-			d->now_us += (int64_t)set.timeout_ms * 1000; /* a device sleeps here, until then or its radio */
+			d->now_us += (int64_t)set.timeout_ms
+			             * 1000; /* a device sleeps here, until then or its radio */
 	}
 	for (i = 0; i < 255 && ws_error(ws)[i]; i++)
 		error[i] = ws_error(ws)[i];
@@ -242,9 +244,11 @@ int main(void)
 	d[1].silent = 1;
 	r = memory_run(&d[1], &p[1], error);
 	printf("%s: %s\n", ws_errname(r), r ? error : p[1].answer);
-	printf("%lu bytes of the arena used at most, %lu left used, %ld s by its own clock\n",
-	       (unsigned long)(d[0].arena.peak > d[1].arena.peak ? d[0].arena.peak : d[1].arena.peak) * UNIT,
-	       (unsigned long)(d[0].arena.now + d[1].arena.now) * UNIT, (long)(d[1].now_us / 1000000));
+	printf(
+	    "%lu bytes of the arena used at most, %lu left used, %ld s by its own clock\n",
+	    (unsigned long)(d[0].arena.peak > d[1].arena.peak ? d[0].arena.peak : d[1].arena.peak)
+	        * UNIT,
+	    (unsigned long)(d[0].arena.now + d[1].arena.now) * UNIT, (long)(d[1].now_us / 1000000));
 	return 0;
 }
 #endif

@@ -81,7 +81,8 @@ static int tls_wait(void *io, int events, int timeout_ms)
 	struct tls *t = io;
 	struct pollfd p = {t->fd, 0, 0};
 
-	p.events = (short)((events & WS_POLL_READ ? POLLIN : 0) | (events & WS_POLL_WRITE ? POLLOUT : 0));
+	p.events =
+	    (short)((events & WS_POLL_READ ? POLLIN : 0) | (events & WS_POLL_WRITE ? POLLOUT : 0));
 	poll(&p, 1, timeout_ms); /* woken too early is no failure: the library looks again */
 	return 0;
 }
@@ -114,7 +115,8 @@ static int dial(const char *host, const char *port, int timeout_ms)
 			continue;
 		fcntl(fd, F_SETFL, O_NONBLOCK);
 		connect(fd, a->ai_addr, a->ai_addrlen);
-		if (poll(&p, 1, timeout_ms) == 1 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) == 0 && err == 0)
+		if (poll(&p, 1, timeout_ms) == 1
+		    && getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) == 0 && err == 0)
 			break;
 		close(fd);
 		fd = -1;
@@ -193,9 +195,11 @@ static int ask(const char *url, struct tls *tls, const char *text)
 		tls_close(tls);
 		return 1;
 	}
-	ok = ws_open(ws) == 0 && ws_send(ws, WS_TEXT, text, len) == (ptrdiff_t)len && ws_recv(ws, &msg) == 0;
+	ok = ws_open(ws) == 0 && ws_send(ws, WS_TEXT, text, len) == (ptrdiff_t)len
+	     && ws_recv(ws, &msg) == 0;
 	if (ok)
-		printf("%s: %.*s\n", SSL_get_version(tls->ssl), (int)msg.len, (const char *)msg.data);
+		printf("%s: %.*s\n", SSL_get_version(tls->ssl), (int)msg.len,
+		       (const char *)msg.data);
 	else
 		fprintf(stderr, "%s%s%s\n", ws_error(ws), tls->why[0] ? ": " : "", tls->why);
 	ws_close(ws, 1000, NULL);
@@ -220,7 +224,10 @@ int main(int argc, char **argv)
 		return 64;
 	signal(SIGPIPE, SIG_IGN); /* OpenSSL writes with write(2) */
 	ctx = SSL_CTX_new(TLS_client_method());
-	if (!ctx || (ca ? SSL_CTX_load_verify_locations(ctx, ca, NULL) : SSL_CTX_set_default_verify_paths(ctx)) != 1)
+	if (!ctx
+	    || (ca ? SSL_CTX_load_verify_locations(ctx, ca, NULL)
+	           : SSL_CTX_set_default_verify_paths(ctx))
+	           != 1)
 		return 1;
 	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
 	/* What is not taken now is tried again by the library, from a buffer that may have moved and grown */

@@ -38,7 +38,9 @@ static int step(struct job *j)
 				return (int)n;
 			j->sent += n < 0 ? 0 : (size_t)n;
 		}
-		r = ws_recv(j->ws, &msg); /* also while the question is not all sent: the peer may want to be read */
+		r = ws_recv(
+		    j->ws,
+		    &msg); /* also while the question is not all sent: the peer may want to be read */
 		if (r)
 			return r;
 		printf("%s: %.*s\n", j->url, (int)msg.len, (const char *)msg.data);
@@ -91,8 +93,9 @@ int main(int argc, char **argv)
 				timeout = set.timeout_ms;
 			for (k = 0; k < set.n; k++, fds++) {
 				p[fds].fd = set.fd[k].fd;
-				p[fds].events = (short)((set.fd[k].events & WS_POLL_READ ? POLLIN : 0)
-				                        | (set.fd[k].events & WS_POLL_WRITE ? POLLOUT : 0));
+				p[fds].events =
+				    (short)((set.fd[k].events & WS_POLL_READ ? POLLIN : 0)
+				            | (set.fd[k].events & WS_POLL_WRITE ? POLLOUT : 0));
 			}
 		}
 		if (left > 0)

@@ -22,7 +22,8 @@ int main(int argc, char **argv)
 	ws = ws_new(argv[1], &opt);
 	if (!ws)
 		return 1;
-	ok = ws_open(ws) == 0 && ws_send(ws, WS_TEXT, text, len) == (ptrdiff_t)len && ws_recv(ws, &msg) == 0;
+	ok = ws_open(ws) == 0 && ws_send(ws, WS_TEXT, text, len) == (ptrdiff_t)len
+	     && ws_recv(ws, &msg) == 0;
 	if (ok)
 		printf("%.*s\n", (int)msg.len, (const char *)msg.data);
 	else

@@ -119,7 +119,7 @@ int main(int argc, char **argv)
 	ws_timeout(ws, 2000);
 	ws_close(ws, 1000, NULL);
 	ws_free(ws);
-	fprintf(stderr, "%llu bytes received, %lu bytes of memory held at most\n", (unsigned long long)total,
-	        (unsigned long)memory.peak);
+	fprintf(stderr, "%llu bytes received, %lu bytes of memory held at most\n",
+	        (unsigned long long)total, (unsigned long)memory.peak);
 	return r != 0 || fflush(stdout) != 0;
 }

@@ -27,10 +27,12 @@ static void *work(void *arg)
 
 	if (ws && ws_open(ws) == 0) {
 		for (i = 0; i < 100; i++) {
-			size_t len = (size_t)snprintf(text, sizeof text, "thread %d, question %d", w->number, i);
+			size_t len = (size_t)snprintf(text, sizeof text, "thread %d, question %d",
+			                              w->number, i);
 
-			if (ws_send(ws, WS_TEXT, text, len) != (ptrdiff_t)len || ws_recv(ws, &msg) != 0
-			    || msg.len != len || memcmp(msg.data, text, len) != 0)
+			if (ws_send(ws, WS_TEXT, text, len) != (ptrdiff_t)len
+			    || ws_recv(ws, &msg) != 0 || msg.len != len
+			    || memcmp(msg.data, text, len) != 0)
 				break;
 			w->answers++;
 		}

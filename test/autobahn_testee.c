@@ -61,7 +61,8 @@ static int send_all(struct ws *ws, const struct item *i)
 
 static void run_case(const char *url, int stream)
 {
-	struct ws_options opt = {.timeout_ms = TIMEOUT_MS, .stream = stream, .max_message = 64U << 20};
+	struct ws_options opt = {
+	    .timeout_ms = TIMEOUT_MS, .stream = stream, .max_message = 64U << 20};
 	struct ws *ws = ws_new(url, &opt);
 	struct ws_msg m;
 	struct item *i;

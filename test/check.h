@@ -34,8 +34,8 @@ static inline int check_that(int ok, const char *file, int line, const char *wha
 		c->failed += !ok;
 	}
 	if (!ok)
-		fprintf(stderr, "%s:%d: %s%s%s: failed: %s\n", file, line, c->name ? c->name : "main",
-		        c->row[0] != '\0' ? ": " : "", c->row, what);
+		fprintf(stderr, "%s:%d: %s%s%s: failed: %s\n", file, line,
+		        c->name ? c->name : "main", c->row[0] != '\0' ? ": " : "", c->row, what);
 	return ok;
 }
 
@@ -49,8 +49,8 @@ static inline void check_count(unsigned long made, unsigned long failed, const c
 		return;
 	}
 	c->tests_failed++;
-	fprintf(stderr, "FAILED %s%s%s%s\n", c->name ? c->name : "main", row[0] != '\0' ? ": " : "", row,
-	        made == 0 ? " (made no check)" : "");
+	fprintf(stderr, "FAILED %s%s%s%s\n", c->name ? c->name : "main", row[0] != '\0' ? ": " : "",
+	        row, made == 0 ? " (made no check)" : "");
 }
 
 /* The checks that follow are of the function again, not of a row */
@@ -100,19 +100,21 @@ static inline void check_function(const char *name, void (*test)(void))
 	c->failed = failed;
 }
 
-static inline void check_u(unsigned long long a, unsigned long long b, const char *file, int line, const char *what)
+static inline void check_u(unsigned long long a, unsigned long long b, const char *file, int line,
+                           const char *what)
 {
 	if (!check_that(a == b, file, line, what))
 		fprintf(stderr, "\tgot %llu (0x%llx), want %llu (0x%llx)\n", a, a, b, b);
 }
 
-static inline void check_mem(const void *a, size_t a_len, const void *b, size_t b_len, const char *file, int line,
-                             const char *what)
+static inline void check_mem(const void *a, size_t a_len, const void *b, size_t b_len,
+                             const char *file, int line, const char *what)
 {
 	size_t i, n;
 	int k;
 
-	if (check_that(a_len == b_len && (a_len == 0 || memcmp(a, b, a_len) == 0), file, line, what))
+	if (check_that(a_len == b_len && (a_len == 0 || memcmp(a, b, a_len) == 0), file, line,
+	               what))
 		return;
 	for (k = 0; k < 2; k++) {
 		const unsigned char *p = k ? b : a;
@@ -120,20 +122,25 @@ static inline void check_mem(const void *a, size_t a_len, const void *b, size_t 
 		n = k ? b_len : a_len;
 		fprintf(stderr, "\t%s %lu bytes: ", k ? "want" : "got", (unsigned long)n);
 		for (i = 0; i < n && i < 400; i++)
-			fprintf(stderr, p[i] >= 0x20 && p[i] < 0x7f && p[i] != '\\' ? "%c" : "\\x%02x", p[i]);
+			fprintf(stderr,
+			        p[i] >= 0x20 && p[i] < 0x7f && p[i] != '\\' ? "%c" : "\\x%02x",
+			        p[i]);
 		fprintf(stderr, "\n");
 	}
 }
 
-static inline void check_str(const char *a, const char *b, const char *file, int line, const char *what)
+static inline void check_str(const char *a, const char *b, const char *file, int line,
+                             const char *what)
 {
 	check_mem(a ? a : "(null)", strlen(a ? a : "(null)"), b, strlen(b), file, line, what);
 }
 
 #define CHECK(cond) check_that(!!(cond), __FILE__, __LINE__, #cond)
-#define CHECK_EQ_U(a, b) check_u((unsigned long long)(a), (unsigned long long)(b), __FILE__, __LINE__, #a " == " #b)
+#define CHECK_EQ_U(a, b)                                                                           \
+	check_u((unsigned long long)(a), (unsigned long long)(b), __FILE__, __LINE__, #a " == " #b)
 #define CHECK_EQ_S(a, b) check_str(a, b, __FILE__, __LINE__, #a " == " #b)
-#define CHECK_EQ_MEM(a, a_len, b, b_len) check_mem(a, a_len, b, b_len, __FILE__, __LINE__, #a " == " #b)
+#define CHECK_EQ_MEM(a, a_len, b, b_len)                                                           \
+	check_mem(a, a_len, b, b_len, __FILE__, __LINE__, #a " == " #b)
 #define TEST(function) check_function(#function, function)
 
 /* What main returns. Checks that it made itself, before and behind the tests, are one test. */

@@ -24,7 +24,11 @@
 #include <unistd.h>
 #include "ws_pure.h"
 
-enum { MAX_CONNS = 256, BUF = 65536, ROOM = 256 /* a control frame and a header, always kept free in out */ };
+enum {
+	MAX_CONNS = 256,
+	BUF = 65536,
+	ROOM = 256 /* a control frame and a header, always kept free in out */
+};
 
 struct conn {
 	int fd;
@@ -91,20 +95,22 @@ static const char *header(const char *head, const char *name, size_t *len)
 
 static void upgrade(struct conn *c, const char *head)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digits[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	size_t key_len, len;
 	const char *key = header(head, "Sec-WebSocket-Key", &key_len), *p;
 	unsigned char digest[20];
 	char accept[28], text[24 + 36];
 
 	p = header(head, "Upgrade", &len);
-	if (strncmp(head, "GET /", 5) != 0 || !p || len != 9 || strncasecmp(p, "websocket", 9) != 0 || !key
-	    || key_len != 24 || strspn(key, digits) != 22 || !strchr("AQgw", key[21])
+	if (strncmp(head, "GET /", 5) != 0 || !p || len != 9 || strncasecmp(p, "websocket", 9) != 0
+	    || !key || key_len != 24 || strspn(key, digits) != 22 || !strchr("AQgw", key[21])
 	    || memcmp(key + 22, "==", 2) != 0 /* 16 bytes in base64 */
-	    || !(p = header(head, "Sec-WebSocket-Version", &len)) || len != 2 || memcmp(p, "13", 2) != 0
-	    || !header(head, "Host", &len)) {
-		static const char no[] = "HTTP/1.1 400 Bad Request\r\nContent-Length: 34\r\nConnection: close\r\n\r\n"
-		                         "This server speaks WebSocket only\n";
+	    || !(p = header(head, "Sec-WebSocket-Version", &len)) || len != 2
+	    || memcmp(p, "13", 2) != 0 || !header(head, "Host", &len)) {
+		static const char no[] =
+		    "HTTP/1.1 400 Bad Request\r\nContent-Length: 34\r\nConnection: close\r\n\r\n"
+		    "This server speaks WebSocket only\n";
 
 		put(c, no, sizeof no - 1);
 		c->state = CLOSING;
@@ -114,7 +120,8 @@ static void upgrade(struct conn *c, const char *head)
 	memcpy(text + 24, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11", 36);
 	wsi_sha1(digest, text, sizeof text);
 	wsi_base64_encode(accept, digest, 20);
-	p = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ";
+	p = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: "
+	    "Upgrade\r\nSec-WebSocket-Accept: ";
 	put(c, p, strlen(p));
 	put(c, accept, 28);
 	put(c, "\r\n\r\n", 4);
@@ -232,7 +239,8 @@ static void flood(struct conn *c)
 				put(c, "\x03\xe8", 2);
 				c->state = CLOSING;
 			}
-			if (!c->flood || c->in_len > 0) /* the client's frames are answered between ours */
+			if (!c->flood
+			    || c->in_len > 0) /* the client's frames are answered between ours */
 				return;
 			c->count -= !c->endless;
 			put_head(c, 0x81, c->size);
@@ -264,7 +272,8 @@ static void step(struct conn *c)
 		upgrade(c, head);
 	}
 	/* what answers a frame may not fall into the midst of the flood's */
-	while ((c->state == FRAME || c->state == PAYLOAD) && c->size_left == 0 && c->out_len + ROOM < BUF) {
+	while ((c->state == FRAME || c->state == PAYLOAD) && c->size_left == 0
+	       && c->out_len + ROOM < BUF) {
 		if (c->state == FRAME)
 			n = frame(c, c->in + used, c->in_len - used);
 		else
@@ -345,13 +354,15 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	fd = socket(six ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
 	len = six ? sizeof a6 : sizeof a4;
-	if (fd < 0 || bind(fd, six ? (struct sockaddr *)&a6 : (struct sockaddr *)&a4, len) != 0 || listen(fd, 128) != 0
+	if (fd < 0 || bind(fd, six ? (struct sockaddr *)&a6 : (struct sockaddr *)&a4, len) != 0
+	    || listen(fd, 128) != 0
 	    || getsockname(fd, six ? (struct sockaddr *)&a6 : (struct sockaddr *)&a4, &len) != 0) {
 		perror("echo_server");
 		return 1;
 	}
 	fcntl(fd, F_SETFL, O_NONBLOCK);
-	printf("ws://%s:%d/\n", six ? "[::1]" : "127.0.0.1", ntohs(six ? a6.sin6_port : a4.sin_port));
+	printf("ws://%s:%d/\n", six ? "[::1]" : "127.0.0.1",
+	       ntohs(six ? a6.sin6_port : a4.sin_port));
 	fflush(stdout);
 
 	while (limit < 0 || served < limit) {

@@ -12,8 +12,8 @@
 
 #define FAKE_KEY "dGhlIHNhbXBsZSBub25jZQ==" /* RFC 6455 1.3, from fake_nonce */
 #define FAKE_ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-#define FAKE_101_OF(lines)                                                                                             \
-	"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: "                                       \
+#define FAKE_101_OF(lines)                                                                         \
+	"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: "                   \
 	"Upgrade\r\nSec-WebSocket-Accept: " FAKE_ACCEPT "\r\n" lines "\r\n"
 #define FAKE_101 FAKE_101_OF("")
 #define FAKE_FOREVER ((int64_t)3600 * 1000000)
@@ -33,15 +33,20 @@ struct fake {
 	 */
 	size_t room, drain, write_max;
 	int64_t drain_us;
-	size_t deaf_after; /* so many bytes in all are taken, then the connection is reset. 0: never */
-	int64_t wake_us;   /* > 0: io_wait returns after this, whatever it waits for, as for a signal */
+	size_t
+	    deaf_after; /* so many bytes in all are taken, then the connection is reset. 0: never */
+	int64_t
+	    wake_us; /* > 0: io_wait returns after this, whatever it waits for, as for a signal */
 	int64_t tick_us;   /* what a look at the clock costs */
 	int64_t read_us;   /* what an io_read that gives bytes costs */
 	const char *nonce; /* 16 random bytes, again and again. NULL: pseudo-random ones */
-	int entropy_late, entropy_calls_left; /* so many calls say "not yet"; < 0: no limit, else so many succeed */
-	unsigned long io_fail_at;             /* the n-th call of io_ functions, from 1 on, comes to io_fail. 0: none */
+	int entropy_late,
+	    entropy_calls_left; /* so many calls say "not yet"; < 0: no limit, else so many succeed */
+	unsigned long
+	    io_fail_at; /* the n-th call of io_ functions, from 1 on, comes to io_fail. 0: none */
 	int io_fail;
-	unsigned long alloc_fail_at; /* the n-th allocation fails; with alloc_fail_on all after it too. 0: none */
+	unsigned long
+	    alloc_fail_at; /* the n-th allocation fails; with alloc_fail_on all after it too. 0: none */
 	int alloc_fail_on;
 	size_t alloc_limit; /* bytes alive at most. 0: no limit */
 	int discard;        /* 1: what the client sends is counted, not kept */
@@ -51,7 +56,8 @@ struct fake {
 	size_t out_len, out_cap;
 	size_t pos, come;
 	int64_t now, last_us, full_us; /* full_us: since when there is no room; 0: there is */
-	unsigned long reads, writes, waits, ios, closes, allocs, failed_allocs, entropy_calls, traces;
+	unsigned long reads, writes, waits, ios, closes, allocs, failed_allocs, entropy_calls,
+	    traces;
 	size_t alive, blocks, peak;
 	int hung;  /* it waited for what never comes */
 	int wrong; /* it broke a rule of the interface */
@@ -203,8 +209,8 @@ static inline ptrdiff_t fake_write(void *io, const void *buf, size_t len)
 static inline int fake_wait(void *io, int events, int timeout_ms)
 {
 	struct fake *f = io;
-	int64_t until = timeout_ms < 0 ? INT64_MAX : f->now + (int64_t)timeout_ms * 1000, in = INT64_MAX,
-	        out = INT64_MAX;
+	int64_t until = timeout_ms < 0 ? INT64_MAX : f->now + (int64_t)timeout_ms * 1000,
+	        in = INT64_MAX, out = INT64_MAX;
 	ptrdiff_t r;
 
 	f->waits++;
@@ -216,9 +222,11 @@ static inline int fake_wait(void *io, int events, int timeout_ms)
 		f->spurious = 0;
 		return 1;
 	}
-	if ((events & WS_POLL_READ) && (f->broken || f->pos < f->come || (f->come == f->in_len && (f->end || f->loop))))
+	if ((events & WS_POLL_READ)
+	    && (f->broken || f->pos < f->come || (f->come == f->in_len && (f->end || f->loop))))
 		return 1;
-	if ((events & WS_POLL_WRITE) && (f->room || f->broken || (f->deaf_after && f->out_len >= f->deaf_after)))
+	if ((events & WS_POLL_WRITE)
+	    && (f->room || f->broken || (f->deaf_after && f->out_len >= f->deaf_after)))
 		return 1;
 	if (f->wake_us && f->now + f->wake_us < until)
 		until = f->now + f->wake_us;
@@ -316,7 +324,8 @@ static inline void *fake_alloc(void *user_data, void *ptr, size_t old_len, size_
 	if (new_len) {
 		f->allocs++;
 		if ((f->alloc_fail_at
-		     && (f->allocs == f->alloc_fail_at || (f->alloc_fail_on && f->allocs > f->alloc_fail_at)))
+		     && (f->allocs == f->alloc_fail_at
+		         || (f->alloc_fail_on && f->allocs > f->alloc_fail_at)))
 		    || (f->alloc_limit && f->alive - old_len + new_len > f->alloc_limit)) {
 			f->failed_allocs++;
 			return NULL;
@@ -378,8 +387,8 @@ static inline void fake_poll(struct fake *f, const struct ws *ws)
 }
 
 /* A frame of the client in out, unmasked where it lies. 1: *payload, *len, *b0, key; 0: no whole one is left */
-static inline int fake_frame(struct fake *f, size_t *at, unsigned *b0, unsigned char **payload, size_t *len,
-                             unsigned char key[4])
+static inline int fake_frame(struct fake *f, size_t *at, unsigned *b0, unsigned char **payload,
+                             size_t *len, unsigned char key[4])
 {
 	unsigned char *p = f->out + *at;
 	size_t have = f->out_len - *at, head = 2, i;

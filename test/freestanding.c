@@ -72,7 +72,10 @@ void start(void)
 static void leave(int status)
 {
 #if defined(__x86_64__) && defined(__linux__)
-	__asm__ volatile("syscall" : : "a"(231), "D"(status) : "rcx", "r11", "memory"); /* exit_group */
+	__asm__ volatile("syscall"
+	                 :
+	                 : "a"(231), "D"(status)
+	                 : "rcx", "r11", "memory"); /* exit_group */
 #else
 	(void)status;
 #endif

@@ -5,7 +5,7 @@
  * costly for a quadratic parser, and runs it for n and for 2n: the second may cost little more than twice the first. No
  * clock is looked at.
  */
-#include "../ws_bytes.h"
+#include "../ws_proto.h"
 #include "../ws.h"
 #include "check.h"
 #include "fake.h"
@@ -53,7 +53,8 @@ static void run_head(size_t len, size_t piece)
 		return;
 	for (s = r.fields; (s = wsi_header_next(s, &h)) != NULL;)
 		;
-	wsi_response_check(&r, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", offered, &subprotocol, &option, &why);
+	wsi_response_check(&r, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", offered, &subprotocol, &option,
+	                   &why);
 }
 
 /* The whole opening, over a transport that gives so many bytes at a time */
@@ -124,7 +125,8 @@ static void run_safe(size_t len, size_t piece)
 }
 
 #define LINE "HTTP/1.1 101 Switching Protocols\r\n"
-#define UPGRADE "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " FAKE_ACCEPT "\r\n"
+#define UPGRADE                                                                                    \
+	"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " FAKE_ACCEPT "\r\n"
 
 static const struct {
 	const char *name;
@@ -135,8 +137,10 @@ static const struct {
     /* the head's limit is 16 KiB, so n is 7000 */
     {"spaces in front of a value", run_head, 0, LINE "A: ", " ", "x\r\n\r\n"},
     {"spaces behind a value", run_head, 0, LINE "A: x", " ", "\r\n\r\n"},
-    {"spaces within a value", run_head, 0, LINE "Sec-WebSocket-Protocol: a", " ", "b\r\n" UPGRADE "\r\n"},
-    {"spaces in a list of tokens", run_head, 0, LINE "Connection: Upgrade,", " ,", "x\r\n" UPGRADE "\r\n"},
+    {"spaces within a value", run_head, 0, LINE "Sec-WebSocket-Protocol: a", " ",
+     "b\r\n" UPGRADE "\r\n"},
+    {"spaces in a list of tokens", run_head, 0, LINE "Connection: Upgrade,", " ,",
+     "x\r\n" UPGRADE "\r\n"},
     {"tokens", run_head, 0, LINE "Connection: a", ",upgrad", "\r\n" UPGRADE "\r\n"},
     {"a long name", run_head, 0, LINE "A", "a", ": x\r\n\r\n"},
     {"a long reason", run_head, 0, "HTTP/1.1 101 ", "x", "\r\n\r\n"},
@@ -149,7 +153,8 @@ static const struct {
     {"an opening", run_open, 0, LINE "A: ", " ", "x\r\n\r\n"},
     {"an opening byte by byte", run_open, 1, LINE "A: ", " ", "x\r\n\r\n"},
     {"an opening byte by byte, refused", run_open, 1, "HTTP/1.1 404 No\r\nA: ", "x", "\r\n\r\n"},
-    {"interim answers byte by byte", run_open, 1, "HTTP/1.1 100 C\r\nA: ", "x", "\r\n\r\n" LINE UPGRADE "\r\n"},
+    {"interim answers byte by byte", run_open, 1, "HTTP/1.1 100 C\r\nA: ", "x",
+     "\r\n\r\n" LINE UPGRADE "\r\n"},
     {"chunks", run_body, 0, "", "1\r\na\r\n", "0\r\n\r\n"},
     {"chunks byte by byte", run_body, 1, "", "1\r\na\r\n", "0\r\n\r\n"},
     {"a chunk's extension", run_body, 1, "1;", "x", "\r\na\r\n"},
@@ -185,7 +190,8 @@ static void test_steps(void)
 		twice = cost(i, 2 * N);
 		CHECK(once > 0);
 		if (!CHECK(twice <= 2 * once + once / 4 + 1000))
-			fprintf(stderr, "\t%d bytes: %lu steps, %d: %lu\n", (int)N, once, 2 * N, twice);
+			fprintf(stderr, "\t%d bytes: %lu steps, %d: %lu\n", (int)N, once, 2 * N,
+			        twice);
 		CHECK(twice < 2000ul * N);
 		if (getenv("SHOW_STEPS"))
 			fprintf(stderr, "%-36s %10lu %10lu\n", cases[i].name, once, twice);

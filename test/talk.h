@@ -27,7 +27,8 @@ struct how {
 	int end;
 };
 
-__attribute__((format(printf, 4, 5))) static inline void say(char *buf, size_t cap, size_t *len, const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static inline void say(char *buf, size_t cap, size_t *len,
+                                                             const char *fmt, ...)
 {
 	va_list ap;
 	int n;
@@ -106,7 +107,8 @@ static inline void count_trace(void *user_data, int sent, int type, const void *
 		f->traces += p[i] != 0; /* every byte is there to be read */
 }
 
-static inline void set_options(struct fake *f, const struct how *h, struct ws_options *o, struct ws_io *io)
+static inline void set_options(struct fake *f, const struct how *h, struct ws_options *o,
+                               struct ws_io *io)
 {
 	fake_options(f, o, io);
 	o->nonblock = h->nonblock;
@@ -123,16 +125,16 @@ static inline void set_options(struct fake *f, const struct how *h, struct ws_op
 }
 
 /* Makes a call again until it does not say WS_AGAIN; a blocking one must never */
-#define REPEAT(r, f, ws, nonblocking, call)                                                                            \
-	do {                                                                                                           \
-		(r) = (call);                                                                                          \
-		if ((r) == WS_AGAIN) {                                                                                 \
-			if (!(nonblocking)) {                                                                          \
-				fake_wrong(f, "WS_AGAIN without nonblock: " #call);                                    \
-				break;                                                                                 \
-			}                                                                                              \
-			fake_poll(f, ws);                                                                              \
-		}                                                                                                      \
+#define REPEAT(r, f, ws, nonblocking, call)                                                        \
+	do {                                                                                       \
+		(r) = (call);                                                                      \
+		if ((r) == WS_AGAIN) {                                                             \
+			if (!(nonblocking)) {                                                      \
+				fake_wrong(f, "WS_AGAIN without nonblock: " #call);                \
+				break;                                                             \
+			}                                                                          \
+			fake_poll(f, ws);                                                          \
+		}                                                                                  \
 	} while ((r) == WS_AGAIN)
 
 /* Opens, receives all there is, closes, frees */
@@ -175,8 +177,12 @@ static inline void run_prepared(const struct how *h, struct outcome *o, struct w
 		script_put(&piece, msg.data, msg.len);
 		if (msg.more)
 			continue;
-		SAY(o, got, "%s%c", o->got_len ? " " : "", type == WS_TEXT ? 'T' : type == WS_BINARY ? 'B' : '?');
-		say_bytes(o->got, sizeof o->got, &o->got_len, piece.p ? (void *)piece.p : "", piece.len);
+		SAY(o, got, "%s%c", o->got_len ? " " : "",
+		    type == WS_TEXT     ? 'T'
+		    : type == WS_BINARY ? 'B'
+		                        : '?');
+		say_bytes(o->got, sizeof o->got, &o->got_len, piece.p ? (void *)piece.p : "",
+		          piece.len);
 		o->messages++;
 		piece.len = 0;
 		type = 0;
@@ -196,14 +202,18 @@ static inline void run_prepared(const struct how *h, struct outcome *o, struct w
 		fake_wrong(f, "close_reason_len");
 	if (info->close_reason_len) {
 		SAY(o, end, " ");
-		say_bytes(o->end, sizeof o->end, &o->end_len, info->close_reason, info->close_reason_len);
+		say_bytes(o->end, sizeof o->end, &o->end_len, info->close_reason,
+		          info->close_reason_len);
 	}
 	if (o->opened) {
 		if (ws_recv(ws, &msg) != o->err || ws_send(ws, WS_TEXT, "x", 1) != o->err
 		    || ws_ping(ws, "x", 1) != o->err)
 			fake_wrong(f, "the first error did not stay");
 		REPEAT(o->close_err, f, ws, h->nonblock, ws_close(ws, 1000, NULL));
-		if (o->close_err != (o->err == WS_ECLOSED && info->close_code && info->close_code != 1006 ? 0 : o->err))
+		if (o->close_err
+		    != (o->err == WS_ECLOSED && info->close_code && info->close_code != 1006
+		            ? 0
+		            : o->err))
 			fake_wrong(f, "ws_close of what was over");
 	}
 	ws_free(ws);
@@ -267,7 +277,8 @@ static inline unsigned talk_sent(struct talk *t, unsigned char **p, size_t *len)
 	return fake_frame(&t->f, &t->at, &b0, p, len, key) ? b0 : 0;
 }
 
-static inline void talk_expect(struct talk *t, unsigned b0, const void *payload, size_t len, const char *file, int line)
+static inline void talk_expect(struct talk *t, unsigned b0, const void *payload, size_t len,
+                               const char *file, int line)
 {
 	unsigned char *p = NULL;
 	size_t n = 0;
@@ -279,12 +290,12 @@ static inline void talk_expect(struct talk *t, unsigned b0, const void *payload,
 		CHECK_EQ_MEM(p, n, payload, len);
 }
 #define SENT(t, b0, payload, len) talk_expect(t, b0, payload, len, __FILE__, __LINE__)
-#define SENT_ALL(t)                                                                                                    \
-	do {                                                                                                           \
-		unsigned char *p_;                                                                                     \
-		size_t n_;                                                                                             \
-		CHECK_EQ_U(talk_sent(t, &p_, &n_), 0);                                                                 \
-		CHECK_EQ_U((t)->at, (t)->f.out_len);                                                                   \
+#define SENT_ALL(t)                                                                                \
+	do {                                                                                       \
+		unsigned char *p_;                                                                 \
+		size_t n_;                                                                         \
+		CHECK_EQ_U(talk_sent(t, &p_, &n_), 0);                                             \
+		CHECK_EQ_U((t)->at, (t)->f.out_len);                                               \
 	} while (0)
 
 static inline void talk_end(struct talk *t)
@@ -322,14 +333,15 @@ static inline int starts(const char *s, const char *beginning)
 
 static inline int code_ok(unsigned c) /* RFC 6455 7.4, and the registry's 1012-1014 */
 {
-	return (c >= 1000 && c <= 1014 && c != 1004 && c != 1005 && c != 1006) || (c >= 3000 && c <= 4999);
+	return (c >= 1000 && c <= 1014 && c != 1004 && c != 1005 && c != 1006)
+	       || (c >= 3000 && c <= 4999);
 }
 
 /* What r and the clock must be: want, us after the beginning and little more */
 static inline void timed(const char *what, int r, int want, const struct fake *f, int64_t us)
 {
 	if (!CHECK(r == want && f->now - 1000000 >= us && f->now - 1000000 <= us + 1100))
-		fprintf(stderr, "%s: %d after %ld us, want %d after %ld\n", what, r, (long)f->now - 1000000, want,
-		        (long)us);
+		fprintf(stderr, "%s: %d after %ld us, want %d after %ld\n", what, r,
+		        (long)f->now - 1000000, want, (long)us);
 }
 #endif

@@ -155,7 +155,9 @@ static void test_strict(void)
 			for (c = 0; c < 64; c++) {
 				text[2] = alphabet[c];
 				bad += wsi_base64_decode(out, text, 4) != (c % 4 == 0 ? 2 : -1);
-				bad += c % 4 == 0 && (out[0] != a * 4 + b / 16 || out[1] != b % 16 * 16 + c / 4);
+				bad +=
+				    c % 4 == 0
+				    && (out[0] != a * 4 + b / 16 || out[1] != b % 16 * 16 + c / 4);
 			}
 		}
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * test_frame.c - frame.c: RFC 6455 5.7's examples, each rule of 5.2 on both sides, the mask, the close codes
  */
-#include "ws_bytes.h"
+#include "ws_proto.h"
 #include "check.h"
 #include <stdlib.h>
 
@@ -149,7 +149,8 @@ static void test_rules(void)
 		unsigned char bytes[40];
 		int right = 1;
 
-		check_row("%lu: %s", (unsigned long)i, rules[i].why != NULL ? rules[i].why : "good");
+		check_row("%lu: %s", (unsigned long)i,
+		          rules[i].why != NULL ? rules[i].why : "good");
 		memset(bytes, 0xa5, sizeof bytes); /* what follows the header changes nothing */
 		memcpy(bytes, rules[i].head, rules[i].len);
 		for (n = 0; n <= sizeof bytes; n++) {
@@ -199,7 +200,11 @@ static void test_round_trip(void)
 				if (len >> 63)
 					continue;
 				n = wsi_frame_encode(out, 0x82, len, masked ? rfc_key : NULL);
-				wrong += n != (len < 126 ? 2U : len < 65536 ? 4U : 10U) + (masked ? 4U : 0U);
+				wrong += n
+				         != (len < 126     ? 2U
+				             : len < 65536 ? 4U
+				                           : 10U)
+				                + (masked ? 4U : 0U);
 				wrong += (out[1] & 0x80) != (masked ? 0x80 : 0);
 				if (masked) { /* but for the key and the bit that tells of it, the same */
 					n -= 4;
@@ -208,7 +213,8 @@ static void test_round_trip(void)
 				}
 				for (k = 0; k < n; k++)
 					wrong += decode(&f, out, k, &why) != 0;
-				wrong += decode(&f, out, n, &why) != (int)n || f.len != len || f.b0 != 0x82;
+				wrong += decode(&f, out, n, &why) != (int)n || f.len != len
+				         || f.b0 != 0x82;
 			}
 		}
 	}
@@ -217,7 +223,8 @@ static void test_round_trip(void)
 
 static void test_mask(void)
 {
-	static unsigned char src[16 + 80], want[16 + 80], dst[16 + 80], key[4] = {0x01, 0x80, 0xff, 0x3c};
+	static unsigned char src[16 + 80], want[16 + 80], dst[16 + 80],
+	    key[4] = {0x01, 0x80, 0xff, 0x3c};
 	size_t i, len, from, to, cut, wrong = 0;
 
 	for (i = 0; i < sizeof src; i++)
@@ -328,7 +335,8 @@ static void test_accept(void)
 	char accept[WSI_BASE64_LEN(20)];
 
 	wsi_sha1(digest, text, sizeof text - 1);
-	CHECK_EQ_MEM(accept, wsi_base64_encode(accept, digest, 20), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", 28);
+	CHECK_EQ_MEM(accept, wsi_base64_encode(accept, digest, 20),
+	             "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", 28);
 }
 
 int main(void)

@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 #include "ws.h"
-#include "ws_bytes.h"
+#include "ws_proto.h"
 #include "check.h"
 
 #define KEY "dGhlIHNhbXBsZSBub25jZQ==" /* RFC 6455 1.2 */
@@ -33,7 +33,8 @@ static struct wsi_url parsed(const char *s)
 	return u;
 }
 
-static const char *check_options(const struct ws_options *o, const char **option, const char **value)
+static const char *check_options(const struct ws_options *o, const char **option,
+                                 const char **value)
 {
 	static char buf[200];
 	struct wsi_text t;
@@ -46,7 +47,8 @@ static const char *check_options(const struct ws_options *o, const char **option
 }
 
 /* Puts the request with and without room */
-static void check_request(const char *url, const struct ws_options *o, int same_origin, const char *want, int line)
+static void check_request(const char *url, const struct ws_options *o, int same_origin,
+                          const char *want, int line)
 {
 	static char buf[20000];
 	struct wsi_url u = parsed(url);
@@ -54,7 +56,8 @@ static void check_request(const char *url, const struct ws_options *o, int same_
 	size_t cap, len = strlen(want);
 	const char *option, *why, *value;
 	char *key = exact(KEY, sizeof KEY);
-	const struct wsi_request r = {.out = &t, .url = &u, .key = key, .opt = o, .same_origin = same_origin};
+	const struct wsi_request r = {
+	    .out = &t, .url = &u, .key = key, .opt = o, .same_origin = same_origin};
 
 	why = check_options(o, &option, &value);
 	if (why != NULL) {
@@ -76,8 +79,10 @@ static void check_request(const char *url, const struct ws_options *o, int same_
 	}
 	free(key);
 }
-#define REQUEST(url, want, ...) check_request(url, &(struct ws_options){__VA_ARGS__}, 1, want, __LINE__)
-#define OTHER(url, want, ...) check_request(url, &(struct ws_options){__VA_ARGS__}, 0, want, __LINE__)
+#define REQUEST(url, want, ...)                                                                    \
+	check_request(url, &(struct ws_options){__VA_ARGS__}, 1, want, __LINE__)
+#define OTHER(url, want, ...)                                                                      \
+	check_request(url, &(struct ws_options){__VA_ARGS__}, 0, want, __LINE__)
 
 #define BEGIN(target, host) "GET " target " HTTP/1.1\r\nHost: " host CRLF
 #define MIDDLE "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " KEY CRLF
@@ -110,24 +115,29 @@ static void test_request(void)
 	REQUEST("ws://[fe80::1%25lo]:81/", PLAIN("/", "[fe80::1]:81") CRLF, .origin = NULL);
 	REQUEST("ws://[::1]/", PLAIN("/", "[::1]") CRLF, .origin = NULL);
 	REQUEST("ws://h", BEGIN("/", "x:1") MIDDLE VERSION13 AGENT CRLF, .host = "x:1");
-	REQUEST("ws://h", BEGIN("/", "h") MIDDLE VERSION13 "User-Agent: a b\r\n\r\n", .user_agent = "a b");
+	REQUEST("ws://h", BEGIN("/", "h") MIDDLE VERSION13 "User-Agent: a b\r\n\r\n",
+	        .user_agent = "a b");
 	REQUEST("ws://h", BEGIN("/", "h") MIDDLE VERSION13 CRLF, .user_agent = "");
 	REQUEST("ws://h", PLAIN("/", "h") CRLF, .origin = "", .cookie = "");
 	REQUEST("ws://h", PLAIN("/", "h") "Cookie: a=b; c=\"d\"\r\n\r\n", .cookie = "a=b; c=\"d\"");
-	REQUEST("ws://h", BEGIN("/", "h") MIDDLE "Sec-WebSocket-Protocol: a\r\n" VERSION13 AGENT CRLF,
+	REQUEST("ws://h",
+	        BEGIN("/", "h") MIDDLE "Sec-WebSocket-Protocol: a\r\n" VERSION13 AGENT CRLF,
 	        .subprotocols = LIST("a"));
 	REQUEST("ws://h", PLAIN("/", "h") CRLF, .subprotocols = LIST(NULL), .headers = LIST(NULL));
 
 	check_row("headers of the user");
 	REQUEST("ws://h", PLAIN("/", "h") "X: y\r\nx: z\r\n\r\n", .headers = LIST("X: y", "x:z"));
-	REQUEST("ws://h", PLAIN("/", "h") "X: a\tb: \xc3\xa9\r\n\r\n", .headers = LIST("X: \t a\tb: \xc3\xa9 \t"));
+	REQUEST("ws://h", PLAIN("/", "h") "X: a\tb: \xc3\xa9\r\n\r\n",
+	        .headers = LIST("X: \t a\tb: \xc3\xa9 \t"));
 	REQUEST("ws://h", PLAIN("/", "h") CRLF, .headers = LIST("X:", "Y: \t"));
-	REQUEST("ws://h", BEGIN("/", "h") MIDDLE VERSION13 "uSER-aGENT: me\r\n\r\n", .headers = LIST("uSER-aGENT: me"),
+	REQUEST("ws://h", BEGIN("/", "h") MIDDLE VERSION13 "uSER-aGENT: me\r\n\r\n",
+	        .headers = LIST("uSER-aGENT: me"), .user_agent = "you");
+	REQUEST("ws://h", BEGIN("/", "h") MIDDLE VERSION13 CRLF, .headers = LIST("user-agent:"),
 	        .user_agent = "you");
-	REQUEST("ws://h", BEGIN("/", "h") MIDDLE VERSION13 CRLF, .headers = LIST("user-agent:"), .user_agent = "you");
-	REQUEST("ws://h", PLAIN("/", "h") "Cookie: b\r\nCookie: c\r\n\r\n", .headers = LIST("Cookie: b", "Cookie: c"),
-	        .cookie = "a");
-	REQUEST("ws://h", PLAIN("/", "h") "Origin: b\r\n\r\n", .headers = LIST("Origin: b"), .origin = "a");
+	REQUEST("ws://h", PLAIN("/", "h") "Cookie: b\r\nCookie: c\r\n\r\n",
+	        .headers = LIST("Cookie: b", "Cookie: c"), .cookie = "a");
+	REQUEST("ws://h", PLAIN("/", "h") "Origin: b\r\n\r\n", .headers = LIST("Origin: b"),
+	        .origin = "a");
 	REQUEST("ws://h", "GET / HTTP/1.1\r\nhost: b\r\n" MIDDLE VERSION13 AGENT "A: b\r\n\r\n",
 	        .headers = LIST("A: b", "host: b"), .host = "a");
 	REQUEST("ws://h",
@@ -140,14 +150,18 @@ static void test_request(void)
 	REQUEST("ws://u@h", PLAIN("/", "h") AUTH("Basic dTo=") CRLF, .origin = NULL);
 	REQUEST("ws://:@h", PLAIN("/", "h") AUTH("Basic Og==") CRLF, .origin = NULL);
 	REQUEST("ws://@h", PLAIN("/", "h") CRLF, .origin = NULL);
-	REQUEST("ws://%75%3a:%0d%0A@h", PLAIN("/", "h") AUTH("Basic dTo6DQo=") CRLF, .origin = NULL);
-	REQUEST("ws://Aladdin:open%20sesame@h", PLAIN("/", "h") AUTH("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==") CRLF,
+	REQUEST("ws://%75%3a:%0d%0A@h", PLAIN("/", "h") AUTH("Basic dTo6DQo=") CRLF,
+	        .origin = NULL);
+	REQUEST("ws://Aladdin:open%20sesame@h",
+	        PLAIN("/", "h") AUTH("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==") CRLF,
 	        .origin = NULL); /* RFC 7617 2 */
 	REQUEST("ws://u:p@h", PLAIN("/", "h") AUTH("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==") CRLF,
 	        .user = "Aladdin:open sesame");
 	REQUEST("ws://h", PLAIN("/", "h") AUTH("Basic OnAlNDE=") CRLF, .user = ":p%41");
-	REQUEST("ws://h", PLAIN("/", "h") AUTH("Basic dGVzdDoxMjPCow==") CRLF, .user = "test:123\xc2\xa3"); /* 2.1 */
-	REQUEST("ws://u:p@h", PLAIN("/", "h") AUTH("Bearer mF_9.B5f-4.1JqM") CRLF, .bearer = "mF_9.B5f-4.1JqM");
+	REQUEST("ws://h", PLAIN("/", "h") AUTH("Basic dGVzdDoxMjPCow==") CRLF,
+	        .user = "test:123\xc2\xa3"); /* 2.1 */
+	REQUEST("ws://u:p@h", PLAIN("/", "h") AUTH("Bearer mF_9.B5f-4.1JqM") CRLF,
+	        .bearer = "mF_9.B5f-4.1JqM");
 	REQUEST("ws://u:p@h", PLAIN("/", "h") AUTH("Digest x") CRLF, .bearer = "b",
 	        .headers = LIST("Authorization: Digest x"));
 	REQUEST("ws://u:p@h", PLAIN("/", "h") CRLF, .headers = LIST("authorization:"));
@@ -156,15 +170,19 @@ static void test_request(void)
 	OTHER("ws://u:p@h", PLAIN("/", "h") CRLF, .user = "u:p", .cookie = "c", .host = "x");
 	OTHER("ws://h", PLAIN("/", "h") CRLF, .bearer = "b",
 	      .headers = LIST("authorization: a", "COOKIE: c", "Host: x"));
-	OTHER("ws://h", BEGIN("/", "h") MIDDLE "Origin: o\r\nSec-WebSocket-Protocol: s\r\n" VERSION13 "X: y\r\n\r\n",
-	      .origin = "o", .subprotocols = LIST("s"), .headers = LIST("X: y", "Cookie: c", "User-Agent:"));
+	OTHER("ws://h",
+	      BEGIN("/", "h") MIDDLE "Origin: o\r\nSec-WebSocket-Protocol: s\r\n" VERSION13
+	                             "X: y\r\n\r\n",
+	      .origin = "o", .subprotocols = LIST("s"),
+	      .headers = LIST("X: y", "Cookie: c", "User-Agent:"));
 	OTHER("ws://h", PLAIN("/", "h") CRLF, .headers = LIST("Authorization:", "Cookie:"));
 	OTHER("ws://h", PLAIN("/", "h") "X: y\r\n\r\n",
-	      .headers = LIST("Proxy-Authorization: a", "Cookie2: a", "X-Api-Key: a", "X: y", "x-auth-TOKEN: a"));
+	      .headers = LIST("Proxy-Authorization: a", "Cookie2: a", "X-Api-Key: a", "X: y",
+	                      "x-auth-TOKEN: a"));
 }
 
-static void check_refused(const struct ws_options *options, const char *option, const char *why, const char *value,
-                          int line)
+static void check_refused(const struct ws_options *options, const char *option, const char *why,
+                          const char *value, int line)
 {
 	const char *o = "", *v = NULL, *w = check_options(options, &o, &v);
 
@@ -172,7 +190,8 @@ static void check_refused(const struct ws_options *options, const char *option, 
 	    || !CHECK(v != NULL && strcmp(v, value) == 0))
 		fprintf(stderr, "\tline %d: %s: %s (%s)\n", line, o, w, v != NULL ? v : "NULL");
 }
-#define REFUSED(option, why, value, ...) check_refused(&(struct ws_options){__VA_ARGS__}, option, why, value, __LINE__)
+#define REFUSED(option, why, value, ...)                                                           \
+	check_refused(&(struct ws_options){__VA_ARGS__}, option, why, value, __LINE__)
 #define HEADER(h, why) REFUSED("headers", why, h, .headers = LIST("A: b", h))
 #define PROTOCOL(s, why) REFUSED("subprotocols", why, s, .subprotocols = LIST("a", s))
 
@@ -260,7 +279,8 @@ static void test_request_check(void)
 		CHECK((check_options(&r, &option, &value) == NULL)
 		      == (alnum || strchr("-._~!$&'()*+,;=:[]", c) != NULL));
 		r = (struct ws_options){.bearer = n};
-		CHECK((check_options(&r, &option, &value) == NULL) == (alnum || strchr("-._~+/=", c) != NULL));
+		CHECK((check_options(&r, &option, &value) == NULL)
+		      == (alnum || strchr("-._~+/=", c) != NULL));
 	}
 	REFUSED("host", "is empty", "", .host = "");
 	REFUSED("host", "must not have the character \"/\" (byte 2)", "a/b", .host = "a/b");
@@ -271,7 +291,8 @@ static void test_request_check(void)
 	REFUSED("bearer", "does not go together", "b", .user = "u:p", .bearer = "b");
 	REFUSED("bearer", "is empty", "", .bearer = "");
 	REFUSED("cookie", "has the control character 0x01 (byte 3)", "ab\001", .cookie = "ab\001");
-	REFUSED("bearer", "has a character that must not be there (byte 2)", "a b", .bearer = "a b");
+	REFUSED("bearer", "has a character that must not be there (byte 2)", "a b",
+	        .bearer = "a b");
 	REFUSED("bearer", "has a line break (byte 2)", "a\n", .bearer = "a\n");
 	{ /* all together: 512 KiB, and a byte more */
 		static char long_one[512 * 1024];
@@ -281,11 +302,14 @@ static void test_request_check(void)
 		CHECK(check_options(&r, &option, &value) == NULL);
 		r.origin = "abc";
 		why = check_options(&r, &option, &value);
-		CHECK(why != NULL && strstr(why, "512 KiB") != NULL && strcmp(option, "cookie") == 0);
+		CHECK(why != NULL && strstr(why, "512 KiB") != NULL
+		      && strcmp(option, "cookie") == 0);
 	}
 	{
-		struct ws_options r = {
-		    .bearer = "a.b-c_d~e+f/g==", .host = "[::1]:80", .origin = "null", .subprotocols = LIST("a", "A")};
+		struct ws_options r = {.bearer = "a.b-c_d~e+f/g==",
+		                       .host = "[::1]:80",
+		                       .origin = "null",
+		                       .subprotocols = LIST("a", "A")};
 
 		CHECK(check_options(&r, &option, &value) == NULL);
 		r = (struct ws_options){.host = "a%20b:8080", .user = ":"};
@@ -360,13 +384,17 @@ static const struct {
     {"HTTP/1.1 200 OK\r\nA: b\n\r\n", "\n", NULL},
     {"HTTP/1.1 200 OK\nA: b\r\n\n", "", NULL},
     {"HTTP/1.1 200 OK\r\n\n", "", NULL},
-    {"HTTP/1.1 200 OK\r\r", "\n\r\n", "line 1 of its head has the control character 0x0d, a carriage return"},
+    {"HTTP/1.1 200 OK\r\r", "\n\r\n",
+     "line 1 of its head has the control character 0x0d, a carriage return"},
     {"HTTP/1.1 200 OK\rA", ": b\r\n\r\n", "line 1 of its head has the control character 0x0d"},
     {"HTTP/1.1 200 OK\r\n\rA", ": b\r\n\r\n", "line 2 of its head has the control character 0x0d"},
     {"HTTP/1.1 200 OK\r\n\r\r", "\n", "line 2 of its head has the control character 0x0d"},
-    {"HTTP/1.1 200 OK\r\nA: \x01", "b\r\n\r\n", "line 2 of its head has the control character 0x01"},
-    {"HTTP/1.1 200 OK\r\nA: \x7f", "b\r\n\r\n", "line 2 of its head has the control character 0x7f"},
-    {"HTTP/1.1 200 OK\nA: b\nA: \x1b", "[1m\r\n\r\n", "line 3 of its head has the control character 0x1b"},
+    {"HTTP/1.1 200 OK\r\nA: \x01", "b\r\n\r\n",
+     "line 2 of its head has the control character 0x01"},
+    {"HTTP/1.1 200 OK\r\nA: \x7f", "b\r\n\r\n",
+     "line 2 of its head has the control character 0x7f"},
+    {"HTTP/1.1 200 OK\nA: b\nA: \x1b", "[1m\r\n\r\n",
+     "line 3 of its head has the control character 0x1b"},
     {"HTTP/1.1 200\x0b", " OK\r\n\r\n", "status line"},
 };
 
@@ -386,8 +414,10 @@ static void test_head_end(void)
 		for (step = 1; step <= len; step++) {
 			for (i = 0; i <= len; i++) {
 				r = scan(all, len, i, step);
-				if (!CHECK(r.n == (heads[k].why == NULL ? (ptrdiff_t)end : -1)) || !CHECK(r.at >= end)
-				    || (heads[k].why != NULL && !CHECK(strstr(r.why, heads[k].why) != NULL)))
+				if (!CHECK(r.n == (heads[k].why == NULL ? (ptrdiff_t)end : -1))
+				    || !CHECK(r.at >= end)
+				    || (heads[k].why != NULL
+				        && !CHECK(strstr(r.why, heads[k].why) != NULL)))
 					fprintf(stderr, "\t%s: %s\n", heads[k].head, r.why);
 			}
 		}
@@ -418,7 +448,8 @@ static void test_head_end(void)
 	r = scan(big, sizeof big, 0, sizeof big);
 	CHECK(r.n == -1 && strstr(r.why, "over 16384 bytes") != NULL);
 	r = scan(big, sizeof big, 0, 1);
-	CHECK(r.n == -1 && r.at == WS_MAX_HEAD); /* a caller's buffer of that size never just fills up */
+	CHECK(r.n == -1
+	      && r.at == WS_MAX_HEAD); /* a caller's buffer of that size never just fills up */
 	/* lines: exactly 100, and one more */
 	for (lines = 99; lines <= 102; lines++) {
 		size_t len = 17;
@@ -430,13 +461,15 @@ static void test_head_end(void)
 		r = scan(big, len + 2, 0, sizeof big);
 		CHECK(lines <= WS_MAX_HEAD_LINES
 		          ? r.n == (ptrdiff_t)len + 2
-		          : r.n == -1 && strstr(r.why, "over 100 lines") != NULL && r.status == 200);
+		          : r.n == -1 && strstr(r.why, "over 100 lines") != NULL
+		                && r.status == 200);
 	}
 }
 
 /* ---- response ---- */
 
-static int parse(struct wsi_response *r, char **copy, const char *head, size_t len, const char **why)
+static int parse(struct wsi_response *r, char **copy, const char *head, size_t len,
+                 const char **why)
 {
 	static char buf[700];
 	struct wsi_text t;
@@ -540,7 +573,8 @@ static void test_response(void)
 		} else if (CHECK(parse(&r, &copy, head, len, &why) == 0)) {
 			CHECK_EQ_U(r.status, lines[k].status);
 			CHECK_EQ_U(r.minor, lines[k].minor);
-			CHECK_EQ_MEM(r.reason.p, r.reason.len, lines[k].reason, strlen(lines[k].reason));
+			CHECK_EQ_MEM(r.reason.p, r.reason.len, lines[k].reason,
+			             strlen(lines[k].reason));
 			CHECK_EQ_MEM(r.fields, (size_t)(copy + len - r.fields), "A: b\r\n\r\n", 8);
 		} else {
 			fprintf(stderr, "\t%s: %s\n", lines[k].line, why);
@@ -562,7 +596,8 @@ static void test_response(void)
 	for (k = 0; k < sizeof fields / sizeof fields[0]; k++) {
 		check_row("%s", fields[k].header);
 		for (first = 0; first < 2; first++) { /* as the first line, and behind another */
-			len = (size_t)snprintf(head, sizeof head, "HTTP/1.1 101 x\r\n%s%s\r\nZ: z\r\n\r\n",
+			len = (size_t)snprintf(head, sizeof head,
+			                       "HTTP/1.1 101 x\r\n%s%s\r\nZ: z\r\n\r\n",
 			                       first ? "" : "Y: y\r\n", fields[k].header);
 			if (fields[k].why != NULL) {
 				if (!CHECK(parse(&r, &copy, head, len, &why) == -1)
@@ -574,8 +609,10 @@ static void test_response(void)
 				      || ((at = wsi_header_next(at, &h)) != NULL && h.name.len == 1
 				          && h.name.p[0] == 'Y'));
 				CHECK((at = wsi_header_next(at, &h)) != NULL);
-				CHECK_EQ_MEM(h.name.p, h.name.len, fields[k].name, strlen(fields[k].name));
-				CHECK_EQ_MEM(h.value.p, h.value.len, fields[k].value, strlen(fields[k].value));
+				CHECK_EQ_MEM(h.name.p, h.name.len, fields[k].name,
+				             strlen(fields[k].name));
+				CHECK_EQ_MEM(h.value.p, h.value.len, fields[k].value,
+				             strlen(fields[k].value));
 				CHECK((at = wsi_header_next(at, &h)) != NULL && h.name.p[0] == 'Z'
 				      && h.value.p[0] == 'z' && h.value.len == 1);
 				CHECK(wsi_header_next(at, &h) == NULL);
@@ -590,7 +627,8 @@ static void test_response(void)
 		CHECK(parse(&r, &copy, none, sizeof none - 1, &why) == 0);
 		CHECK(wsi_header_next(r.fields, &h) == NULL);
 		for (k = 0; k < WSI_SEEN; k++)
-			CHECK(r.seen[k].count == 0 && r.seen[k].value.len == 0 && r.seen[k].listed == 0);
+			CHECK(r.seen[k].count == 0 && r.seen[k].value.len == 0
+			      && r.seen[k].listed == 0);
 		free(copy);
 	}
 }
@@ -614,11 +652,14 @@ static void test_seen(void)
 	size_t k, i, len;
 
 	for (k = 0; k < WSI_SEEN; k++) {
-		len = (size_t)snprintf(head, sizeof head,
-		                       "HTTP/1.1 200 x\r\nA: 3\r\n%s:\r\nX%s: 4\r\n%s: 1\r\n%s: 2\r\n%sX: 5\r\n\r\n",
-		                       names[k], names[k], names[k], names[k], names[k]);
+		len = (size_t)snprintf(
+		    head, sizeof head,
+		    "HTTP/1.1 200 x\r\nA: 3\r\n%s:\r\nX%s: 4\r\n%s: 1\r\n%s: 2\r\n%sX: 5\r\n\r\n",
+		    names[k], names[k], names[k], names[k], names[k]);
 		for (i = 0; i < len; i++) /* case does not count */
-			head[i] = (char)(k % 2 == 0 && i > 8 && head[i] >= 'a' ? head[i] - ('a' - 'A') : head[i]);
+			head[i] =
+			    (char)(k % 2 == 0 && i > 8 && head[i] >= 'a' ? head[i] - ('a' - 'A')
+			                                                 : head[i]);
 		if (!CHECK(parse(&r, &copy, head, len, &why) == 0)) {
 			free(copy);
 			continue;
@@ -656,7 +697,11 @@ static const struct {
      {NULL},
      NULL,
      NULL},
-    {"HTTP/1.1 101 x", "Upgrade: h2c, websocket\r\nConnection: keep-alive , Upgrade\r\n" AC, {NULL}, NULL, NULL},
+    {"HTTP/1.1 101 x",
+     "Upgrade: h2c, websocket\r\nConnection: keep-alive , Upgrade\r\n" AC,
+     {NULL},
+     NULL,
+     NULL},
     {"HTTP/1.1 101 x", "Upgrade: h2c\r\n" UP "Connection: close\r\n" CO AC, {NULL}, NULL, NULL},
     {"HTTP/1.1 101 x", CO AC, {NULL}, NULL, "Upgrade: websocket"},
     {"HTTP/1.1 101 x",
@@ -669,22 +714,54 @@ static const struct {
     {"HTTP/1.1 101 x", "Upgrade: xwebsocket\r\n" CO AC, {NULL}, NULL, "is \"xwebsocket\""},
     {"HTTP/1.1 101 x", "XUpgrade: websocket\r\n" CO AC, {NULL}, NULL, "Upgrade: websocket"},
     {"HTTP/1.1 101 x", UP AC, {NULL}, NULL, "Connection: Upgrade"},
-    {"HTTP/1.1 101 x", UP "Connection: close\r\n" AC, {NULL}, NULL, "Connection header is \"close\", not \"Upgrade\""},
-    {"HTTP/1.1 101 x", UP "Connection: keep-alive;Upgrade\r\n" AC, {NULL}, NULL, "is \"keep-alive;Upgrade\""},
+    {"HTTP/1.1 101 x",
+     UP "Connection: close\r\n" AC,
+     {NULL},
+     NULL,
+     "Connection header is \"close\", not \"Upgrade\""},
+    {"HTTP/1.1 101 x",
+     UP "Connection: keep-alive;Upgrade\r\n" AC,
+     {NULL},
+     NULL,
+     "is \"keep-alive;Upgrade\""},
     {"HTTP/1.1 101 x", UP CO, {NULL}, NULL, "it has no Sec-WebSocket-Accept"},
     {"HTTP/1.1 101 x", UP CO AC AC, {NULL}, NULL, "it has 2 Sec-WebSocket-Accept headers"},
-    {"HTTP/1.1 101 x", UP CO AC "Sec-WebSocket-Accept:\r\n", {NULL}, NULL, "2 Sec-WebSocket-Accept headers"},
+    {"HTTP/1.1 101 x",
+     UP CO AC "Sec-WebSocket-Accept:\r\n",
+     {NULL},
+     NULL,
+     "2 Sec-WebSocket-Accept headers"},
     {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept:\r\n", {NULL}, NULL, "answers our key"},
-    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept: S3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n", {NULL}, NULL, "answers our key"},
-    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo\r\n", {NULL}, NULL, "answers our key"},
+    {"HTTP/1.1 101 x",
+     UP CO "Sec-WebSocket-Accept: S3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n",
+     {NULL},
+     NULL,
+     "answers our key"},
+    {"HTTP/1.1 101 x",
+     UP CO "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo\r\n",
+     {NULL},
+     NULL,
+     "answers our key"},
     {"HTTP/1.1 101 x",
      UP CO "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo==\r\n",
      {NULL},
      NULL,
      "answers our key"},
-    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOp=\r\n", {NULL}, NULL, "answers our key"},
-    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept: \"" ACCEPT "\"\r\n", {NULL}, NULL, "answers our key"},
-    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept: " ACCEPT ", " ACCEPT CRLF, {NULL}, NULL, "answers our key"},
+    {"HTTP/1.1 101 x",
+     UP CO "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOp=\r\n",
+     {NULL},
+     NULL,
+     "answers our key"},
+    {"HTTP/1.1 101 x",
+     UP CO "Sec-WebSocket-Accept: \"" ACCEPT "\"\r\n",
+     {NULL},
+     NULL,
+     "answers our key"},
+    {"HTTP/1.1 101 x",
+     UP CO "Sec-WebSocket-Accept: " ACCEPT ", " ACCEPT CRLF,
+     {NULL},
+     NULL,
+     "answers our key"},
     {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept: " KEY CRLF, {NULL}, NULL, "answers our key"},
     {"HTTP/1.1 101 x", UP CO AC "Sec-WebSocket-Extensions:\r\n", {NULL}, NULL, NULL},
     {"HTTP/1.1 101 x",
@@ -712,7 +789,11 @@ static const struct {
     {"HTTP/1.1 101 x", UP CO AC "Content-Length: 00\r\n", {NULL}, NULL, NULL},
     {"HTTP/1.1 101 x", UP CO AC "Content-Length: abc\r\n", {NULL}, NULL, NULL},
     {"HTTP/1.1 101 x", UP CO AC "Content-Length: 05\r\nContent-Length: 0\r\n", {NULL}, NULL, NULL},
-    {"HTTP/1.1 101 x", UP CO AC "Content-Length: 0, 0\r\nContent-Length: 0\r\n", {NULL}, NULL, NULL},
+    {"HTTP/1.1 101 x",
+     UP CO AC "Content-Length: 0, 0\r\nContent-Length: 0\r\n",
+     {NULL},
+     NULL,
+     NULL},
     {"HTTP/1.1 101 x", UP CO AC "Content-Length: 5\r\n", {NULL}, NULL, NULL},
     {"HTTP/1.1 101 x", UP CO AC "Content-Length: 0\r\nContent-Length: 5\r\n", {NULL}, NULL, NULL},
     {"HTTP/1.1 101 x", UP CO AC "Transfer-Encoding: chunked\r\n", {NULL}, NULL, NULL},
@@ -731,7 +812,11 @@ static const struct {
      "subprotocol \"c\", which was not offered"},
     {"HTTP/1.1 101 x", UP CO AC "Sec-WebSocket-Protocol: A\r\n", {"a", "b"}, NULL, "not offered"},
     {"HTTP/1.1 101 x", UP CO AC "Sec-WebSocket-Protocol: aa\r\n", {"a", "b"}, NULL, "not offered"},
-    {"HTTP/1.1 101 x", UP CO AC "Sec-WebSocket-Protocol:\r\n", {"a", "b"}, NULL, "Protocol header is empty"},
+    {"HTTP/1.1 101 x",
+     UP CO AC "Sec-WebSocket-Protocol:\r\n",
+     {"a", "b"},
+     NULL,
+     "Protocol header is empty"},
     {"HTTP/1.1 101 x",
      UP CO AC "Sec-WebSocket-Protocol: a, b\r\n",
      {"a", "b"},
@@ -747,7 +832,11 @@ static const struct {
      {"a", "b"},
      NULL,
      "2 Sec-WebSocket-Protocol headers"},
-    {"HTTP/1.1 101 x", UP CO AC "Server: x\r\nDate: y\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n", {NULL}, NULL, NULL},
+    {"HTTP/1.1 101 x",
+     UP CO AC "Server: x\r\nDate: y\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n",
+     {NULL},
+     NULL,
+     NULL},
 };
 
 static void test_answer(void)
@@ -760,22 +849,27 @@ static void test_answer(void)
 		char head[600], accept[28], buf[700], *copy;
 		struct wsi_text t;
 		int n;
-		size_t len = (size_t)snprintf(head, sizeof head, "%s\r\n%s\r\n", answers[k].line, answers[k].headers);
-		check_row("%lu: %s", (unsigned long)k, answers[k].why != NULL ? answers[k].why : answers[k].headers);
+		size_t len = (size_t)snprintf(head, sizeof head, "%s\r\n%s\r\n", answers[k].line,
+		                              answers[k].headers);
+		check_row("%lu: %s", (unsigned long)k,
+		          answers[k].why != NULL ? answers[k].why : answers[k].headers);
 		wsi_accept(accept, KEY);
 		if (!CHECK(parse(&r, &copy, head, len, &why) == 0)) {
 			free(copy);
 			continue;
 		}
 		wsi_text_init(&t, buf, sizeof buf);
-		n = wsi_response_check(&r, accept, answers[k].offered[0] != NULL ? answers[k].offered : NULL, &chosen,
-		                       &option, &t);
+		n = wsi_response_check(&r, accept,
+		                       answers[k].offered[0] != NULL ? answers[k].offered : NULL,
+		                       &chosen, &option, &t);
 		/* only the one that was not offered can be helped by offering it */
-		CHECK_EQ_S(option, strstr(buf, "offered") != NULL && strstr(buf, "the subprotocol") != NULL
-		                       ? "subprotocols"
-		                       : "");
+		CHECK_EQ_S(option,
+		           strstr(buf, "offered") != NULL && strstr(buf, "the subprotocol") != NULL
+		               ? "subprotocols"
+		               : "");
 		if (answers[k].why != NULL) {
-			if (!CHECK(n == -1) || !CHECK(strstr(buf, answers[k].why) != NULL) || !CHECK(chosen == NULL))
+			if (!CHECK(n == -1) || !CHECK(strstr(buf, answers[k].why) != NULL)
+			    || !CHECK(chosen == NULL))
 				fprintf(stderr, "\t%s: %s\n", answers[k].headers, buf);
 		} else if (!CHECK(n == 0 && t.len == 0)
 		           || !CHECK(chosen == NULL ? answers[k].chosen == NULL
@@ -827,11 +921,13 @@ static const struct {
     {199, "", "hello", "", 1, 0},
     {200, "", "hello", "hello", 0, 0},
     {403, CHUNKED, "5\r\nhello\r\n0\r\n\r\n", "hello", 1, 13},
-    {403, "transfer-encoding: gzip, CHUNKED\r\nContent-Length: 3\r\n", "5\r\nhello\r\n0\r\n\r\n", "hello", 1, 13},
+    {403, "transfer-encoding: gzip, CHUNKED\r\nContent-Length: 3\r\n", "5\r\nhello\r\n0\r\n\r\n",
+     "hello", 1, 13},
     {403, CHUNKED, "0\r\n\r\nmore", "", 1, 3},
     {403, CHUNKED, "00000000\r\n\r\n", "", 1, 10},
     {403, CHUNKED, "1\r\na\r\n2\r\nbc\r\n003\r\ndef\r\n0\r\n\r\n", "abcdef", 1, 26},
-    {403, CHUNKED, "A\r\n0123456789\r\n0b\r\n01234\r\n6789\r\n0\r\n\r\n", "012345678901234\r\n6789", 1, 35},
+    {403, CHUNKED, "A\r\n0123456789\r\n0b\r\n01234\r\n6789\r\n0\r\n\r\n", "012345678901234\r\n6789",
+     1, 35},
     {403, CHUNKED, "5;a=b;c=\"d\"\r\nhello\r\n0;x\r\n\r\n", "hello", 1, 25},
     {403, CHUNKED, "5 \t\r\nhello\r\n0\r\n\r\n", "hello", 1, 15},
     {403, CHUNKED, "5\r\nhello\r\n0\r\nA: b\r\nC: d\r\n\r\nmore", "hello", 1, 13},
@@ -864,8 +960,8 @@ static void test_body(void)
 
 		check_row("%d %s", bodies[k].status, bodies[k].headers);
 		if (!CHECK(parse(&r, &copy, head,
-		                 (size_t)snprintf(head, sizeof head, "HTTP/1.1 %d x\r\n%s\r\n", bodies[k].status,
-		                                  bodies[k].headers),
+		                 (size_t)snprintf(head, sizeof head, "HTTP/1.1 %d x\r\n%s\r\n",
+		                                  bodies[k].status, bodies[k].headers),
 		                 &why)
 		           == 0))
 			continue;
@@ -893,7 +989,8 @@ static void test_body(void)
 					if (step == 1 && b.state == 0)
 						CHECK_EQ_U(end, bodies[k].behind);
 					CHECK((b.state == 0) == bodies[k].done);
-					CHECK_EQ_MEM(out, t.len, bodies[k].want, cap < want ? cap : want);
+					CHECK_EQ_MEM(out, t.len, bodies[k].want,
+					             cap < want ? cap : want);
 					free(out);
 				}
 			}

@@ -87,18 +87,20 @@ static const struct {
 };
 
 static const char *const bad[] = {
-    "", ".", ":", ":::", "::::", "localhost", "a", "1", "1.2.3", "1.2.3.", ".1.2.3", "1.2.3.4.", "1.2.3.4.5", "1..3.4",
-    "256.1.1.1", "1.1.1.256", "1.2.3.999", "1.2.3.1000", "01.2.3.4", "1.2.3.04", "00.0.0.0", "0x7f.0.0.1", "1.2.3.a",
-    "1.2.3.4 ", " 1.2.3.4", "1.2.3.4:80", "+1.2.3.4", "-1.2.3.4", "1,2,3,4", "2130706433", "127.1",
+    "", ".", ":", ":::", "::::", "localhost", "a", "1", "1.2.3", "1.2.3.", ".1.2.3", "1.2.3.4.",
+    "1.2.3.4.5", "1..3.4", "256.1.1.1", "1.1.1.256", "1.2.3.999", "1.2.3.1000", "01.2.3.4",
+    "1.2.3.04", "00.0.0.0", "0x7f.0.0.1", "1.2.3.a", "1.2.3.4 ", " 1.2.3.4", "1.2.3.4:80",
+    "+1.2.3.4", "-1.2.3.4", "1,2,3,4", "2130706433", "127.1",
     /* groups: too few, too many, too long, not hexadecimal */
     "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "12345::", "::12345", "::0001f", "g::", "::g",
     "1:2:3:4:5:6:7:8:", ":1:2:3:4:5:6:7:8", "1:", ":1", "1:2", "1::2:", ":1::2",
     /* "::" twice, and for no group */
-    "::1::", "1::2::3", "1:::2", ":::1", "1:::", "1:2:3:4:5:6:7:8::", "::1:2:3:4:5:6:7:8", "1:2:3:4::5:6:7:8",
+    "::1::", "1::2::3", "1:::2", ":::1", "1:::", "1:2:3:4:5:6:7:8::", "::1:2:3:4:5:6:7:8",
+    "1:2:3:4::5:6:7:8",
     /* IPv4 in it: not last, too early, too late, not one */
-    "1.2.3.4::", "::1.2.3.4:5", "1:2:3:4:5:1.2.3.4", "1:2:3:4:5:6:7:1.2.3.4", "1:2:3:4:5:6::7:1.2.3.4", "::1.2.3",
-    "::1.2.3.4.5", "::256.1.1.1", "::01.2.3.4", "::1.2.3.4.", "::.1.2.3", "::1a.2.3.4", "::ffff:1.2.3.4/96",
-    "1:2:3:4:5:6:1.2.3.4::",
+    "1.2.3.4::", "::1.2.3.4:5", "1:2:3:4:5:1.2.3.4", "1:2:3:4:5:6:7:1.2.3.4",
+    "1:2:3:4:5:6::7:1.2.3.4", "::1.2.3", "::1.2.3.4.5", "::256.1.1.1", "::01.2.3.4", "::1.2.3.4.",
+    "::.1.2.3", "::1a.2.3.4", "::ffff:1.2.3.4/96", "1:2:3:4:5:6:1.2.3.4::",
     /* no zone, brackets, prefix, space */
     "fe80::1%eth0", "fe80::1%", "[::1]", "::1/128", " ::1", "::1 ", "::\n", ":: 1"};
 
@@ -166,9 +168,11 @@ static void test_libc(void)
 			addr[i] = (unsigned char)(rnd(3) == 0 ? rnd(256) : rnd(8) == 0 ? 0xff : 0);
 		put(ours, sizeof ours, addr, len);
 		wrong += inet_pton(family, ours, back) != 1 || memcmp(addr, back, (size_t)len) != 0;
-		wrong += parse(back, ours, strlen(ours)) != len || memcmp(addr, back, (size_t)len) != 0;
+		wrong +=
+		    parse(back, ours, strlen(ours)) != len || memcmp(addr, back, (size_t)len) != 0;
 		inet_ntop(family, addr, theirs, sizeof theirs);
-		wrong += parse(back, theirs, strlen(theirs)) != len || memcmp(addr, back, (size_t)len) != 0;
+		wrong += parse(back, theirs, strlen(theirs)) != len
+		         || memcmp(addr, back, (size_t)len) != 0;
 	}
 	CHECK_EQ_U(wrong, 0);
 
@@ -194,7 +198,9 @@ static void test_libc(void)
 					s[i] = chars[rnd(sizeof chars - 1)];
 			}
 			s[len] = '\0';
-			want = inet_pton(AF_INET, s, theirs) == 1 ? 4 : inet_pton(AF_INET6, s, theirs) == 1 ? 16 : 0;
+			want = inet_pton(AF_INET, s, theirs) == 1    ? 4
+			       : inet_pton(AF_INET6, s, theirs) == 1 ? 16
+			                                             : 0;
 			n = parse(ours, s, len);
 			if (n != want || memcmp(ours, theirs, (size_t)n) != 0) {
 				if (wrong++ == 0)

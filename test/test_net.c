@@ -92,15 +92,18 @@ static const struct {
 } gai_failures[] = {
     {"empty.", 0, WS_ERESOLVE, "resolve empty.test: no address for this name"},
     {"memory.", EAI_MEMORY, WS_EMEMORY, ""},
-    {"again.", EAI_AGAIN, WS_ERESOLVE, "resolve again.test: Temporary failure in name resolution: "},
+    {"again.", EAI_AGAIN, WS_ERESOLVE,
+     "resolve again.test: Temporary failure in name resolution: "},
     {"none.", EAI_NONAME, WS_ERESOLVE, "resolve none.test: Name or service not known"},
-    {"fail.", EAI_FAIL, WS_ERESOLVE, "resolve fail.test: Non-recoverable failure in name resolution: "},
+    {"fail.", EAI_FAIL, WS_ERESOLVE,
+     "resolve fail.test: Non-recoverable failure in name resolution: "},
     {"family.", EAI_FAMILY, WS_ERESOLVE, "resolve family.test: ai_family not supported: "},
     {"system.", EAI_SYSTEM, WS_ERESOLVE, "resolve system.test: System error: Too many open files"},
     {"odder.", -4711, WS_ERESOLVE, "resolve odder.test: no address for this name"},
 };
 
-int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **list)
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                struct addrinfo **list)
 {
 	static const unsigned char loop6[16] = {[15] = 1};
 	struct addrinfo **end = list;
@@ -130,7 +133,8 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
 		unsigned a, b, c, d;
 		unsigned char v4[4];
 
-		if (p[0] == 'a' && sscanf(p, "a%u-%u-%u-%u.", &a, &b, &c, &d) == 4 && hints->ai_family != AF_INET6) {
+		if (p[0] == 'a' && sscanf(p, "a%u-%u-%u-%u.", &a, &b, &c, &d) == 4
+		    && hints->ai_family != AF_INET6) {
 			v4[0] = (unsigned char)a;
 			v4[1] = (unsigned char)b;
 			v4[2] = (unsigned char)c;
@@ -264,7 +268,8 @@ int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 #endif
 
 /* Where libc can be asked behind the back of malloc, malloc can fail */
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)          \
+    && !defined(__clang__)
 #define MALLOC_FAILS 1
 static atomic_int malloc_fails;
 extern void *__libc_malloc(size_t len);
@@ -426,7 +431,8 @@ static void play(struct server *s, int c, int k)
 		const struct act *a = &v->acts[i];
 
 		while (a->until ? !strstr(seen + at, a->until) : s->seen_len[k] == at) {
-			ssize_t n = recv(c, seen + s->seen_len[k], sizeof s->seen[k] - 1 - s->seen_len[k], 0);
+			ssize_t n = recv(c, seen + s->seen_len[k],
+			                 sizeof s->seen[k] - 1 - s->seen_len[k], 0);
 			size_t z;
 
 			if (n <= 0)
@@ -614,10 +620,10 @@ static void client_talk(struct client *c)
 	CHECK_EQ_U(r, 0);
 }
 
-#define HAS(c, text)                                                                                                   \
-	do {                                                                                                           \
-		if (!CHECK(strstr(ws_error((c)->ws), text)))                                                           \
-			fprintf(stderr, "\t%s\n\tlacks %s\n", ws_error((c)->ws), text);                                \
+#define HAS(c, text)                                                                               \
+	do {                                                                                       \
+		if (!CHECK(strstr(ws_error((c)->ws), text)))                                       \
+			fprintf(stderr, "\t%s\n\tlacks %s\n", ws_error((c)->ws), text);            \
 	} while (0)
 
 static void test_addresses(void)
@@ -640,7 +646,8 @@ static void test_addresses(void)
 		HAS(&c, text);
 		CHECK_EQ_U(ws_info(c.ws)->phase, WS_CONNECT);
 		CHECK_EQ_S(ws_info(c.ws)->address, "");
-		CHECK(ws_info(c.ws)->phase_us[WS_RESOLVE] == -1 && ws_info(c.ws)->phase_us[WS_CONNECT] >= -1);
+		CHECK(ws_info(c.ws)->phase_us[WS_RESOLVE] == -1
+		      && ws_info(c.ws)->phase_us[WS_CONNECT] >= -1);
 		client_free(&c);
 		CHECK_EQ_U(atomic_load(&lookups), before);
 		close(fd);
@@ -652,7 +659,8 @@ static void test_addresses(void)
 		CHECK_EQ_U(client_open(&c), 0);
 		sprintf(text, "127.0.0.1:%d", s.port);
 		CHECK_EQ_S(ws_info(c.ws)->address, text);
-		CHECK(ws_info(c.ws)->phase_us[WS_CONNECT] >= 0 && ws_info(c.ws)->phase_us[WS_UPGRADE] >= 0);
+		CHECK(ws_info(c.ws)->phase_us[WS_CONNECT] >= 0
+		      && ws_info(c.ws)->phase_us[WS_UPGRADE] >= 0);
 		client_talk(&c);
 		client_free(&c);
 		server_end(&s);
@@ -761,7 +769,8 @@ static void test_addresses(void)
 		CHECK_EQ_U(ws_info(c.ws)->phase, WS_CONNECT);
 		if (have_ipv6()) {
 			CHECK_EQ_U(ws_info(c.ws)->err, WS_ERESOLVE);
-			HAS(&c, "[fe80::1]:9: no such zone: there is no network interface \"nosuch0\"");
+			HAS(&c,
+			    "[fe80::1]:9: no such zone: there is no network interface \"nosuch0\"");
 		}
 		client_free(&c);
 	}
@@ -859,8 +868,9 @@ static void test_zone(void)
 /* RFC 8305: addresses that do not answer do not hold up those that do */
 static void test_race(void)
 {
-	static const char *const addrs[] = {"127.0.0.11", "127.0.0.12", "127.0.0.13", "127.0.0.14", "127.0.0.15",
-	                                    "127.0.0.16", "127.0.0.17", "127.0.0.18", "127.0.0.19", "127.0.0.20"};
+	static const char *const addrs[] = {"127.0.0.11", "127.0.0.12", "127.0.0.13", "127.0.0.14",
+	                                    "127.0.0.15", "127.0.0.16", "127.0.0.17", "127.0.0.18",
+	                                    "127.0.0.19", "127.0.0.20"};
 	struct hole holes[9];
 	struct client c;
 	struct server s;
@@ -918,8 +928,8 @@ static void test_race(void)
 		HAS(&c, "connect timeout");
 		client_free(&c);
 	}
-	check_row(
-	    "by a clock of our own: an attempt each 250 ms, and at once when one fails while others are under way");
+	check_row("by a clock of our own: an attempt each 250 ms, and at once when one fails while "
+	          "others are under way");
 	{
 		struct ws_pollset set;
 		int64_t start;
@@ -951,7 +961,8 @@ static void test_race(void)
 		CHECK(set.n == 2 && set.timeout_ms == 250);
 		c.f.now = start + 500000;
 		CHECK_EQ_U(ws_open(c.ws), WS_AGAIN);
-		for (k = 0; k < 1000 && ws_info(c.ws)->phase == WS_CONNECT; k++) { /* the network takes its own time */
+		for (k = 0; k < 1000 && ws_info(c.ws)->phase == WS_CONNECT;
+		     k++) { /* the network takes its own time */
 			sleep_ms(1);
 			CHECK_EQ_U(ws_open(c.ws), WS_AGAIN);
 		}
@@ -1071,7 +1082,8 @@ static void test_resolver(void)
 		}
 		resolver_lets_go();
 	}
-	CHECK_EQ_U(atomic_load(&signals_open), 0); /* the thread takes none of the program's signals */
+	CHECK_EQ_U(atomic_load(&signals_open),
+	           0); /* the thread takes none of the program's signals */
 	CHECK_EQ_U(atomic_load(&odd_hints), 0);
 	/* a name longer than any */
 	{
@@ -1109,7 +1121,8 @@ static void test_lost_lookups(void)
 
 	resolver_holds();
 	begun = atomic_load(&lookups) + WS_MAX_LOST_LOOKUPS;
-	while (atomic_load(&lookups) < begun) { /* those of earlier tests may still be about to end */
+	while (atomic_load(&lookups)
+	       < begun) { /* those of earlier tests may still be about to end */
 		lose_lookup();
 		sleep_ms(1);
 	}
@@ -1121,9 +1134,9 @@ static void test_lost_lookups(void)
 		CHECK_EQ_U(client_open(&c), WS_ETIMEOUT);
 		CHECK(c.us >= 60000);
 		CHECK_EQ_U(ws_info(c.ws)->phase, WS_RESOLVE);
-		HAS(&c,
-		    "resolve again.test: waiting for earlier lookups, too many of which are still unanswered: timed "
-		    "out after ");
+		HAS(&c, "resolve again.test: waiting for earlier lookups, too many of which are "
+		        "still unanswered: timed "
+		        "out after ");
 		client_free(&c);
 		/* what needs no lookup does not wait for any */
 		client_init(&c, "ws://localhost:1/");
@@ -1267,7 +1280,8 @@ static void test_unix(void)
 	if (!CHECK(mkdtemp(dir) != NULL))
 		return;
 	sprintf(path, "%s/s", dir);
-	sprintf(path_max, ": File name too long: the most bytes that a Unix socket's path has is %d",
+	sprintf(path_max,
+	        ": File name too long: the most bytes that a Unix socket's path has is %d",
 	        (int)sizeof sun.sun_path - 1);
 	memset(&sun, 0, sizeof sun);
 	sun.sun_family = AF_UNIX;
@@ -1315,8 +1329,10 @@ static void test_unix(void)
 			client_init(&c, "ws://a.test/");
 			c.o.unix_socket = name;
 			c.o.nonblock = nonblock;
-			CHECK_EQ_U(client_open(&c), i < (int)sizeof sun.sun_path ? WS_EUNREACHABLE : WS_EIO);
-			HAS(&c, i < (int)sizeof sun.sun_path ? ": No such file or directory" : path_max);
+			CHECK_EQ_U(client_open(&c),
+			           i < (int)sizeof sun.sun_path ? WS_EUNREACHABLE : WS_EIO);
+			HAS(&c, i < (int)sizeof sun.sun_path ? ": No such file or directory"
+			                                     : path_max);
 			client_free(&c);
 			name[i] = 'x';
 		}
@@ -1325,7 +1341,8 @@ static void test_unix(void)
 		CHECK(bind(fd, (struct sockaddr *)&sun, sizeof sun) == 0);
 		listen(fd, 0);
 		for (filled = 0; filled < 200; filled++) {
-			fillers[filled] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+			fillers[filled] =
+			    socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 			if (connect(fillers[filled], (struct sockaddr *)&sun, sizeof sun) < 0)
 				break;
 		}
@@ -1336,7 +1353,8 @@ static void test_unix(void)
 		CHECK_EQ_U(client_open(&c), WS_ETIMEOUT);
 		CHECK(c.us >= 150000 && c.us < 5000000);
 		sprintf(text,
-		        "connect to unix:%s: Resource temporarily unavailable: too many connections wait to be "
+		        "connect to unix:%s: Resource temporarily unavailable: too many "
+		        "connections wait to be "
 		        "accepted: timed out after ",
 		        path);
 		HAS(&c, text);
@@ -1510,7 +1528,8 @@ static int look_at_socket(void *user_data, int fd)
 #endif
 	}
 	len = sizeof ss;
-	bad_socket |= getpeername(fd, (struct sockaddr *)&ss, &len) == 0 ? 64 : 0; /* before it connects */
+	bad_socket |=
+	    getpeername(fd, (struct sockaddr *)&ss, &len) == 0 ? 64 : 0; /* before it connects */
 	return sockets_seen > refuse_from;
 }
 
@@ -1701,7 +1720,8 @@ static void test_resets(void)
 	    {{{"\r\n\r\n", "", 0}}, HANG_UP},
 	    {{{"", "", 0}}, RESET},
 	};
-	static const int want[] = {WS_ERESET, WS_ECLOSED, WS_ECLOSED, 0, WS_ECLOSED, WS_ECLOSED, WS_ERESET};
+	static const int want[] = {WS_ERESET,  WS_ECLOSED, WS_ECLOSED, 0,
+	                           WS_ECLOSED, WS_ECLOSED, WS_ERESET};
 	struct server s;
 	struct client c;
 	struct ws_msg msg;
@@ -1723,7 +1743,8 @@ static void test_resets(void)
 			sleep_ms(50);
 			ws_send(c.ws, WS_TEXT, "x", 1);
 			r = ws_recv(c.ws, &msg);
-			CHECK((r == WS_ECLOSED && ws_info(c.ws)->close_code == 4000) || r == WS_ERESET);
+			CHECK((r == WS_ECLOSED && ws_info(c.ws)->close_code == 4000)
+			      || r == WS_ERESET);
 		}
 		client_free(&c);
 	}
@@ -1741,7 +1762,8 @@ static void on_alarm(int sig)
 
 static void test_signals(void)
 {
-	static const struct visit silent[] = {{{{"\r\n\r\n", FAKE_101, 0}}, LINGER}, {{{"never", "", 0}}, LINGER}};
+	static const struct visit silent[] = {{{{"\r\n\r\n", FAKE_101, 0}}, LINGER},
+	                                      {{{"never", "", 0}}, LINGER}};
 	struct itimerval every = {{0, 7000}, {0, 7000}}, off = {{0, 0}, {0, 0}};
 	struct sigaction sa;
 	struct server s;
@@ -1810,8 +1832,8 @@ static void test_no_descriptors(void)
 		client_init(&c, "ws://none.test/");
 		c.o.timeout_ms = 60;
 		CHECK_EQ_U(client_open(&c), WS_ETIMEOUT);
-		HAS(&c,
-		    "resolve none.test: waiting for earlier lookups, which are still unanswered: Too many open files");
+		HAS(&c, "resolve none.test: waiting for earlier lookups, which are still "
+		        "unanswered: Too many open files");
 		client_free(&c);
 		resolver_lets_go();
 	}
@@ -1910,9 +1932,13 @@ static void test_redirects(void)
 		s.port = other.port = 0;
 		s.fd = bound("127.0.0.1", &s.port);
 		other.fd = bound("127.0.0.1", &other.port);
-		sprintf(to[0], "HTTP/1.1 301 x\r\nLocation: two?q#frag\r\nContent-Length: 0\r\n\r\n");
-		sprintf(to[1], "HTTP/1.1 302 x\r\nLocation: http://127.0.0.1:%d/three\r\n\r\n", s.port);
-		sprintf(to[2], "HTTP/1.1 100 y\r\n\r\nHTTP/1.1 303 x\r\nLocation: //127.0.0.1:%d\r\n\r\n", other.port);
+		sprintf(to[0],
+		        "HTTP/1.1 301 x\r\nLocation: two?q#frag\r\nContent-Length: 0\r\n\r\n");
+		sprintf(to[1], "HTTP/1.1 302 x\r\nLocation: http://127.0.0.1:%d/three\r\n\r\n",
+		        s.port);
+		sprintf(to[2],
+		        "HTTP/1.1 100 y\r\n\r\nHTTP/1.1 303 x\r\nLocation: //127.0.0.1:%d\r\n\r\n",
+		        other.port);
 		for (i = 0; i < 3; i++) {
 			script[i].acts[0].until = "\r\n\r\n";
 			script[i].acts[0].say = to[i];
@@ -1929,7 +1955,8 @@ static void test_redirects(void)
 			fprintf(stderr, "\t%s\n", ws_error(c.ws));
 		CHECK_EQ_U(ws_info(c.ws)->redirects, 3);
 		CHECK_EQ_U(ws_info(c.ws)->http_status, 101);
-		sprintf(text, "http://127.0.0.1:%d", other.port); /* the scheme is that of the URL before */
+		sprintf(text, "http://127.0.0.1:%d",
+		        other.port); /* the scheme is that of the URL before */
 		CHECK_EQ_S(ws_info(c.ws)->url, text);
 		sprintf(text, "127.0.0.1:%d", other.port);
 		CHECK_EQ_S(ws_info(c.ws)->address, text);
@@ -1942,12 +1969,14 @@ static void test_redirects(void)
 		CHECK(strncmp(s.seen[2], "GET /three HTTP/1.1\r\n", 21) == 0);
 		CHECK(strncmp(other.seen[0], "GET / HTTP/1.1\r\n", 16) == 0);
 		for (i = 0; i < 3; i++) {
-			CHECK(strstr(s.seen[i], "Cookie: a=b\r\n") && strstr(s.seen[i], "X-Mine: yes\r\n")
+			CHECK(strstr(s.seen[i], "Cookie: a=b\r\n")
+			      && strstr(s.seen[i], "X-Mine: yes\r\n")
 			      && strstr(s.seen[i], "Host: first.test\r\n"));
 			CHECK(strstr(s.seen[i], base64_user) != NULL);
 		}
 		CHECK(!strstr(other.seen[0], "Authorization") && !strstr(other.seen[0], "Cookie")
-		      && !strstr(other.seen[0], "first.test") && strstr(other.seen[0], "X-Mine: yes\r\n"));
+		      && !strstr(other.seen[0], "first.test")
+		      && strstr(other.seen[0], "X-Mine: yes\r\n"));
 		sprintf(text, "Host: 127.0.0.1:%d\r\n", other.port);
 		CHECK(strstr(other.seen[0], text) != NULL);
 	}
@@ -1974,7 +2003,8 @@ static void test_redirects(void)
 			check_row("%s", cases[k].what);
 			memset(script, 0, sizeof script);
 			if (cases[k].location) {
-				sprintf(longest, "HTTP/1.1 302 Found\r\n%sContent-Length: 0\r\n\r\n",
+				sprintf(longest,
+				        "HTTP/1.1 302 Found\r\n%sContent-Length: 0\r\n\r\n",
 				        cases[k].location);
 			} else {
 				memset(longest, 'x', sizeof longest);
@@ -1987,7 +2017,8 @@ static void test_redirects(void)
 			client_init(&c, "ws://127.0.0.1:%d/", s.port);
 			c.o.max_redirects = cases[k].max;
 			CHECK_EQ_U(client_open(&c), cases[k].err);
-			if (!CHECK(strstr(ws_error(c.ws), cases[k].has) && !strstr(ws_error(c.ws), "pw@")))
+			if (!CHECK(strstr(ws_error(c.ws), cases[k].has)
+			           && !strstr(ws_error(c.ws), "pw@")))
 				fprintf(stderr, "%s: %s\n", cases[k].what, ws_error(c.ws));
 			CHECK_EQ_U(ws_info(c.ws)->http_status, 302);
 			CHECK_EQ_U(ws_info(c.ws)->redirects, 0);
@@ -1998,7 +2029,8 @@ static void test_redirects(void)
 		/* other 30x are answers */
 		memset(script, 0, sizeof script);
 		script[0].acts[0].until = script[1].acts[0].until = "\r\n\r\n";
-		script[0].acts[0].say = "HTTP/1.1 300 x\r\nLocation: /\r\nContent-Length: 0\r\n\r\n";
+		script[0].acts[0].say =
+		    "HTTP/1.1 300 x\r\nLocation: /\r\nContent-Length: 0\r\n\r\n";
 		script[1].acts[0].say = "HTTP/1.1 304 x\r\nLocation: /\r\n\r\n";
 		server_start(&s, script, 2);
 		for (i = 0; i < 2; i++) {
@@ -2013,15 +2045,16 @@ static void test_redirects(void)
 	memset(script, 0, sizeof script);
 	for (i = 0; i < 4; i++) {
 		script[i].acts[0].until = "\r\n\r\n";
-		script[i].acts[0].say =
-		    i % 2 ? "HTTP/1.1 308 x\r\nLocation: /a\r\n\r\n" : "HTTP/1.1 307 x\r\nLocation: /b\r\n\r\n";
+		script[i].acts[0].say = i % 2 ? "HTTP/1.1 308 x\r\nLocation: /a\r\n\r\n"
+		                              : "HTTP/1.1 307 x\r\nLocation: /b\r\n\r\n";
 	}
 	server_start(&s, script, 4);
 	client_init(&c, "ws://127.0.0.1:%d/a", s.port);
 	c.o.max_redirects = 3;
 	CHECK_EQ_U(client_open(&c), WS_EREDIRECT);
 	CHECK_EQ_U(ws_info(c.ws)->redirects, 3);
-	sprintf(text, "ws://127.0.0.1:%d/a -> ws://127.0.0.1:%d/b -> ws://127.0.0.1:%d/a", s.port, s.port, s.port);
+	sprintf(text, "ws://127.0.0.1:%d/a -> ws://127.0.0.1:%d/b -> ws://127.0.0.1:%d/a", s.port,
+	        s.port, s.port);
 	HAS(&c, text);
 	client_free(&c);
 	server_end(&s);
@@ -2103,7 +2136,8 @@ static void test_redirects(void)
 		c.o.max_redirects = 2;
 		c.f.alloc_fail_at = (unsigned long)i;
 		r = ws_query(c.url, &c.o, WS_TEXT, "x", 1, &a);
-		if (!CHECK(r == 0 ? a.data && strcmp(a.data, "hi") == 0 : r == WS_EMEMORY && c.f.failed_allocs))
+		if (!CHECK(r == 0 ? a.data && strcmp(a.data, "hi") == 0
+		                  : r == WS_EMEMORY && c.f.failed_allocs))
 			fprintf(stderr, "allocation %d: %d %s\n", i, r, a.error);
 		ws_answer_free(&a, &c.o);
 		CHECK(c.f.alive == 0 && c.f.blocks == 0 && !c.f.wrong);
@@ -2169,7 +2203,8 @@ static void test_proxies(void)
 	      LINGER},
 	     WS_EHTTP,
 	     WS_UPGRADE,
-	     "upgrade of ws://target.test:8765/x refused by ws://target.test:8765/x through 127.0.0.1:",
+	     "upgrade of ws://target.test:8765/x refused by ws://target.test:8765/x through "
+	     "127.0.0.1:",
 	     "CONNECT"},
 	    {"http, that speaks another language",
 	     "http",
@@ -2193,7 +2228,9 @@ static void test_proxies(void)
 	    {"socks5h, that says no",
 	     "socks5h",
 	     "",
-	     {{{"\x05\x01", "\x05\x00", 2}, {"target.test", "\x05\x05\x00\x01\x00\x00\x00\x00\x00\x00", 10}}, LINGER},
+	     {{{"\x05\x01", "\x05\x00", 2},
+	       {"target.test", "\x05\x05\x00\x01\x00\x00\x00\x00\x00\x00", 10}},
+	      LINGER},
 	     WS_EPROXY,
 	     WS_PROXY,
 	     "refused",
@@ -2224,14 +2261,17 @@ static void test_proxies(void)
 
 			check_row("%s, nonblock %d", cases[i].what, nonblock);
 			server_start(&s, &cases[i].v, 1);
-			sprintf(proxy, "%s://%s127.0.0.1:%d", cases[i].scheme, cases[i].user, s.port);
+			sprintf(proxy, "%s://%s127.0.0.1:%d", cases[i].scheme, cases[i].user,
+			        s.port);
 			client_init(&c, "%s", target);
 			c.o.nonblock = nonblock;
 			c.o.proxy = proxy;
 			r = client_open(&c);
 			sprintf(text, "127.0.0.1:%d", s.port);
-			if (!CHECK(r == cases[i].err && ws_info(c.ws)->phase == (enum ws_phase)cases[i].phase
-			           && strstr(ws_error(c.ws), cases[i].has) && !strstr(ws_error(c.ws), "s3cret")
+			if (!CHECK(r == cases[i].err
+			           && ws_info(c.ws)->phase == (enum ws_phase)cases[i].phase
+			           && strstr(ws_error(c.ws), cases[i].has)
+			           && !strstr(ws_error(c.ws), "s3cret")
 			           && strcmp(ws_info(c.ws)->address, text) == 0))
 				fprintf(stderr, "%s: %d %s\n", cases[i].what, r, ws_error(c.ws));
 			if (r == 0)
@@ -2247,7 +2287,8 @@ static void test_proxies(void)
 			static const struct visit four[] = {
 			    {{{NULL, NULL, 0},
 			      {"\x7b", "\x00\x5a\x00\x00\x00\x00\x00\x00", 8},
-			      {"\r\n\r\n", FAKE_101 "\x81\x02hi\x88\x02\x03\xe8", sizeof FAKE_101 - 1 + 8}},
+			      {"\r\n\r\n", FAKE_101 "\x81\x02hi\x88\x02\x03\xe8",
+			       sizeof FAKE_101 - 1 + 8}},
 			     LINGER}};
 			struct visit v = four[0];
 
@@ -2357,7 +2398,8 @@ static void test_proxies(void)
 		c.o.proxy = proxy;
 		c.f.alloc_fail_at = (unsigned long)port;
 		r = ws_query(c.url, &c.o, WS_TEXT, "x", 1, &a);
-		CHECK(r == 0 ? a.data && strcmp(a.data, "hi") == 0 : r == WS_EMEMORY && c.f.failed_allocs);
+		CHECK(r == 0 ? a.data && strcmp(a.data, "hi") == 0
+		             : r == WS_EMEMORY && c.f.failed_allocs);
 		ws_answer_free(&a, &c.o);
 		CHECK(c.f.alive == 0 && c.f.blocks == 0 && !c.f.wrong);
 		server_end(&s);
@@ -2371,8 +2413,8 @@ static void test_proxies(void)
  * memory for it is one of the allocations that fail, each in turn */
 static void test_proxy_reads_too_far(void)
 {
-	static const struct visit v = {{{"\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n\x15\x03\x03\x00\x02\x02\x28", 19 + 7}},
-	                               LINGER};
+	static const struct visit v = {
+	    {{"\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n\x15\x03\x03\x00\x02\x02\x28", 19 + 7}}, LINGER};
 	struct server s;
 	struct client c;
 	char proxy[100];
@@ -2380,7 +2422,8 @@ static void test_proxy_reads_too_far(void)
 
 	for (nonblock = 0; nonblock < 2; nonblock++) {
 		failed = 0;
-		for (fail_at = 0; fail_at < 100; fail_at += fail_at ? 1 : 2) { /* 0: none; the first is ws_new's */
+		for (fail_at = 0; fail_at < 100;
+		     fail_at += fail_at ? 1 : 2) { /* 0: none; the first is ws_new's */
 			check_row("nonblock %d, allocation %d", nonblock, fail_at);
 			server_start(&s, &v, 1);
 			sprintf(proxy, "http://127.0.0.1:%d", s.port);

@@ -8,7 +8,7 @@
 #define _POSIX_C_SOURCE 200809L
 #endif
 #include "../cli/wsquery.h"
-#include "../ws_world.h"
+#include "../ws_tls.h"
 #include "check.h"
 #include "guard.h"
 
@@ -130,7 +130,8 @@ static void head(char *p, size_t len)
 		return;
 	for (s = r.fields; (s = wsi_header_next(s, &h)) != NULL;)
 		;
-	wsi_response_check(&r, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", offered, &subprotocol, &option, &why);
+	wsi_response_check(&r, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", offered, &subprotocol, &option,
+	                   &why);
 	wsi_body_init(&b, &r);
 	wsi_body_feed(&b, out(), p + r.len, len - r.len);
 	wsi_url_parse(&to, "ws://example.com/", 17, -1);
@@ -153,7 +154,8 @@ static void proxy(const char *scheme, char *p, size_t len)
 	char why_buf[200];
 	int n, r = 0;
 
-	if (wsi_url_parse(&to, target, sizeof target - 1, -1) || wsi_proxy_parse(&proxy, scheme, strlen(scheme)))
+	if (wsi_url_parse(&to, target, sizeof target - 1, -1)
+	    || wsi_proxy_parse(&proxy, scheme, strlen(scheme)))
 		return;
 	proxy.target = &to;
 	proxy.addr_len = wsi_proxy_resolves_here(proxy.kind) ? 4 : 0;
@@ -227,34 +229,40 @@ static void json(char *p, size_t len)
 #ifdef WS_WITH_MBEDTLS
 /* A CA's certificate with alternative names, name constraints, key usages and policies, made by openssl(1) */
 static const unsigned char certificate[] = {
-    48,  130, 1,   237, 48,  130, 1,   148, 160, 3,   2,   1,   2,   2,   20,  87,  6,   250, 152, 133, 219, 161, 75,
-    9,   85,  74,  233, 11,  122, 24,  33,  90,  133, 106, 198, 48,  10,  6,   8,   42,  134, 72,  206, 61,  4,   3,
-    2,   48,  25,  49,  11,  48,  9,   6,   3,   85,  4,   6,   19,  2,   88,  88,  49,  10,  48,  8,   6,   3,   85,
-    4,   3,   12,  1,   97,  48,  30,  23,  13,  50,  54,  49,  49,  50,  56,  49,  49,  49,  56,  51,  49,  90,  23,
-    13,  51,  54,  49,  49,  50,  53,  49,  49,  49,  56,  51,  49,  90,  48,  25,  49,  11,  48,  9,   6,   3,   85,
-    4,   6,   19,  2,   88,  88,  49,  10,  48,  8,   6,   3,   85,  4,   3,   12,  1,   97,  48,  89,  48,  19,  6,
-    7,   42,  134, 72,  206, 61,  2,   1,   6,   8,   42,  134, 72,  206, 61,  3,   1,   7,   3,   66,  0,   4,   107,
-    247, 145, 61,  253, 193, 190, 155, 102, 114, 228, 184, 210, 158, 206, 75,  233, 239, 185, 143, 179, 170, 188, 211,
-    176, 0,   79,  184, 128, 137, 130, 123, 2,   4,   114, 245, 181, 134, 234, 128, 194, 210, 27,  9,   205, 64,  162,
-    84,  39,  228, 205, 231, 16,  174, 124, 128, 191, 209, 1,   176, 153, 116, 48,  163, 163, 129, 185, 48,  129, 182,
-    48,  29,  6,   3,   85,  29,  14,  4,   22,  4,   20,  241, 227, 183, 233, 222, 91,  195, 3,   4,   65,  14,  215,
-    241, 223, 96,  89,  207, 75,  28,  240, 48,  31,  6,   3,   85,  29,  35,  4,   24,  48,  22,  128, 20,  241, 227,
-    183, 233, 222, 91,  195, 3,   4,   65,  14,  215, 241, 223, 96,  89,  207, 75,  28,  240, 48,  15,  6,   3,   85,
-    29,  19,  1,   1,   255, 4,   5,   48,  3,   1,   1,   255, 48,  23,  6,   3,   85,  29,  17,  4,   16,  48,  14,
-    130, 6,   97,  46,  116, 101, 115, 116, 135, 4,   1,   2,   3,   4,   48,  36,  6,   3,   85,  29,  30,  1,   1,
-    255, 4,   26,  48,  24,  160, 8,   48,  6,   130, 4,   116, 101, 115, 116, 161, 12,  48,  10,  135, 8,   10,  0,
-    0,   0,   255, 0,   0,   0,   48,  19,  6,   3,   85,  29,  37,  4,   12,  48,  10,  6,   8,   43,  6,   1,   5,
-    5,   7,   3,   1,   48,  15,  6,   3,   85,  29,  32,  4,   8,   48,  6,   48,  4,   6,   2,   42,  3,   48,  10,
-    6,   8,   42,  134, 72,  206, 61,  4,   3,   2,   3,   71,  0,   48,  68,  2,   32,  23,  93,  123, 204, 151, 130,
-    84,  17,  59,  69,  108, 169, 99,  208, 110, 4,   38,  150, 135, 30,  74,  235, 170, 65,  132, 161, 99,  234, 179,
-    13,  120, 139, 2,   32,  50,  163, 189, 244, 253, 210, 144, 248, 10,  99,  218, 144, 145, 36,  4,   9,   19,  195,
-    249, 35,  187, 253, 92,  252, 88,  92,  124, 245, 160, 27,  187, 38,
+    48,  130, 1,   237, 48,  130, 1,   148, 160, 3,   2,   1,   2,   2,   20,  87,  6,   250, 152,
+    133, 219, 161, 75,  9,   85,  74,  233, 11,  122, 24,  33,  90,  133, 106, 198, 48,  10,  6,
+    8,   42,  134, 72,  206, 61,  4,   3,   2,   48,  25,  49,  11,  48,  9,   6,   3,   85,  4,
+    6,   19,  2,   88,  88,  49,  10,  48,  8,   6,   3,   85,  4,   3,   12,  1,   97,  48,  30,
+    23,  13,  50,  54,  49,  49,  50,  56,  49,  49,  49,  56,  51,  49,  90,  23,  13,  51,  54,
+    49,  49,  50,  53,  49,  49,  49,  56,  51,  49,  90,  48,  25,  49,  11,  48,  9,   6,   3,
+    85,  4,   6,   19,  2,   88,  88,  49,  10,  48,  8,   6,   3,   85,  4,   3,   12,  1,   97,
+    48,  89,  48,  19,  6,   7,   42,  134, 72,  206, 61,  2,   1,   6,   8,   42,  134, 72,  206,
+    61,  3,   1,   7,   3,   66,  0,   4,   107, 247, 145, 61,  253, 193, 190, 155, 102, 114, 228,
+    184, 210, 158, 206, 75,  233, 239, 185, 143, 179, 170, 188, 211, 176, 0,   79,  184, 128, 137,
+    130, 123, 2,   4,   114, 245, 181, 134, 234, 128, 194, 210, 27,  9,   205, 64,  162, 84,  39,
+    228, 205, 231, 16,  174, 124, 128, 191, 209, 1,   176, 153, 116, 48,  163, 163, 129, 185, 48,
+    129, 182, 48,  29,  6,   3,   85,  29,  14,  4,   22,  4,   20,  241, 227, 183, 233, 222, 91,
+    195, 3,   4,   65,  14,  215, 241, 223, 96,  89,  207, 75,  28,  240, 48,  31,  6,   3,   85,
+    29,  35,  4,   24,  48,  22,  128, 20,  241, 227, 183, 233, 222, 91,  195, 3,   4,   65,  14,
+    215, 241, 223, 96,  89,  207, 75,  28,  240, 48,  15,  6,   3,   85,  29,  19,  1,   1,   255,
+    4,   5,   48,  3,   1,   1,   255, 48,  23,  6,   3,   85,  29,  17,  4,   16,  48,  14,  130,
+    6,   97,  46,  116, 101, 115, 116, 135, 4,   1,   2,   3,   4,   48,  36,  6,   3,   85,  29,
+    30,  1,   1,   255, 4,   26,  48,  24,  160, 8,   48,  6,   130, 4,   116, 101, 115, 116, 161,
+    12,  48,  10,  135, 8,   10,  0,   0,   0,   255, 0,   0,   0,   48,  19,  6,   3,   85,  29,
+    37,  4,   12,  48,  10,  6,   8,   43,  6,   1,   5,   5,   7,   3,   1,   48,  15,  6,   3,
+    85,  29,  32,  4,   8,   48,  6,   48,  4,   6,   2,   42,  3,   48,  10,  6,   8,   42,  134,
+    72,  206, 61,  4,   3,   2,   3,   71,  0,   48,  68,  2,   32,  23,  93,  123, 204, 151, 130,
+    84,  17,  59,  69,  108, 169, 99,  208, 110, 4,   38,  150, 135, 30,  74,  235, 170, 65,  132,
+    161, 99,  234, 179, 13,  120, 139, 2,   32,  50,  163, 189, 244, 253, 210, 144, 248, 10,  99,
+    218, 144, 145, 36,  4,   9,   19,  195, 249, 35,  187, 253, 92,  252, 88,  92,  124, 245, 160,
+    27,  187, 38,
 };
 
 /* A certificate by itself, and as the one of a chain; its length in front of it, as in a Certificate message, is right */
 static void certificates(char *p, size_t len)
 {
-	static const int ids[] = {WSI_EXT_ALTERNATIVE_NAMES, WSI_EXT_NAME_CONSTRAINTS, WSI_EXT_EXTENDED_KEY_USAGE};
+	static const int ids[] = {WSI_EXT_ALTERNATIVE_NAMES, WSI_EXT_NAME_CONSTRAINTS,
+	                          WSI_EXT_EXTENDED_KEY_USAGE};
 	const unsigned char *der = (const unsigned char *)p;
 	struct wsi_cert c[WSI_CHAIN_MAX];
 	struct wsi_der value;
@@ -278,13 +286,15 @@ static void certificates(char *p, size_t len)
 }
 #endif
 
-#define S(text)                                                                                                        \
-	{                                                                                                              \
-		text, sizeof text - 1                                                                                  \
+#define S(text)                                                                                    \
+	{                                                                                          \
+		text, sizeof text - 1                                                              \
 	}
-#define HEAD                                                                                                           \
-	"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"                \
-	"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n\x81\x02hi"
+#define HEAD                                                                                       \
+	"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: keep-alive, "       \
+	"Upgrade\r\n"                                                                              \
+	"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: "           \
+	"chat\r\n\r\n\x81\x02hi"
 
 static const struct parser {
 	const char *name;
@@ -296,39 +306,55 @@ static const struct parser {
 } parsers[] = {
     {"url",
      url,
-     {S("wss://user:pa%20ss@[fe80::1%25eth0]:8443/path%41?token=secret&key=%61#f"), S("ws://127.0.0.1:80?x"),
-      S("http://a.b.example.com./%"), S("HTTPS://[::ffff:1.2.3.4]/"), S("ws://user:pa@ss:1@h"), S("ws://h:65536")}},
-    {"reference", reference, {S("../../x/./y/..?q#f"), S("//other:81/x"), S("ws://h/../.."), S("?q"), S("")}},
-    {"secret", secrets, {S("/p?token=abc&x=1;Api%4bey=%2&session=#sig=x"), S("Proxy-Authorization"), S("x-api-key")}},
+     {S("wss://user:pa%20ss@[fe80::1%25eth0]:8443/path%41?token=secret&key=%61#f"),
+      S("ws://127.0.0.1:80?x"), S("http://a.b.example.com./%"), S("HTTPS://[::ffff:1.2.3.4]/"),
+      S("ws://user:pa@ss:1@h"), S("ws://h:65536")}},
+    {"reference",
+     reference,
+     {S("../../x/./y/..?q#f"), S("//other:81/x"), S("ws://h/../.."), S("?q"), S("")}},
+    {"secret",
+     secrets,
+     {S("/p?token=abc&x=1;Api%4bey=%2&session=#sig=x"), S("Proxy-Authorization"), S("x-api-key")}},
     {"words",
      words,
-     {S("keep-alive ,\t Upgrade, , x"), S(" \t "), S("wss"), S("00999"), S("ff"), S("www.example.com.")}},
+     {S("keep-alive ,\t Upgrade, , x"), S(" \t "), S("wss"), S("00999"), S("ff"),
+      S("www.example.com.")}},
     {"utf8",
      utf8,
-     {S("aaaaaaaaaaaaaaaa\xc3\xa9"), S("\xe2\x82\xac"), S("\xf0\x9f\x98\x80"), S("\xed\xa0\x80"), S("\xf4\x90")}},
+     {S("aaaaaaaaaaaaaaaa\xc3\xa9"), S("\xe2\x82\xac"), S("\xf0\x9f\x98\x80"), S("\xed\xa0\x80"),
+      S("\xf4\x90")}},
     {"base64, sha1", encodings, {S("Zm9vYmFyCg=="), S("Zm9="), S("====")}},
-    {"ip", address, {S("127.0.0.1"), S("1:2:3:4:5:6:7:8"), S("::ffff:1.2.3.4"), S("1::"), S("1.2.3.4.")}},
+    {"ip",
+     address,
+     {S("127.0.0.1"), S("1:2:3:4:5:6:7:8"), S("::ffff:1.2.3.4"), S("1::"), S("1.2.3.4.")}},
     {"frame",
      frame,
-     {S("\x81\x7f\0\0\0\0\0\1\0\0"), S("\x81\x7e\1\0"), S("\x88\x02\x03\xe8"), S("\x81\xfe\1\0abcd"), S("\x8a\0")}},
+     {S("\x81\x7f\0\0\0\0\0\1\0\0"), S("\x81\x7e\1\0"), S("\x88\x02\x03\xe8"),
+      S("\x81\xfe\1\0abcd"), S("\x8a\0")}},
     {"mask", mask, {S("0123456789abcdef0123456789abcdef01234")}},
     {"head",
      head,
      {S(HEAD), S("HTTP/1.0 404\r\nA:b\r\n\r\n"),
-      S("HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\nRetry-After: 7\r\n\r\n5;x=\"y\"\r\nabcde\r\n00a\r\n"),
+      S("HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\nRetry-After: "
+        "7\r\n\r\n5;x=\"y\"\r\nabcde\r\n00a\r\n"),
       S("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcd"),
       S("HTTP/1.1 401 X\r\nWWW-Authenticate: Basic realm=\"a \\\"b\", Digest\r\n\tfolded\r\n\r\n"),
       S("HTTP/1.1 200 OK\n\nThe plain HTTP request was sent to HTTPS port\n")}},
     {"proxy, HTTP",
      proxy_http,
-     {S("HTTP/1.1 200 Established\r\n\r\nHTTP/1.1 101"), S("HTTP/1.1 407 X\r\nProxy-Authenticate: NTLM\r\n\r\n"),
-      S("HTTP/1.0 200\r\nA: b\r\n\r\n")}},
-    {"proxy, SOCKS4", proxy_socks4, {S("\0\x5a\0\x50\1\2\3\4HTTP"), S("\0\x5b\0\0\0\0\0\0"), S("\4\x5a")}},
+     {S("HTTP/1.1 200 Established\r\n\r\nHTTP/1.1 101"),
+      S("HTTP/1.1 407 X\r\nProxy-Authenticate: NTLM\r\n\r\n"), S("HTTP/1.0 200\r\nA: b\r\n\r\n")}},
+    {"proxy, SOCKS4",
+     proxy_socks4,
+     {S("\0\x5a\0\x50\1\2\3\4HTTP"), S("\0\x5b\0\0\0\0\0\0"), S("\4\x5a")}},
     {"proxy, SOCKS5",
      proxy_socks5,
      {S("\5\0\5\0\0\1\1\2\3\4\0\x50HTTP"), S("\5\2\1\0\5\0\0\3\7example\0\x50"),
-      S("\5\2\1\0\5\0\0\4\1\2\3\4\5\6\7\x8\1\2\3\4\5\6\7\x8\0\x50"), S("\5\xff"), S("\5\2\1\1"), S("\5\0\5\5")}},
-    {"proxy, URL", proxy_url, {S("socks5h://user:pa%40ss@[::1]:1080/"), S("user:pass@proxy:3128"), S("http://p:x")}},
+      S("\5\2\1\0\5\0\0\4\1\2\3\4\5\6\7\x8\1\2\3\4\5\6\7\x8\0\x50"), S("\5\xff"), S("\5\2\1\1"),
+      S("\5\0\5\5")}},
+    {"proxy, URL",
+     proxy_url,
+     {S("socks5h://user:pa%40ss@[::1]:1080/"), S("user:pass@proxy:3128"), S("http://p:x")}},
     {"pattern",
      pattern,
      {S("^(a|b[^]x-z[:alpha:][.-.]])*\\.{2,3}(|c)$"), S("[[:digit:]]{3}"), S("a{2"),
@@ -422,10 +448,12 @@ static void test_guarded_parts(void)
 /* Strings that end with their NUL: nothing behind that is read */
 static void test_guarded_strings(void)
 {
-	static const char *const lists[] = {"",    ",",       "example.com, .a.example ,10.0.0.0/8,[::1]:80,fe80::/10",
-	                                    "*",   "h:70000", "1.2.3.4/33",
-	                                    " \t", "[::1"};
-	static const char *const values[] = {"", "1", "1.5s", "500m", "10k", "99999999999999999999", "1.", ".", "0x"};
+	static const char *const lists[] = {
+	    "",    ",",       "example.com, .a.example ,10.0.0.0/8,[::1]:80,fe80::/10",
+	    "*",   "h:70000", "1.2.3.4/33",
+	    " \t", "[::1"};
+	static const char *const values[] = {
+	    "", "1", "1.5s", "500m", "10k", "99999999999999999999", "1.", ".", "0x"};
 	struct wsi_url u;
 	struct wsi_str bad;
 	size_t i, len;

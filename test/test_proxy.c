@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 #include "ws.h"
-#include "ws_bytes.h"
+#include "ws_proto.h"
 #include "check.h"
 
 static char *exact(const void *s, size_t len)
@@ -64,15 +64,16 @@ static const struct dialogue {
     {"http://u:p@p",
      "ws://h/",
      NULL,
-     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nProxy-Authorization: Basic dTpw\r\n" AGENT)},
+     {{STR(""),
+       STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nProxy-Authorization: Basic dTpw\r\n" AGENT)},
       {STR("HTTP/1.1 299 \r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"), STR("")}},
      NULL,
      0},
     {"http://Aladdin:open%20sesame@p",
      "ws://h/",
      NULL,
-     {{STR(""),
-       STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nProxy-Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n" AGENT)},
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nProxy-Authorization: Basic "
+                    "QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n" AGENT)},
       {STR(INTERIM "HTTP/1.1 103 x\r\nLink: a\r\n\r\n" OK200), STR("")}},
      NULL,
      0},
@@ -94,47 +95,57 @@ static const struct dialogue {
      "ws://h/",
      NULL,
      {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)},
-      {STR("HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"x\"\r\n\r\n"), STR("")}},
-     "said 407 Proxy Authentication Required: it asks for a login (Basic realm=\"x\"); user and password go in its URL",
+      {STR("HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic "
+           "realm=\"x\"\r\n\r\n"),
+       STR("")}},
+     "said 407 Proxy Authentication Required: it asks for a login (Basic realm=\"x\"); user and "
+     "password go in its URL",
      407},
     {"http://p",
      "ws://h/",
      NULL,
      {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)},
-      {STR("HTTP/1.1 407 x\nProxy-Authenticate: NTLM\nProxy-Authenticate: Digest realm=\"y, Basic z\", nonce=1\n\n"),
+      {STR("HTTP/1.1 407 x\nProxy-Authenticate: NTLM\nProxy-Authenticate: Digest realm=\"y, Basic "
+           "z\", nonce=1\n\n"),
        STR("")}},
-     "said 407 x: it asks for a login (NTLM, Digest realm=\"y, Basic z\", nonce=1); only Basic is supported",
+     "said 407 x: it asks for a login (NTLM, Digest realm=\"y, Basic z\", nonce=1); only Basic is "
+     "supported",
      407},
     {"http://u:sesame@p",
      "ws://h/",
      NULL,
-     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nProxy-Authorization: Basic dTpzZXNhbWU=\r\n" AGENT)},
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nProxy-Authorization: Basic "
+                    "dTpzZXNhbWU=\r\n" AGENT)},
       {STR("HTTP/1.1 407 x\r\nProxy-Authenticate: NTLM\r\n\r\n"), STR("")}},
      "said 407 x: it asks for a login (NTLM); only Basic is supported",
      407},
     {"http://u:sesame@p",
      "ws://h/",
      NULL,
-     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nProxy-Authorization: Basic dTpzZXNhbWU=\r\n" AGENT)},
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nProxy-Authorization: Basic "
+                    "dTpzZXNhbWU=\r\n" AGENT)},
       {STR("HTTP/1.1 407 x\r\nproxy-authenticate: NTLM, basic\r\n\r\n"), STR("")}},
      "user and password of its URL were sent and not accepted",
      407},
     {"http://p",
      "ws://h/",
      NULL,
-     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)}, {STR("HTTP/1.1 407 x\r\nA\r\n\r\n"), STR("")}},
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)},
+      {STR("HTTP/1.1 407 x\r\nA\r\n\r\n"), STR("")}},
      "said 407 x; its answer is not valid: its header line \"A\" is not of the form",
      407},
     {"http://p",
      "ws://h/",
      NULL,
-     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)}, {STR("HTTP/1.1 400 x\r\n\r\n"), STR("")}},
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)},
+      {STR("HTTP/1.1 400 x\r\n\r\n"), STR("")}},
      "said 400 x: perhaps it is a web server and no proxy",
      400},
     {"http://p",
      "ws://h/",
      NULL,
-     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)}, {STR("HTTP/1.1 501 x\r\n\r\n"), STR("")}},
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)},
+      {STR("HTTP/1.1 501 x\r\n\r\n"), STR("")}},
      "said 501 x: it does not do CONNECT",
      501},
     {"http://p",
@@ -146,21 +157,24 @@ static const struct dialogue {
     {"http://u@p",
      "ws://h/",
      NULL,
-     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nProxy-Authorization: Basic dTo=\r\n" AGENT)},
+     {{STR(""),
+       STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nProxy-Authorization: Basic dTo=\r\n" AGENT)},
       {STR("HTTP/1.1 407 x\r\n\r\n"), STR("")}},
      "said 407 x: it asks for a login; user and password of its URL were sent and not accepted",
      407},
     {"http://u:sesame@p",
      "ws://h/",
      NULL,
-     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nProxy-Authorization: Basic dTpzZXNhbWU=\r\n" AGENT)},
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nProxy-Authorization: Basic "
+                    "dTpzZXNhbWU=\r\n" AGENT)},
       {STR("HTTP/1.1 407 x\r\n\r\n"), STR("")}},
      "said 407 x: it asks for a login; user and password of its URL were sent and not accepted",
      407},
     {"http://p",
      "ws://h/",
      NULL,
-     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)}, {STR("HTTP/1.1 502\r\nA: b\r\n\r\n"), STR("")}},
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)},
+      {STR("HTTP/1.1 502\r\nA: b\r\n\r\n"), STR("")}},
      "said 502",
      502},
     {"http://p",
@@ -173,13 +187,15 @@ static const struct dialogue {
     {"http://p",
      "ws://h/",
      NULL,
-     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)}, {STR("HTTP/1.1 199 x\r\n\r\n" OK200), STR("")}},
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)},
+      {STR("HTTP/1.1 199 x\r\n\r\n" OK200), STR("")}},
      NULL,
      0},
     {"http://p",
      "ws://h/",
      NULL,
-     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)}, {STR("HTTP/1.1 300 x\r\n\r\n"), STR("")}},
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)},
+      {STR("HTTP/1.1 300 x\r\n\r\n"), STR("")}},
      "said 300 x",
      300},
     {"http://p",
@@ -307,7 +323,9 @@ static const struct dialogue {
     {"socks5://p",
      "ws://h/",
      "1.2.3.4",
-     {{STR(""), STR("\5\1\0")}, {STR("\5\0"), STR("\5\1\0\1\1\2\3\4\0\x50")}, {STR("\5\0\0\1\0\0\0\0\0\0"), STR("")}},
+     {{STR(""), STR("\5\1\0")},
+      {STR("\5\0"), STR("\5\1\0\1\1\2\3\4\0\x50")},
+      {STR("\5\0\0\1\0\0\0\0\0\0"), STR("")}},
      NULL,
      0},
     {"socks5://p",
@@ -329,19 +347,25 @@ static const struct dialogue {
     {"socks5h://p",
      "ws://h/",
      NULL,
-     {{STR(""), STR("\5\1\0")}, {STR("\5\0"), STR("\5\1\0\3\1h\0\x50")}, {STR("\5\0\0\3\0\0\0"), STR("")}},
+     {{STR(""), STR("\5\1\0")},
+      {STR("\5\0"), STR("\5\1\0\3\1h\0\x50")},
+      {STR("\5\0\0\3\0\0\0"), STR("")}},
      NULL,
      0},
     {"socks5h://p",
      "ws://h/",
      NULL,
-     {{STR(""), STR("\5\1\0")}, {STR("\5\0"), STR("\5\1\0\3\1h\0\x50")}, {STR("\5\0\0\3\xff" A255 "\0\0"), STR("")}},
+     {{STR(""), STR("\5\1\0")},
+      {STR("\5\0"), STR("\5\1\0\3\1h\0\x50")},
+      {STR("\5\0\0\3\xff" A255 "\0\0"), STR("")}},
      NULL,
      0},
     {"socks5h://p",
      "ws://1.2.3.4/",
      NULL,
-     {{STR(""), STR("\5\1\0")}, {STR("\5\0"), STR("\5\1\0\1\1\2\3\4\0\x50")}, {STR("\5\0\0\1\0\0\0\0\0\0"), STR("")}},
+     {{STR(""), STR("\5\1\0")},
+      {STR("\5\0"), STR("\5\1\0\1\1\2\3\4\0\x50")},
+      {STR("\5\0\0\1\0\0\0\0\0\0"), STR("")}},
      NULL,
      0},
     {"socks5h://p",
@@ -363,7 +387,9 @@ static const struct dialogue {
     {"socks5h://u:p@p",
      "ws://h/",
      NULL, /* offered, not wanted */
-     {{STR(""), STR("\5\2\0\2")}, {STR("\5\0"), STR("\5\1\0\3\1h\0\x50")}, {STR("\5\0\0\1\0\0\0\0\0\0"), STR("")}},
+     {{STR(""), STR("\5\2\0\2")},
+      {STR("\5\0"), STR("\5\1\0\3\1h\0\x50")},
+      {STR("\5\0\0\1\0\0\0\0\0\0"), STR("")}},
      NULL,
      0},
     {"socks5h://joe:s%3ae:same@p",
@@ -405,7 +431,12 @@ static const struct dialogue {
      {{STR(""), STR("\5\2\0\2")}, {STR("\5\2"), STR("\1\1u\6sesame")}, {STR("\5"), STR("")}},
      "sent no answer of SOCKS5: it begins with \"\\x05",
      0},
-    {"socks5h://p", "ws://h/", NULL, {{STR(""), STR("\5\1\0")}, {STR("\4"), STR("")}}, "it begins with \"\\x04", 0},
+    {"socks5h://p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("\5\1\0")}, {STR("\4"), STR("")}},
+     "it begins with \"\\x04",
+     0},
     {"socks5h://p",
      "ws://h/",
      NULL,
@@ -436,11 +467,13 @@ static const struct dialogue {
      {{STR(""), STR("\5\2\0\2")}, {STR("\5\1"), STR("")}},
      "a kind of login that was not offered",
      1},
-#define REPLY(code, words, status)                                                                                     \
-	{                                                                                                              \
-		"socks5h://p", "ws://h/", NULL,                                                                        \
-		    {{STR(""), STR("\5\1\0")}, {STR("\5\0"), STR("\5\1\0\3\1h\0\x50")}, {STR(code), STR("")}}, words,  \
-		    status                                                                                             \
+#define REPLY(code, words, status)                                                                 \
+	{                                                                                          \
+		"socks5h://p", "ws://h/", NULL,                                                    \
+		    {{STR(""), STR("\5\1\0")},                                                     \
+		     {STR("\5\0"), STR("\5\1\0\3\1h\0\x50")},                                      \
+		     {STR(code), STR("")}},                                                        \
+		    words, status                                                                  \
 	}
     REPLY("\5\1", "said 1 general failure", 1),
     REPLY("\5\2", "not allowed by its ruleset", 2),
@@ -469,7 +502,8 @@ static int play(const struct dialogue *d, size_t first, size_t step, size_t len,
 	char in[2000], sent[2048], want[2048], out[WSI_PROXY_OUT_MAX], what[1600] = "";
 	size_t in_len = 0, need = 0, have = 0, at = 0, sent_len = 0, want_len = 0, used = 0, k;
 	int r;
-	char *proxy_url = exact(d->proxy, strlen(d->proxy)), *url = exact(d->target, strlen(d->target));
+	char *proxy_url = exact(d->proxy, strlen(d->proxy)),
+	     *url = exact(d->target, strlen(d->target));
 
 	for (k = 0; k < 4 && d->step[k].in != NULL; k++) {
 		memcpy(in + in_len, d->step[k].in, d->step[k].in_len);
@@ -526,7 +560,8 @@ static int play(const struct dialogue *d, size_t first, size_t step, size_t len,
 		CHECK(have >= need);
 		if (!CHECK(d->why != NULL && strstr(what, d->why) != NULL))
 			fprintf(stderr, "\twhy: %s\n", what);
-		CHECK_EQ_U(strncmp(what, "said ", 5) == 0 ? strtol(what + 5, NULL, 10) : 0, d->status);
+		CHECK_EQ_U(strncmp(what, "said ", 5) == 0 ? strtol(what + 5, NULL, 10) : 0,
+		           d->status);
 		CHECK(strstr(what, "sesame") == NULL);
 	} else {
 		CHECK(what[0] == '\0');
@@ -559,8 +594,8 @@ static void test_dialogues(void)
 		for (i = 0; i < len; i++) /* cut off: it waits, whatever was said so far */
 			ok &= CHECK(play(d, i, 1, i, "") == 0);
 		if (!ok)
-			fprintf(stderr, "\t%s to %s, dialogue %lu: %s\n", d->proxy, d->target, (unsigned long)k,
-			        d->why != NULL ? d->why : "");
+			fprintf(stderr, "\t%s to %s, dialogue %lu: %s\n", d->proxy, d->target,
+			        (unsigned long)k, d->why != NULL ? d->why : "");
 	}
 }
 
@@ -582,8 +617,10 @@ static void test_proxy_limits(void)
 	wsi_text_init(&w, what, sizeof what);
 	CHECK(wsi_proxy_step(&p, in, 0, &o, &w) == 0 && o.len > 0);
 	CHECK(wsi_proxy_step(&p, in, WS_MAX_HEAD - 1, &o, &w) == 0 && p.used == 0);
-	CHECK_EQ_U(p.answer.len, WS_MAX_HEAD - 1); /* it goes on from there: byte by byte would cost seconds */
-	CHECK(wsi_proxy_step(&p, in, WS_MAX_HEAD, &o, &w) == -1 && strstr(what, "over 16384 bytes") != NULL);
+	CHECK_EQ_U(p.answer.len,
+	           WS_MAX_HEAD - 1); /* it goes on from there: byte by byte would cost seconds */
+	CHECK(wsi_proxy_step(&p, in, WS_MAX_HEAD, &o, &w) == -1
+	      && strstr(what, "over 16384 bytes") != NULL);
 
 	/* the longest of all fits the room that is promised */
 	{
@@ -680,14 +717,17 @@ static void test_urls(void)
 		} else {
 			CHECK_EQ_U(p.kind, urls[k].kind);
 			CHECK_EQ_U(p.url.port, urls[k].port);
-			CHECK_EQ_MEM(p.url.userinfo.p, p.url.userinfo.len, urls[k].userinfo, strlen(urls[k].userinfo));
-			CHECK_EQ_MEM(p.url.host.p, p.url.host.len, urls[k].host, strlen(urls[k].host));
+			CHECK_EQ_MEM(p.url.userinfo.p, p.url.userinfo.len, urls[k].userinfo,
+			             strlen(urls[k].userinfo));
+			CHECK_EQ_MEM(p.url.host.p, p.url.host.len, urls[k].host,
+			             strlen(urls[k].host));
 		}
 		free(url);
 		for (i = 0; i < len; i++) {
 			url = exact(urls[k].url, i);
 			why = wsi_proxy_parse(&p, url, i);
-			CHECK(why == NULL || (why[0] != '\0' && p.url.at >= url && p.url.at <= url + i));
+			CHECK(why == NULL
+			      || (why[0] != '\0' && p.url.at >= url && p.url.at <= url + i));
 			free(url);
 		}
 	}
@@ -859,7 +899,8 @@ static void test_no_proxy(void)
 		struct wsi_url u;
 		int r;
 
-		check_row("\"%s\" for %s", lists[k].list, lists[k].url != NULL ? lists[k].url : "any");
+		check_row("\"%s\" for %s", lists[k].list,
+		          lists[k].url != NULL ? lists[k].url : "any");
 		CHECK(wsi_url_parse(&u, url, strlen(url), -1) == NULL);
 		r = wsi_no_proxy(list, &u, &bad);
 		if (!CHECK((r > 0 ? 1 : r) == lists[k].want))

@@ -3,16 +3,16 @@
  * sent. A case is one line of the table. What is said of a proxy's refusal is in test_proxy.c, with its dialogues.
  */
 #include "ws.h"
-#include "ws_bytes.h"
+#include "ws_proto.h"
 #include "check.h"
 #include <stdlib.h>
 
 #define PLAIN "ws://h/chat"
 #define SECURE "wss://h/chat"
 #define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
-#define NOTHING                                                                                                        \
-	{                                                                                                              \
-		.size = 0                                                                                              \
+#define NOTHING                                                                                    \
+	{                                                                                          \
+		.size = 0                                                                          \
 	}
 #define DROPPED "a proxy in between dropped the Upgrade header"
 #define BASIC "WWW-Authenticate: Basic realm=\"x\"\r\n"
@@ -171,8 +171,8 @@ static void test_refusals(void)
 		struct wsi_text t, why;
 		struct wsi_url u;
 		int broken = strstr(refusals[i].headers, "nonsense") != NULL;
-		size_t len = (size_t)snprintf(head, sizeof head, "HTTP/1.1 %s\r\n%s\r\n", refusals[i].status,
-		                              refusals[i].headers);
+		size_t len = (size_t)snprintf(head, sizeof head, "HTTP/1.1 %s\r\n%s\r\n",
+		                              refusals[i].status, refusals[i].headers);
 
 		check_row("%s, %s%s", refusals[i].status, refusals[i].headers, refusals[i].body);
 		memset(&r, 0, sizeof r);
@@ -191,10 +191,12 @@ static void test_refusals(void)
 		CHECK_EQ_S(wsi_put_refusal(&t, &f), refusals[i].option);
 		CHECK_EQ_S(out, refusals[i].want);
 		CHECK(strstr(out, "s3cret") == NULL);
-		for (cap = 1; cap <= strlen(refusals[i].want); cap++) { /* cut, it is a beginning of the whole */
+		for (cap = 1; cap <= strlen(refusals[i].want);
+		     cap++) { /* cut, it is a beginning of the whole */
 			wsi_text_init(&t, out, cap);
 			wsi_put_refusal(&t, &f);
-			CHECK(t.cut && memcmp(out, refusals[i].want, t.len) == 0 && out[t.len] == '\0');
+			CHECK(t.cut && memcmp(out, refusals[i].want, t.len) == 0
+			      && out[t.len] == '\0');
 		}
 		free(body);
 	}

@@ -30,7 +30,8 @@ static void test_cut(void)
 		char *buf = malloc(cap);
 		size_t want = cap - 1 < len ? cap - 1 : len;
 
-		while (want > 0 && want < len && ((unsigned char)whole[want] & 0xc0) == 0x80) /* no half character */
+		while (want > 0 && want < len
+		       && ((unsigned char)whole[want] & 0xc0) == 0x80) /* no half character */
 			want--;
 		wsi_text_init(&t, buf, cap);
 		put_all(&t);
@@ -63,7 +64,11 @@ static void test_numbers(void)
 	static const struct {
 		uint64_t v;
 		const char *text;
-	} u[] = {{0, "0"}, {9, "9"}, {10, "10"}, {4294967296, "4294967296"}, {UINT64_MAX, "18446744073709551615"}};
+	} u[] = {{0, "0"},
+	         {9, "9"},
+	         {10, "10"},
+	         {4294967296, "4294967296"},
+	         {UINT64_MAX, "18446744073709551615"}};
 	static const struct {
 		int64_t us;
 		const char *text;
@@ -113,24 +118,26 @@ static const struct {
     {S("\x1b[31mred\r\n\t\x7f"), "?[31mred????"},
     {S("caf\xc3\xa9 \xe6\x97\xa5 \xf0\x9f\x98\x80"), "caf\xc3\xa9 \xe6\x97\xa5 \xf0\x9f\x98\x80"},
     {S("\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0"), "???\xc2\xa0"}, /* C1 controls; then a no-break space */
-    {S("\xe2\x80\xa7\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xae\xe2\x80\xaf"), "\xe2\x80\xa7???\xe2\x80\xaf"},
+    {S("\xe2\x80\xa7\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xae\xe2\x80\xaf"),
+     "\xe2\x80\xa7???\xe2\x80\xaf"},
     /* what is invisible, or changes direction: each with a neighbour that is neither, where there is one */
-    {S("a\xc2\xac\xc2\xad\xc2\xae"), "a\xc2\xac?\xc2\xae"},                                  /* soft hyphen */
-    {S("\xcd\x8e\xcd\x8f\xcd\x90"), "\xcd\x8e?\xcd\x90"},                                    /* grapheme joiner */
-    {S("\xd8\x9b\xd8\x9c\xd8\x9d"), "\xd8\x9b?\xd8\x9d"},                                    /* Arabic letter mark */
-    {S("\xe1\x85\x9f\xe1\x85\xa0\xe1\x85\xa1"), "??\xe1\x85\xa1"},                           /* Hangul fillers */
-    {S("\xe1\xa0\x8a\xe1\xa0\x8b\xe1\xa0\x8e"), "\xe1\xa0\x8a??"},                           /* Mongolian selectors */
-    {S("\xe2\x80\x8a\xe2\x80\x8b\xe2\x80\x8d"), "\xe2\x80\x8a??"},                           /* zero width */
-    {S("\xe2\x80\x8e\xe2\x80\x8f\xe2\x80\x90"), "??\xe2\x80\x90"},                           /* LRM, RLM */
-    {S("\xe2\x81\x9f\xe2\x81\xa0\xe2\x81\xa5"), "\xe2\x81\x9f??"},                           /* word joiner, ... */
-    {S("\xe2\x81\xa6\xe2\x81\xa9\xe2\x81\xaa\xe2\x81\xaf\xe2\x81\xb0"), "????\xe2\x81\xb0"}, /* isolates */
-    {S("\xe3\x85\xa4\xef\xbe\xa0"), "??"},                                                   /* more Hangul fillers */
-    {S("\xef\xb8\x80\xef\xb8\x8f\xef\xb8\x90"), "??\xef\xb8\x90"},                           /* variation selectors */
-    {S("\xef\xbb\xbe\xef\xbb\xbf"), "\xef\xbb\xbe?"},                                        /* byte order mark */
-    {S("\xef\xbf\xb0\xef\xbf\xb9\xef\xbf\xbb\xef\xbf\xbc"), "???\xef\xbf\xbc"},              /* annotations */
-    {S("\xf0\x9d\x85\xb2\xf0\x9d\x85\xb3"), "\xf0\x9d\x85\xb2?"},                            /* of musical symbols */
-    {S("\xf3\xa0\x80\x80\xf3\xa0\x81\x81\xf3\xa0\x87\xaf"), "???"},                          /* tags, selectors */
-    {S("\xf3\xa0\xbf\xbf\xf3\xa1\x80\x80"), "?\xf3\xa1\x80\x80"},                            /* the last of them */
+    {S("a\xc2\xac\xc2\xad\xc2\xae"), "a\xc2\xac?\xc2\xae"},        /* soft hyphen */
+    {S("\xcd\x8e\xcd\x8f\xcd\x90"), "\xcd\x8e?\xcd\x90"},          /* grapheme joiner */
+    {S("\xd8\x9b\xd8\x9c\xd8\x9d"), "\xd8\x9b?\xd8\x9d"},          /* Arabic letter mark */
+    {S("\xe1\x85\x9f\xe1\x85\xa0\xe1\x85\xa1"), "??\xe1\x85\xa1"}, /* Hangul fillers */
+    {S("\xe1\xa0\x8a\xe1\xa0\x8b\xe1\xa0\x8e"), "\xe1\xa0\x8a??"}, /* Mongolian selectors */
+    {S("\xe2\x80\x8a\xe2\x80\x8b\xe2\x80\x8d"), "\xe2\x80\x8a??"}, /* zero width */
+    {S("\xe2\x80\x8e\xe2\x80\x8f\xe2\x80\x90"), "??\xe2\x80\x90"}, /* LRM, RLM */
+    {S("\xe2\x81\x9f\xe2\x81\xa0\xe2\x81\xa5"), "\xe2\x81\x9f??"}, /* word joiner, ... */
+    {S("\xe2\x81\xa6\xe2\x81\xa9\xe2\x81\xaa\xe2\x81\xaf\xe2\x81\xb0"),
+     "????\xe2\x81\xb0"},                                          /* isolates */
+    {S("\xe3\x85\xa4\xef\xbe\xa0"), "??"},                         /* more Hangul fillers */
+    {S("\xef\xb8\x80\xef\xb8\x8f\xef\xb8\x90"), "??\xef\xb8\x90"}, /* variation selectors */
+    {S("\xef\xbb\xbe\xef\xbb\xbf"), "\xef\xbb\xbe?"},              /* byte order mark */
+    {S("\xef\xbf\xb0\xef\xbf\xb9\xef\xbf\xbb\xef\xbf\xbc"), "???\xef\xbf\xbc"}, /* annotations */
+    {S("\xf0\x9d\x85\xb2\xf0\x9d\x85\xb3"), "\xf0\x9d\x85\xb2?"},   /* of musical symbols */
+    {S("\xf3\xa0\x80\x80\xf3\xa0\x81\x81\xf3\xa0\x87\xaf"), "???"}, /* tags, selectors */
+    {S("\xf3\xa0\xbf\xbf\xf3\xa1\x80\x80"), "?\xf3\xa1\x80\x80"},   /* the last of them */
     {S("\x80\xff\xc0\xaf."), "????."},
     {S("\xed\xa0\x80.\xf4\x90\x80\x80"), "???.????"},
     {S("\xe6\x97"), "??"}, /* ends inside a character */
@@ -171,7 +178,8 @@ static void test_quoted(void)
 		for (cap = 1; cap <= strlen(quoted[i].out); cap++) {
 			wsi_text_init(&t, buf, cap);
 			wsi_put_quoted(&t, quoted[i].in, quoted[i].in_len, quoted[i].max);
-			CHECK(t.cut && strlen(buf) == t.len && memcmp(buf, quoted[i].out, t.len) == 0);
+			CHECK(t.cut && strlen(buf) == t.len
+			      && memcmp(buf, quoted[i].out, t.len) == 0);
 		}
 	}
 }
@@ -194,7 +202,8 @@ static void test_safe(void)
 
 			wsi_text_init(&t, buf, cap);
 			wsi_put_safe(&t, safe[i].in, safe[i].in_len);
-			CHECK(t.cut && strlen(buf) == t.len && memcmp(buf, safe[i].out, t.len) == 0);
+			CHECK(t.cut && strlen(buf) == t.len
+			      && memcmp(buf, safe[i].out, t.len) == 0);
 			CHECK(t.len + 4 >= cap); /* cut no earlier than a character needs */
 			CHECK(wsi_utf8_check(&state, buf, t.len) == t.len && state == 0);
 		}
@@ -210,7 +219,8 @@ static void test_safe(void)
 		for (i = 0; i < sizeof in; i++) {
 			seed = seed * 1664525 + 1013904223;
 			in[i] = (unsigned char)(seed >> 24);
-			if (i > 0 && (seed >> 16 & 3) != 0) /* more characters than chance would give */
+			if (i > 0
+			    && (seed >> 16 & 3) != 0) /* more characters than chance would give */
 				in[i] = (in[i] & 0x3f) | 0x80;
 			if (i % 4 == 0 && (seed >> 18 & 1))
 				in[i] = 0xe2;
@@ -218,7 +228,8 @@ static void test_safe(void)
 		wsi_text_init(&t, (char *)out, sizeof out);
 		wsi_put_safe(&t, in, sizeof in);
 		for (i = 0; i < t.len; i++)
-			bad |= out[i] < 0x20 || out[i] == 0x7f || (i > 0 && out[i - 1] == 0xc2 && out[i] < 0xa0);
+			bad |= out[i] < 0x20 || out[i] == 0x7f
+			       || (i > 0 && out[i - 1] == 0xc2 && out[i] < 0xa0);
 		if (bad || t.cut || wsi_utf8_check(&state, out, t.len) != t.len || state != 0)
 			break;
 	}
@@ -230,18 +241,22 @@ static const struct {
 	uint32_t cp;
 	int is;
 } unseen[] = {
-    {0x0000, 1},  {0x001f, 1},  {0x0020, 0},  {0x007e, 0},  {0x007f, 1},  {0x009f, 1},  {0x00a0, 0},  {0x00ac, 0},
-    {0x00ad, 1},  {0x00ae, 0},  {0x034e, 0},  {0x034f, 1},  {0x0350, 0},  {0x05ff, 0},  {0x0600, 1},  {0x0605, 1},
-    {0x0606, 0},  {0x061b, 0},  {0x061c, 1},  {0x061d, 0},  {0x06dc, 0},  {0x06dd, 1},  {0x06de, 0},  {0x070e, 0},
-    {0x070f, 1},  {0x0710, 0},  {0x088f, 0},  {0x0890, 1},  {0x0891, 1},  {0x0892, 0},  {0x08e1, 0},  {0x08e2, 1},
-    {0x08e3, 0},  {0x115e, 0},  {0x115f, 1},  {0x1160, 1},  {0x1161, 0},  {0x17b3, 0},  {0x17b4, 1},  {0x17b5, 1},
-    {0x17b6, 0},  {0x180a, 0},  {0x180b, 1},  {0x180f, 1},  {0x1810, 0},  {0x200a, 0},  {0x200b, 1},  {0x200f, 1},
-    {0x2010, 0},  {0x2027, 0},  {0x2028, 1},  {0x202e, 1},  {0x202f, 0},  {0x205f, 0},  {0x2060, 1},  {0x206f, 1},
-    {0x2070, 0},  {0x3163, 0},  {0x3164, 1},  {0x3165, 0},  {0xfdff, 0},  {0xfe00, 1},  {0xfe0f, 1},  {0xfe10, 0},
-    {0xfefe, 0},  {0xfeff, 1},  {0xff00, 0},  {0xff9f, 0},  {0xffa0, 1},  {0xffa1, 0},  {0xffef, 0},  {0xfff0, 1},
-    {0xfffb, 1},  {0xfffc, 0},  {0x110bc, 0}, {0x110bd, 1}, {0x110be, 0}, {0x110cc, 0}, {0x110cd, 1}, {0x110ce, 0},
-    {0x1342f, 0}, {0x13430, 1}, {0x1343f, 1}, {0x13440, 0}, {0x1bc9f, 0}, {0x1bca0, 1}, {0x1bca3, 1}, {0x1bca4, 0},
-    {0x1d172, 0}, {0x1d173, 1}, {0x1d17a, 1}, {0x1d17b, 0}, {0xdffff, 0}, {0xe0000, 1}, {0xe0fff, 1}, {0xe1000, 0},
+    {0x0000, 1},  {0x001f, 1},  {0x0020, 0},  {0x007e, 0},  {0x007f, 1},  {0x009f, 1},
+    {0x00a0, 0},  {0x00ac, 0},  {0x00ad, 1},  {0x00ae, 0},  {0x034e, 0},  {0x034f, 1},
+    {0x0350, 0},  {0x05ff, 0},  {0x0600, 1},  {0x0605, 1},  {0x0606, 0},  {0x061b, 0},
+    {0x061c, 1},  {0x061d, 0},  {0x06dc, 0},  {0x06dd, 1},  {0x06de, 0},  {0x070e, 0},
+    {0x070f, 1},  {0x0710, 0},  {0x088f, 0},  {0x0890, 1},  {0x0891, 1},  {0x0892, 0},
+    {0x08e1, 0},  {0x08e2, 1},  {0x08e3, 0},  {0x115e, 0},  {0x115f, 1},  {0x1160, 1},
+    {0x1161, 0},  {0x17b3, 0},  {0x17b4, 1},  {0x17b5, 1},  {0x17b6, 0},  {0x180a, 0},
+    {0x180b, 1},  {0x180f, 1},  {0x1810, 0},  {0x200a, 0},  {0x200b, 1},  {0x200f, 1},
+    {0x2010, 0},  {0x2027, 0},  {0x2028, 1},  {0x202e, 1},  {0x202f, 0},  {0x205f, 0},
+    {0x2060, 1},  {0x206f, 1},  {0x2070, 0},  {0x3163, 0},  {0x3164, 1},  {0x3165, 0},
+    {0xfdff, 0},  {0xfe00, 1},  {0xfe0f, 1},  {0xfe10, 0},  {0xfefe, 0},  {0xfeff, 1},
+    {0xff00, 0},  {0xff9f, 0},  {0xffa0, 1},  {0xffa1, 0},  {0xffef, 0},  {0xfff0, 1},
+    {0xfffb, 1},  {0xfffc, 0},  {0x110bc, 0}, {0x110bd, 1}, {0x110be, 0}, {0x110cc, 0},
+    {0x110cd, 1}, {0x110ce, 0}, {0x1342f, 0}, {0x13430, 1}, {0x1343f, 1}, {0x13440, 0},
+    {0x1bc9f, 0}, {0x1bca0, 1}, {0x1bca3, 1}, {0x1bca4, 0}, {0x1d172, 0}, {0x1d173, 1},
+    {0x1d17a, 1}, {0x1d17b, 0}, {0xdffff, 0}, {0xe0000, 1}, {0xe0fff, 1}, {0xe1000, 0},
 };
 
 static void test_unseen(void)
@@ -264,7 +279,8 @@ static int same(const char *p, size_t len, const char *lit)
 static void test_strings(void)
 {
 	static const char hex_digits[] = "0123456789abcdef0123456789ABCDEF";
-	static const char tchars[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	static const char tchars[] =
+	    "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 	static const struct {
 		const char *list;
 		int has;
@@ -363,15 +379,19 @@ static void test_sets(void)
 	for (c = 0; c < 256; c++) {
 		char byte = (char)c;
 
-		CHECK_EQ_U(wsi_span(&byte, 1, "09AZ__"), (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || c == '_');
+		CHECK_EQ_U(wsi_span(&byte, 1, "09AZ__"),
+		           (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || c == '_');
 		CHECK_EQ_U(wsi_span(&byte, 1, "^09AZ__"),
 		           !((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || c == '_'));
-		CHECK_EQ_U(wsi_span(&byte, 1, "\t\t ~\x80\xff"), c == '\t' || (c >= 0x20 && c != 0x7f));
+		CHECK_EQ_U(wsi_span(&byte, 1, "\t\t ~\x80\xff"),
+		           c == '\t' || (c >= 0x20 && c != 0x7f));
 		CHECK_EQ_U(wsi_span(&byte, 1, ""), 0);
 		CHECK_EQ_U(wsi_span(&byte, 1, "^"), 1);
 	}
-	CHECK(wsi_span("ab1c", 4, "azAZ") == 2 && wsi_span("ab1c", 2, "azAZ") == 2 && wsi_span("1a", 2, "azAZ") == 0);
-	CHECK(wsi_span("", 0, "az") == 0 && wsi_span("", 0, "^az") == 0 && wsi_span("a^", 2, "az^^") == 2);
+	CHECK(wsi_span("ab1c", 4, "azAZ") == 2 && wsi_span("ab1c", 2, "azAZ") == 2
+	      && wsi_span("1a", 2, "azAZ") == 0);
+	CHECK(wsi_span("", 0, "az") == 0 && wsi_span("", 0, "^az") == 0
+	      && wsi_span("a^", 2, "az^^") == 2);
 	for (k = 0; k < sizeof trims / sizeof *trims; k++) {
 		struct wsi_str t = wsi_trim(trims[k].in, strlen(trims[k].in));
 
@@ -379,9 +399,12 @@ static void test_sets(void)
 		CHECK_EQ_MEM(t.p, t.len, trims[k].out, strlen(trims[k].out));
 	}
 	check_row_end();
-	CHECK(wsi_digits("fFfF", 4, 0xffff, 16) == 0xffff && wsi_digits("10000", 5, 0xffff, 16) == -1);
-	CHECK(wsi_digits("g", 1, 99, 16) == -1 && wsi_digits("a", 1, 99, 10) == -1 && wsi_digits("", 0, 99, 16) == -1);
-	CHECK(wsi_number("2147483647", 10, 2147483647) == 2147483647 && wsi_number("2147483648", 10, 2147483647) == -1
+	CHECK(wsi_digits("fFfF", 4, 0xffff, 16) == 0xffff
+	      && wsi_digits("10000", 5, 0xffff, 16) == -1);
+	CHECK(wsi_digits("g", 1, 99, 16) == -1 && wsi_digits("a", 1, 99, 10) == -1
+	      && wsi_digits("", 0, 99, 16) == -1);
+	CHECK(wsi_number("2147483647", 10, 2147483647) == 2147483647
+	      && wsi_number("2147483648", 10, 2147483647) == -1
 	      && wsi_number("99999999999", 11, 2147483647) == -1);
 }
 

@@ -6,7 +6,7 @@
 #define _POSIX_C_SOURCE 200809L
 #endif
 #include "check.h"
-#include "ws_world.h"
+#include "ws_tls.h"
 
 #ifndef WS_WITH_MBEDTLS
 int main(void)
@@ -29,7 +29,8 @@ int main(void)
 #if defined(MBEDTLS_PSA_CRYPTO_C) && MBEDTLS_VERSION_NUMBER >= 0x03000000
 #include <psa/crypto.h>
 #endif
-#if MBEDTLS_VERSION_NUMBER >= 0x03000000 /* what comes of a wrong passphrase for a PKCS #8 key under AES */
+#if MBEDTLS_VERSION_NUMBER                                                                         \
+    >= 0x03000000 /* what comes of a wrong passphrase for a PKCS #8 key under AES */
 #define PKCS8_AES "wrong passphrase"
 #else
 #define PKCS8_AES "the key is encrypted with a cipher that this TLS library lacks"
@@ -209,13 +210,17 @@ static int server_recv(void *ctx, unsigned char *buf, size_t len)
 {
 	ptrdiff_t n = pipe_read(&((struct pair *)ctx)->up, buf, len);
 
-	return n > 0 ? (int)n : n == WS_IO_READ ? MBEDTLS_ERR_SSL_WANT_READ : MBEDTLS_ERR_SSL_CONN_EOF;
+	return n > 0             ? (int)n
+	       : n == WS_IO_READ ? MBEDTLS_ERR_SSL_WANT_READ
+	                         : MBEDTLS_ERR_SSL_CONN_EOF;
 }
 static int server_send(void *ctx, const unsigned char *buf, size_t len)
 {
 	ptrdiff_t n = pipe_write(&((struct pair *)ctx)->down, buf, len);
 
-	return n > 0 ? (int)n : n == WS_IO_WRITE ? MBEDTLS_ERR_SSL_WANT_WRITE : MBEDTLS_ERR_SSL_CONN_EOF;
+	return n > 0              ? (int)n
+	       : n == WS_IO_WRITE ? MBEDTLS_ERR_SSL_WANT_WRITE
+	                          : MBEDTLS_ERR_SSL_CONN_EOF;
 }
 static int server_sni(void *ctx, mbedtls_ssl_context *ssl, const unsigned char *name, size_t len)
 {
@@ -259,8 +264,8 @@ static void pair_server(struct pair *p, const struct setup *s)
 	mbedtls_x509_crt_init(&p->ca);
 	mbedtls_pk_init(&p->key);
 	mbedtls_ssl_ticket_init(&p->ticket);
-	CHECK(mbedtls_ssl_config_defaults(&p->conf, MBEDTLS_SSL_IS_SERVER, MBEDTLS_SSL_TRANSPORT_STREAM,
-	                                  MBEDTLS_SSL_PRESET_DEFAULT)
+	CHECK(mbedtls_ssl_config_defaults(&p->conf, MBEDTLS_SSL_IS_SERVER,
+	                                  MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT)
 	      == 0);
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
 	mbedtls_ssl_conf_rng(&p->conf, test_random, NULL);
@@ -288,9 +293,11 @@ static void pair_server(struct pair *p, const struct setup *s)
 #endif
 #if MBEDTLS_VERSION_NUMBER >= 0x03000000 && MBEDTLS_VERSION_NUMBER < 0x04000000
 	if (s->tickets) {
-		CHECK(mbedtls_ssl_ticket_setup(&p->ticket, test_random, NULL, MBEDTLS_CIPHER_AES_256_GCM, 86400) == 0);
-		mbedtls_ssl_conf_session_tickets_cb(&p->conf, mbedtls_ssl_ticket_write, mbedtls_ssl_ticket_parse,
-		                                    &p->ticket);
+		CHECK(mbedtls_ssl_ticket_setup(&p->ticket, test_random, NULL,
+		                               MBEDTLS_CIPHER_AES_256_GCM, 86400)
+		      == 0);
+		mbedtls_ssl_conf_session_tickets_cb(&p->conf, mbedtls_ssl_ticket_write,
+		                                    mbedtls_ssl_ticket_parse, &p->ticket);
 		mbedtls_ssl_conf_new_session_tickets(&p->conf, 5);
 	}
 #endif
@@ -312,8 +319,8 @@ static int pair_client(struct pair *p, const struct setup *s)
 	in_client = 1;
 	rc = wsi_tls_config_new(&p->c, &mem, &s->tls, INT64_MAX, &p->option, &p->why);
 	if (rc == 0)
-		rc = wsi_tls_new(&p->t, p->c, &io, name, wsi_ip_parse(ip, name.p, name.len), !s->foreign, test_entropy,
-		                 NULL, &p->why);
+		rc = wsi_tls_new(&p->t, p->c, &io, name, wsi_ip_parse(ip, name.p, name.len),
+		                 !s->foreign, test_entropy, NULL, &p->why);
 	in_client = 0;
 	return rc;
 }
@@ -518,7 +525,8 @@ static void test_good(void)
 			memset(&r, 0, sizeof r);
 			wsi_tls_report(p->t, &r);
 			CHECK_EQ_S(r.tls_version, cases[i].version);
-			CHECK(strncmp(r.tls_cipher, "TLS_", 4) == 0 && strchr(r.tls_cipher, '-') == NULL);
+			CHECK(strncmp(r.tls_cipher, "TLS_", 4) == 0
+			      && strchr(r.tls_cipher, '-') == NULL);
 			CHECK_EQ_U(r.tls_verified, 1);
 			CHECK(strstr(r.cert_subject, "CN=") != NULL);
 			CHECK(r.cert_not_after > 1700000000);
@@ -540,15 +548,18 @@ static void test_certificates(void)
 		int rc;          /* what the handshake must say */
 		const char *why; /* in its sentence */
 	} cases[] = {
-	    {"expired", "localhost", VERIFY, WS_ECERT, "the server's certificate has expired: it was valid until 2"},
+	    {"expired", "localhost", VERIFY, WS_ECERT,
+	     "the server's certificate has expired: it was valid until 2"},
 	    {"expired", "localhost", NO_NAME, WS_ECERT, "has expired"},
 	    {"expired", "localhost", NO_VERIFY, 0, ""},
 	    {"expired", "localhost", VERIFY, WS_ECERT, "(this machine's clock says 2"},
-	    {"future", "localhost", VERIFY, WS_ECERT, "the server's certificate is not yet valid: it will be from 2"},
+	    {"future", "localhost", VERIFY, WS_ECERT,
+	     "the server's certificate is not yet valid: it will be from 2"},
 	    {"oldchain", "localhost", VERIFY, WS_ECERT,
 	     "in its chain the certificate \"C=XX, O=Test, CN=Old Intermediate\" has expired"},
 	    {"wrong", "localhost", VERIFY, WS_ECERT,
-	     "the server's certificate is not for \"localhost\" but for wrong.example, www.wrong.example, 192.0.2.1"},
+	     "the server's certificate is not for \"localhost\" but for wrong.example, "
+	     "www.wrong.example, 192.0.2.1"},
 	    {"wrong", "localhost", NO_NAME, 0, ""},
 	    {"wrong", "localhost", NO_VERIFY, 0, ""},
 	    {"wrong", "127.0.0.1", VERIFY, WS_ECERT, "is not for \"127.0.0.1\""},
@@ -568,7 +579,8 @@ static void test_certificates(void)
 	    {"upper", "localhost", VERIFY, 0, ""},
 	    {"cn", "localhost", VERIFY, 0, ""},
 	    {"cn", "127.0.0.1", VERIFY, WS_ECERT, "is not for \"127.0.0.1\" but for localhost"},
-	    {"cnonly", "localhost", VERIFY, WS_ECERT, "is not for \"localhost\" but for other.example"},
+	    {"cnonly", "localhost", VERIFY, WS_ECERT,
+	     "is not for \"localhost\" but for other.example"},
 	    {"wild", "a.example.test", VERIFY, 0, ""},
 	    {"wild", "A.EXAMPLE.TEST", VERIFY, 0, ""},
 	    {"wild", "a.b.example.test", VERIFY, WS_ECERT, "is not for"},
@@ -581,7 +593,8 @@ static void test_certificates(void)
 	    {"fake", "localhost", VERIFY, WS_ECERT, "is not trusted"},
 	    {"weak", "localhost", VERIFY, WS_ECERT, "has a key that is too weak"},
 	    {"weak", "localhost", NO_VERIFY, 0, ""},
-	    {"nochain", "localhost", VERIFY, WS_ECERT, "or the server did not send its intermediate certificate"},
+	    {"nochain", "localhost", VERIFY, WS_ECERT,
+	     "or the server did not send its intermediate certificate"},
 	    {"nochain", "localhost", VERIFY, WS_ECERT, "\"C=XX, O=Test, CN=Test Intermediate\""},
 	    {"nochain", "localhost", NO_VERIFY, 0, ""},
 	    {"self", "localhost", VERIFY, WS_ECERT, "is self-signed and not trusted here"},
@@ -600,7 +613,8 @@ static void test_certificates(void)
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		check_row("%s for %s, how %d", cases[i].cert, cases[i].name, cases[i].how);
 		for (max = 12; max <= (HAS_13 ? 13 : 12); max++) {
-			if (max == 13 && strcmp(cases[i].cert, "weak") == 0) /* the server would not */
+			if (max == 13
+			    && strcmp(cases[i].cert, "weak") == 0) /* the server would not */
 				continue;
 			s = with_ca(good);
 			s.cert = cases[i].cert;
@@ -614,8 +628,10 @@ static void test_certificates(void)
 			wsi_tls_report(p->t, &r);
 			if (!CHECK(rc == cases[i].rc) || !CHECK(strstr(p->why_buf, cases[i].why))
 			    || !CHECK(r.tls_verified == (rc == 0 && cases[i].how != NO_VERIFY))
-			    || !CHECK(r.cert_not_after != 0) || !CHECK((rc == 0) == (p->why.len == 0)))
-				fprintf(stderr, "\t%s for %s: %d %s\n", s.cert, s.name, rc, p->why_buf);
+			    || !CHECK(r.cert_not_after != 0)
+			    || !CHECK((rc == 0) == (p->why.len == 0)))
+				fprintf(stderr, "\t%s for %s: %d %s\n", s.cert, s.name, rc,
+				        p->why_buf);
 			CHECK(p->why.cut == 0);
 			/* once failed, it stays so, with the same words, and never says a word of data */
 			if (rc != 0) {
@@ -637,28 +653,30 @@ static void test_trust(void)
 	static const struct {
 		const char *file, *dir, *cert;
 		int rc;
-	} cases[] = {{"ca.der", NULL, "good", 0},
-	             {"other.pem", NULL, "good", WS_ECERT},
-	             {"bundle.pem", NULL, "good", 0},
-	             {"bundle.pem", NULL, "direct", 0},
-	             {"bundle.pem", NULL, "nochain", WS_ECERT},
-	             {"bundle.pem", NULL, "expired", WS_ECERT},
-	             {"bundle-without.pem", NULL, "good", WS_ECERT},
-	             {"bundle.pem", NULL, "self", WS_ECERT},
-	             {NULL, "capath", "good", 0},
-	             {NULL, "capath", "self", WS_ECERT},
-	             {"other.pem", "capath", "good", 0},
-	             {"int.crt", NULL, "nochain", 0}, /* who trusts an intermediate trusts what it signed */
-	             {"self.pem", NULL, "self", 0},
-	             {"good.crt", NULL, "fake", WS_ECERT}, /* no authority though trusted itself */
-	             {NULL, NULL, "good", WS_ECERT}};
+	} cases[] = {
+	    {"ca.der", NULL, "good", 0},
+	    {"other.pem", NULL, "good", WS_ECERT},
+	    {"bundle.pem", NULL, "good", 0},
+	    {"bundle.pem", NULL, "direct", 0},
+	    {"bundle.pem", NULL, "nochain", WS_ECERT},
+	    {"bundle.pem", NULL, "expired", WS_ECERT},
+	    {"bundle-without.pem", NULL, "good", WS_ECERT},
+	    {"bundle.pem", NULL, "self", WS_ECERT},
+	    {NULL, "capath", "good", 0},
+	    {NULL, "capath", "self", WS_ECERT},
+	    {"other.pem", "capath", "good", 0},
+	    {"int.crt", NULL, "nochain", 0}, /* who trusts an intermediate trusts what it signed */
+	    {"self.pem", NULL, "self", 0},
+	    {"good.crt", NULL, "fake", WS_ECERT}, /* no authority though trusted itself */
+	    {NULL, NULL, "good", WS_ECERT}};
 	struct setup s;
 	struct pair *p;
 	size_t i;
 	int rc;
 
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		check_row("%s, %s", cases[i].file != NULL ? cases[i].file : cases[i].dir, cases[i].cert);
+		check_row("%s, %s", cases[i].file != NULL ? cases[i].file : cases[i].dir,
+		          cases[i].cert);
 		s = good;
 		s.cert = cases[i].cert;
 		s.tls.ca_file = cases[i].file ? in_certs(cases[i].file, "") : NULL;
@@ -666,8 +684,8 @@ static void test_trust(void)
 		p = pair_new(&s);
 		rc = shake(p, -1);
 		if (!CHECK(rc == cases[i].rc))
-			fprintf(stderr, "\t%s %s %s: %d %s\n", cases[i].cert, cases[i].file, cases[i].dir, rc,
-			        p->why_buf);
+			fprintf(stderr, "\t%s %s %s: %d %s\n", cases[i].cert, cases[i].file,
+			        cases[i].dir, rc, p->why_buf);
 		pair_free(p);
 	}
 }
@@ -688,7 +706,8 @@ static void test_bundle_read_late(void)
 	p = pair_new(&s);
 	shake_until = wsi_clock_us();
 	CHECK(shake(p, -1) == WSI_TLS_LATE);
-	CHECK(strstr(p->why_buf, "timed out while looking for the issuer") && strstr(p->why_buf, link));
+	CHECK(strstr(p->why_buf, "timed out while looking for the issuer")
+	      && strstr(p->why_buf, link));
 	pair_free(p);
 	shake_until = INT64_MAX;
 
@@ -696,7 +715,8 @@ static void test_bundle_read_late(void)
 	p = pair_new(&s);
 	CHECK(unlink(link) == 0);
 	CHECK(shake(p, -1) == WS_ECERT);
-	CHECK(strstr(p->why_buf, "not trusted here") && strstr(p->why_buf, link) && strstr(p->why_buf, "No such file"));
+	CHECK(strstr(p->why_buf, "not trusted here") && strstr(p->why_buf, link)
+	      && strstr(p->why_buf, "No such file"));
 	pair_free(p);
 }
 
@@ -712,8 +732,8 @@ static void test_pins(void)
 	snprintf(seen, sizeof seen, "but %s", pin);
 	for (i = 0; i < 8; i++) {
 		s.tls.insecure_no_verify = i & 1;
-		s.tls.pin_sha256 =
-		    i < 4 ? (i & 2 ? list : pin) : "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+		s.tls.pin_sha256 = i < 4 ? (i & 2 ? list : pin)
+		                         : "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 		s.max_version = i & 4 ? 12 : 0;
 		p = pair_new(&s);
 		CHECK(shake(p, -1) == (i < 4 ? 0 : WS_ECERT));
@@ -772,14 +792,17 @@ static void test_client_certificates(void)
 			s.tls.key_password = cases[i].pass;
 			p = pair_new(&s);
 			rc = shake(p, -1);
-			if (max == 13 && !cases[i].ok && CHECK(rc == 0)) { /* 1.3 tells the client only later */
+			if (max == 13 && !cases[i].ok
+			    && CHECK(rc == 0)) { /* 1.3 tells the client only later */
 				drink(p, &byte, 1, &last);
 				CHECK(last == WS_IO_ERROR);
 				rc = wsi_tls_why(p->t, &p->why);
 			}
-			if (!CHECK(rc == (cases[i].ok ? 0 : WS_ETLS)) || !CHECK((rc == 0) == (p->why.len == 0))
+			if (!CHECK(rc == (cases[i].ok ? 0 : WS_ETLS))
+			    || !CHECK((rc == 0) == (p->why.len == 0))
 			    || !CHECK(p->server_done == cases[i].ok))
-				fprintf(stderr, "\tcase %lu, TLS %d: %d %s\n", (unsigned long)i, max, rc, p->why_buf);
+				fprintf(stderr, "\tcase %lu, TLS %d: %d %s\n", (unsigned long)i,
+				        max, rc, p->why_buf);
 			pair_free(p);
 		}
 	}
@@ -798,31 +821,37 @@ static void test_options(void)
 	    {O(ca_file), "garbage.pem", 1, "tls.ca_file", "garbage.pem\": no certificate in it"},
 	    {O(ca_file), "empty.pem", 1, "tls.ca_file", "no certificate in it"},
 	    {O(ca_file), "good.key", 1, "tls.ca_file", "no certificate in it"},
-	    {O(ca_file), "broken.pem", 1, "tls.ca_file", "broken.pem\": its certificate cannot be read: it is damaged"},
+	    {O(ca_file), "broken.pem", 1, "tls.ca_file",
+	     "broken.pem\": its certificate cannot be read: it is damaged"},
 	    {O(ca_file), "client-key.der", 1, "tls.ca_file", "its certificate cannot be read"},
 	    {O(ca_file), "capath", 1, "tls.ca_file", "is a directory"},
 	    {O(ca_dir), "ca.pem", 1, "tls.ca_dir", "ca.pem\": is no directory"},
 	    {O(ca_dir), "missing", 1, "tls.ca_dir", "No such file"},
 	    {O(ca_dir), "emptydir", 1, "tls.ca_dir", "no certificate in it"},
 	    {O(cert_file), "missing.pem", 1, "tls.cert_file", "No such file"},
-	    {O(cert_file), "garbage.pem", 1, "tls.cert_file", "garbage.pem\": it is neither PEM nor DER"},
+	    {O(cert_file), "garbage.pem", 1, "tls.cert_file",
+	     "garbage.pem\": it is neither PEM nor DER"},
 	    {O(cert_file), "empty.pem", 1, "tls.cert_file", "empty.pem\": it is empty"},
-	    {O(cert_file), "broken.pem", 1, "tls.cert_file", "its certificate cannot be read: it is damaged"},
-	    {O(cert_file), "client.pem", 1, "tls.key_file", "client.pem\": it has a certificate, but no private key"},
+	    {O(cert_file), "broken.pem", 1, "tls.cert_file",
+	     "its certificate cannot be read: it is damaged"},
+	    {O(cert_file), "client.pem", 1, "tls.key_file",
+	     "client.pem\": it has a certificate, but no private key"},
 	    {O(cert_file), "capath", 1, "tls.cert_file", "directory"},
 	    {O(key_file), "client.key", 1, "tls.key_file", "needs a certificate"},
-	    {O(ciphers), "TLS_NO_SUCH_SUITE", 0, "tls.ciphers", "\"TLS_NO_SUCH_SUITE\": no cipher suite"},
-	    {O(ciphers), "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256:nonsense", 0, "tls.ciphers", "\"nonsense\""},
+	    {O(ciphers), "TLS_NO_SUCH_SUITE", 0, "tls.ciphers",
+	     "\"TLS_NO_SUCH_SUITE\": no cipher suite"},
+	    {O(ciphers), "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256:nonsense", 0, "tls.ciphers",
+	     "\"nonsense\""},
 	    {O(ciphers), "", 0, "tls.ciphers", "no cipher suite in it"},
 	    {O(ciphers), ",:", 0, "tls.ciphers", "no cipher suite in it"},
 	    {O(pin_sha256), "", 0, "tls.pin_sha256", "no pin"},
 	    {O(pin_sha256), "sha256//AAAA", 0, "tls.pin_sha256", "\"sha256//AAAA\""},
-	    {O(pin_sha256), "sha1//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", 0, "tls.pin_sha256",
-	     "sha256//BASE64"},
-	    {O(pin_sha256), "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB=", 0, "tls.pin_sha256",
-	     "sha256//BASE64"},
-	    {O(pin_sha256), "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=;sha256//", 0, "tls.pin_sha256",
-	     "BASE64"},
+	    {O(pin_sha256), "sha1//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", 0,
+	     "tls.pin_sha256", "sha256//BASE64"},
+	    {O(pin_sha256), "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB=", 0,
+	     "tls.pin_sha256", "sha256//BASE64"},
+	    {O(pin_sha256), "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=;sha256//", 0,
+	     "tls.pin_sha256", "BASE64"},
 	    {O(server_name), "", 0, "tls.server_name", "empty"},
 	    {O(keylog_file), "missing/keylog", 1, "tls.keylog_file", "No such file"}};
 	static const struct {
@@ -850,14 +879,19 @@ static void test_options(void)
 		const char *cert, *key, *pass, *option, *why;
 	} keys[] = {
 	    {"client.pem", "missing.key", NULL, "tls.key_file", "missing.key\": No such file"},
-	    {"client.pem", "garbage.pem", NULL, "tls.key_file", "garbage.pem\": it is neither PEM nor DER"},
-	    {"client.pem", "clientrsa.key", NULL, "tls.key_file", "does not belong to the certificate"},
+	    {"client.pem", "garbage.pem", NULL, "tls.key_file",
+	     "garbage.pem\": it is neither PEM nor DER"},
+	    {"client.pem", "clientrsa.key", NULL, "tls.key_file",
+	     "does not belong to the certificate"},
 	    {"client.pem", "good.key", NULL, "tls.key_file", "does not belong to the certificate"},
 	    {"client.pem", "client-enc.key", NULL, "tls.key_password", "no passphrase was given"},
 	    {"client.pem", "client-old.key", NULL, "tls.key_password", "no passphrase was given"},
-	    {"client.pem", "client-enc.key", "wrong", "tls.key_password", "client-enc.key\": " PKCS8_AES},
-	    {"client.pem", "client-des.key", "wrong", "tls.key_password", "client-des.key\": wrong passphrase"},
-	    {"client.pem", "client-old.key", "wrong", "tls.key_password", "client-old.key\": wrong passphrase"}};
+	    {"client.pem", "client-enc.key", "wrong", "tls.key_password",
+	     "client-enc.key\": " PKCS8_AES},
+	    {"client.pem", "client-des.key", "wrong", "tls.key_password",
+	     "client-des.key\": wrong passphrase"},
+	    {"client.pem", "client-old.key", "wrong", "tls.key_password",
+	     "client-old.key\": wrong passphrase"}};
 	struct ws_tls tls;
 	struct wsi_tls_config *c;
 	struct wsi_text why;
@@ -874,7 +908,8 @@ static void test_options(void)
 		option = NULL;
 		wsi_text_init(&why, buf, sizeof buf);
 		rc = wsi_tls_config_new(&c, &mem, &tls, INT64_MAX, &option, &why);
-		if (!CHECK(rc == WS_EUSAGE) || !CHECK(option && strcmp(option, cases[i].option) == 0)
+		if (!CHECK(rc == WS_EUSAGE)
+		    || !CHECK(option && strcmp(option, cases[i].option) == 0)
 		    || !CHECK(strstr(buf, cases[i].why)))
 			fprintf(stderr, "\t%s: %d %s %s\n", value, rc, option, buf);
 		CHECK(c == NULL);
@@ -892,8 +927,10 @@ static void test_options(void)
 		wsi_text_init(&why, buf, sizeof buf);
 		rc = wsi_tls_config_new(&c, &mem, &tls, INT64_MAX, &option, &why);
 		if (!CHECK(rc == (versions[i].option ? WS_EUSAGE : 0))
-		    || !CHECK(option == versions[i].option || (option && strcmp(option, versions[i].option) == 0)))
-			fprintf(stderr, "\t%d to %d: %d %s %s\n", tls.min_version, tls.max_version, rc, option, buf);
+		    || !CHECK(option == versions[i].option
+		              || (option && strcmp(option, versions[i].option) == 0)))
+			fprintf(stderr, "\t%d to %d: %d %s %s\n", tls.min_version, tls.max_version,
+			        rc, option, buf);
 		wsi_tls_config_free(c);
 		CHECK_EQ_U(blocks, 0);
 	}
@@ -921,10 +958,10 @@ static void test_ciphers_versions(void)
 		int server_max, client_min, client_max, rc;
 		const char *why;
 	} cases[] = {
-		{"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "good", 0, 0, 0,
-		 0, ""},
-		{"TLS-ECDHE-ECDSA-WITH-AES-256-GCM-SHA384", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "good", 0, 0, 0,
-		 0, ""},
+		{"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+		 "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "good", 0, 0, 0, 0, ""},
+		{"TLS-ECDHE-ECDSA-WITH-AES-256-GCM-SHA384",
+		 "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "good", 0, 0, 0, 0, ""},
 		{"tls_ecdhe_rsa_with_aes_128_gcm_sha256, TLS-ECDHE-ECDSA-WITH-AES-128-GCM-SHA256",
 		 "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "rsa", 0, 0, 0, 0, ""},
 		{"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", NULL, "good", 0, 0, 0, WS_ETLS,
@@ -946,7 +983,8 @@ static void test_ciphers_versions(void)
 	int rc;
 
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		check_row("%lu: %s", (unsigned long)i, cases[i].ciphers != NULL ? cases[i].ciphers : "any cipher");
+		check_row("%lu: %s", (unsigned long)i,
+		          cases[i].ciphers != NULL ? cases[i].ciphers : "any cipher");
 		s = with_ca(good);
 		s.cert = cases[i].cert;
 		s.max_version = cases[i].server_max;
@@ -962,7 +1000,8 @@ static void test_ciphers_versions(void)
 		if (cases[i].expect)
 			CHECK_EQ_S(r.tls_cipher, cases[i].expect);
 		if (rc == 0 && (cases[i].client_max == 12 || cases[i].client_min == 13))
-			CHECK_EQ_S(r.tls_version, cases[i].client_max == 12 ? "TLSv1.2" : "TLSv1.3");
+			CHECK_EQ_S(r.tls_version,
+			           cases[i].client_max == 12 ? "TLSv1.2" : "TLSv1.3");
 		pair_free(p);
 	}
 }
@@ -1008,7 +1047,8 @@ static void test_stalls(void)
 			CHECK(wsi_tls_pending(p->t) == 0);
 			p->down.eof = 1;
 			CHECK(wsi_tls_handshake(p->t, INT64_MAX, &p->why) == WS_ETLS);
-			CHECK_EQ_S(p->why_buf, "the server closed the connection in the TLS handshake");
+			CHECK_EQ_S(p->why_buf,
+			           "the server closed the connection in the TLS handshake");
 			pair_free(p);
 
 			p = pair_new(&s);
@@ -1023,7 +1063,8 @@ static void test_stalls(void)
 			p = pair_new(&s);
 			rc = shake(p, -1);
 			/* the tail of what a 1.3 server sends is not part of the handshake */
-			if (!CHECK(rc == WS_ETLS) || !CHECK(strstr(p->why_buf, "closed the connection")))
+			if (!CHECK(rc == WS_ETLS)
+			    || !CHECK(strstr(p->why_buf, "closed the connection")))
 				fprintf(stderr, "\tcut at %lu of %lu: %d %s\n", (unsigned long)cut,
 				        (unsigned long)total, rc, p->why_buf);
 			pair_free(p);
@@ -1045,16 +1086,18 @@ static void test_flips(void)
 		CHECK_EQ_U(shake(p, -1), 0);
 		total = p->down.total;
 		pair_free(p);
-		for (flip = 5; flip < total; flip += 37) { /* not the very first bytes: see test_not_tls */
+		for (flip = 5; flip < total;
+		     flip += 37) { /* not the very first bytes: see test_not_tls */
 			s.flip = flip;
 			p = pair_new(&s);
 			rc = shake(p, -1);
 			/* a wrong length makes it wait for more; in the head of a record the second 3 of its version
 			 * is of no account (RFC 8446 5.1) and the one thing that no hash covers */
-			if (!CHECK(rc == WS_ETLS || rc == WS_ECERT || rc == 1 || (rc == 0 && p->down.flipped == 3))
+			if (!CHECK(rc == WS_ETLS || rc == WS_ECERT || rc == 1
+			           || (rc == 0 && p->down.flipped == 3))
 			    || !CHECK(rc == 1 || rc == 0 || p->why.len > 0))
-				fprintf(stderr, "\tflip at %lu of %lu: %d %s\n", (unsigned long)flip,
-				        (unsigned long)total, rc, p->why_buf);
+				fprintf(stderr, "\tflip at %lu of %lu: %d %s\n",
+				        (unsigned long)flip, (unsigned long)total, rc, p->why_buf);
 			pair_free(p);
 		}
 	}
@@ -1071,17 +1114,18 @@ static void put_24(unsigned char *p, size_t v)
 static void test_certificate_messages(void)
 {
 	/* version, random, no session, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, no compression */
-	static const unsigned char hello[5 + 4 + 2 + 32 + 4] = {0x16, 0x03, 0x03, 0,    42,          2,   0,
-	                                                        0,    38,   0x03, 0x03, [44] = 0xc0, 0x2b};
+	static const unsigned char hello[5 + 4 + 2 + 32 + 4] = {
+	    0x16, 0x03, 0x03, 0, 42, 2, 0, 0, 38, 0x03, 0x03, [44] = 0xc0, 0x2b};
 	static const struct {
 		const char *name;
 		int with_der;       /* ca.der is in it */
 		unsigned char flip; /* of the last byte of the first "ecdsa-with-SHA256" in it */
 		const char *why;
-	} cases[] = {{"none", 0, 0, "the server showed no certificate"},
-	             {"an algorithm that nobody knows", 1, 0x70,
-	              "the server's certificate is signed with an algorithm that this TLS library lacks"},
-	             {"a whole one", 1, 0, "is not for \"localhost\""}};
+	} cases[] = {
+	    {"none", 0, 0, "the server showed no certificate"},
+	    {"an algorithm that nobody knows", 1, 0x70,
+	     "the server's certificate is signed with an algorithm that this TLS library lacks"},
+	    {"a whole one", 1, 0, "is not for \"localhost\""}};
 	static const unsigned char algorithm[8] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
 	unsigned char message[4096], *der = message + 5 + 4 + 3 + 3;
 	struct setup s = with_ca(good);
@@ -1093,7 +1137,9 @@ static void test_certificate_messages(void)
 		len = 0;
 		if (cases[i].with_der)
 			len = load(in_certs("ca", ".der"), der, sizeof message - 15);
-		for (k = 0; k + sizeof algorithm <= len && memcmp(der + k, algorithm, sizeof algorithm) != 0; k++)
+		for (k = 0; k + sizeof algorithm <= len
+		            && memcmp(der + k, algorithm, sizeof algorithm) != 0;
+		     k++)
 			;
 		if (cases[i].flip)
 			der[k + 7] ^= cases[i].flip;
@@ -1110,7 +1156,8 @@ static void test_certificate_messages(void)
 		CHECK(wsi_tls_handshake(p->t, INT64_MAX, &p->why) == WS_IO_READ);
 		pipe_write(&p->down, hello, sizeof hello);
 		pipe_write(&p->down, message, len + 12);
-		if (!CHECK(shake(p, 0) == WS_ECERT) || !CHECK(strstr(p->why_buf, cases[i].why) != NULL))
+		if (!CHECK(shake(p, 0) == WS_ECERT)
+		    || !CHECK(strstr(p->why_buf, cases[i].why) != NULL))
 			fprintf(stderr, "\t%s\n", p->why_buf);
 		pair_free(p);
 	}
@@ -1120,15 +1167,18 @@ static void test_not_tls(void)
 {
 	static const struct {
 		const char *bytes, *why;
-	} cases[] = {{"HTTP/1.1 400 Bad Request\r\n\r\n", "the server does not speak TLS here but HTTP: try ws://"},
-	             {"HTTP/", "but HTTP"},
-	             {"SSH-2.0-OpenSSH_9.2p1\r\n", "the server does not speak TLS here"},
-	             {"220 mail.example ESMTP\r\n", "the server does not speak TLS here"},
-	             {"\x15\x03\x03\x00\x02\x02\x28", "the server sent the alert handshake_failure(40): no cipher"},
-	             {"\x15\x03\x01\x00\x02\x02\x46", "the server sent the alert protocol_version(70)"},
-	             {"\x15\x03\x01\x00\x02\x02\x70",
-	              "the server sent the alert unrecognized_name(112): it has no site of this name"},
-	             {"\x15\x03\x03\x00\x02\x02\xc8", "the server sent the alert (200)"}};
+	} cases[] = {
+	    {"HTTP/1.1 400 Bad Request\r\n\r\n",
+	     "the server does not speak TLS here but HTTP: try ws://"},
+	    {"HTTP/", "but HTTP"},
+	    {"SSH-2.0-OpenSSH_9.2p1\r\n", "the server does not speak TLS here"},
+	    {"220 mail.example ESMTP\r\n", "the server does not speak TLS here"},
+	    {"\x15\x03\x03\x00\x02\x02\x28",
+	     "the server sent the alert handshake_failure(40): no cipher"},
+	    {"\x15\x03\x01\x00\x02\x02\x46", "the server sent the alert protocol_version(70)"},
+	    {"\x15\x03\x01\x00\x02\x02\x70",
+	     "the server sent the alert unrecognized_name(112): it has no site of this name"},
+	    {"\x15\x03\x03\x00\x02\x02\xc8", "the server sent the alert (200)"}};
 	struct setup s = with_ca(good);
 	struct pair *p;
 	size_t i, len, piece;
@@ -1143,7 +1193,8 @@ static void test_not_tls(void)
 				len = 7;
 			CHECK(pipe_write(&p->down, cases[i].bytes, len) == (ptrdiff_t)len);
 			p->down.piece = piece;
-			if (!CHECK(shake(p, 0) == WS_ETLS) || !CHECK(strstr(p->why_buf, cases[i].why)))
+			if (!CHECK(shake(p, 0) == WS_ETLS)
+			    || !CHECK(strstr(p->why_buf, cases[i].why)))
 				fprintf(stderr, "\tcase %lu: %s\n", (unsigned long)i, p->why_buf);
 			pair_free(p);
 		}
@@ -1187,7 +1238,9 @@ static void test_ends(void)
 				CHECK(pipe_write(&p->down, "HTTP/1.1 200 OK\r\n", 17) == 17);
 				break;
 			default: /* a fatal alert, encrypted */
-				CHECK(mbedtls_ssl_send_alert_message(&p->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL, 80) == 0);
+				CHECK(mbedtls_ssl_send_alert_message(
+				          &p->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL, 80)
+				      == 0);
 				break;
 			}
 			CHECK_EQ_U(drink(p, buf, sizeof buf, &last), 5);
@@ -1209,7 +1262,8 @@ static void test_ends(void)
 			wsi_tls_goodbye(p->t); /* once */
 			CHECK(p->up.total == before);
 			if (i == 0)
-				CHECK(mbedtls_ssl_read(&p->ssl, buf, sizeof buf) == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY);
+				CHECK(mbedtls_ssl_read(&p->ssl, buf, sizeof buf)
+				      == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY);
 			pair_free(p);
 		}
 		p = pair_new(&s);
@@ -1238,7 +1292,9 @@ static void test_parting_words(void)
 			p = pair_new(&s);
 			CHECK_EQ_U(shake(p, -1), 0);
 			if (i == 0)
-				CHECK(mbedtls_ssl_send_alert_message(&p->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL, 116) == 0);
+				CHECK(mbedtls_ssl_send_alert_message(
+				          &p->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL, 116)
+				      == 0);
 			if (i == 1)
 				CHECK_EQ_U(server_write(p, "goodbye", 7), 7);
 			p->up.reset = p->down.eof = 1;
@@ -1247,8 +1303,8 @@ static void test_parting_words(void)
 			CHECK(wsi_tls_write(p->t, "request", 7) == last);
 			if (i == 0) {
 				wsi_tls_why(p->t, &p->why);
-				CHECK(strstr(p->why_buf,
-				             "the server sent a fatal alert: it may want a client certificate"));
+				CHECK(strstr(p->why_buf, "the server sent a fatal alert: it may "
+				                         "want a client certificate"));
 			}
 			CHECK_EQ_U(drink(p, buf, sizeof buf, &last), i == 1 ? 7 : 0);
 			CHECK(last == (i == 0 ? WS_IO_ERROR : WS_IO_RESET));
@@ -1286,9 +1342,9 @@ static void test_full(void)
 {
 	static const size_t rooms[] = {1, 20, 28, 29, 30, 31, 40, 100, 129, 150};
 	unsigned char in[400];
-	char out[] =
-	    "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
-	    "abcdefghijklmnopqrstuvwxyz";
+	char out[] = "01234567890123456789012345678901234567890123456789012345678901234567890123456"
+	             "78901234567890123456789"
+	             "abcdefghijklmnopqrstuvwxyz";
 	struct setup s = with_ca(good);
 	struct pair *p;
 	ptrdiff_t n;
@@ -1300,10 +1356,12 @@ static void test_full(void)
 		p = pair_new(&s);
 		CHECK_EQ_U(shake(p, -1), 0);
 		p->up.limit = rooms[i];
-		for (done = got = tries = 0, offered = 60; got < sizeof out && tries < 2000; tries++) {
-			n = done < sizeof out
-			        ? wsi_tls_write(p->t, out + done, (offered < sizeof out ? offered : sizeof out) - done)
-			        : 0;
+		for (done = got = tries = 0, offered = 60; got < sizeof out && tries < 2000;
+		     tries++) {
+			n = done < sizeof out ? wsi_tls_write(
+			        p->t, out + done,
+			        (offered < sizeof out ? offered : sizeof out) - done)
+			                      : 0;
 			if (n > 0)
 				done += (size_t)n;
 			else if (!CHECK(n == WS_IO_WRITE || done == sizeof out))
@@ -1400,7 +1458,8 @@ static void test_entropy_states(void)
 static void test_keylog(void)
 {
 	static const char *const labels[] = {"CLIENT_RANDOM ", "CLIENT_HANDSHAKE_TRAFFIC_SECRET ",
-	                                     "SERVER_HANDSHAKE_TRAFFIC_SECRET ", "CLIENT_TRAFFIC_SECRET_0 ",
+	                                     "SERVER_HANDSHAKE_TRAFFIC_SECRET ",
+	                                     "CLIENT_TRAFFIC_SECRET_0 ",
 	                                     "SERVER_TRAFFIC_SECRET_0 "};
 	char path[300], text[4000], *line;
 	struct setup s = with_ca(good);
@@ -1470,7 +1529,8 @@ static void test_own_config(void)
 		mbedtls_ssl_config_init(&conf);
 		mbedtls_x509_crt_init(&ca);
 		load_crt(&ca, in_certs("ca", ".pem"));
-		CHECK(mbedtls_ssl_config_defaults(&conf, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
+		CHECK(mbedtls_ssl_config_defaults(&conf, MBEDTLS_SSL_IS_CLIENT,
+		                                  MBEDTLS_SSL_TRANSPORT_STREAM,
 		                                  MBEDTLS_SSL_PRESET_DEFAULT)
 		      == 0);
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
@@ -1596,7 +1656,8 @@ static void test_library_memory(void)
 	s.tls.key_file = in_certs("client", ".key");
 	for (max = 12; max <= (HAS_13 ? 13 : 12); max++) {
 		s.max_version = max;
-		for (n = 0, rc = -1, memory = 0; n < 1000000 && rc != 0; n += n < 150 ? 1 : n / 16) {
+		for (n = 0, rc = -1, memory = 0; n < 1000000 && rc != 0;
+		     n += n < 150 ? 1 : n / 16) {
 			p = calloc(1, sizeof *p);
 			if (p == NULL)
 				abort();
@@ -1608,8 +1669,8 @@ static void test_library_memory(void)
 			library_left = -1;
 			memory += rc == WS_EMEMORY;
 			/* deep inside it says something else, but never that all is well */
-			if (!CHECK(rc == WS_EMEMORY || rc == WS_ETLS || rc == WS_EUSAGE || rc == WS_ECERT
-			           || (n > 0 && rc == 0)))
+			if (!CHECK(rc == WS_EMEMORY || rc == WS_ETLS || rc == WS_EUSAGE
+			           || rc == WS_ECERT || (n > 0 && rc == 0)))
 				fprintf(stderr, "\tallocation %ld: %d %s\n", n, rc, p->why_buf);
 			if (rc != WS_EMEMORY && rc != 0 && getenv("TLS_VERBOSE"))
 				fprintf(stderr, "allocation %ld: %d %s\n", n, rc, p->why_buf);
@@ -1663,7 +1724,8 @@ static struct ws *flood_open(struct flood *f)
 {
 	static const struct ws_io io = {.io_read = flood_read, .io_write = flood_write};
 	struct ws_io own = io;
-	struct ws_options o = {.nonblock = 1, .io_is_plain = 1, .entropy = flood_entropy, .user_data = f, .io = &own};
+	struct ws_options o = {
+	    .nonblock = 1, .io_is_plain = 1, .entropy = flood_entropy, .user_data = f, .io = &own};
 
 	own.io = f;
 	return ws_new("wss://localhost/", &o);
@@ -1686,7 +1748,8 @@ static void test_read_budget(void)
 		CHECK(ws_open(ws) == WS_AGAIN);
 		CHECK_EQ_U(f.reads - before, 250);
 		ws_wants(ws, &set);
-		CHECK(set.timeout_ms == 0); /* there is more, whatever poll says of the descriptor */
+		CHECK(set.timeout_ms
+		      == 0); /* there is more, whatever poll says of the descriptor */
 	}
 	ws_timeout(ws, 0); /* and none is read once the time is over */
 	before = f.reads;
@@ -1741,7 +1804,8 @@ int main(void)
 		}
 		snprintf(cmd, sizeof cmd, "sh test/tls/make-certs '%s'", certs);
 		if (system(cmd) != 0) {
-			fprintf(stderr, "test/tls/make-certs failed; it wants the openssl command\n");
+			fprintf(stderr,
+			        "test/tls/make-certs failed; it wants the openssl command\n");
 			return 1;
 		}
 	}

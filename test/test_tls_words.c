@@ -2,7 +2,7 @@
  * test_tls_words.c - what is said in place of mbedTLS's numbers, and of files that hold something else
  */
 #include "check.h"
-#include "ws_world.h"
+#include "ws_tls.h"
 
 #ifndef WS_WITH_MBEDTLS
 int main(void)
@@ -31,10 +31,14 @@ static void test_files(void)
 	    {CERTIFICATE KEY, 0, NULL, NULL},
 	    {CERTIFICATE, 0, NULL, "it has a certificate, but no private key"},
 	    {KEY, 0, "it has a private key, but no certificate", NULL},
-	    {"-----BEGIN EC PRIVATE KEY-----\n", 0, "it has a private key, but no certificate", NULL},
-	    {"-----BEGIN ENCRYPTED PRIVATE KEY-----\n", 0, "it has a private key, but no certificate", NULL},
-	    {"-----BEGIN CERTIFICATE REQUEST-----\n", 0, "no certificate in it", "no private key in it"},
-	    {"-----BEGIN OPENSSH PRIVATE KEY-----\n", 0, "it has a private key, but no certificate", "OpenSSH"},
+	    {"-----BEGIN EC PRIVATE KEY-----\n", 0, "it has a private key, but no certificate",
+	     NULL},
+	    {"-----BEGIN ENCRYPTED PRIVATE KEY-----\n", 0,
+	     "it has a private key, but no certificate", NULL},
+	    {"-----BEGIN CERTIFICATE REQUEST-----\n", 0, "no certificate in it",
+	     "no private key in it"},
+	    {"-----BEGIN OPENSSH PRIVATE KEY-----\n", 0, "it has a private key, but no certificate",
+	     "OpenSSH"},
 	    {"\x30\x82\x01\x00\x02\x01\x03\x30\x82", 9, "PKCS #12", "PKCS #12"},
 	    {"\x30\x82\x01\x00\x30\x82\x01\x00\x02", 9, NULL, NULL},
 	    {"\x30\x82\x01", 3, NULL, NULL},
@@ -68,8 +72,10 @@ static void test_numbers(void)
 		const char *certificate, *session;
 	} cases[] = {
 	    {MBEDTLS_ERR_X509_INVALID_DATE, "its dates are invalid", NULL},
-	    {MBEDTLS_ERR_X509_INVALID_DATE - 0x62, "its dates are invalid", NULL}, /* with what the lower layer said */
-	    {MBEDTLS_ERR_X509_UNKNOWN_SIG_ALG - 0x2e, "signed with an algorithm that this TLS library lacks", NULL},
+	    {MBEDTLS_ERR_X509_INVALID_DATE - 0x62, "its dates are invalid",
+	     NULL}, /* with what the lower layer said */
+	    {MBEDTLS_ERR_X509_UNKNOWN_SIG_ALG - 0x2e,
+	     "signed with an algorithm that this TLS library lacks", NULL},
 	    {MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE, NULL, "the server sent a TLS message out of turn"},
 	    {MBEDTLS_ERR_SSL_INTERNAL_ERROR, NULL, NULL},
 	    {-0x62, NULL, NULL},

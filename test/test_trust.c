@@ -5,7 +5,7 @@
 #define _POSIX_C_SOURCE 200809L
 #endif
 #include "check.h"
-#include "ws_world.h"
+#include "ws_tls.h"
 
 #ifndef WS_WITH_MBEDTLS
 int main(void)
@@ -83,7 +83,8 @@ static int scan(struct got *g, const char *name, int want_dir, int limit, const 
 	g->trust.ctx = g;
 	g->limit = limit;
 	g->trust.until_us = until_us;
-	return wsi_trust_scan(&g->trust, &mem, *name == '/' ? name : path_of(name), want_dir, cause);
+	return wsi_trust_scan(&g->trust, &mem, *name == '/' ? name : path_of(name), want_dir,
+	                      cause);
 }
 
 #define BEGIN "-----BEGIN CERTIFICATE-----"
@@ -103,12 +104,15 @@ static void test_pem(void)
 	    {BEGIN "\nQUJDRA==\n" END "\n", "ABCD", 1},
 	    {BEGIN "\nQUJDREU=\n" END "\n", "ABCDE", 1},
 	    {BEGIN "\nQ\nU\n J\tD\n" END "\n", "ABC", 1},
-	    {"# before\n" BEGIN "\nQUJD\n" END "\nbetween -----\n" BEGIN "\nREVG\n" END "\nafter\n", "ABCDEF", 2},
-	    {BEGIN "\nQUJD\n", "", 0},                                       /* without its end */
-	    {"x" BEGIN "\nQUJD\n" END "\n", "", 0},                          /* not at the start of a line */
-	    {"-----BEGIN TRUSTED CERTIFICATE-----\nQUJD\n" END "\n", "", 0}, /* OpenSSL's own form */
-	    {"-----BEGIN RSA PRIVATE KEY-----\nQUJD\n-----END RSA PRIVATE KEY-----\n" BEGIN "\nREVG\n" END "\n", "DEF",
-	     1},
+	    {"# before\n" BEGIN "\nQUJD\n" END "\nbetween -----\n" BEGIN "\nREVG\n" END "\nafter\n",
+	     "ABCDEF", 2},
+	    {BEGIN "\nQUJD\n", "", 0},              /* without its end */
+	    {"x" BEGIN "\nQUJD\n" END "\n", "", 0}, /* not at the start of a line */
+	    {"-----BEGIN TRUSTED CERTIFICATE-----\nQUJD\n" END "\n", "",
+	     0}, /* OpenSSL's own form */
+	    {"-----BEGIN RSA PRIVATE KEY-----\nQUJD\n-----END RSA PRIVATE KEY-----\n" BEGIN
+	     "\nREVG\n" END "\n",
+	     "DEF", 1},
 	    {BEGIN "\n" END "\n", "", 1},
 	    {BEGIN "\nQUJD\n" BEGIN "\nREVG\n" END "\n", "ABC", 1},
 	};
@@ -139,7 +143,8 @@ static void test_pem(void)
 		CHECK_EQ_MEM(g.bytes, g.len, "ABC", 3);
 	}
 	free(text);
-	put_file("f.pem", BEGIN "\nQUJD\n" END "\n" BEGIN "\nREVG\n" END "\n", 2 * (strlen(BEGIN END) + 7));
+	put_file("f.pem", BEGIN "\nQUJD\n" END "\n" BEGIN "\nREVG\n" END "\n",
+	         2 * (strlen(BEGIN END) + 7));
 	CHECK(scan(&g, "f.pem", 0, 1, &cause) == 0);
 	CHECK(g.n == 1 && g.trust.stop == 1);
 	CHECK(scan(&g, "f.pem", 0, 2, &cause) == 0);
@@ -208,14 +213,16 @@ static void test_paths(void)
 	allocs_left = -1;
 
 	put_file("f.txt", "0123456789", 10);
-	CHECK_EQ_U(wsi_read_file(path_of("f.txt"), buf, 10, INT64_MAX, &cause), (unsigned long long)-1);
+	CHECK_EQ_U(wsi_read_file(path_of("f.txt"), buf, 10, INT64_MAX, &cause),
+	           (unsigned long long)-1);
 	CHECK_EQ_S(cause, "too large");
 	put_file("f.txt", "012345678", 9);
 	CHECK_EQ_U(wsi_read_file(path_of("f.txt"), buf, 10, INT64_MAX, &cause), 9);
 	CHECK(memcmp(buf, "012345678", 9) == 0);
 	put_file("f.txt", "", 0);
 	CHECK_EQ_U(wsi_read_file(path_of("f.txt"), buf, 10, INT64_MAX, &cause), 0);
-	CHECK_EQ_U(wsi_read_file(path_of("none"), buf, 10, INT64_MAX, &cause), (unsigned long long)-1);
+	CHECK_EQ_U(wsi_read_file(path_of("none"), buf, 10, INT64_MAX, &cause),
+	           (unsigned long long)-1);
 	CHECK(strstr(cause, "No such file") != NULL);
 	CHECK_EQ_U(wsi_read_file(path_of("d"), buf, 10, INT64_MAX, &cause), (unsigned long long)-1);
 	CHECK(strstr(cause, "directory") != NULL);
@@ -236,7 +243,9 @@ static void test_paths(void)
 static pid_t start_writer(const char *text, size_t first, const char *then)
 {
 	struct timespec pause = {0, 20000000};
-	int fd = open(path_of("fifo"), O_RDWR); /* for reading too: then opening does not block, and bytes stay in it */
+	int fd =
+	    open(path_of("fifo"),
+	         O_RDWR); /* for reading too: then opening does not block, and bytes stay in it */
 	pid_t pid;
 
 	CHECK(fd >= 0 && write(fd, text, first) == (ssize_t)first);
@@ -265,9 +274,12 @@ static void test_pipes(void)
 		const char *then; /* what the writer does */
 		int r, n;
 	} cases[] = {
-	    {"all at once", sizeof pem - 1, "end", 0, 2},  {"no end", sizeof pem - 1, "stall", WS_ETIMEOUT, 2},
-	    {"half, no end", 70, "stall", WS_ETIMEOUT, 1}, {"nothing, no end", 0, "stall", WS_ETIMEOUT, 0},
-	    {"half, a pause", 70, "go on", 0, 2},          {"a pause", 0, "go on", 0, 2},
+	    {"all at once", sizeof pem - 1, "end", 0, 2},
+	    {"no end", sizeof pem - 1, "stall", WS_ETIMEOUT, 2},
+	    {"half, no end", 70, "stall", WS_ETIMEOUT, 1},
+	    {"nothing, no end", 0, "stall", WS_ETIMEOUT, 0},
+	    {"half, a pause", 70, "go on", 0, 2},
+	    {"a pause", 0, "go on", 0, 2},
 	};
 	struct got g;
 	const char *cause;
@@ -284,7 +296,8 @@ static void test_pipes(void)
 			pid = start_writer(pem, cases[i].first, cases[i].then);
 			until_us = cases[i].r == 0 ? INT64_MAX : wsi_clock_us() + 30000;
 			if (whole) {
-				len = wsi_read_file(path_of("fifo"), buf, sizeof buf, until_us, &cause);
+				len = wsi_read_file(path_of("fifo"), buf, sizeof buf, until_us,
+				                    &cause);
 				CHECK(len == (cases[i].r ? cases[i].r : (ptrdiff_t)strlen(pem)));
 			} else {
 				CHECK(scan(&g, "fifo", 0, 0, &cause) == cases[i].r);
@@ -338,9 +351,10 @@ static void test_unreadable(void)
 static void test_subject(void)
 {
 	/* Certificate { TBS { [0] version, serial, algorithm, issuer, validity, subject, ... } } */
-	static const unsigned char cert[] = {0x30, 0x81, 0x1f, 0x30, 0x1d, 0xa0, 0x03, 0x02, 0x01, 0x02, 0x02, 0x01,
-	                                     0x07, 0x30, 0x00, 0x30, 0x02, 0x31, 0x00, 0x30, 0x00, 0x30, 0x06, 0x31,
-	                                     0x04, 0x30, 0x02, 0x06, 0x00, 0x30, 0x03, 0x02, 0x01, 0x00};
+	static const unsigned char cert[] = {0x30, 0x81, 0x1f, 0x30, 0x1d, 0xa0, 0x03, 0x02, 0x01,
+	                                     0x02, 0x02, 0x01, 0x07, 0x30, 0x00, 0x30, 0x02, 0x31,
+	                                     0x00, 0x30, 0x00, 0x30, 0x06, 0x31, 0x04, 0x30, 0x02,
+	                                     0x06, 0x00, 0x30, 0x03, 0x02, 0x01, 0x00};
 	unsigned char other[sizeof cert], *exact;
 	const unsigned char *p;
 	size_t i, n, len;
@@ -364,7 +378,9 @@ static void test_subject(void)
 			memcpy(other, cert, sizeof cert);
 			other[i] ^= (unsigned char)(1 << bit);
 			p = wsi_der_subject(other, sizeof other, &len);
-			CHECK(p == NULL || (p >= other && len <= sizeof other && p + len <= other + sizeof other));
+			CHECK(p == NULL
+			      || (p >= other && len <= sizeof other
+			          && p + len <= other + sizeof other));
 		}
 	}
 	memcpy(other, cert, sizeof cert); /* version 1: without the version */
@@ -379,7 +395,8 @@ static void test_equal(void)
 {
 	CHECK(wsi_der_may_equal((const unsigned char *)"abc", 3, (const unsigned char *)"abc", 3));
 	CHECK(wsi_der_may_equal((const unsigned char *)"aBc", 3, (const unsigned char *)"AbC", 3));
-	CHECK(wsi_der_may_equal((const unsigned char *)"\x0c\x01x", 3, (const unsigned char *)"\x13\x01X", 3));
+	CHECK(wsi_der_may_equal((const unsigned char *)"\x0c\x01x", 3,
+	                        (const unsigned char *)"\x13\x01X", 3));
 	CHECK(!wsi_der_may_equal((const unsigned char *)"abc", 3, (const unsigned char *)"abd", 3));
 	CHECK(!wsi_der_may_equal((const unsigned char *)"abc", 3, (const unsigned char *)"abc", 2));
 	CHECK(wsi_der_may_equal((const unsigned char *)"", 0, (const unsigned char *)"", 0));

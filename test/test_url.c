@@ -3,7 +3,7 @@
  */
 #include <stdlib.h>
 #include "ws.h"
-#include "ws_bytes.h"
+#include "ws_proto.h"
 #include "check.h"
 
 /* A copy of its exact size, so that the sanitizer sees a byte read beyond it */
@@ -35,7 +35,8 @@ struct good {
 static const struct good goods[] = {
     {"ws://a", 0, 0, 80, NULL, "a", "", "", "a", NULL},
     {"ws://example.com/chat", 0, 0, 80, NULL, "example.com", "", "/chat", "example.com", NULL},
-    {"wss://example.com/chat?x=1", 1, 0, 443, NULL, "example.com", "", "/chat?x=1", "example.com", NULL},
+    {"wss://example.com/chat?x=1", 1, 0, 443, NULL, "example.com", "", "/chat?x=1", "example.com",
+     NULL},
     {"http://h/", 0, 0, 80, NULL, "h", "", "/", "h", NULL},
     {"https://h/", 1, 0, 443, NULL, "h", "", "/", "h", NULL},
     {"WS://H/", 0, 0, 80, NULL, "H", "", "/", "H", NULL},
@@ -68,11 +69,13 @@ static const struct good goods[] = {
     {"ws://[::1]/", 0, 16, 80, NULL, "::1", "", "/", "[::1]", NULL},
     {"ws://u@[2001:db8::1]:8080/x", 0, 16, 8080, "u", "2001:db8::1", "", "/x", "[2001:db8::1]:8080",
      "ws://[2001:db8::1]:8080/x"},
-    {"wss://[::ffff:1.2.3.4]", 1, 16, 443, NULL, "::ffff:1.2.3.4", "", "", "[::ffff:1.2.3.4]", NULL},
+    {"wss://[::ffff:1.2.3.4]", 1, 16, 443, NULL, "::ffff:1.2.3.4", "", "", "[::ffff:1.2.3.4]",
+     NULL},
     {"ws://[fe80::1%25eth0]/", 0, 16, 80, NULL, "fe80::1", "eth0", "/", "[fe80::1]", NULL},
     {"ws://[fe80::1%25a-b_c.0~]:1", 0, 16, 1, NULL, "fe80::1", "a-b_c.0~", "", "[fe80::1]:1", NULL},
     {"ws://[::1]:", 0, 16, 80, NULL, "::1", "", "", "[::1]", NULL},
-    {"ws://a-b_c.D9.example./", 0, 0, 80, NULL, "a-b_c.D9.example.", "", "/", "a-b_c.D9.example.", NULL},
+    {"ws://a-b_c.D9.example./", 0, 0, 80, NULL, "a-b_c.D9.example.", "", "/", "a-b_c.D9.example.",
+     NULL},
     {"ws://1.example/", 0, 0, 80, NULL, "1.example", "", "/", "1.example", NULL},
     /* a letter beyond the base makes a name of what begins like a number */
     {"ws://1.a/", 0, 0, 80, NULL, "1.a", "", "/", "1.a", NULL},
@@ -83,9 +86,12 @@ static const struct good goods[] = {
     {"ws://1x/", 0, 0, 80, NULL, "1x", "", "/", "1x", NULL},
     {"ws://01a/", 0, 0, 80, NULL, "01a", "", "/", "01a", NULL},
     {"ws://00x1/", 0, 0, 80, NULL, "00x1", "", "/", "00x1", NULL},
-    {"ws://h/?token=sesame&a=1", 0, 0, 80, NULL, "h", "", "/?token=sesame&a=1", "h", "ws://h/?token=***&a=1"},
-    {"ws://u@h?%74oken=sesame", 0, 0, 80, "u", "h", "", "?%74oken=sesame", "h", "ws://h?%74oken=***"},
-    {"ws://xn--bcher-kva.example/", 0, 0, 80, NULL, "xn--bcher-kva.example", "", "/", "xn--bcher-kva.example", NULL},
+    {"ws://h/?token=sesame&a=1", 0, 0, 80, NULL, "h", "", "/?token=sesame&a=1", "h",
+     "ws://h/?token=***&a=1"},
+    {"ws://u@h?%74oken=sesame", 0, 0, 80, "u", "h", "", "?%74oken=sesame", "h",
+     "ws://h?%74oken=***"},
+    {"ws://xn--bcher-kva.example/", 0, 0, 80, NULL, "xn--bcher-kva.example", "", "/",
+     "xn--bcher-kva.example", NULL},
 };
 
 static void test_good(void)
@@ -294,28 +300,36 @@ static void test_bad(void)
 static const struct {
 	const char *url, *said;
 } whys[] = {
-    {"ws://DOM\\u:sesame@h/",
-     "it has a character that must be percent-encoded: in its user name, \\ is written %5C (byte 9)"},
-    {"ws://DOM\\u@h/", "it has a character that must be percent-encoded: in its user name, \\ is written %5C (byte 9)"},
-    {"ws://u:ses\\ame@h/", "it has a character that must be percent-encoded: in its password (byte 11)"},
-    {"ws://a@b@h/", "it has a character that must be percent-encoded: in its user name, @ is written %40 (byte 7)"},
-    {"ws://h/a b", "it has a character that must be percent-encoded: in its path, a space is written %20 (byte 9)"},
-    {"ws://h/\xc3\xa9",
-     "it has a character that must be percent-encoded: in its path, \xc3\xa9 is written %C3%A9 (byte 8)"},
-    {"ws://h/\xff", "it has a character that must be percent-encoded: in its path, this byte is written %FF (byte 8)"},
-    {"ws://h/?\x1b",
-     "it has a character that must be percent-encoded: in its query, this byte is written %1B (byte 9)"},
-    {"ws://h/\xe2\x80\x8b",
-     "it has a character that must be percent-encoded: in its path, this invisible character is written "
-     "%E2%80%8B (byte 8)"},
-    {"ws://h?a=\"", "it has a character that must be percent-encoded: in its query, \" is written %22 (byte 10)"},
-    {"ws://h?token=a\"", "it has a character that must be percent-encoded: in the value of a parameter (byte 15)"},
+    {"ws://DOM\\u:sesame@h/", "it has a character that must be percent-encoded: in its user name, "
+                              "\\ is written %5C (byte 9)"},
+    {"ws://DOM\\u@h/", "it has a character that must be percent-encoded: in its user name, \\ is "
+                       "written %5C (byte 9)"},
+    {"ws://u:ses\\ame@h/",
+     "it has a character that must be percent-encoded: in its password (byte 11)"},
+    {"ws://a@b@h/", "it has a character that must be percent-encoded: in its user name, @ is "
+                    "written %40 (byte 7)"},
+    {"ws://h/a b", "it has a character that must be percent-encoded: in its path, a space is "
+                   "written %20 (byte 9)"},
+    {"ws://h/\xc3\xa9", "it has a character that must be percent-encoded: in its path, \xc3\xa9 is "
+                        "written %C3%A9 (byte 8)"},
+    {"ws://h/\xff", "it has a character that must be percent-encoded: in its path, this byte is "
+                    "written %FF (byte 8)"},
+    {"ws://h/?\x1b", "it has a character that must be percent-encoded: in its query, this byte is "
+                     "written %1B (byte 9)"},
+    {"ws://h/\xe2\x80\x8b", "it has a character that must be percent-encoded: in its path, this "
+                            "invisible character is written "
+                            "%E2%80%8B (byte 8)"},
+    {"ws://h?a=\"",
+     "it has a character that must be percent-encoded: in its query, \" is written %22 (byte 10)"},
+    {"ws://h?token=a\"",
+     "it has a character that must be percent-encoded: in the value of a parameter (byte 15)"},
     {"ws://h?token=a&b=\"",
      "it has a character that must be percent-encoded: in its query, \" is written %22 (byte 18)"},
     {"ws://joe:sesame%40h/",
      "its port is no number from 1 to 65535 (and an IPv6 address has brackets), and behind a user "
      "name and password stands an @ itself, not %40 (byte 9)"},
-    {"ws://h:x/", "its port is no number from 1 to 65535 (and an IPv6 address has brackets) (byte 7)"},
+    {"ws://h:x/",
+     "its port is no number from 1 to 65535 (and an IPv6 address has brackets) (byte 7)"},
 };
 
 static void test_why(void)
@@ -373,7 +387,8 @@ static const struct {
 
 static void test_proxies_and_locations(void)
 {
-	const size_t n = sizeof proxies / sizeof proxies[0], all = n + sizeof locations / sizeof locations[0];
+	const size_t n = sizeof proxies / sizeof proxies[0],
+	             all = n + sizeof locations / sizeof locations[0];
 	size_t k;
 
 	for (k = 0; k < all; k++) {
@@ -403,12 +418,15 @@ static int host_ok(const char *host, size_t len)
 /* Each byte in each place, against the sets of RFC 3986 as they stand there */
 static void test_characters(void)
 {
-	static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+	static const char unreserved[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
 	static const char sub_delims[] = "!$&'()*+,;=";
 	static const struct {
 		const char *before, *after, *more;
-	} places[] = {
-	    {"ws://a", "b@h/", ":"}, {"ws://h/a", "b", ":@/?"}, {"ws://h/?a", "b", ":@/?"}, {"ws://h?a", "b", ":@/?"}};
+	} places[] = {{"ws://a", "b@h/", ":"},
+	              {"ws://h/a", "b", ":@/?"},
+	              {"ws://h/?a", "b", ":@/?"},
+	              {"ws://h?a", "b", ":@/?"}};
 	size_t k;
 	int c;
 
@@ -417,10 +435,12 @@ static void test_characters(void)
 		for (c = 0; c < 256; c++) {
 			struct wsi_url u;
 			char url[40];
-			size_t at = strlen(places[k].before), len = at + 1 + strlen(places[k].after);
-			int want = c != 0
-			           && (strchr(unreserved, c) != NULL || strchr(sub_delims, c) != NULL
-			               || strchr(places[k].more, c) != NULL);
+			size_t at = strlen(places[k].before),
+			       len = at + 1 + strlen(places[k].after);
+			int want =
+			    c != 0
+			    && (strchr(unreserved, c) != NULL || strchr(sub_delims, c) != NULL
+			        || strchr(places[k].more, c) != NULL);
 
 			memcpy(url, places[k].before, at);
 			url[at] = (char)c;
@@ -429,7 +449,8 @@ static void test_characters(void)
 				continue; /* ends the authority */
 			if (!CHECK((wsi_url_parse(&u, url, len, -1) == NULL) == want)
 			    || (!want && !CHECK(u.at == url + at)))
-				fprintf(stderr, "\tbyte %02x in place %lu\n", (unsigned)c, (unsigned long)k);
+				fprintf(stderr, "\tbyte %02x in place %lu\n", (unsigned)c,
+				        (unsigned long)k);
 		}
 	}
 	check_row_end();
@@ -551,7 +572,8 @@ static const struct {
     {"a:", "..", "a:"},
 };
 
-static size_t resolve(char *out, size_t cap, const char *base, size_t base_len, const char *ref, size_t ref_len)
+static size_t resolve(char *out, size_t cap, const char *base, size_t base_len, const char *ref,
+                      size_t ref_len)
 {
 	struct wsi_text t;
 
@@ -679,17 +701,25 @@ static void test_small(void)
 		const char *in;
 		int len;
 		const char *out;
-	} escapes[] = {
-	    {"", 0, ""},      {"abc", 3, "abc"},   {"%41%6a%6A", 3, "Ajj"}, {"%00", 1, "\0"}, {"a%0d%0Ab", 4, "a\r\nb"},
-	    {"%25", 1, "%"},  {"%2541", 3, "%41"}, {"%fF", 1, "\xff"},      {"%", -1, ""},    {"%4", -1, ""},
-	    {"a%4g", -1, ""}, {"%g4", -1, ""},     {"%%41", -1, ""}};
+	} escapes[] = {{"", 0, ""},         {"abc", 3, "abc"},         {"%41%6a%6A", 3, "Ajj"},
+	               {"%00", 1, "\0"},    {"a%0d%0Ab", 4, "a\r\nb"}, {"%25", 1, "%"},
+	               {"%2541", 3, "%41"}, {"%fF", 1, "\xff"},        {"%", -1, ""},
+	               {"%4", -1, ""},      {"a%4g", -1, ""},          {"%g4", -1, ""},
+	               {"%%41", -1, ""}};
 	static const struct {
 		const char *host;
 		int is;
-	} names[] = {
-	    {"localhost", 1},  {"LocalHost", 1},   {"localhost.", 1}, {"a.localhost", 1}, {"a.b.LOCALHOST.", 1},
-	    {"xlocalhost", 0}, {"localhost.a", 0}, {"localhos", 0},   {"localhost..", 0}, {"localdomain", 0},
-	    {".", 0}};
+	} names[] = {{"localhost", 1},
+	             {"LocalHost", 1},
+	             {"localhost.", 1},
+	             {"a.localhost", 1},
+	             {"a.b.LOCALHOST.", 1},
+	             {"xlocalhost", 0},
+	             {"localhost.a", 0},
+	             {"localhos", 0},
+	             {"localhost..", 0},
+	             {"localdomain", 0},
+	             {".", 0}};
 	size_t k;
 	char out[20];
 
@@ -731,7 +761,8 @@ static void test_small(void)
 	CHECK(wsi_among("b", 1, "a\0B\0bb\0") == 1 && wsi_among("BB", 2, "a\0B\0bb\0") == 2
 	      && wsi_among("", 0, "a\0") == -1);
 	CHECK(wsi_among("a", 1, "") == -1 && wsi_among("ab", 2, "a\0abc\0") == -1);
-	CHECK(wsi_find("abc", 3, 'b') == 1 && wsi_find("abc", 1, 'b') == 1 && wsi_find("", 0, 'b') == 0);
+	CHECK(wsi_find("abc", 3, 'b') == 1 && wsi_find("abc", 1, 'b') == 1
+	      && wsi_find("", 0, 'b') == 0);
 	for (k = 0; k < 256; k++) {
 		int c = (int)k;
 
@@ -742,8 +773,10 @@ static void test_small(void)
 	}
 	CHECK(wsi_number("65535", 5, 65535) == 65535 && wsi_number("65536", 5, 65535) == -1
 	      && wsi_number("", 0, 9) == -1);
-	CHECK(wsi_number("0", 1, 0) == 0 && wsi_number("1", 1, 0) == -1 && wsi_number("1a", 2, 99) == -1);
-	CHECK(wsi_number("99999999999999999999999", 23, 65535) == -1 && wsi_number("-1", 2, 9) == -1);
+	CHECK(wsi_number("0", 1, 0) == 0 && wsi_number("1", 1, 0) == -1
+	      && wsi_number("1a", 2, 99) == -1);
+	CHECK(wsi_number("99999999999999999999999", 23, 65535) == -1
+	      && wsi_number("-1", 2, 9) == -1);
 }
 
 int main(void)

@@ -8,7 +8,8 @@
 /* What the reference knows: for one, two and three bytes whether they are a character, or begin one. It is filled by
  * writing down each of the 1112064 characters, and shares no rule with utf8.c. */
 enum { NOTHING, BEGINS, WHOLE };
-static unsigned char one[1 << 8], two[1 << 16], three[1 << 21]; /* three: without the lead's upper bits, all set */
+static unsigned char one[1 << 8], two[1 << 16],
+    three[1 << 21]; /* three: without the lead's upper bits, all set */
 
 static size_t encode(unsigned char *out, uint32_t cp)
 {
@@ -80,7 +81,8 @@ static void test_all_short(void)
 
 	for (len = 1; len <= 3; len++) {
 		for (v = 0; v < 1UL << 8 * len; v++) {
-			unsigned char t[3] = {(unsigned char)v, (unsigned char)(v >> 8), (unsigned char)(v >> 16)};
+			unsigned char t[3] = {(unsigned char)v, (unsigned char)(v >> 8),
+			                      (unsigned char)(v >> 16)};
 
 			bad += !agree(t, len);
 			if (t[0] < 0xc0 && len == 3)
@@ -96,9 +98,10 @@ static void test_all_short(void)
 /* Four bytes: every lead, and for the rest what lies on both sides of each boundary */
 static void test_four(void)
 {
-	static const unsigned char edges[] = {0x00, 0x41, 0x7f, 0x80, 0x81, 0x8f, 0x90, 0x91, 0x9f, 0xa0, 0xa1, 0xbe,
-	                                      0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1,
-	                                      0xf3, 0xf4, 0xf5, 0xf7, 0xf8, 0xfb, 0xfc, 0xfd, 0xfe, 0xff};
+	static const unsigned char edges[] = {0x00, 0x41, 0x7f, 0x80, 0x81, 0x8f, 0x90, 0x91, 0x9f,
+	                                      0xa0, 0xa1, 0xbe, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0,
+	                                      0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5,
+	                                      0xf7, 0xf8, 0xfb, 0xfc, 0xfd, 0xfe, 0xff};
 	enum { N = sizeof edges };
 	unsigned char s[10] = "....xxxxx";
 	unsigned long bad = 0, a, b, c, d;
@@ -263,12 +266,14 @@ static void test_cases(void)
 		/* ASCII around it moves it over all places in the words that the validator skips */
 		for (before = 0; before <= 34; before++) {
 			for (behind = 0; behind <= 18; behind += behind < 6 ? 1 : 3) {
-				size_t len = before + cases[i].len + behind, good = before + cases[i].good;
+				size_t len = before + cases[i].len + behind,
+				       good = before + cases[i].good;
 				int whole = cases[i].whole;
 				unsigned char *s = malloc(len);
 
 				if (cases[i].good == cases[i].len) {
-					if (!whole && behind > 0) { /* ASCII is then what is wrong */
+					if (!whole
+					    && behind > 0) { /* ASCII is then what is wrong */
 						free(s);
 						continue;
 					}
@@ -306,7 +311,9 @@ static void test_random(void)
 			                       : bits % 5 == 2 ? bits % 0x800
 			                                       : bits % 0xd800);
 			if (seed % 7 == 0)
-				len += len + 4 <= sizeof s ? encode(s + len, 0x10000 + bits % 0x100000) : 0;
+				len += len + 4 <= sizeof s
+				           ? encode(s + len, 0x10000 + bits % 0x100000)
+				           : 0;
 		}
 		seed = seed * 1664525 + 1013904223;
 		if (round % 4 != 0)

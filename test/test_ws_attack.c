@@ -50,7 +50,8 @@ static void test_frame_that_loops(void)
 			for (k = 0; k < sizeof tails; k++) {
 				memset(bytes, tails[k], sizeof bytes);
 				/* the same frame again and again, as far as its payload does not swallow the next */
-				for (n = frames = 0; n + 2 <= sizeof bytes; n += 2 + (seconds[i] & 0x7f), frames++) {
+				for (n = frames = 0; n + 2 <= sizeof bytes;
+				     n += 2 + (seconds[i] & 0x7f), frames++) {
 					bytes[n] = (unsigned char)b0;
 					bytes[n + 1] = seconds[i];
 				}
@@ -82,8 +83,9 @@ static void destroy(char *s)
 static void upgrade_try(size_t split, int nonblock)
 {
 	static const char head[] = FAKE_101_OF("Sec-WebSocket-Protocol: chat\r\nServer: a\r\n");
-	char *url = own(URL), *s[8] = {own("chat"),      own("X-One: 1"), own("a=b"),         own("joe:pass"),
-	                               own("http://o/"), own("agent"),    own("example.org"), own("superchat")};
+	char *url = own(URL),
+	     *s[8] = {own("chat"),      own("X-One: 1"), own("a=b"),         own("joe:pass"),
+	              own("http://o/"), own("agent"),    own("example.org"), own("superchat")};
 	const char **lists = malloc(5 * sizeof *lists);
 	struct ws_options *o = malloc(sizeof *o);
 	const struct ws_report *info;

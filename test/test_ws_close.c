@@ -88,11 +88,13 @@ static void test_close_out(void)
 	struct talk t;
 	int c;
 
-	for (c = -2; c <= 5100; c += c < 995 || (c > 1020 && c < 2990) || (c > 3005 && c < 4990) ? 5 : 1) {
+	for (c = -2; c <= 5100;
+	     c += c < 995 || (c > 1020 && c < 2990) || (c > 3005 && c < 4990) ? 5 : 1) {
 		talk_begin(&t, "", 0);
 		talk_open(&t);
 		talk_more(&t, "\x88\x00", 2);
-		CHECK_EQ_U(ws_close(t.ws, c, NULL), c == 0 || (c > 0 && code_ok((unsigned)c)) ? 0 : WS_EUSAGE);
+		CHECK_EQ_U(ws_close(t.ws, c, NULL),
+		           c == 0 || (c > 0 && code_ok((unsigned)c)) ? 0 : WS_EUSAGE);
 		if (c == 0 || (c > 0 && code_ok((unsigned)c))) {
 			unsigned char want[2];
 
@@ -122,8 +124,8 @@ static void test_close_out(void)
 	SENT_ALL(&t);
 	talk_end(&t);
 
-	check_row(
-	    "a violation while a frame of ours is under way: nothing is written any more, and nothing waits for that");
+	check_row("a violation while a frame of ours is under way: nothing is written any more, "
+	          "and nothing waits for that");
 	for (c = 0; c < 4; c++) {
 		static char data[9000];
 		struct ws_msg msg;
@@ -167,7 +169,10 @@ static void test_close_out(void)
 		t.f.end = WS_IO_EOF;
 		talk_open(&t);
 		CHECK(ws_recv(t.ws, &msg) < 0);
-		CHECK(strstr(ws_error(t.ws), c == 0 ? "protocol error" : c == 1 ? "UTF-8" : "max_message") != NULL);
+		CHECK(strstr(ws_error(t.ws), c == 0   ? "protocol error"
+		                             : c == 1 ? "UTF-8"
+		                                      : "max_message")
+		      != NULL);
 		CHECK(strstr(ws_error(t.ws), c == 0 ? "1002" : c == 1 ? "1007" : "1009") != NULL);
 		CHECK(strstr(ws_error(t.ws), "server.example.com:80") != NULL);
 		talk_end(&t);
@@ -282,13 +287,15 @@ static void test_close_when_full(void)
 		if (k == 0) {
 			CHECK_EQ_U(ws_close(t.ws, 1000, NULL), 0);
 		} else if (k == 1) {
-			while ((r = ws_ping(t.ws, "p", 1)) == WS_AGAIN) /* the peer wants to be read first */
+			while ((r = ws_ping(t.ws, "p", 1))
+			       == WS_AGAIN) /* the peer wants to be read first */
 				CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
 			CHECK_EQ_U(r, 0);
 		} else {
 			for (r = 0; r < 2; r++)
 				CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
-			CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ECLOSED); /* whose echo must find its place */
+			CHECK_EQ_U(ws_recv(t.ws, &msg),
+			           WS_ECLOSED); /* whose echo must find its place */
 			CHECK_EQ_U(ws_close(t.ws, 1000, NULL), 0);
 		}
 		SENT(&t, 0x82, data, sizeof data);

@@ -10,9 +10,9 @@ static const struct scenario {
 	size_t len;
 	int pinged;
 } scenarios[] = {
-#define SC(name, bytes, pinged)                                                                                        \
-	{                                                                                                              \
-		name, bytes, sizeof bytes - 1, pinged                                                                  \
+#define SC(name, bytes, pinged)                                                                    \
+	{                                                                                          \
+		name, bytes, sizeof bytes - 1, pinged                                              \
 	}
     SC("messages",
        FAKE_101 "\x81\x05Hello\x82\x03xyz\x89\x01p\x01\x02He\x89\x01q\x80\x03llo\x88\x05\x03\xe8"
@@ -22,14 +22,15 @@ static const struct scenario {
     SC("a violation", FAKE_101 "\x81\x05Hello\xc1\x00", 0),
     SC("not UTF-8", FAKE_101 "\x81\x05Hell\xff", 0),
     SC("end of file", FAKE_101 "\x81\x05Hello", 0),
-    SC("refused", "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nHello\r\n0\r\n\r\n", 0),
+    SC("refused",
+       "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nHello\r\n0\r\n\r\n", 0),
     SC("no handshake", "HTTP/1.1 101 x\r\n" UP CONN "\r\n", 0),
     SC("no HTTP", "hello\r\n", 0),
     SC("a redirect not followed", "HTTP/1.1 301 x\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", 0),
 };
 
-static void run_failing(const struct scenario *s, int mode, unsigned long alloc_at, int alloc_on, unsigned long io_at,
-                        int io_fail, struct outcome *o)
+static void run_failing(const struct scenario *s, int mode, unsigned long alloc_at, int alloc_on,
+                        unsigned long io_at, int io_fail, struct outcome *o)
 {
 	static char large[60000];
 	struct how h;
@@ -76,7 +77,8 @@ static int tidy(const struct outcome *o)
 static void test_failing(void)
 {
 	static struct outcome good, o;
-	static const int words[] = {WS_IO_READ, WS_IO_WRITE, WS_IO_EOF, WS_IO_RESET, WS_IO_ERROR, 0, -77};
+	static const int words[] = {WS_IO_READ,  WS_IO_WRITE, WS_IO_EOF, WS_IO_RESET,
+	                            WS_IO_ERROR, 0,           -77};
 	size_t i, w;
 	unsigned long n;
 	int mode, on;
@@ -95,12 +97,18 @@ static void test_failing(void)
 					run_failing(s, mode, n, on, 0, 0, &o);
 					if (o.fake.failed_allocs == 0)
 						break;
-					same = strcmp(o.got, good.got) == 0 && strcmp(o.end, good.end) == 0
+					same = strcmp(o.got, good.got) == 0
+					       && strcmp(o.end, good.end) == 0
 					       && strcmp(o.sent, good.sent) == 0;
 					if (!CHECK(tidy(&o)
-					           && (same || (o.err == WS_EMEMORY && starts(good.got, o.got)))))
-						fprintf(stderr, "%s, mode %d, allocation %lu%s: %s | %s | %s\n",
-						        s->name, mode, n, on ? " and on" : "", o.got, o.end, o.sent);
+					           && (same
+					               || (o.err == WS_EMEMORY
+					                   && starts(good.got, o.got)))))
+						fprintf(
+						    stderr,
+						    "%s, mode %d, allocation %lu%s: %s | %s | %s\n",
+						    s->name, mode, n, on ? " and on" : "", o.got,
+						    o.end, o.sent);
 				}
 				CHECK(n > 3 && n < 50); /* a handful of allocations */
 			}
@@ -111,21 +119,29 @@ static void test_failing(void)
 					run_failing(s, mode, 0, 0, n, words[w], &o);
 					if (o.fake.ios < n)
 						break;
-					same = strcmp(o.got, good.got) == 0 && strcmp(o.end, good.end) == 0
+					same = strcmp(o.got, good.got) == 0
+					       && strcmp(o.end, good.end) == 0
 					       && strcmp(o.sent, good.sent) == 0;
 					/* "nothing now" changes nothing; else the messages are a beginning, and no
 					 * success */
-					fits = w < 2 ? same
-					             : same
-					                   || (starts(good.got, o.got) && o.err < 0
-					                       && (o.err == WS_EIO || o.err == WS_ERESET
-					                           || o.err == WS_ECLOSED || o.err == good.err)
-					                       && (o.err != WS_ECLOSED || strcmp(o.end, "closed") == 0
-					                           || strcmp(o.end, CUT) == 0
-					                           || strcmp(o.end, good.end) == 0));
+					fits =
+					    w < 2
+					        ? same
+					        : same
+					              || (starts(good.got, o.got) && o.err < 0
+					                  && (o.err == WS_EIO || o.err == WS_ERESET
+					                      || o.err == WS_ECLOSED
+					                      || o.err == good.err)
+					                  && (o.err != WS_ECLOSED
+					                      || strcmp(o.end, "closed") == 0
+					                      || strcmp(o.end, CUT) == 0
+					                      || strcmp(o.end, good.end) == 0));
 					if (!CHECK(tidy(&o) && o.fake.closes == 1 && fits))
-						fprintf(stderr, "%s, mode %d, call %lu says %d: %s | %s | %s\n",
-						        s->name, mode, n, words[w], o.got, o.end, o.sent);
+						fprintf(
+						    stderr,
+						    "%s, mode %d, call %lu says %d: %s | %s | %s\n",
+						    s->name, mode, n, words[w], o.got, o.end,
+						    o.sent);
 				}
 				CHECK(n > 2);
 			}

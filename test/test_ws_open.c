@@ -29,7 +29,8 @@ static void test_options(void)
 	                                             {"A: \x7f", NULL},
 	                                             {" A: b", NULL},
 	                                             {"", NULL}},
-	                         *const good_headers[] = {"A: b", "C:", "Connection: keep-alive, Upgrade", NULL};
+	                         *const good_headers[] = {
+	                             "A: b", "C:", "Connection: keep-alive, Upgrade", NULL};
 	static const char *const bad_protocols[][3] = {
 	    {"a b", NULL, NULL}, {"", NULL, NULL}, {"a", "a", NULL}, {"a,b", NULL, NULL}};
 	static const char *const bad_resolve[][2] = {{"a", NULL},
@@ -47,19 +48,20 @@ static void test_options(void)
 	struct talk t;
 	size_t i;
 
-#define WRONG(field, set)                                                                                              \
-	do {                                                                                                           \
-		int before;                                                                                            \
-		talk_begin(&t, "", 0);                                                                                 \
-		set;                                                                                                   \
-		t.ws = ws_new("ws://127.0.0.1:1/", &t.o);                                                              \
-		before = ws_error(t.ws)[0] != '\0';                                                                    \
-		if (!CHECK(ws_open(t.ws) == WS_EUSAGE && before && t.f.ios == 0                                        \
-		           && strcmp(ws_info(t.ws)->option, field) == 0 && strstr(ws_error(t.ws), field)               \
-		           && ws_info(t.ws)->err == WS_EUSAGE && !strchr(ws_error(t.ws), '\n')))                       \
-			fprintf(stderr, "test_ws.c:%d: option %s, not %s: %s\n", __LINE__, ws_info(t.ws)->option,      \
-			        field, ws_error(t.ws));                                                                \
-		talk_end(&t);                                                                                          \
+#define WRONG(field, set)                                                                          \
+	do {                                                                                       \
+		int before;                                                                        \
+		talk_begin(&t, "", 0);                                                             \
+		set;                                                                               \
+		t.ws = ws_new("ws://127.0.0.1:1/", &t.o);                                          \
+		before = ws_error(t.ws)[0] != '\0';                                                \
+		if (!CHECK(ws_open(t.ws) == WS_EUSAGE && before && t.f.ios == 0                    \
+		           && strcmp(ws_info(t.ws)->option, field) == 0                            \
+		           && strstr(ws_error(t.ws), field) && ws_info(t.ws)->err == WS_EUSAGE     \
+		           && !strchr(ws_error(t.ws), '\n')))                                      \
+			fprintf(stderr, "test_ws.c:%d: option %s, not %s: %s\n", __LINE__,         \
+			        ws_info(t.ws)->option, field, ws_error(t.ws));                     \
+		talk_end(&t);                                                                      \
 	} while (0)
 
 	WRONG("timeout_ms", t.o.timeout_ms = -2);
@@ -102,7 +104,8 @@ static void test_options(void)
 	}
 	WRONG("local_interface", t.o.local_interface = "");
 	WRONG("local_interface", t.o.local_interface = "sixteen-letters.");
-	WRONG("local_interface", t.o.local_interface = "a-name-that-is-longer-than-that-of-any-device");
+	WRONG("local_interface",
+	      t.o.local_interface = "a-name-that-is-longer-than-that-of-any-device");
 	for (i = 0; i < sizeof bad_headers / sizeof bad_headers[0]; i++) {
 		check_row("headers %lu", (unsigned long)i);
 		WRONG("headers", t.o.headers = bad_headers[i]);
@@ -137,7 +140,8 @@ static void test_options(void)
 	talk_begin(&t, "", 0);
 	t.o.headers = good_headers;
 	talk_open(&t);
-	CHECK(sent_has(&t, "\r\nA: b\r\n") && sent_has(&t, "\r\nConnection: keep-alive, Upgrade\r\n"));
+	CHECK(sent_has(&t, "\r\nA: b\r\n")
+	      && sent_has(&t, "\r\nConnection: keep-alive, Upgrade\r\n"));
 	talk_end(&t);
 	/* a sentence shows what was wrong, but no secret */
 	for (i = 0; i < 8; i++) {
@@ -169,8 +173,10 @@ static void test_options(void)
 #endif
 		talk_end(&t);
 	}
-	for (i = 0; i < 3; i++) { /* the second and third have a path with an '@' in it, and no user */
-		static const char *const urls[] = {"http://me:s3cret@ho st/", "http://me:1/s3cret@seen:3128",
+	for (i = 0; i < 3;
+	     i++) { /* the second and third have a path with an '@' in it, and no user */
+		static const char *const urls[] = {"http://me:s3cret@ho st/",
+		                                   "http://me:1/s3cret@seen:3128",
 		                                   "socks5://me?s3cret@seen"};
 
 		talk_begin(&t, "", 0);
@@ -234,7 +240,8 @@ static void test_options(void)
 			CHECK(ws_error(t.ws)[0] != '\0');
 			CHECK_EQ_U(ws_open(t.ws), WS_EURL);
 			CHECK_EQ_U(ws_info(t.ws)->phase, WS_URL);
-			CHECK(!strstr(ws_error(t.ws), "s3cret") && !strstr(ws_info(t.ws)->url, "s3cret"));
+			CHECK(!strstr(ws_error(t.ws), "s3cret")
+			      && !strstr(ws_info(t.ws)->url, "s3cret"));
 			CHECK(!strpbrk(ws_error(t.ws), "\r\n"));
 			CHECK_EQ_U(t.f.ios, 0);
 			talk_end(&t);
@@ -264,7 +271,8 @@ static void test_options(void)
 	CHECK_EQ_U(ws_open(t.ws), 0);
 	CHECK_EQ_S(ws_info(t.ws)->address, "a:443");
 	talk_end(&t);
-	if (ws_features() & WS_HAS_TLS) { /* a call that enters TLS comes back before any of it is done */
+	if (ws_features()
+	    & WS_HAS_TLS) { /* a call that enters TLS comes back before any of it is done */
 		talk_begin(&t, "", 0);
 		t.o.io_is_plain = t.o.nonblock = 1;
 		t.ws = ws_new("wss://a/", &t.o);
@@ -304,7 +312,8 @@ static void test_options(void)
 		talk_begin(&t, "", 0);
 		t.o.headers = headers;
 		talk_open(&t);
-		CHECK(t.f.out_len > 300000 && t.f.alive < 50000); /* and what it took is given back */
+		CHECK(t.f.out_len > 300000
+		      && t.f.alive < 50000); /* and what it took is given back */
 		talk_end(&t);
 		free(h);
 	}
@@ -428,7 +437,8 @@ static void test_deadline_open(void)
 	    {"a byte a second", FAKE_101, 0, 0, 1, 1, 1000000, 0, 0, 10000000},
 	    {"a byte a second, and signals", FAKE_101, 0, 0, 1, 1, 1000000, 333333, 0, 10000000},
 	    {"all but a byte", FAKE_101, 3000, 0, HEAD_LEN - 1, 1, 4000000, 0, 0, 3000000},
-	    {"interim answers", "HTTP/1.1 100 a\r\n\r\nHTTP/1.1 100 b\r\n\r\nHTTP/1.1 100 c\r\n\r\n", 3000, 0, 18, 18,
+	    {"interim answers",
+	     "HTTP/1.1 100 a\r\n\r\nHTTP/1.1 100 b\r\n\r\nHTTP/1.1 100 c\r\n\r\n", 3000, 0, 18, 18,
 	     1000000, 0, 0, 3000000},
 	    {"a clock that moves by itself", FAKE_101, 1, 0, 1, 1, 0, 0, 10, 1000},
 	};
@@ -461,7 +471,8 @@ static void test_deadline_open(void)
 			CHECK_EQ_U(ws_open(ws), WS_ETIMEOUT); /* it is over */
 			CHECK(strstr(ws_error(ws), "server.example.com") != NULL);
 			CHECK((strstr(ws_error(ws), "connect timeout") != NULL)
-			      == (cases[i].connect_timeout && cases[i].connect_timeout * 1000 == cases[i].want_us));
+			      == (cases[i].connect_timeout
+			          && cases[i].connect_timeout * 1000 == cases[i].want_us));
 			ws_free(ws);
 			check_clean(&f);
 			fake_free(&f);

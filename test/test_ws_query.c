@@ -13,18 +13,21 @@ static void test_query(void)
 		const char *data;
 		int64_t us;
 	} cases[] = {
-#define Q(what, in, end, err, connected, type, data, us) {what, in, sizeof in - 1, end, err, connected, type, data, us}
+#define Q(what, in, end, err, connected, type, data, us)                                           \
+	{what, in, sizeof in - 1, end, err, connected, type, data, us}
 	    Q("text", FAKE_101 "\x81\x05Hello\x88\x02\x03\xe8", 0, 0, 1, WS_TEXT, "Hello", 0),
 	    Q("binary", FAKE_101 "\x89\x00\x82\x02xy\x88\x02\x03\xe8", 0, 0, 1, WS_BINARY, "xy", 0),
 	    Q("empty", FAKE_101 "\x81\x00", WS_IO_EOF, 0, 1, WS_TEXT, "", 0),
 	    Q("fragments", FAKE_101 "\x01\x03Hel\x80\x02lo", WS_IO_EOF, 0, 1, WS_TEXT, "Hello", 0),
-	    Q("a close that never comes", FAKE_101 "\x81\x05Hello", 0, 0, 1, WS_TEXT, "Hello", 1000000),
+	    Q("a close that never comes", FAKE_101 "\x81\x05Hello", 0, 0, 1, WS_TEXT, "Hello",
+	      1000000),
 	    Q("silence", FAKE_101, 0, WS_ETIMEOUT, 1, 0, NULL, 10000000),
 	    Q("closed", FAKE_101 "\x88\x02\x03\xe8", 0, WS_ECLOSED, 1, 0, NULL, 0),
 	    Q("cut off", FAKE_101 "\x81\x05Hel", WS_IO_EOF, WS_ECLOSED, 1, 0, NULL, 0),
 	    Q("reset", FAKE_101 "\x81\x05Hel", WS_IO_RESET, WS_ERESET, 1, 0, NULL, 0),
 	    Q("a violation", FAKE_101 "\xc1\x05Hello", WS_IO_EOF, WS_EPROTOCOL, 1, 0, NULL, 0),
-	    Q("a violation, then silence", FAKE_101 "\xc1\x05Hello", 0, WS_EPROTOCOL, 1, 0, NULL, 1000000),
+	    Q("a violation, then silence", FAKE_101 "\xc1\x05Hello", 0, WS_EPROTOCOL, 1, 0, NULL,
+	      1000000),
 	    Q("refused", "HTTP/1.1 404 x\r\nContent-Length: 0\r\n\r\n", 0, WS_EHTTP, 0, 0, NULL, 0),
 	    Q("no answer", "", 0, WS_ETIMEOUT, 0, 0, NULL, 10000000),
 	};
@@ -43,19 +46,22 @@ static void test_query(void)
 			t.f.split = 0;
 			t.f.end = cases[i].end;
 			t.f.alloc_fail_at = n;
-			t.o.nonblock = t.o.stream = 1; /* it waits, and takes whole messages, whatever these say */
+			t.o.nonblock = t.o.stream =
+			    1; /* it waits, and takes whole messages, whatever these say */
 			memset(&a, 0xee, sizeof a);
 			k = ws_query(URL, &t.o, WS_TEXT, "ask", 3, &a);
 			if (n && t.f.failed_allocs == 0)
 				n = 1000;
-			if (!CHECK(k == a.err && (k == 0) == (a.error[0] == '\0') && !t.f.hung && !t.f.wrong
-			           && (n == 1 || n == 2 || t.f.closes == 1)))
-				fprintf(stderr, "%s, allocation %lu: %d, %d \"%s\", closed %lu times\n", cases[i].what,
-				        n, k, a.err, a.error, t.f.closes);
+			if (!CHECK(k == a.err && (k == 0) == (a.error[0] == '\0') && !t.f.hung
+			           && !t.f.wrong && (n == 1 || n == 2 || t.f.closes == 1)))
+				fprintf(stderr,
+				        "%s, allocation %lu: %d, %d \"%s\", closed %lu times\n",
+				        cases[i].what, n, k, a.err, a.error, t.f.closes);
 			if (k == 0)
 				CHECK(a.data && a.data[a.len] == '\0');
 			if (!CHECK(k == cases[i].err || (n && n < 1000 && k == WS_EMEMORY)))
-				fprintf(stderr, "%s, allocation %lu: %d %s\n", cases[i].what, n, k, a.error);
+				fprintf(stderr, "%s, allocation %lu: %d %s\n", cases[i].what, n, k,
+				        a.error);
 			if (n == 0) {
 				CHECK_EQ_U(a.connected, cases[i].connected);
 				CHECK_EQ_U(a.type, cases[i].type);

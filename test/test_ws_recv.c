@@ -12,22 +12,23 @@ struct vector {
 	const char *name, *bytes;
 	size_t len;
 	const char *got, *end, *sent;
-	unsigned at; /* the error shows when so many bytes have come, the others need not; 0: not said */
+	unsigned
+	    at; /* the error shows when so many bytes have come, the others need not; 0: not said */
 	unsigned flags;
 	size_t max_message;
 };
 
-#define V(name, bytes, got, end, sent)                                                                                 \
-	{                                                                                                              \
-		name, bytes, sizeof bytes - 1, got, end, sent, 0, ANY, 0                                               \
+#define V(name, bytes, got, end, sent)                                                             \
+	{                                                                                          \
+		name, bytes, sizeof bytes - 1, got, end, sent, 0, ANY, 0                           \
 	}
-#define BAD(name, bytes, at, got, end, sent)                                                                           \
-	{                                                                                                              \
-		name, bytes, sizeof bytes - 1, got, end, sent, at, ANY, 0                                              \
+#define BAD(name, bytes, at, got, end, sent)                                                       \
+	{                                                                                          \
+		name, bytes, sizeof bytes - 1, got, end, sent, at, ANY, 0                          \
 	}
-#define FL(name, bytes, at, got, end, sent, flags, max)                                                                \
-	{                                                                                                              \
-		name, bytes, sizeof bytes - 1, got, end, sent, at, flags, max                                          \
+#define FL(name, bytes, at, got, end, sent, flags, max)                                            \
+	{                                                                                          \
+		name, bytes, sizeof bytes - 1, got, end, sent, at, flags, max                      \
 	}
 
 #define PROTO "protocol"
@@ -207,16 +208,16 @@ static int vector_fits(const struct vector *v, const struct outcome *o, const ch
 	static const char *last;
 	static int reported;
 	int ok = strcmp(o->got, v->got) == 0 && strcmp(o->end, v->end) == 0
-	         && (!v->sent || strcmp(o->sent, v->sent) == 0) && o->fake.alive == 0 && o->fake.blocks == 0
-	         && o->fake.closes == 1 && !o->fake.wrong && !o->fake.hung;
+	         && (!v->sent || strcmp(o->sent, v->sent) == 0) && o->fake.alive == 0
+	         && o->fake.blocks == 0 && o->fake.closes == 1 && !o->fake.wrong && !o->fake.hung;
 
 	if (last != v->name)
 		reported = 0;
 	last = v->name;
 	if (!ok && reported++ < TIMES_REPORTED)
-		fprintf(stderr, "%s, %s %lu: got %s | %s | %s\n\twant %s | %s | %s%s\n", v->name, how, (unsigned long)k,
-		        o->got, o->end, o->sent, v->got, v->end, v->sent ? v->sent : "*",
-		        o->fake.wrong ? " (a rule was broken)" : "");
+		fprintf(stderr, "%s, %s %lu: got %s | %s | %s\n\twant %s | %s | %s%s\n", v->name,
+		        how, (unsigned long)k, o->got, o->end, o->sent, v->got, v->end,
+		        v->sent ? v->sent : "*", o->fake.wrong ? " (a rule was broken)" : "");
 	return CHECK(ok);
 }
 
@@ -224,8 +225,9 @@ static int vector_fits(const struct vector *v, const struct outcome *o, const ch
 static int cut_fits(const struct vector *v, const struct outcome *o, size_t k, int *seen)
 {
 	int whole = strcmp(o->end, v->end) == 0 && strcmp(v->end, CUT) != 0;
-	int ok = starts(v->got, o->got) && (whole || strcmp(o->end, CUT) == 0) && (!v->sent || starts(v->sent, o->sent))
-	         && o->fake.alive == 0 && o->fake.blocks == 0 && o->fake.closes == 1 && !o->fake.wrong && !o->fake.hung;
+	int ok = starts(v->got, o->got) && (whole || strcmp(o->end, CUT) == 0)
+	         && (!v->sent || starts(v->sent, o->sent)) && o->fake.alive == 0
+	         && o->fake.blocks == 0 && o->fake.closes == 1 && !o->fake.wrong && !o->fake.hung;
 
 	if (*seen && !whole)
 		ok = 0;
@@ -233,8 +235,8 @@ static int cut_fits(const struct vector *v, const struct outcome *o, size_t k, i
 		ok = 0;
 	*seen |= whole;
 	if (!ok)
-		fprintf(stderr, "%s, cut after %lu: got %s | %s | %s\n", v->name, (unsigned long)k, o->got, o->end,
-		        o->sent);
+		fprintf(stderr, "%s, cut after %lu: got %s | %s | %s\n", v->name, (unsigned long)k,
+		        o->got, o->end, o->sent);
 	return CHECK(ok);
 }
 
@@ -333,10 +335,11 @@ static void test_close_codes_in(void)
  * buffer (as in gorilla, libre) */
 static void test_lengths(void)
 {
-	static const size_t lengths[] = {0,     1,     2,     5,     120,   124,   125,   126,   127,   128,
-	                                 240,   241,   242,   243,   250,   251,   252,   253,   254,   255,
-	                                 256,   257,   258,   500,   511,   512,   513,   4095,  4096,  16370,
-	                                 16379, 16380, 16381, 16384, 16385, 32768, 65535, 65536, 65537, 200000};
+	static const size_t lengths[] = {0,     1,     2,     5,     120,   124,   125,   126,
+	                                 127,   128,   240,   241,   242,   243,   250,   251,
+	                                 252,   253,   254,   255,   256,   257,   258,   500,
+	                                 511,   512,   513,   4095,  4096,  16370, 16379, 16380,
+	                                 16381, 16384, 16385, 32768, 65535, 65536, 65537, 200000};
 	static const size_t buffers[] = {256, 257, 1000, 0};
 	static struct outcome o;
 	size_t i, b, k;
@@ -357,7 +360,8 @@ static void test_lengths(void)
 			if (k < 4) {
 				script_frame(&s, 0x80 | op, NULL, n);
 				from = s.len - n;
-				say(want, sizeof want, &want_len, "%s%c", want_len ? " " : "", k & 1 ? 'B' : 'T');
+				say(want, sizeof want, &want_len, "%s%c", want_len ? " " : "",
+				    k & 1 ? 'B' : 'T');
 				say_bytes(want, sizeof want, &want_len, s.p + from, n);
 			} else {
 				struct script whole = {NULL, 0, 0};
@@ -370,7 +374,8 @@ static void test_lengths(void)
 				script_frame(&s, 0x80, NULL, n - half);
 				script_put(&whole, s.p + s.len - (n - half), n - half);
 				say(want, sizeof want, &want_len, " %c", k & 1 ? 'B' : 'T');
-				say_bytes(want, sizeof want, &want_len, whole.p ? (void *)whole.p : "", n);
+				say_bytes(want, sizeof want, &want_len,
+				          whole.p ? (void *)whole.p : "", n);
 				script_free(&whole);
 			}
 		}
@@ -401,9 +406,11 @@ static void test_lengths(void)
 /* RFC 6455 5.7: the frames, the client's with the mask given there */
 static void test_rfc_frames(void)
 {
-	static const char answer[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-	                             "Sec-WebSocket-Accept: 7Ubo2JRe6fIuZAdGHq7kDA4XEQ0=\r\n\r\n";
-	static const char mask[] = "\x37\xfa\x21\x3d\x37\xfa\x21\x3d\x37\xfa\x21\x3d\x37\xfa\x21\x3d";
+	static const char answer[] =
+	    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+	    "Sec-WebSocket-Accept: 7Ubo2JRe6fIuZAdGHq7kDA4XEQ0=\r\n\r\n";
+	static const char mask[] =
+	    "\x37\xfa\x21\x3d\x37\xfa\x21\x3d\x37\xfa\x21\x3d\x37\xfa\x21\x3d";
 	static const char sent[] = "\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"
 	                           "\x8a\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
 	struct script s = {NULL, 0, 0};
@@ -592,14 +599,17 @@ static void test_deadline_recv(void)
 	     "0123456789",
 	     12, 1, 1, 1000000, 0, 0, 0},
 	    {"a ping a second",
-	     "\x89\x00\x89\x00\x89\x00\x89\x00\x89\x00\x89\x00\x89\x00\x89\x00\x89\x00\x89\x00\x89\x00\x89\x00", 24, 2,
-	     2, 1000000, 0, 0, 0},
+	     "\x89\x00\x89\x00\x89\x00\x89\x00\x89\x00\x89\x00\x89\x00\x89\x00\x89\x00\x89\x00\x89"
+	     "\x00\x89\x00",
+	     24, 2, 2, 1000000, 0, 0, 0},
 	    {"a pong a second",
-	     "\x8a\x00\x8a\x00\x8a\x00\x8a\x00\x8a\x00\x8a\x00\x8a\x00\x8a\x00\x8a\x00\x8a\x00\x8a\x00\x8a\x00", 24, 2,
-	     2, 1000000, 0, 0, 0},
+	     "\x8a\x00\x8a\x00\x8a\x00\x8a\x00\x8a\x00\x8a\x00\x8a\x00\x8a\x00\x8a\x00\x8a\x00\x8a"
+	     "\x00\x8a\x00",
+	     24, 2, 2, 1000000, 0, 0, 0},
 	    {"a flood of pings", "\x89\x01p\x89\x01q", 6, 0, 0, 0, 0, 100, SIZE_MAX},
 	    {"a flood of pongs", "\x8a\x01p\x8a\x01q", 6, 0, 0, 0, 0, 100, SIZE_MAX},
-	    {"a flood of empty fragments", "\x00\x00\x00\x00\x00\x00", 6, 0, 0, 0, 0, 100, SIZE_MAX},
+	    {"a flood of empty fragments", "\x00\x00\x00\x00\x00\x00", 6, 0, 0, 0, 0, 100,
+	     SIZE_MAX},
 	    {"a flood of fragments",
 	     "\x00\x01"
 	     "a",
@@ -612,11 +622,13 @@ static void test_deadline_recv(void)
 		for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 			struct talk t;
 			struct ws_msg msg;
-			int r, stream = mode & 2, fragments = strstr(cases[i].what, "fragments") != NULL;
+			int r, stream = mode & 2,
+			       fragments = strstr(cases[i].what, "fragments") != NULL;
 			size_t before;
 
 			if (stream
-			    && (strstr(cases[i].what, "flood of fragments") || strstr(cases[i].what, "half a ")
+			    && (strstr(cases[i].what, "flood of fragments")
+			        || strstr(cases[i].what, "half a ")
 			        || strstr(cases[i].what, "byte")))
 				continue; /* these hand out pieces */
 			check_row("%s, mode %d", cases[i].what, mode);
@@ -721,8 +733,9 @@ static void test_flood(void)
 		for (k = 0; k < 20; k++) {
 			reads = t.f.reads;
 			t.f.waits = 0;
-			r = cases[i].then == 0 || (cases[i].then == 2 && k == 0) ? ws_recv(t.ws, &msg)
-			                                                         : ws_close(t.ws, 1000, NULL);
+			r = cases[i].then == 0 || (cases[i].then == 2 && k == 0)
+			        ? ws_recv(t.ws, &msg)
+			        : ws_close(t.ws, 1000, NULL);
 			CHECK_EQ_U(t.f.waits, 0);
 			if (t.f.reads - reads > worst)
 				worst = t.f.reads - reads;

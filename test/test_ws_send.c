@@ -33,7 +33,8 @@ static void test_short_writes(void)
 
 	for (i = 0; i < 70000; i++)
 		data[i] = (unsigned char)(i * 31 + i / 251);
-	for (mode = 0; mode < 8; mode++) { /* 1: not to wait; 2: a small buffer; 4: every wait is interrupted */
+	for (mode = 0; mode < 8;
+	     mode++) { /* 1: not to wait; 2: a small buffer; 4: every wait is interrupted */
 		for (i = 0; i < sizeof takes / sizeof takes[0]; i++) {
 			for (k = 0; k < sizeof lengths / sizeof lengths[0]; k++) {
 				struct talk t;
@@ -53,12 +54,15 @@ static void test_short_writes(void)
 				t.f.drain = takes[i];
 				t.f.drain_us = 10;
 				t.f.wake_us = mode & 4 ? 4 : 0;
-				for (sent = 0, n = 0; sent < len || n < 0 || len == 0; sent += n > 0 ? (size_t)n : 0) {
+				for (sent = 0, n = 0; sent < len || n < 0 || len == 0;
+				     sent += n > 0 ? (size_t)n : 0) {
 					n = ws_send(t.ws, WS_BINARY, data + sent, len - sent);
 					if (n < 0 && n != WS_AGAIN)
 						break;
 					if (!t.o.nonblock) {
-						CHECK_EQ_U(n, len); /* it may wait, and nobody needs to be read */
+						CHECK_EQ_U(
+						    n,
+						    len); /* it may wait, and nobody needs to be read */
 						if (n != (ptrdiff_t)len)
 							break;
 					}
@@ -90,7 +94,8 @@ static void test_short_writes(void)
 				}
 				collect_message(&t, 2, &got, &frames);
 				CHECK_EQ_U(frames, 1);
-				CHECK(got.len == len && (len == 0 || memcmp(got.p, data, len) == 0));
+				CHECK(got.len == len
+				      && (len == 0 || memcmp(got.p, data, len) == 0));
 				SENT_ALL(&t);
 				/* the next message finds its place */
 				t.f.room = t.f.drain = SIZE_MAX;
@@ -157,7 +162,8 @@ static void test_send(void)
 	CHECK_EQ_U(ws_info(t.ws)->err, 0);
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT | WS_MORE, "b\xc3", 2), 2);
 	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, "a", 1), WS_EUSAGE);
-	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "a", 1), WS_EUSAGE); /* not what the character goes on with */
+	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "a", 1),
+	           WS_EUSAGE); /* not what the character goes on with */
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "", 0), WS_EUSAGE);
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "\xa9", 1), 1);
 	check_row("the rest of a frame is that rest and nothing else");
@@ -215,7 +221,8 @@ static void test_send(void)
 			same += memcmp(keys[k], keys[i], 4) == 0;
 	}
 	CHECK_EQ_U(same, 0);
-	CHECK(t.f.entropy_calls > 10 && t.f.entropy_calls < 200); /* a pool: not one call for each frame */
+	CHECK(t.f.entropy_calls > 10
+	      && t.f.entropy_calls < 200); /* a pool: not one call for each frame */
 	talk_end(&t);
 }
 
@@ -245,7 +252,8 @@ static void test_echo(void)
 			}
 			script_frame(&t.s, 0x88, NULL, 0);
 			talk_more(&t, "", 0);
-			t.f.step = mode & 1 ? 500 : (t.s.len - 2 - HEAD_LEN) / 3; /* a frame at a time */
+			t.f.step =
+			    mode & 1 ? 500 : (t.s.len - 2 - HEAD_LEN) / 3; /* a frame at a time */
 			t.f.gap_us = 30;
 			t.o.send_buffer = 256;
 			t.o.stream = mode >> 1 & 1;
@@ -264,7 +272,8 @@ static void test_echo(void)
 			ws_close(t.ws, 1000, NULL);
 			while (talk_sent(&t, &p, &n) == 0x82)
 				script_put(&got, p, n);
-			CHECK(got.len <= whole.len && (got.len == 0 || memcmp(got.p, whole.p, got.len) == 0));
+			CHECK(got.len <= whole.len
+			      && (got.len == 0 || memcmp(got.p, whole.p, got.len) == 0));
 			/* what of a frame was sent, too */
 			if (t.f.out_len > t.at + 8 && t.f.out[t.at] == 0x82) {
 				size_t head = (t.f.out[t.at + 1] & 127) < 126    ? 6
@@ -272,10 +281,13 @@ static void test_echo(void)
 				                                                 : 14;
 
 				for (k = t.at + head; k < t.f.out_len && got.len < whole.len; k++)
-					script_byte(&got,
-					            t.f.out[k] ^ t.f.out[t.at + head - 4 + (k - t.at - head) % 4]);
+					script_byte(
+					    &got,
+					    t.f.out[k]
+					        ^ t.f.out[t.at + head - 4 + (k - t.at - head) % 4]);
 				if (t.f.out_len > t.at + head)
-					CHECK(got.len <= whole.len && memcmp(got.p, whole.p, got.len) == 0);
+					CHECK(got.len <= whole.len
+					      && memcmp(got.p, whole.p, got.len) == 0);
 			}
 			CHECK(got.len > 0);
 			talk_end(&t);
@@ -294,8 +306,8 @@ static void test_deadline_send(void)
 	ptrdiff_t n;
 	int r;
 
-	check_row(
-	    "a peer that never reads and says nothing: short at the deadline, then WS_ETIMEOUT; later it can go on");
+	check_row("a peer that never reads and says nothing: short at the deadline, then "
+	          "WS_ETIMEOUT; later it can go on");
 	talk_begin(&t, "", 0);
 	talk_open(&t);
 	t.f.room = 20000;
@@ -308,7 +320,8 @@ static void test_deadline_send(void)
 	CHECK_EQ_U(ws_info(t.ws)->err, 0);
 	t.f.room = t.f.drain = SIZE_MAX;
 	ws_timeout(t.ws, 1000);
-	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, data + n, sizeof data - (size_t)n), sizeof data - (size_t)n);
+	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, data + n, sizeof data - (size_t)n),
+	           sizeof data - (size_t)n);
 	SENT(&t, 0x82, data, sizeof data);
 	SENT_ALL(&t);
 	talk_end(&t);
@@ -327,7 +340,8 @@ static void test_deadline_send(void)
 	CHECK_EQ_U(ws_info(t.ws)->err, WS_ECLOSED);
 	talk_end(&t);
 
-	check_row("with a ws_send unfinished, ws_recv does not wait for a message where the peer would take more");
+	check_row("with a ws_send unfinished, ws_recv does not wait for a message where the peer "
+	          "would take more");
 	talk_begin(&t, "", 0);
 	talk_open(&t);
 	t.f.room = 20000;
@@ -371,9 +385,11 @@ static void test_deadline_send(void)
 		t.f.room = 0;
 		t.f.drain = 0;
 		t.f.io_fail = WS_IO_ERROR;
-		t.f.io_fail_at = t.f.ios + (r == 0 ? 3 : 2); /* after one write and a look, or one read */
+		t.f.io_fail_at =
+		    t.f.ios + (r == 0 ? 3 : 2); /* after one write and a look, or one read */
 		if (r == 0)
-			CHECK(ws_send(t.ws, WS_BINARY, data, 10000) < 10000 && ws_info(t.ws)->err == WS_EIO);
+			CHECK(ws_send(t.ws, WS_BINARY, data, 10000) < 10000
+			      && ws_info(t.ws)->err == WS_EIO);
 		else if (r == 1)
 			CHECK_EQ_U(ws_recv(t.ws, &msg), WS_EIO);
 		else
@@ -389,7 +405,8 @@ static void test_deadline_send(void)
 		t.f.split = 0;
 		talk_open(&t);
 		t.f.deaf_after = 1;
-		CHECK_EQ_U(ws_ping(t.ws, "p", 1), 0); /* taken, as the peer's end is not known yet */
+		CHECK_EQ_U(ws_ping(t.ws, "p", 1),
+		           0); /* taken, as the peer's end is not known yet */
 		CHECK_EQ_U(ws_ping(t.ws, "p", 1), WS_AGAIN);
 		if (r & 2) {
 			CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
@@ -403,7 +420,8 @@ static void test_deadline_send(void)
 		talk_end(&t);
 	}
 
-	check_row("the same, met by a program that sends and receives by turns: it gets all that was said before");
+	check_row("the same, met by a program that sends and receives by turns: it gets all that "
+	          "was said before");
 	for (r = 0; r < 2; r++) {
 		int k;
 
@@ -450,8 +468,8 @@ static void test_deadline_send(void)
 		talk_end(&t);
 	}
 
-	check_row(
-	    "the same in the middle of a text's character: the rest of a frame that is lost is no text that is wrong");
+	check_row("the same in the middle of a text's character: the rest of a frame that is lost "
+	          "is no text that is wrong");
 	for (r = 0; r < 4; r++) {
 		static char text[3000];
 		size_t k;
@@ -482,7 +500,8 @@ static void test_deadline_send(void)
 		talk_end(&t);
 	}
 
-	check_row("within a frame of ours no ping can begin: that is said at once, also by a call that may wait");
+	check_row("within a frame of ours no ping can begin: that is said at once, also by a call "
+	          "that may wait");
 	talk_begin(&t, "", 0);
 	talk_open(&t);
 	t.f.room = 20000;

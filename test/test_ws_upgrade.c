@@ -6,14 +6,18 @@
 /* RFC 6455 1.2 and 1.3, byte for byte */
 static void test_rfc_handshake(void)
 {
-	static const char request[] = "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n"
-	                              "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-	                              "Origin: http://example.com\r\nSec-WebSocket-Protocol: chat, superchat\r\n"
-	                              "Sec-WebSocket-Version: 13\r\n\r\n";
-	static const char answer[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-	                             "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
-	                             "Sec-WebSocket-Protocol: chat\r\n\r\n";
-	static const char *const protocols[] = {"chat", "superchat", NULL}, *const headers[] = {"User-Agent:", NULL};
+	static const char request[] =
+	    "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n"
+	    "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+	    "Origin: http://example.com\r\nSec-WebSocket-Protocol: chat, superchat\r\n"
+	    "Sec-WebSocket-Version: 13\r\n\r\n";
+	static const char answer[] =
+	    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+	    "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+	    "Sec-WebSocket-Protocol: chat\r\n\r\n";
+	static const char *const protocols[] = {"chat", "superchat", NULL}, *const headers[] = {
+	                                                                        "User-Agent:",
+	                                                                        NULL};
 	struct fake f;
 	struct ws_options o;
 	struct ws_io io;
@@ -35,7 +39,9 @@ static void test_rfc_handshake(void)
 		if (k == 0) {
 			CHECK_EQ_MEM(f.out, f.out_len, request, sizeof request - 1);
 		} else { /* the same and a User-Agent */
-			CHECK(f.out_len == sizeof request - 1 + strlen("User-Agent: wsquery/" WS_VERSION "\r\n"));
+			CHECK(f.out_len
+			      == sizeof request - 1
+			             + strlen("User-Agent: wsquery/" WS_VERSION "\r\n"));
 			CHECK(memcmp(f.out, request, sizeof request - 3) == 0);
 		}
 		CHECK_EQ_S(ws_info(ws)->subprotocol, "chat");
@@ -44,7 +50,8 @@ static void test_rfc_handshake(void)
 		CHECK_EQ_U(ws_info(ws)->phase, WS_READY);
 		CHECK_EQ_S(ws_info(ws)->url, "ws://server.example.com/chat");
 		CHECK_EQ_S(ws_info(ws)->address, "server.example.com:80");
-		CHECK(ws_info(ws)->phase_us[WS_UPGRADE] >= 0 && ws_info(ws)->phase_us[WS_RESOLVE] == -1);
+		CHECK(ws_info(ws)->phase_us[WS_UPGRADE] >= 0
+		      && ws_info(ws)->phase_us[WS_RESOLVE] == -1);
 		CHECK_EQ_U(ws_open(ws), 0); /* again: it is open */
 		ws_timeout(ws, 5);
 		CHECK_EQ_U(ws_recv(ws, &msg), WS_ETIMEOUT);
@@ -159,8 +166,8 @@ static const struct answer answers[] = {
 #undef E
 
 /* 0: fits */
-static void run_answer(const struct answer *a, const void *in, size_t in_len, const struct how *h, const char *how,
-                       size_t k, int cut)
+static void run_answer(const struct answer *a, const void *in, size_t in_len, const struct how *h,
+                       const char *how, size_t k, int cut)
 {
 	static const char *const protocols[] = {"chat", "superchat", NULL};
 	static int reported;
@@ -174,29 +181,32 @@ static void run_answer(const struct answer *a, const void *in, size_t in_len, co
 	fake_init(&f, in, in_len);
 	set_options(&f, h, &o, &io);
 	o.subprotocols = protocols;
-	o.max_redirects =
-	    ws_features() & WS_HAS_REDIRECTS ? 5 : 0; /* over a transport handed in they are not followed */
+	o.max_redirects = ws_features() & WS_HAS_REDIRECTS
+	                      ? 5
+	                      : 0; /* over a transport handed in they are not followed */
 	ws = ws_new(URL, &o);
 	REPEAT(r, &f, ws, h->nonblock, ws_open(ws));
 	if (cut && r == WS_ECLOSED) {
 		ok = ws_info(ws)->err == WS_ECLOSED && ws_error(ws)[0];
 	} else {
-		ok = r == a->err && ws_info(ws)->http_status == a->status && strstr(ws_error(ws), a->what)
-		     && ws_info(ws)->redirects == 0 && ws_info(ws)->err == r;
+		ok = r == a->err && ws_info(ws)->http_status == a->status
+		     && strstr(ws_error(ws), a->what) && ws_info(ws)->redirects == 0
+		     && ws_info(ws)->err == r;
 		if (r == 0 && cut == 0) {
 			REPEAT(r, &f, ws, h->nonblock, ws_recv(ws, &msg));
 			ok &= r == 0 && msg.len == 2 && memcmp(msg.data, "hi", 2) == 0;
 			REPEAT(r, &f, ws, h->nonblock, ws_recv(ws, &msg));
 			ok &= r == WS_ECLOSED && ws_info(ws)->close_code == 1006;
 		} else if (r) {
-			ok &= ws_open(ws) == r && ws_recv(ws, &msg) == r && ws_send(ws, WS_TEXT, "", 0) == r
-			      && ws_ping(ws, "", 0) == r && ws_close(ws, 1000, NULL) == r;
+			ok &= ws_open(ws) == r && ws_recv(ws, &msg) == r
+			      && ws_send(ws, WS_TEXT, "", 0) == r && ws_ping(ws, "", 0) == r
+			      && ws_close(ws, 1000, NULL) == r;
 		}
 	}
 	ok &= strstr(ws_error(ws), "u:p") == NULL;
 	if (!ok && reported++ < 20)
-		fprintf(stderr, "%s, %s %lu: %d, status %d: %s\n", a->name, how, (unsigned long)k, r,
-		        ws_info(ws)->http_status, ws_error(ws));
+		fprintf(stderr, "%s, %s %lu: %d, status %d: %s\n", a->name, how, (unsigned long)k,
+		        r, ws_info(ws)->http_status, ws_error(ws));
 	CHECK(ok);
 	ws_free(ws);
 	check_clean(&f);
@@ -270,11 +280,13 @@ static void test_begun_answer(void)
 	    {"HTTP/1.1 401 No\r\nX", WS_IO_RESET, WS_ERESET,
 	     "reset within its answer, which begins with \"HTTP/1.1 401 No\""},
 	    {"HTTP/1.1 401 No\r\nX", 0, WS_ETIMEOUT,
-	     "timed out after 10 s: the answer is still incomplete, it begins with \"HTTP/1.1 401 No\""},
+	     "timed out after 10 s: the answer is still incomplete, it begins with \"HTTP/1.1 401 "
+	     "No\""},
 	    {"HTTP/1.1 103 a\r\n\r\nHTTP", 0, WS_ETIMEOUT,
 	     "timed out after 10 s: the answer is still incomplete, it begins with \"HTTP\""},
 	    {"HTTP/1.1 103 a\r\n\r\n", 0, WS_ETIMEOUT, "timed out after 10 s: no answer came"},
-	    {"", WS_IO_EOF, WS_ECLOSED, "closed without an answer (if it speaks TLS here, try wss://)"},
+	    {"", WS_IO_EOF, WS_ECLOSED,
+	     "closed without an answer (if it speaks TLS here, try wss://)"},
 	    {"", 0, WS_ETIMEOUT, "timed out after 10 s: no answer came"},
 	};
 	size_t i;
@@ -359,12 +371,15 @@ static void test_head_limits(void)
 
 					for (k = 0; k <= interim; k++) {
 						size_t from = s.len,
-						       want = (size_t)(WS_MAX_HEAD + (k == interim ? over : 0));
+						       want = (size_t)(WS_MAX_HEAD
+						                       + (k == interim ? over : 0));
 
-						script_str(&s, k < interim ? "HTTP/1.1 103 Early Hints\r\n"
-						                           : OK101 UP CONN ACC);
+						script_str(&s, k < interim
+						                   ? "HTTP/1.1 103 Early Hints\r\n"
+						                   : OK101 UP CONN ACC);
 						if (lines) {
-							int n = WS_MAX_HEAD_LINES + (k == interim ? over : 0)
+							int n = WS_MAX_HEAD_LINES
+							        + (k == interim ? over : 0)
 							        - (k < interim ? 1 : 4);
 
 							while (n-- > 0)
@@ -443,7 +458,8 @@ static const struct refusal refusals[] = {
 };
 /* clang-format on */
 
-static void run_refusal(const struct refusal *a, const void *in, size_t in_len, const struct how *h, int cut)
+static void run_refusal(const struct refusal *a, const void *in, size_t in_len, const struct how *h,
+                        int cut)
 {
 	struct ws_options o;
 	struct ws_io io;
@@ -460,16 +476,18 @@ static void run_refusal(const struct refusal *a, const void *in, size_t in_len, 
 	ok = strlen(info->body) == info->body_len;
 	if (r == WS_EHTTP) {
 		ok &= info->head_len > 0 && strncmp(info->head, "HTTP/1.1 ", 9) == 0
-		      && strcmp(info->head + info->head_len - 4, "\r\n\r\n") == 0 && info->phase == WS_UPGRADE
-		      && info->http_status == atoi(info->head + 9);
+		      && strcmp(info->head + info->head_len - 4, "\r\n\r\n") == 0
+		      && info->phase == WS_UPGRADE && info->http_status == atoi(info->head + 9);
 		ok &= cut ? starts(a->body, info->body) : strcmp(info->body, a->body) == 0;
 	} else {
 		ok &= cut && r == WS_ECLOSED;
 	}
 	/* silence behind what is whole costs nothing, behind what is not a second */
-	ok &= h->end ? f.now == 1000000 : f.now == 1000000 + (a->needs_end ? WS_MAX_BODY_WAIT_MS * 1000 : 0);
+	ok &= h->end ? f.now == 1000000
+	             : f.now == 1000000 + (a->needs_end ? WS_MAX_BODY_WAIT_MS * 1000 : 0);
 	if (!ok)
-		fprintf(stderr, "%s: %d, body \"%s\", %ld us\n", a->name, r, info->body, (long)f.now - 1000000);
+		fprintf(stderr, "%s: %d, body \"%s\", %ld us\n", a->name, r, info->body,
+		        (long)f.now - 1000000);
 	CHECK(ok);
 	ws_free(ws);
 	check_clean(&f);
@@ -515,8 +533,9 @@ static void test_refused(void)
 		struct fake f;
 		struct ws *ws;
 
-		script_str(&s, b & 1 ? "HTTP/1.1 404 x\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n"
-		                     : "HTTP/1.1 404 x\r\n\r\n");
+		script_str(&s, b & 1
+		                   ? "HTTP/1.1 404 x\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n"
+		                   : "HTTP/1.1 404 x\r\n\r\n");
 		while (s.len < 100000)
 			script_byte(&s, 'x');
 		fake_init(&f, s.p, s.len);
@@ -538,7 +557,8 @@ static void test_refused(void)
 		struct ws_io io;
 		struct fake f;
 		struct ws *ws;
-		static const char in[] = "HTTP/1.1 404 x\r\n\r\n0123456789012345678901234567890123456789";
+		static const char in[] =
+		    "HTTP/1.1 404 x\r\n\r\n0123456789012345678901234567890123456789";
 
 		fake_init(&f, in, sizeof in - 1);
 		fake_options(&f, &o, &io);

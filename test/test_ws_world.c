@@ -11,7 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int writes_refused; /* so many io_write say WS_IO_WRITE, whatever there is room for; < 0: all say WS_IO_ERROR */
+static int
+    writes_refused; /* so many io_write say WS_IO_WRITE, whatever there is room for; < 0: all say WS_IO_ERROR */
 
 static ptrdiff_t refusing_write(void *io, const void *buf, size_t len)
 {
@@ -53,7 +54,8 @@ static void test_needless_waits(void)
 		talk_more(&t, "\x89\x01p", 3);
 		CHECK_EQ_U(ws_send(t.ws, WS_BINARY, data, 200), 200);
 		talk_more(&t, "\x89\x01q", 3);
-		CHECK_EQ_U(k ? ws_ping(t.ws, data, 100) : ws_send(t.ws, WS_BINARY, data, 200), WS_AGAIN);
+		CHECK_EQ_U(k ? ws_ping(t.ws, data, 100) : ws_send(t.ws, WS_BINARY, data, 200),
+		           WS_AGAIN);
 		t.f.room = t.f.drain = SIZE_MAX;
 		CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
 		CHECK_EQ_U(t.f.now, 1000000);
@@ -191,9 +193,11 @@ static void *far_end_run(void *arg)
 	for (i = 0; i < BIG; i++)
 		data[i] = pattern(i + 5);
 	if (!e->echo
-	    && (put_all(e->fd, "\x82\x7f\x00\x00\x00\x00\x00\x80\x00\x00", 10) < 0 || put_all(e->fd, data, BIG) < 0))
+	    && (put_all(e->fd, "\x82\x7f\x00\x00\x00\x00\x00\x80\x00\x00", 10) < 0
+	        || put_all(e->fd, data, BIG) < 0))
 		goto out;
-	if (get_all(e->fd, head, 14) < 0 || memcmp(head, "\x82\xff\x00\x00\x00\x00\x00\x80\x00\x00", 10) != 0)
+	if (get_all(e->fd, head, 14) < 0
+	    || memcmp(head, "\x82\xff\x00\x00\x00\x00\x00\x80\x00\x00", 10) != 0)
 		goto out;
 	if (e->echo)
 		put_all(e->fd, "\x82\x7f\x00\x00\x00\x00\x00\x80\x00\x00", 10);
@@ -259,8 +263,9 @@ static void test_both_ways(void)
 				ws_wants(ws, &set);
 				CHECK(set.n == 1 && set.fd[0].fd == pair[0]);
 				p.fd = set.fd[0].fd;
-				p.events = (short)((set.fd[0].events & WS_POLL_READ ? POLLIN : 0)
-				                   | (set.fd[0].events & WS_POLL_WRITE ? POLLOUT : 0));
+				p.events =
+				    (short)((set.fd[0].events & WS_POLL_READ ? POLLIN : 0)
+				            | (set.fd[0].events & WS_POLL_WRITE ? POLLOUT : 0));
 				poll(&p, 1, set.timeout_ms);
 			}
 			if (ws_info(ws)->phase < WS_READY || ws_info(ws)->phase == WS_URL) {
@@ -270,7 +275,8 @@ static void test_both_ways(void)
 				done = r == 0;
 			} else {
 				if (sent < BIG) {
-					ptrdiff_t n = ws_send(ws, WS_BINARY, data + sent, BIG - sent);
+					ptrdiff_t n =
+					    ws_send(ws, WS_BINARY, data + sent, BIG - sent);
 
 					if (n >= 0)
 						sent += (size_t)n;
@@ -290,8 +296,8 @@ static void test_both_ways(void)
 				break;
 		}
 		if (!CHECK(done && r == 0))
-			fprintf(stderr, "mode %d: %d after %lu sent, %lu got: %s\n", mode, r, (unsigned long)sent,
-			        (unsigned long)got, ws_error(ws));
+			fprintf(stderr, "mode %d: %d after %lu sent, %lu got: %s\n", mode, r,
+			        (unsigned long)sent, (unsigned long)got, ws_error(ws));
 		CHECK(sent == BIG && got == BIG && bad == 0);
 		ws_free(ws);
 		pthread_join(thread, NULL);
@@ -478,7 +484,8 @@ static void test_allocations(void)
 	CHECK_EQ_U(msg.len, 1000000);
 	CHECK(t.f.alive < 1030000);
 	talk_end(&t);
-	check_row("the sizes that are asked for are those that are taken: an idle connection with small buffers");
+	check_row("the sizes that are asked for are those that are taken: an idle connection with "
+	          "small buffers");
 	talk_begin(&t, "", 0);
 	t.o.recv_buffer = t.o.send_buffer = 256;
 	talk_open(&t);
@@ -510,7 +517,8 @@ static void test_wants(void)
 	CHECK(set.n == 1 && set.fd[0].fd == -1 && set.fd[0].events == WS_POLL_WRITE);
 	CHECK_EQ_U(set.timeout_ms, 2000);
 	t.f.now += 1;
-	CHECK_EQ_U(wants(&t).timeout_ms, 2000); /* rounded up: not a moment too early, and no busy wait */
+	CHECK_EQ_U(wants(&t).timeout_ms,
+	           2000); /* rounded up: not a moment too early, and no busy wait */
 	t.f.now += 999;
 	CHECK_EQ_U(wants(&t).timeout_ms, 1999);
 	t.f.room = SIZE_MAX;
@@ -544,8 +552,9 @@ static void test_wants(void)
 	CHECK(set.n == 1 && set.fd[0].events == (WS_POLL_READ | WS_POLL_WRITE));
 	CHECK(set.timeout_ms == INT_MAX);
 	t.f.room = SIZE_MAX;
-	CHECK_EQ_U(ws_recv(t.ws, &msg),
-	           WS_AGAIN); /* all in the buffer is gone, the frame's rest is the program's to give */
+	CHECK_EQ_U(
+	    ws_recv(t.ws, &msg),
+	    WS_AGAIN); /* all in the buffer is gone, the frame's rest is the program's to give */
 	set = wants(&t);
 	CHECK(set.n == 1 && set.fd[0].events == (WS_POLL_READ | WS_POLL_WRITE));
 	check_row("bytes that wait inside");
@@ -588,7 +597,8 @@ static void test_wants(void)
 	CHECK_EQ_U(wants(&t).n, 0);
 	talk_end(&t);
 
-	check_row("over, but what waits is still to go, or the peer's end to come: until ws_close says so there is one "
+	check_row("over, but what waits is still to go, or the peer's end to come: until ws_close "
+	          "says so there is one "
 	          "to poll");
 	for (r = 0; r < 2; r++) {
 		talk_begin(&t, r ? "\x88\x00" : "\xc1\x00", 2);
@@ -635,7 +645,8 @@ static void note_trace(void *user_data, int sent, int type, const void *data, si
 {
 	struct traced *t = user_data;
 
-	say(t->text, sizeof t->text, &t->text_len, "%s%c", t->text_len ? " " : "", sent ? '>' : '<');
+	say(t->text, sizeof t->text, &t->text_len, "%s%c", t->text_len ? " " : "",
+	    sent ? '>' : '<');
 	if (type == WS_TRACE_HEAD)
 		say(t->text, sizeof t->text, &t->text_len, "HEAD%lu", (unsigned long)len);
 	else
@@ -671,7 +682,8 @@ static void test_trace(void)
 	o.trace = note_trace;
 	ws = ws_new(URL, &o);
 	CHECK_EQ_U(ws_open(ws), 0);
-	sprintf(want, ">HEAD%lu <HEAD%lu", (unsigned long)fake_request_end(&t.f), (unsigned long)HEAD_LEN);
+	sprintf(want, ">HEAD%lu <HEAD%lu", (unsigned long)fake_request_end(&t.f),
+	        (unsigned long)HEAD_LEN);
 	CHECK_EQ_S(t.text, want);
 	t.text_len = 0;
 	CHECK_EQ_U(ws_send(ws, WS_TEXT, "yo", 2), 2);
@@ -681,7 +693,8 @@ static void test_trace(void)
 	t.text_len = 0;
 	CHECK_EQ_U(ws_recv(ws, &msg), 0);
 	CHECK_EQ_U(ws_recv(ws, &msg), 0);
-	CHECK_EQ_S(t.text, "<\"\\x81\\x02hi\" <\"\\x89\\x01p\" >\"\\x8a\\x01p\" <\"\\x02\\x01x\" <\"\\x80\\x01y\"");
+	CHECK_EQ_S(t.text, "<\"\\x81\\x02hi\" <\"\\x89\\x01p\" >\"\\x8a\\x01p\" <\"\\x02\\x01x\" "
+	                   "<\"\\x80\\x01y\"");
 	t.text_len = 0;
 	CHECK_EQ_U(ws_recv(ws, &msg), 0);
 	CHECK_EQ_U(ws_send(ws, WS_BINARY, big, sizeof big), sizeof big);
@@ -737,7 +750,8 @@ static void test_trace_in_part(void)
 	} came[] = {{10, 2, 2},      {10, 5, 5},      {10, 12, 12},    {10, 13, 12},
 	            {300, 4, 4},     {300, 255, 255}, {300, 256, 256}, {300, 257, 256},
 	            {251, 255, 255}, {252, 256, 256}, {253, 257, 256}, {253, 4, 4}};
-	static const size_t sent[][2] = {{0, 2}, {1, 3}, {125, 127}, {126, 130}, {252, 256}, {253, 256}, {5000, 256}};
+	static const size_t sent[][2] = {{0, 2},     {1, 3},     {125, 127}, {126, 130},
+	                                 {252, 256}, {253, 256}, {5000, 256}};
 	static struct traced t;
 	static char big[5000];
 	size_t i;
@@ -812,8 +826,8 @@ static void test_idle_no_more(void)
 	CHECK(ws_recv(t.ws, &msg) < 0);
 	talk_end(&t);
 
-	check_row(
-	    "when a write fails: what the peer said before is handed out, and ws_send leaves it to ws_recv each time");
+	check_row("when a write fails: what the peer said before is handed out, and ws_send leaves "
+	          "it to ws_recv each time");
 	talk_begin(&t, two, 6);
 	t.o.nonblock = 1;
 	talk_open(&t);

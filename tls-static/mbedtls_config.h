@@ -52,7 +52,8 @@
 #define MBEDTLS_ECP_DP_SECP521R1_ENABLED
 #define MBEDTLS_ECP_DP_CURVE25519_ENABLED
 #define MBEDTLS_ECP_NIST_OPTIM
-#define MBEDTLS_ECP_FIXED_POINT_OPTIM 1 /* 16 KiB more, a quarter less work in each handshake; 0 for the smallest */
+#define MBEDTLS_ECP_FIXED_POINT_OPTIM                                                              \
+	1 /* 16 KiB more, a quarter less work in each handshake; 0 for the smallest */
 #define MBEDTLS_MD_C
 #define MBEDTLS_SHA224_C
 #define MBEDTLS_SHA256_C

@@ -14,15 +14,16 @@ static size_t read_urandom(uint8_t *out, size_t len) /* Linux before 3.17 */
 	size_t done = 0;
 	ssize_t n = 0;
 
-	while (fd >= 0 && done < len && ((n = read(fd, out + done, len - done)) > 0 || (n < 0 && errno == EINTR)))
+	while (fd >= 0 && done < len
+	       && ((n = read(fd, out + done, len - done)) > 0 || (n < 0 && errno == EINTR)))
 		done += n > 0 ? (size_t)n : 0;
 	if (fd >= 0)
 		close(fd);
 	return done;
 }
 
-psa_status_t mbedtls_psa_external_get_random(mbedtls_psa_external_random_context_t *context, uint8_t *out, size_t len,
-                                             size_t *out_len)
+psa_status_t mbedtls_psa_external_get_random(mbedtls_psa_external_random_context_t *context,
+                                             uint8_t *out, size_t len, size_t *out_len)
 {
 	size_t done = 0;
 	ssize_t n;

@@ -96,7 +96,10 @@ static size_t decode_lossy(const unsigned char *p, size_t len, uint32_t *out)
 			out[n++] = c;
 			continue;
 		}
-		more = c >= 0xc2 && c <= 0xdf ? 1 : c >= 0xe0 && c <= 0xef ? 2 : c >= 0xf0 && c <= 0xf4 ? 3 : 0;
+		more = c >= 0xc2 && c <= 0xdf   ? 1
+		       : c >= 0xe0 && c <= 0xef ? 2
+		       : c >= 0xf0 && c <= 0xf4 ? 3
+		                                : 0;
 		low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : low;
 		high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : high;
 		cp = more == 1 ? c & 0x1f : more == 2 ? c & 0x0f : c & 0x07;
@@ -158,8 +161,9 @@ static void test_escapes(void)
 
 static void test_all_short_sequences(void)
 {
-	static const unsigned char edge[] = {0x00, 'a',  0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0,
-	                                     0xc2, 0xdf, 0xe0, 0xe1, 0xed, 0xef, 0xf0, 0xf1, 0xf4, 0xf5};
+	static const unsigned char edge[] = {0x00, 'a',  0x7f, 0x80, 0x8f, 0x90, 0x9f,
+	                                     0xa0, 0xbf, 0xc0, 0xc2, 0xdf, 0xe0, 0xe1,
+	                                     0xed, 0xef, 0xf0, 0xf1, 0xf4, 0xf5};
 	enum { E = sizeof edge };
 	unsigned char b[4];
 	unsigned i, bad = 0;
@@ -231,8 +235,10 @@ static void test_numbers(void)
 	static const struct {
 		int64_t us;
 		const char *text;
-	} t[] = {{-1, "null"},    {0, "0.000"},          {1, "0.001"},      {999, "0.999"},
-	         {1000, "1.000"}, {1234567, "1234.567"}, {10010, "10.010"}, {INT64_MAX, "9223372036854775.807"}};
+	} t[] = {{-1, "null"},      {0, "0.000"},
+	         {1, "0.001"},      {999, "0.999"},
+	         {1000, "1.000"},   {1234567, "1234.567"},
+	         {10010, "10.010"}, {INT64_MAX, "9223372036854775.807"}};
 	size_t i;
 
 	for (i = 0; i < sizeof t / sizeof t[0]; i++) {
@@ -294,9 +300,11 @@ static void test_answer(void)
 	o.url = "ws://joe:secret@h/";
 	q.o = &o;
 	q.error = "no \"way\"";
-	CHECK_EQ_S(answer(&q), "{\"connection\": false, \"data\": null, \"error\": \"no \\\"way\\\"\"}\n");
+	CHECK_EQ_S(answer(&q),
+	           "{\"connection\": false, \"data\": null, \"error\": \"no \\\"way\\\"\"}\n");
 	q.array = 1;
-	CHECK_EQ_S(answer(&q), "{\"connection\": false, \"data\": [], \"error\": \"no \\\"way\\\"\"}\n");
+	CHECK_EQ_S(answer(&q),
+	           "{\"connection\": false, \"data\": [], \"error\": \"no \\\"way\\\"\"}\n");
 	q.array = 0;
 	q.error = NULL;
 	q.connected = 1;
@@ -305,7 +313,8 @@ static void test_answer(void)
 	q.msg.len = 2;
 	CHECK_EQ_S(answer(&q), "{\"connection\": true, \"data\": \"hi\"}\n");
 	q.msg.type = WS_BINARY;
-	CHECK_EQ_S(answer(&q), "{\"connection\": true, \"data\": \"aGk=\", \"encoding\": \"base64\"}\n");
+	CHECK_EQ_S(answer(&q),
+	           "{\"connection\": true, \"data\": \"aGk=\", \"encoding\": \"base64\"}\n");
 	/* without a report, as for lack of memory, the details are whole all the same */
 	q.connected = 0;
 	q.msg.data = NULL;
@@ -315,13 +324,15 @@ static void test_answer(void)
 	q.attempts = 1;
 	q.ping_us = q.first_us = -1;
 	o.details = 1;
-	CHECK_EQ_S(
-	    answer(&q),
-	    "{\"connection\": false, \"data\": null, \"error\": \"out of memory\", \"details\": {\"url\": \"ws://h/\", "
-	    "\"address\": null, \"status\": null, \"headers\": null, \"body\": null, \"subprotocol\": null, "
-	    "\"extensions\": null, \"tls\": null, \"close\": null, \"phase\": \"input\", \"reason\": \"memory\", "
-	    "\"attempts\": 1, \"timings_ms\": {\"resolve\": null, \"connect\": null, \"tls\": null, \"upgrade\": null, "
-	    "\"ping\": null, \"first_message\": null, \"total\": 0.000}}}\n");
+	CHECK_EQ_S(answer(&q), "{\"connection\": false, \"data\": null, \"error\": \"out of "
+	                       "memory\", \"details\": {\"url\": \"ws://h/\", "
+	                       "\"address\": null, \"status\": null, \"headers\": null, \"body\": "
+	                       "null, \"subprotocol\": null, "
+	                       "\"extensions\": null, \"tls\": null, \"close\": null, \"phase\": "
+	                       "\"input\", \"reason\": \"memory\", "
+	                       "\"attempts\": 1, \"timings_ms\": {\"resolve\": null, \"connect\": "
+	                       "null, \"tls\": null, \"upgrade\": null, "
+	                       "\"ping\": null, \"first_message\": null, \"total\": 0.000}}}\n");
 }
 
 int main(void)

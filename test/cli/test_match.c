@@ -68,7 +68,9 @@ static int run_all(struct wsi_match *m, const char *text, size_t len)
 	}
 	for (i = 0; i <= len; i++) {
 		wsi_match_start(m);
-		if ((wsi_match_feed(m, text, i) || wsi_match_feed(m, text + i, len - i) || wsi_match_end(m)) != want)
+		if ((wsi_match_feed(m, text, i) || wsi_match_feed(m, text + i, len - i)
+		     || wsi_match_end(m))
+		    != want)
 			return -1;
 	}
 	return want;
@@ -363,7 +365,8 @@ static void test_vectors(void)
 		}
 		m = compile(v->pattern, v->pattern_len);
 		if (!CHECK(m && run_all(m, v->text, v->text_len) == v->want))
-			fprintf(stderr, "\tvector %lu: %s on %s\n", (unsigned long)i, v->pattern, v->text);
+			fprintf(stderr, "\tvector %lu: %s on %s\n", (unsigned long)i, v->pattern,
+			        v->text);
 		free(m);
 	}
 }
@@ -580,23 +583,28 @@ static void test_limits(void)
 	check_row("255 repetitions");
 	m = compile(S("^a{255}$"));
 	repeat(text, "a", 256);
-	CHECK(m && run(m, text, 254, 0) == 0 && run(m, text, 255, 0) == 1 && run(m, text, 256, 0) == 0);
+	CHECK(m && run(m, text, 254, 0) == 0 && run(m, text, 255, 0) == 1
+	      && run(m, text, 256, 0) == 0);
 	free(m);
 	m = compile(S("^a{255,}$"));
-	CHECK(m && run(m, text, 254, 0) == 0 && run(m, text, 255, 0) == 1 && run(m, text, 256, 0) == 1);
+	CHECK(m && run(m, text, 254, 0) == 0 && run(m, text, 255, 0) == 1
+	      && run(m, text, 256, 0) == 1);
 	free(m);
 	m = compile(S("^a{0,255}$"));
-	CHECK(m && run(m, text, 0, 0) == 1 && run(m, text, 255, 0) == 1 && run(m, text, 256, 0) == 0);
+	CHECK(m && run(m, text, 0, 0) == 1 && run(m, text, 255, 0) == 1
+	      && run(m, text, 256, 0) == 0);
 	free(m);
 	m = compile(S("^a{254,255}$"));
-	CHECK(m && run(m, text, 253, 0) == 0 && run(m, text, 254, 0) == 1 && run(m, text, 256, 0) == 0);
+	CHECK(m && run(m, text, 253, 0) == 0 && run(m, text, 254, 0) == 1
+	      && run(m, text, 256, 0) == 0);
 	free(m);
 
 	check_row("4096 states: one a character, and two for the begin and the match itself");
 	repeat(pattern, "a", 4096);
 	repeat(text, "a", 4096);
 	m = compile(pattern, 4094);
-	CHECK(m && run(m, text, 4094, 0) == 1 && run(m, text, 4093, 0) == 0 && run(m, text, 4094, 1) == 1);
+	CHECK(m && run(m, text, 4094, 0) == 1 && run(m, text, 4093, 0) == 0
+	      && run(m, text, 4094, 1) == 1);
 	free(m);
 	CHECK_EQ_U(wsi_match_size(pattern, 4095, &why, &where), 0);
 	CHECK_EQ_S(why, WHY_LARGE);
@@ -619,7 +627,8 @@ static void test_limits(void)
 	CHECK(wsi_match_size(pattern, 5 * 1023, &why, &where) > 0);
 	CHECK(wsi_match_size(pattern, 5 * 1024, &why, &where) == 0);
 	m = compile(S("^((a{255}){8}){2}a{12}$"));
-	CHECK(m && run(m, text, 4092, 0) == 1 && run(m, text, 4091, 0) == 0 && run(m, text, 4093, 0) == 0);
+	CHECK(m && run(m, text, 4092, 0) == 1 && run(m, text, 4091, 0) == 0
+	      && run(m, text, 4093, 0) == 0);
 	free(m);
 	CHECK(wsi_match_size(S("^((a{255}){8}){2}a{13}$"), &why, &where) == 0);
 	m = compile(S("(((a{255}){16}){0}b){2}")); /* more on the way than at the end */
@@ -840,7 +849,8 @@ static void put(const char *s)
 static uint32_t some_char(void)
 {
 	static const uint32_t wide[] = {0xe9, 0xea, 0x20ac, 0x1f600};
-	static const char odd[] = "d-.]A0 \\*\n"; /* glibc takes '$' in front of \n for the end in some patterns */
+	static const char odd[] =
+	    "d-.]A0 \\*\n"; /* glibc takes '$' in front of \n for the end in some patterns */
 
 	switch (below(10)) {
 	case 0:
@@ -884,7 +894,9 @@ static int gen_bracket(void)
 
 		if (i > 0 && below(6) == 0) {
 			/* A locale has its own members beyond ASCII; musl has no collating elements */
-			const unsigned which = !gen.ascii && gen.portable ? 4 + below(2) : below(gen.collating ? 6 : 4);
+			const unsigned which = !gen.ascii && gen.portable
+			                           ? 4 + below(2)
+			                           : below(gen.collating ? 6 : 4);
 
 			if (which >= 4 && !gen.collating)
 				continue;
@@ -900,7 +912,8 @@ static int gen_bracket(void)
 			c = 'a';
 		d = c;
 		put_char(c);
-		if ((c < 0x80 || !gen.portable) && below(3) == 0) { /* glibc refuses some ranges beyond ASCII */
+		if ((c < 0x80 || !gen.portable)
+		    && below(3) == 0) { /* glibc refuses some ranges beyond ASCII */
 			d = c + below(3);
 			if (d == ']' || d == '[')
 				d = c;
@@ -943,7 +956,8 @@ static int gen_atom(int depth)
 	default:
 		n = new_node(CHAR);
 		gen.node[n].c = some_char();
-		if (gen.node[n].c < 0x80 && gen.node[n].c > 0 && strchr(".*\\]-", (int)gen.node[n].c)) {
+		if (gen.node[n].c < 0x80 && gen.node[n].c > 0
+		    && strchr(".*\\]-", (int)gen.node[n].c)) {
 			if (gen.node[n].c == '-' || (gen.node[n].c == ']' && below(2)))
 				;
 			else
@@ -1129,7 +1143,8 @@ static void complain(const char *what, int got, int want, const char *text, size
 
 	fprintf(stderr, "\t%s: got %d, want %d\n\tpattern: ", what, got, want);
 	for (i = 0; i < gen.len; i++)
-		fprintf(stderr, (unsigned char)gen.pattern[i] < 0x20 ? "\\x%02x" : "%c", gen.pattern[i]);
+		fprintf(stderr, (unsigned char)gen.pattern[i] < 0x20 ? "\\x%02x" : "%c",
+		        gen.pattern[i]);
 	fprintf(stderr, "\n\ttext: ");
 	for (i = 0; i < len; i++)
 		fprintf(stderr, (unsigned char)text[i] < 0x20 ? "\\x%02x" : "%c", text[i]);
@@ -1232,7 +1247,8 @@ static void test_generated(void)
 /* Against regexec too, with characters beyond ASCII where libc has a locale that knows them */
 static void test_generated_portable(void)
 {
-	int ascii = (!setlocale(LC_CTYPE, "C.UTF-8") && !setlocale(LC_CTYPE, "C.utf8")) || MB_CUR_MAX < 2;
+	int ascii =
+	    (!setlocale(LC_CTYPE, "C.UTF-8") && !setlocale(LC_CTYPE, "C.utf8")) || MB_CUR_MAX < 2;
 
 	check_generated(3000, 1, ascii);
 }

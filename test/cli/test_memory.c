@@ -44,7 +44,8 @@ static void fill(struct block *b, size_t from)
 
 static int in_arena(const unsigned char *p, size_t units)
 {
-	return (uintptr_t)p >= (uintptr_t)arena && (uintptr_t)p < (uintptr_t)(arena + units * sizeof(max_align_t));
+	return (uintptr_t)p >= (uintptr_t)arena
+	       && (uintptr_t)p < (uintptr_t)(arena + units * sizeof(max_align_t));
 }
 
 /* The first thing that is wrong, or NULL */
@@ -65,7 +66,8 @@ static const char *wrong(size_t units)
 		if (in_arena(a->p, units) && !in_arena(a->p + a->len - 1, units))
 			return "a block ends behind the arena";
 		for (k = 0; k < i; k++)
-			if (blocks[k].p && (uintptr_t)a->p < (uintptr_t)(blocks[k].p + blocks[k].len)
+			if (blocks[k].p
+			    && (uintptr_t)a->p < (uintptr_t)(blocks[k].p + blocks[k].len)
 			    && (uintptr_t)blocks[k].p < (uintptr_t)(a->p + a->len))
 				return "two blocks overlap";
 		if (memcmp(a->p, a->copy, a->len) != 0)
@@ -102,12 +104,14 @@ static void test_shadow(void)
 		for (s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
 			const char *what = NULL;
 
-			check_row("arena of %u units, blocks up to %u bytes", (unsigned)units[u], (unsigned)sizes[s]);
+			check_row("arena of %u units, blocks up to %u bytes", (unsigned)units[u],
+			          (unsigned)sizes[s]);
 			seed = 88172645463325252u + u * 16 + s;
 			begin(units[u]);
 			for (n = 0; n < 4000 && !what; n++) {
 				i = below(SLOTS);
-				if (n % 1000 > 900) /* the last one again and again, so that the arena gets empty */
+				if (n % 1000
+				    > 900) /* the last one again and again, so that the arena gets empty */
 					for (i = SLOTS - 1; i > 0 && !blocks[i].p; i--)
 						;
 				resize(&blocks[i], below(3) ? 1 + below(sizes[s]) : 0);
@@ -129,7 +133,8 @@ static void test_stack(void)
 	begin(64);
 	for (n = 0; n < 100; n++) {
 		for (i = 0; i < 8; i++) {
-			resize(&blocks[i], 7 * sizeof(max_align_t) + (size_t)n % sizeof(max_align_t) + 1);
+			resize(&blocks[i],
+			       7 * sizeof(max_align_t) + (size_t)n % sizeof(max_align_t) + 1);
 			CHECK(in_arena(blocks[i].p, 64));
 		}
 		for (i = 8; i-- > 0;)

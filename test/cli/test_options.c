@@ -193,7 +193,8 @@ static void test_steps(void)
 {
 	CHECK_EQ_U(parse("-d a -e b --data-raw @c ws://h"), 0);
 	CHECK_EQ_U(o.n_steps, 3);
-	CHECK(o.steps[0].kind == WQ_STEP_SEND && o.steps[1].kind == WQ_STEP_EXPECT && o.steps[2].kind == WQ_STEP_SEND);
+	CHECK(o.steps[0].kind == WQ_STEP_SEND && o.steps[1].kind == WQ_STEP_EXPECT
+	      && o.steps[2].kind == WQ_STEP_SEND);
 	CHECK_EQ_MEM(o.steps[2].p, o.steps[2].len, "@c", 2);
 	CHECK_EQ_U(o.count, 1);
 	CHECK_EQ_U(parse("-d a -e b ws://h"), 0);
@@ -266,7 +267,8 @@ static void test_wrong(void)
 		CHECK(strstr(o.why.t.p, "secret") == NULL);
 	}
 	check_row_end();
-	CHECK_EQ_U(parse("-t abc -e ( --fail-on [ ws://h"), WQ_USAGE); /* the first wrong option is told, alone */
+	CHECK_EQ_U(parse("-t abc -e ( --fail-on [ ws://h"),
+	           WQ_USAGE); /* the first wrong option is told, alone */
 	CHECK_EQ_S(o.why.t.p, "-t, --timeout: \"abc\" is not a duration (try 500ms, 2s, 1m)");
 	CHECK_EQ_U(parse("-B -d \xff ws://h"), 0);
 #ifdef WSQUERY_NO_FORMATS
@@ -282,7 +284,8 @@ static void test_wrong(void)
 static void test_help(void)
 {
 	size_t i;
-	static const char *const lines[] = {"-h", "ws://h --help", "--bogus -t abc -h", "-qh a b", "--help -V"};
+	static const char *const lines[] = {"-h", "ws://h --help", "--bogus -t abc -h", "-qh a b",
+	                                    "--help -V"};
 
 	for (i = 0; i < sizeof lines / sizeof lines[0]; i++) {
 		check_row("%s", lines[i]);

@@ -103,7 +103,8 @@ static void test_a_slow_reader(void)
 
 	check_row("100 ms are too few for that, and that it goes on reading makes them no more");
 	CHECK_EQ_U(write_to_a_slow_reader(0), ETIMEDOUT);
-	check_row("where it may take its time it has that, unless a busy machine lets it sleep for 100 ms");
+	check_row("where it may take its time it has that, unless a busy machine lets it sleep for "
+	          "100 ms");
 	for (i = 0; i < 20 && err; i++)
 		err = write_to_a_slow_reader(1000000000);
 	CHECK_EQ_U(err, 0);

@@ -39,7 +39,8 @@ static int is_message(const struct ws_msg *got, size_t number, size_t largest)
 {
 	struct ws_msg want = message(number, largest);
 
-	return got->type == want.type && got->len == want.len && memcmp(got->data, want.data, want.len) == 0;
+	return got->type == want.type && got->len == want.len
+	       && memcmp(got->data, want.data, want.len) == 0;
 }
 
 static void put(size_t number, size_t largest)
@@ -154,7 +155,8 @@ static void test_compaction_keeps_the_bytes(void)
 				take(i, 50);
 			cap = store.cap;
 			for (i = taken + kept; store.cap == cap && i < 200; i++) {
-				put(i, 50); /* until the store has to grow: it was compacted before that */
+				put(i,
+				    50); /* until the store has to grow: it was compacted before that */
 				walk(taken, i + 1, 50);
 			}
 			CHECK(i < 200);

@@ -74,7 +74,8 @@ static int answer(const struct wq_query *q)
 static const struct watchdog_case {
 	const char *name;
 	void (*call)(void);
-	enum ws_phase phase; /* of the library when the call begins; WS_URL: it is ws_new, which has no report yet */
+	enum ws_phase
+	    phase; /* of the library when the call begins; WS_URL: it is ws_new, which has no report yet */
 	int timeout_ms, connect_timeout_ms;
 	int sig;      /* comes before the call, 0: none */
 	int alarm_ms; /* that whoever started us has set */
@@ -90,20 +91,84 @@ static const struct watchdog_case {
      0,
      1,
      {"\"reason\": \"timeout\"", "\"phase\": \"tls\"", "127.0.0.1:443"}},
-    {"its connect timeout", compute, WS_TLS, 60000, 10, 0, 0, 1, {"\"reason\": \"timeout\"", "\"phase\": \"tls\""}},
-    {"in malloc", use_malloc, WS_TLS, 10, 0, 0, 0, 1, {"\"reason\": \"timeout\"", "\"phase\": \"tls\""}},
-    {"in our memory", use_our_memory, WS_TLS, 10, 0, 0, 0, 1, {"\"reason\": \"timeout\"", "TLS handshake with"}},
+    {"its connect timeout",
+     compute,
+     WS_TLS,
+     60000,
+     10,
+     0,
+     0,
+     1,
+     {"\"reason\": \"timeout\"", "\"phase\": \"tls\""}},
+    {"in malloc",
+     use_malloc,
+     WS_TLS,
+     10,
+     0,
+     0,
+     0,
+     1,
+     {"\"reason\": \"timeout\"", "\"phase\": \"tls\""}},
+    {"in our memory",
+     use_our_memory,
+     WS_TLS,
+     10,
+     0,
+     0,
+     0,
+     1,
+     {"\"reason\": \"timeout\"", "TLS handshake with"}},
     {"waiting", wait_for_ever, WS_TLS, 10, 0, 0, 0, 1, {"\"reason\": \"timeout\""}},
-    {"ws_new", use_malloc, WS_URL, 10, 0, 0, 0, 1, {"\"reason\": \"timeout\"", "\"phase\": \"input\"", "files"}},
-    {"SIGTERM", compute, WS_TLS, 60000, 0, SIGTERM, 0, 143, {"\"reason\": \"interrupted\"", "SIGTERM", "\"tls\""}},
+    {"ws_new",
+     use_malloc,
+     WS_URL,
+     10,
+     0,
+     0,
+     0,
+     1,
+     {"\"reason\": \"timeout\"", "\"phase\": \"input\"", "files"}},
+    {"SIGTERM",
+     compute,
+     WS_TLS,
+     60000,
+     0,
+     SIGTERM,
+     0,
+     143,
+     {"\"reason\": \"interrupted\"", "SIGTERM", "\"tls\""}},
     {"SIGINT", use_malloc, WS_TLS, 0, 0, SIGINT, 0, 130, {"\"reason\": \"interrupted\"", "SIGINT"}},
-    {"SIGTERM in ws_new", wait_for_ever, WS_URL, 0, 0, SIGTERM, 0, 143, {"\"reason\": \"interrupted\"", "\"input\""}},
+    {"SIGTERM in ws_new",
+     wait_for_ever,
+     WS_URL,
+     0,
+     0,
+     SIGTERM,
+     0,
+     143,
+     {"\"reason\": \"interrupted\"", "\"input\""}},
     {"in time", end_late, WS_TLS, 60000, 0, 0, 0, CAME_BACK, {NULL}},
     {"no limit", end_late, WS_TLS, 0, 0, 0, 0, CAME_BACK, {NULL}},
-    {"another phase, which looks at the clock", end_late, WS_UPGRADE, 10, 0, 0, 0, CAME_BACK, {NULL}},
+    {"another phase, which looks at the clock",
+     end_late,
+     WS_UPGRADE,
+     10,
+     0,
+     0,
+     0,
+     CAME_BACK,
+     {NULL}},
     {"another's alarm", compute, WS_TLS, 60000, 0, 0, 300, -SIGALRM, {NULL}},
     {"another's alarm, without a limit", wait_for_ever, WS_TLS, 0, 0, 0, 300, -SIGALRM, {NULL}},
-    {"another's alarm, but later", compute, WS_TLS, 10, 0, 0, 900000, 1, {"\"reason\": \"timeout\""}},
+    {"another's alarm, but later",
+     compute,
+     WS_TLS,
+     10,
+     0,
+     0,
+     900000,
+     1,
+     {"\"reason\": \"timeout\""}},
 };
 
 static void child(const struct watchdog_case *c, int fd)
@@ -130,7 +195,8 @@ static void child(const struct watchdog_case *c, int fd)
 		q.state = WQ_OPEN;
 		info.phase = c->phase;
 		info.address = "127.0.0.1:443";
-		info.url = info.subprotocol = info.head = info.body = info.tls_version = info.cert_subject = "";
+		info.url = info.subprotocol = info.head = info.body = info.tls_version =
+		    info.cert_subject = "";
 		info.tls_cipher = info.cert_issuer = NULL; /* half written */
 		q.info = &info;
 	}
@@ -163,7 +229,8 @@ static void run(const struct watchdog_case *c)
 	if (!CHECK(pid > 0 && waitpid(pid, &status, 0) == pid))
 		return;
 	status = WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
-	if (!CHECK(status == c->status) || !CHECK((strchr(out, '\n') != NULL) == (c->says[0] != NULL)))
+	if (!CHECK(status == c->status)
+	    || !CHECK((strchr(out, '\n') != NULL) == (c->says[0] != NULL)))
 		fprintf(stderr, "\tstatus %d: %s\n", status, out);
 	for (i = 0; i < sizeof c->says / sizeof c->says[0] && c->says[i]; i++)
 		if (!CHECK(strstr(out, c->says[i]) != NULL))

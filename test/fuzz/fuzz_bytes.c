@@ -5,7 +5,7 @@
  *		sha1.c ip.c frame.c
  *	cc -DFUZZ_MAIN ...      instead: runs the files given as arguments, or 200000 random inputs
  */
-#include "ws_bytes.h"
+#include "ws_proto.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,7 +74,8 @@ static void fuzz_frame(const unsigned char *p, size_t len)
 
 	MUST(f.head <= len && (why == NULL || f.head == 0));
 	if (f.head > 0)
-		MUST(wsi_frame_encode(out, f.b0, f.len, NULL) == f.head && memcmp(out, p, f.head) == 0);
+		MUST(wsi_frame_encode(out, f.b0, f.len, NULL) == f.head
+		     && memcmp(out, p, f.head) == 0);
 	for (n = 0; n < most; n++) { /* fewer bytes: the same, or not yet */
 		unsigned char *exact = copy(p, n);
 
@@ -107,7 +108,8 @@ static void fuzz_mask(const unsigned char *p, size_t len, size_t cut)
 static void fuzz_base64(const unsigned char *p, size_t len)
 {
 	char *text = malloc(WSI_BASE64_LEN(len) + 1);
-	unsigned char *bytes = malloc(len / 4 * 3 + 1), *back = malloc(WSI_BASE64_LEN(len) / 4 * 3 + 1);
+	unsigned char *bytes = malloc(len / 4 * 3 + 1),
+	              *back = malloc(WSI_BASE64_LEN(len) / 4 * 3 + 1);
 	ptrdiff_t n;
 
 	MUST(text && bytes && back);
@@ -141,7 +143,8 @@ static void fuzz_ip_put(const unsigned char *addr, int len)
 
 	wsi_text_init(&t, buf, sizeof buf);
 	wsi_put_ip(&t, addr, len);
-	MUST(!t.cut && wsi_ip_parse(back, buf, t.len) == len && memcmp(addr, back, (size_t)len) == 0);
+	MUST(!t.cut && wsi_ip_parse(back, buf, t.len) == len
+	     && memcmp(addr, back, (size_t)len) == 0);
 	MUST(wsi_ip_in(addr, back, (unsigned)len * 8));
 	for (bit = 0; bit < (unsigned)len * 8; bit++) {
 		back[bit / 8] ^= (unsigned char)(0x80 >> bit % 8);
@@ -175,7 +178,8 @@ static void fuzz_text(const unsigned char *p, size_t len, size_t cut)
 	MUST(whole && part);
 	wsi_text_init(&t, whole, len + 1);
 	wsi_put_safe(&t, p, len);
-	MUST(!t.cut && whole[t.len] == '\0' && wsi_utf8_check(&state, whole, t.len) == t.len && state == 0);
+	MUST(!t.cut && whole[t.len] == '\0' && wsi_utf8_check(&state, whole, t.len) == t.len
+	     && state == 0);
 	for (i = 0; i < t.len; i++)
 		MUST((unsigned char)whole[i] >= 0x20 && whole[i] != 0x7f);
 	wsi_text_init(&u, part, cut + 1);

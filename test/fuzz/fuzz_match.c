@@ -79,7 +79,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size -= len;
 	yes = in_pieces(m, data, size, size + 1);
 	if (in_pieces(m, data, size, step) != yes || in_pieces(m, data, size, 1) != yes
-	    || in_pieces(m, data, size, size / 2 + 1) != yes || in_pieces(m, data, size, size + 1) != yes)
+	    || in_pieces(m, data, size, size / 2 + 1) != yes
+	    || in_pieces(m, data, size, size + 1) != yes)
 		abort();
 	free(mem);
 	return 0;

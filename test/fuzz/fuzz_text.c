@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "ws.h"
-#include "ws_bytes.h"
+#include "ws_proto.h"
 
 #define MUST(cond) ((cond) ? (void)0 : fuzz_fail(#cond, __LINE__))
 
@@ -93,21 +93,26 @@ static void fuzz_url(const char *p, size_t len)
 	wsi_text_init(&t, shown, sizeof shown);
 	wsi_put_url(&t, p, len);
 	secret = wsi_find_secret(u.path.p, u.path.len);
-	MUST(!t.cut && (secret.len > 0 || t.len == len - u.userinfo.len - (u.userinfo.p[u.userinfo.len] == '@')));
+	MUST(!t.cut
+	     && (secret.len > 0
+	         || t.len == len - u.userinfo.len - (u.userinfo.p[u.userinfo.len] == '@')));
 	MUST(wsi_url_parse(&v, shown, t.len, -1) == NULL && v.userinfo.len == 0);
 	MUST(v.port == u.port && v.secure == u.secure && v.ip == u.ip && v.host.len == u.host.len
 	     && v.zone.len == u.zone.len);
-	MUST(memcmp(u.host.p, v.host.p, v.host.len) == 0 && (secret.len > 0 || v.path.len == u.path.len));
+	MUST(memcmp(u.host.p, v.host.p, v.host.len) == 0
+	     && (secret.len > 0 || v.path.len == u.path.len));
 	for (i = 0; i < 2; i++) { /* the Host header and CONNECT's target say the same host */
 		wsi_text_init(&t, shown, sizeof shown);
 		wsi_put(&t, u.secure ? "wss://" : "ws://");
 		wsi_put_hostport(&t, &u, (int)i);
-		MUST(wsi_url_parse(&v, shown, t.len, -1) == NULL && v.port == u.port && v.ip == u.ip);
+		MUST(wsi_url_parse(&v, shown, t.len, -1) == NULL && v.port == u.port
+		     && v.ip == u.ip);
 		MUST(v.host.len == u.host.len && memcmp(u.host.p, v.host.p, v.host.len) == 0);
 	}
 }
 
-static size_t fuzz_resolved(char *out, size_t cap, const char *base, size_t base_len, const char *ref, size_t ref_len)
+static size_t fuzz_resolved(char *out, size_t cap, const char *base, size_t base_len,
+                            const char *ref, size_t ref_len)
 {
 	struct wsi_text t;
 
@@ -119,13 +124,15 @@ static size_t fuzz_resolved(char *out, size_t cap, const char *base, size_t base
 static void fuzz_resolve(const char *p, size_t len)
 {
 	const char *nl = memchr(p, '\n', len);
-	size_t base_len = nl != NULL ? (size_t)(nl - p) : len, ref_len = nl != NULL ? len - base_len - 1 : 0, n, m, cap;
+	size_t base_len = nl != NULL ? (size_t)(nl - p) : len,
+	       ref_len = nl != NULL ? len - base_len - 1 : 0, n, m, cap;
 	char *base = fuzz_copy(p, base_len), *ref = fuzz_copy(p + len - ref_len, ref_len);
 	char out[2 * WS_MAX_URL + 10], again[2 * WS_MAX_URL + 10];
 
 	if (base_len + ref_len + 2 < sizeof out) {
 		n = fuzz_resolved(out, sizeof out, base, base_len, ref, ref_len);
-		MUST(n <= base_len + ref_len + 1 && (n == 0 || (strlen(out) <= n && out[n] == '\0')));
+		MUST(n <= base_len + ref_len + 1
+		     && (n == 0 || (strlen(out) <= n && out[n] == '\0')));
 		MUST(memchr(out, '#', n) == NULL);
 		if (n > 0) { /* absolute: it is its own reference, for any base */
 			m = fuzz_resolved(again, sizeof again, out, n, "", 0);
@@ -187,7 +194,8 @@ static void fuzz_head(const char *p, size_t len)
 		MUST(whole_bytes != 0 || bytes.len == i);
 		free(copy);
 	}
-	MUST(whole == whole_bytes && bytes.status == r.status && bytes.len == r.len && bytes.lines == r.lines);
+	MUST(whole == whole_bytes && bytes.status == r.status && bytes.len == r.len
+	     && bytes.lines == r.lines);
 	if (whole <= 0) {
 		MUST(whole < 0 || (len < WS_MAX_HEAD && r.status == 0));
 		MUST(r.fields == NULL);
@@ -212,7 +220,8 @@ static void fuzz_head(const char *p, size_t len)
 		fuzz_inside(h.value, head, n);
 		MUST(next > at && next < head + n && next[-1] == '\n');
 		MUST(h.name.len > 0 && wsi_span(h.name.p, h.name.len, WSI_TCHAR) == h.name.len);
-		MUST(h.value.len == 0 || (h.value.p[0] != ' ' && h.value.p[h.value.len - 1] != ' '));
+		MUST(h.value.len == 0
+		     || (h.value.p[0] != ' ' && h.value.p[h.value.len - 1] != ' '));
 	}
 	MUST(head + n - at == (*at == '\r' ? 2 : 1));
 	MUST(count + 1 <= (size_t)r.lines && r.lines <= WS_MAX_HEAD_LINES);
@@ -235,12 +244,14 @@ static void fuzz_head(const char *p, size_t len)
 
 static void fuzz_body(const char *p, size_t len)
 {
-	static const char *const fields[] = {"Transfer-Encoding: chunked\r\n", "Content-Length: 20\r\n", ""};
+	static const char *const fields[] = {"Transfer-Encoding: chunked\r\n",
+	                                     "Content-Length: 20\r\n", ""};
 	char head[100], out[2][WS_MAX_BODY + 1];
 	struct wsi_response r = {0};
 	struct wsi_body b[2];
 	struct wsi_text t[2];
-	size_t i, k = len > 0 ? (unsigned char)p[0] % 3 : 0, cap = len > 1 ? (unsigned char)p[1] * 4U : 0;
+	size_t i, k = len > 0 ? (unsigned char)p[0] % 3 : 0,
+	          cap = len > 1 ? (unsigned char)p[1] * 4U : 0;
 
 	p += len > 2 ? 2 : len;
 	len -= len > 2 ? 2 : len;
@@ -258,7 +269,8 @@ static void fuzz_body(const char *p, size_t len)
 		wsi_body_feed(&b[1], &t[1], copy, 1);
 		free(copy);
 	}
-	MUST(t[0].len == t[1].len && t[0].len <= cap && t[0].len <= len && memcmp(out[0], out[1], t[0].len) == 0);
+	MUST(t[0].len == t[1].len && t[0].len <= cap && t[0].len <= len
+	     && memcmp(out[0], out[1], t[0].len) == 0);
 	MUST(b[0].state == b[1].state && b[0].left == b[1].left);
 }
 
@@ -268,8 +280,8 @@ struct fuzz_played {
 	char sent[3 * WSI_PROXY_OUT_MAX], why[1600];
 };
 
-static void fuzz_play(struct fuzz_played *f, const struct wsi_proxy *proxy, const struct wsi_url *u, const char *p,
-                      size_t len, size_t step)
+static void fuzz_play(struct fuzz_played *f, const struct wsi_proxy *proxy, const struct wsi_url *u,
+                      const char *p, size_t len, size_t step)
 {
 	struct wsi_proxy x = *proxy;
 	size_t have = 0;
@@ -328,12 +340,14 @@ static void fuzz_proxy(const char *p, size_t len)
 	MUST(fuzz_same_but_quote(a.why, b.why));
 	MUST(a.r < 0 || a.used == b.used);
 	MUST((a.r < 0) == (a.why[0] != '\0'));
-	MUST(strstr(a.why, "sesame") == NULL || fuzz_contains(p, len, "sesame", 6)); /* unless the proxy says it */
+	MUST(strstr(a.why, "sesame") == NULL
+	     || fuzz_contains(p, len, "sesame", 6)); /* unless the proxy says it */
 }
 
 static void fuzz_lists(const char *p, size_t len)
 {
-	static const char *const targets[] = {"ws://a.example.com/", "wss://10.1.2.3:81/", "ws://[fe80::1]/"};
+	static const char *const targets[] = {"ws://a.example.com/", "wss://10.1.2.3:81/",
+	                                      "ws://[fe80::1]/"};
 	struct wsi_proxy pu;
 	struct wsi_url u;
 	struct wsi_str bad;
@@ -364,7 +378,8 @@ static void fuzz_lists(const char *p, size_t len)
 /* The input's lines become options; what passes the check must not get beyond its place */
 static void fuzz_request(const char *p, size_t len)
 {
-	const char *headers[8] = {0}, *protocols[3] = {0}, *option = NULL, *why = NULL, *value = NULL;
+	const char *headers[8] = {0}, *protocols[3] = {0}, *option = NULL, *why = NULL,
+	           *value = NULL;
 	struct wsi_url u;
 	struct ws_options o;
 	struct wsi_text t;
@@ -375,7 +390,8 @@ static void fuzz_request(const char *p, size_t len)
 	size_t n = 0, i, lines = 0, empty = 0;
 	int same;
 
-	for (; n < 16 && s != NULL; s = next) { /* lines end at 0xff, so that they may hold a line break */
+	for (; n < 16 && s != NULL;
+	     s = next) { /* lines end at 0xff, so that they may hold a line break */
 		next = strchr(s, '\xff');
 		if (next != NULL)
 			*next++ = '\0';
@@ -405,14 +421,17 @@ static void fuzz_request(const char *p, size_t len)
 				for (i = 0, lines = 0, empty = 0; i < t.len; i++) {
 					int c = (unsigned char)out[i];
 
-					MUST(c == '\t' || c == '\r' || c == '\n' || (c >= ' ' && c != 0x7f));
+					MUST(c == '\t' || c == '\r' || c == '\n'
+					     || (c >= ' ' && c != 0x7f));
 					MUST((c == '\n') == (i > 0 && out[i - 1] == '\r'));
 					if (c == '\n') {
 						lines++;
 						empty += i >= 3 && out[i - 2] == '\n';
 					}
 				}
-				MUST(t.cut || (empty == 1 && memcmp(out + t.len - 4, "\r\n\r\n", 4) == 0));
+				MUST(
+				    t.cut
+				    || (empty == 1 && memcmp(out + t.len - 4, "\r\n\r\n", 4) == 0));
 				MUST(lines <= 11 + 7 + 1);
 			}
 		} else {
@@ -424,8 +443,8 @@ static void fuzz_request(const char *p, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static void (*const targets[])(const char *, size_t) = {fuzz_url,   fuzz_resolve, fuzz_head,   fuzz_body,
-	                                                        fuzz_proxy, fuzz_lists,   fuzz_request};
+	static void (*const targets[])(const char *, size_t) = {
+	    fuzz_url, fuzz_resolve, fuzz_head, fuzz_body, fuzz_proxy, fuzz_lists, fuzz_request};
 	char *copy;
 
 	if (size == 0)
@@ -437,9 +456,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 #ifdef FUZZ_MAIN
-#define SEED(s)                                                                                                        \
-	{                                                                                                              \
-		s, sizeof s - 1                                                                                        \
+#define SEED(s)                                                                                    \
+	{                                                                                          \
+		s, sizeof s - 1                                                                    \
 	}
 static const struct {
 	const char *p;
@@ -451,9 +470,12 @@ static const struct {
     SEED("\0ws://joe:pw%40h/;session=a/?%74oken=a&next=%3Fkey%3Db#sig=c"),
     SEED("\1http://a/b/c/d;p?q\n../../../g;x=1/./y?z#s"),
     SEED("\1ws://h\n//g/./../a"),
-    SEED("\2HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
-         "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n\x81\2hi"),
-    SEED("\2HTTP/1.0 404 Not Found\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nhello"),
+    SEED("\2HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: keep-alive, "
+         "Upgrade\r\n"
+         "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: "
+         "chat\r\n\r\n\x81\2hi"),
+    SEED(
+        "\2HTTP/1.0 404 Not Found\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nhello"),
     SEED("\3\0\x40"
          "5;a=b\r\nhello\r\nA\r\n0123456789\r\n0\r\nT: x\r\n\r\n"),
     SEED("\3\1\x3hello world, this is a body"),
@@ -545,7 +567,8 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	for (i = 0; i < runs; i++) {
-		size_t seed = fuzz_random(&rnd) % (sizeof seeds / sizeof seeds[0]), len = seeds[seed].len, at, n;
+		size_t seed = fuzz_random(&rnd) % (sizeof seeds / sizeof seeds[0]),
+		       len = seeds[seed].len, at, n;
 		uint32_t changes = i < sizeof seeds / sizeof seeds[0] ? 0 : fuzz_random(&rnd) % 6;
 
 		if (changes == 0)

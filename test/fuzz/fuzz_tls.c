@@ -16,7 +16,7 @@
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
-#include "ws_world.h"
+#include "ws_tls.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,7 +123,8 @@ struct stream {
 	size_t in_len, in_at;
 	unsigned char *out; /* what the client sends is kept here, or NULL */
 	size_t out_len, out_cap;
-	size_t piece; /* at most so many bytes a call, and each other call blocks; 0: as they come */
+	size_t
+	    piece; /* at most so many bytes a call, and each other call blocks; 0: as they come */
 	int turn;
 	long calls, reset_at; /* the connection is reset at that call; -1: never */
 };
@@ -141,7 +142,8 @@ static ptrdiff_t stream_read(void *io, void *buf, size_t len)
 	if (s->piece > 0 && len > s->piece)
 		len = s->piece;
 	if (len == 0)
-		return s->out != NULL ? WS_IO_READ : WS_IO_EOF; /* while it is recorded there is more to come */
+		return s->out != NULL ? WS_IO_READ
+		                      : WS_IO_EOF; /* while it is recorded there is more to come */
 	memcpy(buf, s->in + s->in_at, len);
 	s->in_at += len;
 	return (ptrdiff_t)len;
@@ -186,7 +188,8 @@ static void client_new(struct client *k, struct stream *s, const struct ws_tls *
 	k->late = late;
 	wsi_text_init(&k->why, k->why_buf, sizeof k->why_buf);
 	MUST(wsi_tls_config_new(&k->c, &mem, options, INT64_MAX, &option, &k->why) == 0);
-	while ((rc = wsi_tls_new(&k->t, k->c, &io, name, 0, 1, client_entropy, &k->late, &k->why)) == WS_AGAIN)
+	while ((rc = wsi_tls_new(&k->t, k->c, &io, name, 0, 1, client_entropy, &k->late, &k->why))
+	       == WS_AGAIN)
 		MUST(k->late >= 0 && k->t == NULL);
 	MUST(rc == 0 && k->t != NULL);
 }
@@ -267,7 +270,9 @@ static void make_record(void)
 	mbedtls_x509_crt_init(&crt);
 	mbedtls_pk_init(&key);
 	MUST(mbedtls_x509_crt_parse(&crt, (const unsigned char *)leaf_pem, sizeof leaf_pem) == 0);
-	MUST(mbedtls_pk_parse_key(&key, (const unsigned char *)leaf_key, sizeof leaf_key, NULL, 0 RNG) == 0);
+	MUST(mbedtls_pk_parse_key(&key, (const unsigned char *)leaf_key, sizeof leaf_key, NULL,
+	                          0 RNG)
+	     == 0);
 	MUST(mbedtls_ssl_config_defaults(&conf, MBEDTLS_SSL_IS_SERVER, MBEDTLS_SSL_TRANSPORT_STREAM,
 	                                 MBEDTLS_SSL_PRESET_DEFAULT)
 	     == 0);
@@ -318,7 +323,8 @@ static void prepare(void)
 		return;
 	snprintf(ca_path, sizeof ca_path, "/tmp/fuzz_tls.%ld", (long)getpid());
 	f = fopen(ca_path, "w");
-	MUST(f != NULL && fwrite(ca_pem, 1, sizeof ca_pem - 1, f) == sizeof ca_pem - 1 && fclose(f) == 0);
+	MUST(f != NULL && fwrite(ca_pem, 1, sizeof ca_pem - 1, f) == sizeof ca_pem - 1
+	     && fclose(f) == 0);
 	atexit(remove_ca);
 	make_record();
 }
@@ -444,7 +450,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	while ((rc == WS_IO_READ || rc == WS_IO_WRITE) && ++tries < 100000);
 	MUST(tries < 100000);
 	wsi_tls_report(k.t, &r);
-	MUST(r.tls_version != NULL && r.tls_cipher != NULL && r.cert_subject != NULL && r.cert_issuer != NULL);
+	MUST(r.tls_version != NULL && r.tls_cipher != NULL && r.cert_subject != NULL
+	     && r.cert_issuer != NULL);
 	if (rc != 0) {
 		MUST(rc == WS_ETLS || rc == WS_ECERT || rc == WS_ERESET || rc == WS_EIO);
 		MUST(k.why.len > 0 && !r.tls_verified);

@@ -11,7 +11,7 @@
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
-#include "ws_world.h"
+#include "ws_tls.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,7 +128,8 @@ static void fuzz_chain(const unsigned char *data, size_t size)
 
 struct taken {
 	struct wsi_trust trust;
-	unsigned char bytes[TAKEN_MAX]; /* each certificate's length, two bytes, and the certificate */
+	unsigned char
+	    bytes[TAKEN_MAX]; /* each certificate's length, two bytes, and the certificate */
 	size_t len;
 };
 
@@ -147,7 +148,8 @@ static int take(void *ctx, const unsigned char *der, size_t len)
 
 static int base64_value(int c)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digits[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const char *at = c != 0 ? strchr(digits, c) : NULL;
 
 	return at != NULL ? (int)(at - digits) : -1;

@@ -27,17 +27,18 @@ struct result {
 static const unsigned char *input;
 static size_t input_len;
 
-#define ASSERT(cond)                                                                                                   \
-	do {                                                                                                           \
-		if (!(cond))                                                                                           \
-			broken(#cond, __LINE__);                                                                       \
+#define ASSERT(cond)                                                                               \
+	do {                                                                                       \
+		if (!(cond))                                                                       \
+			broken(#cond, __LINE__);                                                   \
 	} while (0)
 
 static void broken(const char *what, int line)
 {
 	size_t i;
 
-	fprintf(stderr, "fuzz_ws.c:%d: not so: %s\ninput of %lu bytes:", line, what, (unsigned long)input_len);
+	fprintf(stderr, "fuzz_ws.c:%d: not so: %s\ninput of %lu bytes:", line, what,
+	        (unsigned long)input_len);
 	for (i = 0; i < input_len && i < 2000; i++)
 		fprintf(stderr, " %02x", input[i]);
 	fprintf(stderr, "\n");
@@ -157,7 +158,8 @@ static int send_all(struct client *c, int type, const char *data, size_t len)
 	}
 }
 
-static void play(const unsigned char *config, const void *in, size_t len, const struct how *h, struct result *r)
+static void play(const unsigned char *config, const void *in, size_t len, const struct how *h,
+                 struct result *r)
 {
 	static const char *const protocols[] = {"chat", "superchat", NULL};
 	static char data[3000];
@@ -194,10 +196,10 @@ static void play(const unsigned char *config, const void *in, size_t len, const 
 		r->open_err = r->err = WS_EMEMORY;
 		return;
 	}
-#define AGAIN(call)                                                                                                    \
-	while ((again = (int)(call)) == WS_AGAIN) {                                                                    \
-		ASSERT(o.nonblock);                                                                                    \
-		fake_poll(f, ws);                                                                                      \
+#define AGAIN(call)                                                                                \
+	while ((again = (int)(call)) == WS_AGAIN) {                                                \
+		ASSERT(o.nonblock);                                                                \
+		fake_poll(f, ws);                                                                  \
 	}
 	AGAIN(ws_open(ws));
 	r->open_err = r->err = again;
@@ -206,7 +208,8 @@ static void play(const unsigned char *config, const void *in, size_t len, const 
 	r->body_len = ws_info(ws)->body_len;
 	r->body = digest(1, ws_info(ws)->body, r->body_len);
 	r->subprotocol = digest(1, ws_info(ws)->subprotocol, strlen(ws_info(ws)->subprotocol));
-	ASSERT(strlen(ws_info(ws)->body) <= r->body_len && r->body_len <= WS_MAX_BODY && r->head_len <= WS_MAX_HEAD);
+	ASSERT(strlen(ws_info(ws)->body) <= r->body_len && r->body_len <= WS_MAX_BODY
+	       && r->head_len <= WS_MAX_HEAD);
 	memset(&c, 0, sizeof c);
 	c.ws = ws;
 	c.o = o;
@@ -215,7 +218,8 @@ static void play(const unsigned char *config, const void *in, size_t len, const 
 	for (k = 0; again == 0; k++) {
 		switch (config[7] >> (k & 3) & 3) { /* what the program does meanwhile */
 		case 1:
-			while ((again = ws_ping(ws, "are you there", (size_t)k % 14)) == WS_AGAIN) { /* read first */
+			while ((again = ws_ping(ws, "are you there", (size_t)k % 14))
+			       == WS_AGAIN) { /* read first */
 				again = receive(&c);
 				if (again < 0 && again != WS_AGAIN)
 					break;
@@ -224,7 +228,8 @@ static void play(const unsigned char *config, const void *in, size_t len, const 
 			}
 			break;
 		case 2:
-			again = send_all(&c, WS_BINARY | (k & 4 ? WS_MORE : 0), data, (size_t)k * 97 % sizeof data);
+			again = send_all(&c, WS_BINARY | (k & 4 ? WS_MORE : 0), data,
+			                 (size_t)k * 97 % sizeof data);
 			if (again)
 				continue;
 			break;
@@ -239,7 +244,8 @@ static void play(const unsigned char *config, const void *in, size_t len, const 
 		ASSERT(ws_error(ws)[0] && (again == WS_ETIMEOUT || ws_info(ws)->err == again));
 		ws_timeout(ws, 500);
 		AGAIN(ws_close(ws, config[3] & 1 ? 1000 : 0, NULL));
-		ASSERT(again == 0 || again == r->err || again == WS_ETIMEOUT || r->err == WS_ETIMEOUT || failing);
+		ASSERT(again == 0 || again == r->err || again == WS_ETIMEOUT
+		       || r->err == WS_ETIMEOUT || failing);
 	}
 	r->close_code = ws_info(ws)->close_code;
 	r->reason_len = ws_info(ws)->close_reason_len;
@@ -271,9 +277,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t len)
 	if (frames)
 		script_str(&s, FAKE_101);
 	else if (data[0] & 64)
-		script_str(
-		    &s, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: " FAKE_ACCEPT
-		        "\r\n");
+		script_str(&s, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: "
+		               "websocket\r\nSec-WebSocket-Accept: " FAKE_ACCEPT "\r\n");
 	else if (data[0] & 32)
 		script_str(&s, "HTTP/1.1 4");
 	script_put(&s, data + CONFIG, len - CONFIG);
@@ -289,7 +294,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t len)
 		ASSERT(a.messages == b.messages && strcmp(a.got, b.got) == 0);
 		ASSERT(a.err == b.err);
 		if (a.err != WS_ETIMEOUT) /* then the close is what ends it */
-			ASSERT(a.close_code == b.close_code && a.reason_len == b.reason_len && a.reason == b.reason);
+			ASSERT(a.close_code == b.close_code && a.reason_len == b.reason_len
+			       && a.reason == b.reason);
 	} else {
 		ASSERT(strncmp(a.got, b.got, a.got_len) == 0);
 	}
@@ -322,7 +328,8 @@ static unsigned pick(unsigned n)
 
 static void some_bytes(struct script *s, size_t n, int kind)
 {
-	static const char *const chars[] = {"a", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "z", "\xc2\x80"};
+	static const char *const chars[] = {"a", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
+	                                    "z", "\xc2\x80"};
 
 	while (n--) {
 		if (kind == 0)

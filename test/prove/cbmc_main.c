@@ -2,7 +2,7 @@
  * cbmc_main.c - for CBMC: every input up to a small length, exactly, and what must hold of the results.
  * test/prove/run starts each entry point.
  */
-#include "ws_bytes.h"
+#include "ws_proto.h"
 #include <string.h>
 
 void check_text(void);
@@ -79,8 +79,8 @@ void check_utf8(void)
 	n = wsi_utf8_decode(&cp, p, len);
 	MUST(n >= -1 && n <= 4 && (n <= 0 || ((size_t)n <= len && good >= (size_t)n)));
 	if (n > 0)
-		MUST(cp <= 0x10ffff && (cp < 0xd800 || cp > 0xdfff) && (n > 1) == (cp > 0x7f) && (n > 2) == (cp > 0x7ff)
-		     && (n > 3) == (cp > 0xffff));
+		MUST(cp <= 0x10ffff && (cp < 0xd800 || cp > 0xdfff) && (n > 1) == (cp > 0x7f)
+		     && (n > 2) == (cp > 0x7ff) && (n > 3) == (cp > 0xffff));
 	if (n < 0)
 		MUST(good < 4 && good < len);
 }

@@ -2,7 +2,7 @@
  * eva_main.c - for Frama-C's Eva: the pure functions on any bytes of any length up to the buffer's, with any state that
  * they can have left behind. test/prove/run starts each.
  */
-#include "ws_bytes.h"
+#include "ws_proto.h"
 #include "__fc_builtin.h"
 
 /* Entry points, one for each file */

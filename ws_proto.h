@@ -1,25 +1,35 @@
 /* SPDX-License-Identifier: ISC
- * ws_bytes.h - layer 1, internal: text and bytes of the protocols. No socket, clock, allocation or stdio; of libc
+ * ws_proto.h - internal: text and bytes of the protocols. No socket, clock, allocation or stdio; of libc
  * memcpy, memmove, memset, memcmp and strlen at most. Slices point into the caller's bytes.
  */
-#ifndef WS_BYTES_H
-#define WS_BYTES_H
+#ifndef WS_PROTO_H
+#define WS_PROTO_H
 #include "ws_pure.h"
 
 /* url.c: RFC 3986, RFC 6455 section 3 */
-enum wsi_scheme { WSI_HTTPS, WSI_WSS, WSI_WS, WSI_HTTP, WSI_SOCKS4, WSI_SOCKS4A, WSI_SOCKS5, WSI_SOCKS5H };
+enum wsi_scheme {
+	WSI_HTTPS,
+	WSI_WSS,
+	WSI_WS,
+	WSI_HTTP,
+	WSI_SOCKS4,
+	WSI_SOCKS4A,
+	WSI_SOCKS5,
+	WSI_SOCKS5H
+};
 struct wsi_url {
 	unsigned char addr[16];
-	int scheme;              /* enum wsi_scheme */
-	int ip;                  /* 4, 16: host is a numeric address of that many bytes, addr; 0: a name */
-	int secure;              /* wss, https */
-	int port;                /* given, or the scheme's */
+	int scheme; /* enum wsi_scheme */
+	int ip;     /* 4, 16: host is a numeric address of that many bytes, addr; 0: a name */
+	int secure; /* wss, https */
+	int port;   /* given, or the scheme's */
 	int standard_port;       /* the scheme's */
 	struct wsi_str userinfo; /* as it stands, percent-encoded, without '@' */
 	const char *at;          /* if it is wrong, the byte that it is about */
-	struct wsi_str host;     /* without brackets; for a literal with a zone (RFC 6874) without it */
-	struct wsi_str path;     /* with query, without fragment; empty stands for "/", and may begin with '?' */
-	struct wsi_str zone;     /* "eth0" of "[fe80::1%25eth0]" */
+	struct wsi_str host; /* without brackets; for a literal with a zone (RFC 6874) without it */
+	struct wsi_str
+	    path; /* with query, without fragment; empty stands for "/", and may begin with '?' */
+	struct wsi_str zone; /* "eth0" of "[fe80::1%25eth0]" */
 };
 /* NULL, or what is wrong: a static sentence (it names no part of userinfo). scheme: -1, or of a proxy WSI_HTTP, which is
  * what it means without one (as for curl). userinfo is set in any case: if the URL is wrong it may be all that is behind
@@ -30,13 +40,18 @@ WSI const char *wsi_url_rest(struct wsi_url *u);
 /* A URL for a sentence, right or wrong: without userinfo, without the values of secret parameters
  * and, where it is wrong, without all that may be a password: what stands behind a ':' and is no number */
 WSI void wsi_put_url(struct wsi_text *t, const char *url, size_t len);
-WSI void wsi_put_location(struct wsi_text *t, const char *ref, size_t len);  /* likewise, a reference to one */
-WSI void wsi_put_proxy_url(struct wsi_text *t, const char *url, size_t len); /* likewise, a proxy's that is wrong */
+WSI void wsi_put_location(struct wsi_text *t, const char *ref,
+                          size_t len); /* likewise, a reference to one */
+WSI void wsi_put_proxy_url(struct wsi_text *t, const char *url,
+                           size_t len); /* likewise, a proxy's that is wrong */
 /* What wsi_url_parse said of a URL that goes up to end, and how its byte is written: "...: in its user name, \ is
  * written %5C"; and with the number of the byte: "... (byte 11)" */
-WSI void wsi_put_url_fault(struct wsi_text *t, const struct wsi_url *u, const char *end, const char *why);
-WSI void wsi_put_url_why(struct wsi_text *t, const struct wsi_url *u, const char *url, size_t len, const char *why);
-WSI void wsi_put_hostport(struct wsi_text *t, const struct wsi_url *u, int always_port); /* "[::1]:8080"; the default
+WSI void wsi_put_url_fault(struct wsi_text *t, const struct wsi_url *u, const char *end,
+                           const char *why);
+WSI void wsi_put_url_why(struct wsi_text *t, const struct wsi_url *u, const char *url, size_t len,
+                         const char *why);
+WSI void wsi_put_hostport(struct wsi_text *t, const struct wsi_url *u,
+                          int always_port); /* "[::1]:8080"; the default
                                                                   port of the scheme is left out unless always_port */
 /* RFC 3986 5.2: turns t, an absolute URL, into what the reference ref means there, without its fragment. 0: it does
  * not fit, or t is not absolute */
@@ -60,9 +75,11 @@ enum { WSI_CONT = 0, WSI_TEXT = 1, WSI_BINARY = 2, WSI_CLOSE = 8, WSI_PING = 9, 
 #define WSI_FRAME_HEAD_MAX 14
 #define WSI_CONTROL_MAX 125
 struct wsi_frame {
-	uint64_t len;     /* of the payload */
-	unsigned char b0; /* FIN, RSV, opcode as on the wire: who may use RSV is decided by the caller, in one place */
-	unsigned char head; /* bytes of the header; 0: p[0..n) ends inside it, and the rest says nothing yet */
+	uint64_t len; /* of the payload */
+	unsigned char
+	    b0; /* FIN, RSV, opcode as on the wire: who may use RSV is decided by the caller, in one place */
+	unsigned char
+	    head; /* bytes of the header; 0: p[0..n) ends inside it, and the rest says nothing yet */
 };
 /* What a server sends: NULL, or what is against the RFC whatever follows (reserved opcode, control frame fragmented or
  * over 125 bytes, masked, length not minimal or with its top bit set). RSV is left to the caller. */
@@ -74,7 +91,8 @@ WSI size_t wsi_frame_encode(unsigned char out[WSI_FRAME_HEAD_MAX], unsigned char
 WSI void wsi_mask(void *dst, const void *src, size_t len, const unsigned char key[4]);
 /* 1: may be sent in a close frame (RFC 6455 7.4): 1000-1003, 1007-1014, 3000-4999 */
 WSI int wsi_close_code_ok(unsigned code);
-WSI const char *wsi_close_name(unsigned code); /* " (normal closure)", ...; "" for one without a name */
+WSI const char *wsi_close_name(
+    unsigned code); /* " (normal closure)", ...; "" for one without a name */
 
 /* handshake.c: RFC 6455 section 4, RFC 7230 */
 struct wsi_header {
@@ -101,8 +119,8 @@ struct wsi_request {
 WSI void wsi_put_request(const struct wsi_request *r);
 /* What of the options goes into a request: NULL, or a sentence's end, static or in text; *option is the field's name in
  * ws_options, *value the wrong string */
-WSI const char *wsi_request_check(const struct ws_options *o, const char **option, const char **value,
-                                  struct wsi_text *text);
+WSI const char *wsi_request_check(const struct ws_options *o, const char **option,
+                                  const char **value, struct wsi_text *text);
 /* "name:password" up to end, NUL or '@', in base64; with '@' it is a URL's userinfo: percent-encoded, perhaps without a
  * ':' */
 WSI void wsi_put_basic(struct wsi_text *t, const char *user, char end);
@@ -121,17 +139,19 @@ enum wsi_seen_header {
 	WSI_VIA,
 	WSI_SEEN
 };
-struct wsi_response {          /* all zero at first */
-	size_t len;            /* of the head, as far as it was read */
-	int lines;             /* likewise */
-	int status;            /* 100-999; 0: the status line is not known yet, see wsi_response_read */
-	int minor;             /* of HTTP/1.x */
-	int is_tls;            /* 1: what came is a record of TLS */
+struct wsi_response { /* all zero at first */
+	size_t len;   /* of the head, as far as it was read */
+	int lines;    /* likewise */
+	int status;   /* 100-999; 0: the status line is not known yet, see wsi_response_read */
+	int minor;    /* of HTTP/1.x */
+	int is_tls;   /* 1: what came is a record of TLS */
 	struct wsi_str reason; /* may be empty */
-	const char *fields;    /* for (s = r.fields; (s = wsi_header_next(s, &h)) != NULL;); NULL: the head is wrong */
+	const char *
+	    fields; /* for (s = r.fields; (s = wsi_header_next(s, &h)) != NULL;); NULL: the head is wrong */
 	struct wsi_seen {
-		struct wsi_str value; /* the first that is not empty, and not 0 where there is another */
-		int count;            /* of headers of that name */
+		struct wsi_str
+		    value; /* the first that is not empty, and not 0 where there is another */
+		int count; /* of headers of that name */
 		int listed; /* 1: they list "websocket", "Upgrade", "chunked", "13"; of others without meaning */
 	} seen[WSI_SEEN];
 };
@@ -142,8 +162,9 @@ struct wsi_response {          /* all zero at first */
 WSI int wsi_response_read(struct wsi_response *r, char *p, size_t len, struct wsi_text *why);
 /* The rules of RFC 6455 4.1 for a 101: 0; -1: why is a sentence's end, and *option the field of ws_options that might
  * help, or "". accept: 28 characters, see wsi_accept. *subprotocol is one of the offered strings or NULL. */
-WSI int wsi_response_check(const struct wsi_response *r, const char *accept, const char *const *offered,
-                           const char **subprotocol, const char **option, struct wsi_text *why);
+WSI int wsi_response_check(const struct wsi_response *r, const char *accept,
+                           const char *const *offered, const char **subprotocol,
+                           const char **option, struct wsi_text *why);
 #define WSI_ACCEPT_LEN 28
 WSI void wsi_accept(char out[WSI_ACCEPT_LEN], const char key[24]); /* RFC 6455 4.2.2 5.4; no NUL */
 
@@ -158,17 +179,19 @@ WSI void wsi_body_init(struct wsi_body *b, const struct wsi_response *r);
 WSI void wsi_body_feed(struct wsi_body *b, struct wsi_text *out, const char *p, size_t len);
 
 /* refusal.c */
-struct wsi_sent {                        /* what of a request matters for why it was refused */
-	char scheme[16];                 /* of Authorization; "" for none, or one that we do not know */
+struct wsi_sent {        /* what of a request matters for why it was refused */
+	char scheme[16]; /* of Authorization; "" for none, or one that we do not know */
 	int login, origin, subprotocols; /* 1: there was that header */
 };
 WSI void wsi_note_sent(struct wsi_sent *sent, const char *request, size_t len);
 
 struct wsi_refusal {
-	const struct wsi_response *response; /* with no .fields if its head is wrong behind the status line */
-	struct wsi_str body;                 /* what there is of it */
+	const struct wsi_response
+	    *response;       /* with no .fields if its head is wrong behind the status line */
+	struct wsi_str body; /* what there is of it */
 	const struct wsi_url *url;
-	const struct ws_options *opt; /* that no secret of theirs is shown, if the body quotes them */
+	const struct ws_options
+	    *opt; /* that no secret of theirs is shown, if the body quotes them */
 	struct wsi_sent sent;
 };
 /* 1: a text of the server shows a secret that we may have sent to that URL: it must not stand in a sentence */
@@ -180,11 +203,12 @@ WSI const char *wsi_put_refusal(struct wsi_text *t, const struct wsi_refusal *f)
 WSI void wsi_put_proxy_refusal(struct wsi_text *t, const struct wsi_response *r, int login);
 
 /* proxy.c: RFC 7231 4.3.6, RFC 1928, RFC 1929, SOCKS4(a), as bytes in and bytes out */
-#define wsi_proxy_resolves_here(kind) ((kind) % 2 == 0) /* 1: SOCKS4, SOCKS5 get an address that we looked up */
-struct wsi_proxy {                                      /* a proxy, and one dialogue with it */
-	size_t used;                                    /* how many bytes of in the last step used up */
-	int kind;                                       /* its scheme */
-	int state, addr_len;                            /* addr_len: 4, 16, 0: by name */
+#define wsi_proxy_resolves_here(kind)                                                              \
+	((kind) % 2 == 0)    /* 1: SOCKS4, SOCKS5 get an address that we looked up */
+struct wsi_proxy {           /* a proxy, and one dialogue with it */
+	size_t used;         /* how many bytes of in the last step used up */
+	int kind;            /* its scheme */
+	int state, addr_len; /* addr_len: 4, 16, 0: by name */
 	int login_len;
 	const struct wsi_url *target; /* of the caller, before the first step */
 	unsigned char addr[16];       /* its address, where the caller has looked it up */
