@@ -41,7 +41,7 @@ WSI const char *wsi_head_fields(const char *head, size_t len)
 static const char *const *hs_find(const char *const *list, const char *p, size_t len)
 {
 	for (; list != NULL && *list != NULL; list++)
-		if (wsi_strlen(*list) == len && memcmp(*list, p, len) == 0)
+		if (strlen(*list) == len && memcmp(*list, p, len) == 0)
 			return list;
 	return NULL;
 }
@@ -132,7 +132,7 @@ WSI void wsi_put_request(const struct wsi_request *r)
 		const char *const *list = one;
 		int what = line[1];
 
-		end += 1 + wsi_strlen(one[0]);
+		end += 1 + strlen(one[0]);
 		if (hs_put_user(r, ours.name, line[0]))
 			continue;
 		if (what < (r->same_origin ? HS_OWN : HS_FIRST)) {
@@ -272,7 +272,7 @@ WSI const char *wsi_request_check(const struct ws_options *o, const char **optio
 			memcpy(&list, at, sizeof list);
 		for (; list != NULL && *list != NULL; list++) {
 			*value = *list;
-			len = wsi_strlen(*list);
+			len = strlen(*list);
 			total += len;
 			if (total > HS_OPTIONS_MAX)
 				return "is too much: all that goes into the request may have 512 "

@@ -439,7 +439,7 @@ static int net_override_parse(const char *s, struct net_override *o)
 	if (!s || o->host.len == 0)
 		return -1;
 	s++;
-	digits = wsi_find(s, wsi_strlen(s), ':');
+	digits = wsi_find(s, strlen(s), ':');
 	o->port = wsi_number(s, digits, 65535);
 	if (o->port <= 0 || s[digits] != ':')
 		return -1;
@@ -675,7 +675,7 @@ static int net_call(const struct wsi_net *n, const struct wsi_net_addr *a, int b
 	memset(&s, 0, sizeof s);
 	s.any.sa_family = net_family[(unsigned)a->len / 4];
 	if (a->len == 0) {
-		size_t path_len = wsi_strlen(path);
+		size_t path_len = strlen(path);
 
 		if (path_len >= sizeof s.un.sun_path)
 			return NET_PATH_TOO_LONG;
@@ -727,7 +727,7 @@ static int net_needs_zone(const struct wsi_net_addr *a)
 static int net_bind(const struct wsi_net *n, const struct wsi_net_addr *to)
 {
 	const char *name = n->opt->local_interface;
-	size_t len = wsi_strlen(name);
+	size_t len = strlen(name);
 	struct wsi_net_addr local;
 	int err;
 
@@ -835,7 +835,7 @@ static void net_begin(const struct wsi_net *n, struct wsi_net_addr *a)
 static void net_put_string(struct wsi_text *t, const char *what, const char *s)
 {
 	wsi_put(t, what);
-	wsi_put_safe(t, s, wsi_strlen(s));
+	wsi_put_safe(t, s, strlen(s));
 }
 
 WSI void wsi_net_put_peer(const struct wsi_net *n, const struct wsi_net_addr *a, struct wsi_text *t)
@@ -1010,7 +1010,7 @@ WSI const char *wsi_net_check(const struct ws_options *o, const char **option, c
 	}
 	if (!o->local_interface)
 		return NULL;
-	len = wsi_strlen(o->local_interface);
+	len = strlen(o->local_interface);
 	if ((len > 0 && len < IF_NAMESIZE) || wsi_ip_parse(ip, o->local_interface, len))
 		return NULL;
 	*option = "local_interface";

@@ -51,7 +51,7 @@ WSI void wsi_note_sent(struct wsi_sent *sent, const char *request, size_t len)
 /* 1: the words stand in s, in any case */
 static int refusal_has_words(struct wsi_str s, const char *words)
 {
-	struct wsi_str want = {words, wsi_strlen(words)}, part = {s.p, want.len};
+	struct wsi_str want = {words, strlen(words)}, part = {s.p, want.len};
 	size_t i;
 
 	for (i = 0; i + want.len <= s.len; i++) {
@@ -106,7 +106,7 @@ static int refusal_shows_words_of(struct wsi_str text, struct wsi_str secret)
 
 static int refusal_shows(struct wsi_str text, const char *secret)
 {
-	struct wsi_str s = {secret, secret != NULL ? wsi_strlen(secret) : 0};
+	struct wsi_str s = {secret, secret != NULL ? strlen(secret) : 0};
 
 	return refusal_shows_words_of(text, s);
 }
@@ -237,7 +237,7 @@ enum { ASKS_BASIC = 1, ASKS_BEARER = 2, ASKS_SENT = 4 };
 static int refusal_put_challenges(struct wsi_text *t, const struct wsi_response *r,
                                   const char *name, const char *sent_scheme, int *count)
 {
-	const struct wsi_str sent = {sent_scheme, wsi_strlen(sent_scheme)};
+	const struct wsi_str sent = {sent_scheme, strlen(sent_scheme)};
 	const char *line = r->fields;
 	struct wsi_header h;
 	int asks = 0, headers = 0;

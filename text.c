@@ -30,7 +30,7 @@ void wsi_put_n(struct wsi_text *t, const void *p, size_t len)
 
 void wsi_put(struct wsi_text *t, const char *s)
 {
-	wsi_put_n(t, s, wsi_strlen(s));
+	wsi_put_n(t, s, strlen(s));
 }
 
 void wsi_put_c(struct wsi_text *t, char c)
@@ -175,16 +175,6 @@ void wsi_put_quoted(struct wsi_text *t, const char *p, size_t len, size_t max)
 	wsi_put(t, i < line ? "...\"" : "\"");
 }
 
-size_t wsi_strlen(const char *s)
-{
-	const volatile char *p = s; /* volatile: or gcc makes this a call to strlen */
-	size_t n = 0;
-
-	while (p[n] != '\0')
-		n++;
-	return n;
-}
-
 int wsi_lower(int c)
 {
 	return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
@@ -213,7 +203,7 @@ int wsi_among(const char *p, size_t len, const char *names)
 	int k;
 
 	for (k = 0; *names != '\0'; k++) {
-		struct wsi_str s = {p, len}, name = {names, wsi_strlen(names)};
+		struct wsi_str s = {p, len}, name = {names, strlen(names)};
 
 		if (wsi_same_str(s, name))
 			return k;
@@ -227,7 +217,7 @@ const char *wsi_nth(const char *names, unsigned n)
 	for (; *names != '\n'; n--) {
 		if (n == 0)
 			return names;
-		names += wsi_strlen(names) + 1;
+		names += strlen(names) + 1;
 	}
 	return "";
 }

@@ -426,7 +426,7 @@ static int tls_bad(struct wsi_tls_config *c, const char *option, const char *val
 {
 	*c->option = option;
 	if (value != NULL) {
-		tls_put_quoted(c->why, value, wsi_strlen(value));
+		tls_put_quoted(c->why, value, strlen(value));
 		wsi_put(c->why, ": ");
 	}
 	wsi_put(c->why, cause);
@@ -506,7 +506,7 @@ static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size
 	int ret;
 
 	ret = mbedtls_pk_parse_key(&c->key, buf, len, (const unsigned char *)pass,
-	                           pass ? wsi_strlen(pass) : 0 TLS_BLIND);
+	                           pass ? strlen(pass) : 0 TLS_BLIND);
 	if (ret == MBEDTLS_ERR_PK_PASSWORD_REQUIRED)
 		return tls_bad(c, "tls.key_password", path,
 		               "the key is encrypted and no passphrase was given");
@@ -583,7 +583,7 @@ static int tls_load_own(struct wsi_tls_config *c)
 
 static int tls_same(const char *p, size_t len, const char *s)
 {
-	struct wsi_str a = {p, len}, b = {s, wsi_strlen(s)};
+	struct wsi_str a = {p, len}, b = {s, strlen(s)};
 
 	return wsi_same_str(a, b);
 }
@@ -707,7 +707,7 @@ static int tls_load_limits(struct wsi_tls_config *c)
 	if (o->pin_sha256 != NULL && c->pins_n == 0)
 		return tls_bad(c, "tls.pin_sha256", o->pin_sha256, "no pin in it");
 	if (o->server_name != NULL
-	    && (*o->server_name == 0 || wsi_strlen(o->server_name) > TLS_NAME_MAX))
+	    && (*o->server_name == 0 || strlen(o->server_name) > TLS_NAME_MAX))
 		return tls_bad(c, "tls.server_name", o->server_name,
 		               "empty, or longer than 255 bytes");
 	return 0;
@@ -896,7 +896,7 @@ static void tls_check_name(struct wsi_tls *t, const mbedtls_x509_crt *crt)
 	else
 		wsi_put(&t->cert_why, "; the server's certificate ");
 	wsi_put(&t->cert_why, "is not for ");
-	tls_put_quoted(&t->cert_why, t->name, wsi_strlen(t->name));
+	tls_put_quoted(&t->cert_why, t->name, strlen(t->name));
 	if (misplaced) {
 		wsi_put(&t->cert_why, ", which stands in it as a name: an address must stand in it "
 		                      "as an IP entry of its "
@@ -979,7 +979,7 @@ static void tls_put_problem(struct wsi_tls *t, const mbedtls_x509_crt *crt, int 
 	if (t->c->unread != NULL) {
 		wsi_put(w, "; ");
 		if (*t->c->unread_path)
-			tls_put_quoted(w, t->c->unread_path, wsi_strlen(t->c->unread_path));
+			tls_put_quoted(w, t->c->unread_path, strlen(t->c->unread_path));
 		else
 			wsi_put(w, "one of these");
 		wsi_put(w, " could not be read: ");
@@ -1555,7 +1555,7 @@ WSI int wsi_tls_new(struct wsi_tls **out, struct wsi_tls_config *c, const struct
 	(void)ip; /* wsi_ip_parse tells the same, for server_name too */
 	if (c->opt->server_name != NULL && same_origin) {
 		name.p = c->opt->server_name;
-		name.len = wsi_strlen(name.p);
+		name.len = strlen(name.p);
 	}
 	if (tls_set_name(t, name) != 0) {
 		wsi_put(why, "the server's name is empty, or too long for TLS");
@@ -1658,7 +1658,7 @@ static int tls_explain(const struct wsi_tls *t, int ret, struct wsi_text *why)
 		wsi_put(why, "timed out while looking for the issuer of the server's certificate");
 		if (t->c->unread != NULL && *t->c->unread_path != 0) {
 			wsi_put(why, " in ");
-			tls_put_quoted(why, t->c->unread_path, wsi_strlen(t->c->unread_path));
+			tls_put_quoted(why, t->c->unread_path, strlen(t->c->unread_path));
 		}
 		return WSI_TLS_LATE;
 	}

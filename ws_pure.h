@@ -46,12 +46,11 @@ WSI void wsi_put_quoted(struct wsi_text *t, const char *p, size_t len, size_t ma
  * then is past; -1 if it is WSI_NEVER; at most INT_MAX */
 WSI int wsi_ms_until(int64_t now_us, int64_t then_us);
 
-/* Strings without libc */
+/* Strings of a length, and what libc would do by locale */
 struct wsi_str {
 	const char *p;
 	size_t len;
 };
-WSI size_t wsi_strlen(const char *s);
 WSI int wsi_lower(int c);                                 /* ASCII */
 WSI int wsi_hex(int c);                                   /* 0-15, or -1 */
 WSI int wsi_same_str(struct wsi_str a, struct wsi_str b); /* 1: equal, ASCII case ignored */
