@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: ISC
+ * test_chain.c - chain.c on certificates built here, byte by byte
+ */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "check.h"
+#include "ws_tls.h"
+
+#ifndef WS_WITH_MBEDTLS
+int main(void)
+{
+	printf("built without TLS\n0 passed, 0 failed, 1 skipped\n");
+	return 0;
+}
+#else
+#include <stdlib.h>
+
+/* ---- Building DER, from the end of a buffer to its beginning ---- */
+
+struct build {
+	unsigned char buf[20000];
+	size_t at; /* what is there begins here */
+};
+
+static void put(struct build *b, const void *p, size_t len)
+{
+	if (len > b->at)
+		abort();
+	b->at -= len;
+	memcpy(b->buf + b->at, p, len);
+}
+
+/* What was put since the end was at this place becomes the content of an element */
+static void wrap(struct build *b, int tag, size_t end)
+{
+	size_t len = end - b->at;
+	unsigned char head[4] = {(unsigned char)tag, 0x82, (unsigned char)(len >> 8),
+	                         (unsigned char)len};
+
+	put(b, head, sizeof head);
+}
+
+static void put_bytes(struct build *b, int tag, const void *p, size_t len)
+{
+	size_t end = b->at;
+
+	put(b, p, len);
+	wrap(b, tag, end);
+}
+
+static void put_name(struct build *b, const char *cn)
+{
+	size_t end = b->at;
+
+	if (*cn != '\0') {
+		put_bytes(b, 0x0c, cn, strlen(cn));
+		put_bytes(b, 0x06, "\x55\x04\x03", 3);
+		wrap(b, 0x30, end);
+		wrap(b, 0x31, end);
+	}
+	wrap(b, 0x30, end);
+}
+
+/* Of so many bits each */
+static void put_rsa(struct build *b, unsigned modulus, unsigned exponent)
+{
+	static unsigned char
+	    ones[2050]; /* the first is 0, as of any positive number whose top bit is set */
+	size_t end = b->at;
+	unsigned n, bits;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		bits = i == 0 ? exponent : modulus;
+		n = (bits + 7) / 8;
+		memset(ones + 1, 0xff, n);
+		ones[1] = (unsigned char)(0xff >> (n * 8 - bits));
+		put_bytes(b, 0x02, ones, n + 1);
+	}
+	wrap(b, 0x30, end);
+	put(b, "", 1);
+	wrap(b, 0x03, end);
+	i = (int)b->at;
+	put_bytes(b, 0x06, "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01", 9);
+	wrap(b, 0x30, (size_t)i);
+	wrap(b, 0x30, end);
+}
+
+static void put_ec(struct build *b, const char *curve, size_t len)
+{
+	size_t end = b->at, algorithm;
+
+	put_bytes(b, 0x03, "\0\4", 2);
+	algorithm = b->at;
+	put_bytes(b, 0x06, curve, len);
+	put_bytes(b, 0x06, "\x2a\x86\x48\xce\x3d\x02\x01", 7);
+	wrap(b, 0x30, algorithm);
+	wrap(b, 0x30, end);
+}
+
+struct extension {
+	int id; /* 2.5.29.id */
+	int critical;
+	const char *value; /* DER */
+	size_t len;
+};
+
+/* A certificate; key: 0 is RSA of 2048 bits, else the modulus' bits, and the exponent's */
+static void put_certificate(struct build *b, const char *subject, const char *issuer,
+                            unsigned modulus, unsigned exponent, const char *curve,
+                            const struct extension *x)
+{
+	size_t end = b->at;
+	unsigned char id[3] = {0x55, 0x1d, 0};
+
+	if (x != NULL && x->id != 0) {
+		put_bytes(b, 0x04, x->value, x->len);
+		if (x->critical)
+			put_bytes(b, 0x01, "\xff", 1);
+		id[2] = (unsigned char)x->id;
+		put_bytes(b, 0x06, id, 3);
+		wrap(b, 0x30, end);
+		wrap(b, 0x30, end);
+		wrap(b, 0xa3, end);
+	}
+	if (curve != NULL)
+		put_ec(b, curve, 5);
+	else
+		put_rsa(b, modulus ? modulus : 2048, exponent ? exponent : 17);
+	put_name(b, subject);
+	put_bytes(b, 0x30, "", 0); /* validity */
+	put_name(b, issuer);
+	put_bytes(b, 0x30, "", 0); /* algorithm */
+	put_bytes(b, 0x02, "\1", 1);
+	wrap(b, 0x30, end);
+	wrap(b, 0x30, end);
+}
+
+static void put_length(struct build *b, size_t end)
+{
+	size_t len = end - b->at;
+	unsigned char head[3] = {(unsigned char)(len >> 16), (unsigned char)(len >> 8),
+	                         (unsigned char)len};
+
+	put(b, head, sizeof head);
+}
+
+/* ---- What verifying may cost ---- */
+
+#define P384 "\x2b\x81\x04\x00\x22"
+#define K256 "\x2b\x81\x04\x00\x0a"
+
+static void test_cost(void)
+{
+	static const struct {
+		const char *name;
+		int n; /* leaf, then n - 1 authorities of these names in turn */
+		const char *names[3];
+		unsigned modulus, exponent;
+		const char *curve, *why; /* NULL: it may be verified */
+	} cases[] = {
+	    {"one", 1, {"A", "B", "C"}, 0, 0, NULL, NULL},
+	    {"ten", 10, {"A", "B", "C"}, 0, 0, NULL, NULL},
+	    {"eleven", 11, {"A", "B", "C"}, 0, 0, NULL, "11 certificates, more than the 10"},
+	    {"thirty", 30, {"A", "B", "C"}, 0, 0, NULL, "30 certificates"},
+	    {"three of one name", 4, {"A", "A", "A"}, 0, 0, NULL, NULL},
+	    {"four of one name",
+	     5,
+	     {"A", "A", "a"},
+	     0,
+	     0,
+	     NULL,
+	     "4 certificates of the same name, \"CN=A\""},
+	    {"RSA, the largest", 2, {"A", "B", "C"}, 8192, 32, NULL, NULL},
+	    {"RSA, a bit more",
+	     2,
+	     {"A", "B", "C"},
+	     8193,
+	     17,
+	     NULL,
+	     "certificate has an RSA key of 8193 bits"},
+	    {"exponent, a bit more",
+	     2,
+	     {"A", "B", "C"},
+	     2048,
+	     33,
+	     NULL,
+	     "public exponent has 33 bits"},
+	    {"P-384", 3, {"A", "B", "C"}, 0, 0, P384, NULL},
+	    {"secp256k1", 3, {"A", "B", "C"}, 0, 0, K256, "elliptic curve other than"}};
+	struct wsi_cert certs[WSI_CHAIN_MAX];
+	static struct build b;
+	unsigned char *exact;
+	struct wsi_text why;
+	char buf[300];
+	size_t i, end, len, cut;
+	int k, n;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s", cases[i].name);
+		b.at = sizeof b.buf;
+		for (k = cases[i].n; k-- > 0;) {
+			end = b.at;
+			put_certificate(&b, k ? cases[i].names[k % 3] : "leaf", "X",
+			                cases[i].modulus, cases[i].exponent, cases[i].curve, NULL);
+			put_length(&b, end);
+		}
+		put_length(&b, sizeof b.buf);
+		len = sizeof b.buf - b.at;
+		n = wsi_chain_read(certs, b.buf + b.at, len);
+		CHECK_EQ_U(n, cases[i].n);
+		wsi_text_init(&why, buf, sizeof buf);
+		CHECK_EQ_U(wsi_chain_check_cost(certs, n, &why) == 0, cases[i].why == NULL);
+		if (!CHECK(cases[i].why == NULL ? why.len == 0 : strstr(buf, cases[i].why) != NULL))
+			fprintf(stderr, "\t%s\n", buf);
+		/* every beginning, in memory that ends there */
+		for (cut = 0; cut < len && cases[i].n <= 2; cut++) {
+			exact = malloc(cut ? cut : 1);
+			if (exact == NULL)
+				abort();
+			memcpy(exact, b.buf + b.at, cut);
+			n = wsi_chain_read(certs, exact, cut);
+			CHECK(n <= cases[i].n && (n < cases[i].n || cut == len));
+			free(exact);
+		}
+	}
+}
+
+/* ---- The rules ---- */
+
+#define DER(bytes) bytes, sizeof(bytes) - 1
+
+static void test_rules(void)
+{
+	enum {
+		ALT = WSI_EXT_ALTERNATIVE_NAMES,
+		NC = WSI_EXT_NAME_CONSTRAINTS,
+		EKU = WSI_EXT_EXTENDED_KEY_USAGE
+	};
+	static const struct {
+		const char *name;
+		struct extension authority, leaf;
+		const char *cn, *why;
+	} cases[] = {
+	    {"nothing", {0, 0, NULL, 0}, {0, 0, NULL, 0}, "a.test", NULL},
+	    {"permitted",
+	     {NC, 0,
+	      DER("\x30\x08\xa0\x06\x30\x04\x82\x02"
+	          "ab")},
+	     {ALT, 0,
+	      DER("\x30\x06\x82\x04"
+	          "x.ab")},
+	     "",
+	     NULL},
+	    {"not permitted",
+	     {NC, 0,
+	      DER("\x30\x08\xa0\x06\x30\x04\x82\x02"
+	          "ab")},
+	     {ALT, 0,
+	      DER("\x30\x05\x82\x03"
+	          "xab")},
+	     "",
+	     "may not issue for xab"},
+	    {"no name of that kind",
+	     {NC, 0,
+	      DER("\x30\x08\xa0\x06\x30\x04\x82\x02"
+	          "ab")},
+	     {ALT, 0, DER("\x30\x06\x87\x04\1\2\3\4")},
+	     "",
+	     NULL},
+	    {"the common name",
+	     {NC, 0,
+	      DER("\x30\x08\xa0\x06\x30\x04\x82\x02"
+	          "ab")},
+	     {0, 0, NULL, 0},
+	     "cd",
+	     "may not issue for cd"},
+	    {"the common name beside others",
+	     {NC, 0,
+	      DER("\x30\x08\xa0\x06\x30\x04\x82\x02"
+	          "ab")},
+	     {ALT, 0,
+	      DER("\x30\x04\x82\x02"
+	          "ab")},
+	     "cd",
+	     NULL},
+	    {"all",
+	     {NC, 0, DER("\x30\x06\xa0\x04\x30\x02\x82\x00")},
+	     {ALT, 0,
+	      DER("\x30\x04\x82\x02"
+	          "ab")},
+	     "",
+	     NULL},
+	    {"all are excluded",
+	     {NC, 0, DER("\x30\x06\xa1\x04\x30\x02\x82\x00")},
+	     {ALT, 0,
+	      DER("\x30\x04\x82\x02"
+	          "ab")},
+	     "",
+	     "may not issue for ab"},
+	    {"an address",
+	     {NC, 0, DER("\x30\x0e\xa0\x0c\x30\x0a\x87\x08\1\2\0\0\377\377\0\0")},
+	     {ALT, 0, DER("\x30\x06\x87\x04\1\2\3\4")},
+	     "",
+	     NULL},
+	    {"another address",
+	     {NC, 0, DER("\x30\x0e\xa0\x0c\x30\x0a\x87\x08\1\2\0\0\377\377\0\0")},
+	     {ALT, 0, DER("\x30\x06\x87\x04\1\3\3\4")},
+	     "",
+	     "may not issue for 1.3.3.4"},
+	    {"half a mask",
+	     {NC, 0, DER("\x30\x0a\xa0\x08\x30\x06\x87\x04\1\2\0\0")},
+	     {ALT, 0, DER("\x30\x06\x87\x04\1\2\3\4")},
+	     "",
+	     "cannot be read"},
+	    {"a minimum",
+	     {NC, 0,
+	      DER("\x30\x0b\xa0\x09\x30\x07\x82\x02"
+	          "ab\x80\x01\x01")},
+	     {ALT, 0,
+	      DER("\x30\x04\x82\x02"
+	          "ab")},
+	     "",
+	     "form that is not supported"},
+	    {"mail",
+	     {NC, 0,
+	      DER("\x30\x08\xa0\x06\x30\x04\x81\x02"
+	          "ab")},
+	     {ALT, 0,
+	      DER("\x30\x04\x81\x02"
+	          "cd")},
+	     "",
+	     NULL},
+	    {"mail, critical",
+	     {NC, 1,
+	      DER("\x30\x08\xa0\x06\x30\x04\x81\x02"
+	          "ab")},
+	     {ALT, 0,
+	      DER("\x30\x04\x81\x02"
+	          "cd")},
+	     "",
+	     "kind that is not supported"},
+	    {"cut off",
+	     {NC, 0,
+	      DER("\x30\x08\xa0\x06\x30\x04\x82\x03"
+	          "ab")},
+	     {ALT, 0,
+	      DER("\x30\x04\x82\x02"
+	          "ab")},
+	     "",
+	     "cannot be read"},
+	    {"names cut off",
+	     {NC, 0,
+	      DER("\x30\x08\xa0\x06\x30\x04\x82\x02"
+	          "ab")},
+	     {ALT, 0,
+	      DER("\x30\x04\x82\x03"
+	          "ab")},
+	     "",
+	     "cannot be read"},
+	    {"for servers",
+	     {0, 0, NULL, 0},
+	     {EKU, 0, DER("\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x01")},
+	     "a",
+	     NULL},
+	    {"for any use",
+	     {0, 0, NULL, 0},
+	     {EKU, 0, DER("\x30\x06\x06\x04\x55\x1d\x25\x00")},
+	     "a",
+	     NULL},
+	    {"for clients",
+	     {0, 0, NULL, 0},
+	     {EKU, 0, DER("\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x02")},
+	     "a",
+	     "the server's certificate may not"},
+	    {"the authority, for clients",
+	     {EKU, 0, DER("\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x02")},
+	     {0, 0, NULL, 0},
+	     "a",
+	     "\"CN=Authority\" may not"},
+	};
+	struct wsi_cert path[3];
+	static struct build b[3];
+	struct wsi_text why;
+	char buf[300];
+	size_t i, k;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s", cases[i].name);
+		for (k = 0; k < 3; k++)
+			b[k].at = sizeof b[k].buf;
+		put_certificate(&b[0], cases[i].cn, "Authority", 0, 0, NULL, &cases[i].leaf);
+		put_certificate(&b[1], "Authority", "Root", 0, 0, NULL, &cases[i].authority);
+		put_certificate(&b[2], "Root", "Root", 0, 0, NULL, NULL);
+		for (k = 0; k < 3; k++)
+			CHECK_EQ_U(
+			    wsi_cert_read(&path[k], b[k].buf + b[k].at, sizeof b[k].buf - b[k].at),
+			    0);
+		wsi_text_init(&why, buf, sizeof buf);
+		CHECK_EQ_U(wsi_chain_check_rules(path, 3, &why) == 0, cases[i].why == NULL);
+		if (!CHECK(cases[i].why == NULL ? why.len == 0 : strstr(buf, cases[i].why) != NULL))
+			fprintf(stderr, "\t%s\n", buf);
+	}
+}
+
+/* ---- What the library lacks ---- */
+
+static void test_unknown(void)
+{
+	static const struct {
+		struct extension extension;
+		const char *why; /* "": there is none */
+	} cases[] = {
+	    {{WSI_EXT_NAME_CONSTRAINTS, 1, "", 0},
+	     "does not support: name constraints (2.5.29.30)"},
+	    {{WSI_EXT_NAME_CONSTRAINTS, 0, "", 0}, ""},
+	    {{WSI_EXT_POLICIES, 1, DER("\x30\x06\x30\x04\x06\x02\x2a\x03")},
+	     "certificate policies (2.5.29.32)"},
+	    {{WSI_EXT_POLICIES, 1, DER("\x30\x08\x30\x06\x06\x04\x55\x1d\x20\x00")},
+	     ""}, /* anyPolicy */
+	    {{100, 1, "", 0}, "does not support: (2.5.29.100)"},
+	    {{15, 1, "", 0}, ""}, /* key usage */
+	};
+	struct wsi_cert c;
+	static struct build b;
+	struct wsi_text why;
+	char buf[300];
+	size_t i;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%lu", (unsigned long)i);
+		b.at = sizeof b.buf;
+		put_certificate(&b, "a", "b", 0, 0, NULL, &cases[i].extension);
+		CHECK_EQ_U(wsi_cert_read(&c, b.buf + b.at, sizeof b.buf - b.at), 0);
+		wsi_text_init(&why, buf, sizeof buf);
+		wsi_chain_put_unknown(&c, 1, &why);
+		if (!CHECK(*cases[i].why == '\0' ? why.len == 0
+		                                 : strstr(buf, cases[i].why) != NULL))
+			fprintf(stderr, "\t%s\n", buf);
+	}
+}
+
+int main(void)
+{
+	TEST(test_cost);
+	TEST(test_rules);
+	TEST(test_unknown);
+	return check_done();
+}
+#endif
