@@ -27,7 +27,8 @@ struct tls_words {
 
 /* Of a certificate or a key: "its ... ", as a sentence's end */
 static const struct tls_words tls_certificate_words[] = {
-    {MBEDTLS_ERR_X509_FEATURE_UNAVAILABLE, "it needs a feature that this TLS library lacks"},
+    {MBEDTLS_ERR_X509_FEATURE_UNAVAILABLE,
+     "it needs a feature that this TLS library does not support"},
     {MBEDTLS_ERR_X509_UNKNOWN_OID, "it names an algorithm that this TLS library lacks"},
     {MBEDTLS_ERR_X509_INVALID_FORMAT, "it is damaged, or no certificate"},
     {MBEDTLS_ERR_X509_CERT_UNKNOWN_FORMAT, "it is damaged, or no certificate"},
@@ -39,7 +40,7 @@ static const struct tls_words tls_certificate_words[] = {
     {MBEDTLS_ERR_X509_INVALID_DATE, "its dates are invalid"},
     {MBEDTLS_ERR_X509_INVALID_SIGNATURE, "its signature is invalid"},
     {MBEDTLS_ERR_X509_INVALID_EXTENSIONS,
-     "one of its extensions is invalid, or critical and unknown to this TLS library"},
+     "one of its extensions is invalid, or is critical and not supported by this TLS library"},
     {MBEDTLS_ERR_X509_UNKNOWN_SIG_ALG,
      "it is signed with an algorithm that this TLS library lacks"},
     {MBEDTLS_ERR_X509_SIG_MISMATCH, "it names two algorithms for its one signature"},
