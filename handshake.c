@@ -243,7 +243,7 @@ static const char *hs_check(const struct hs_field *f, const char *const *at, siz
 			return "is not of the form \"Name: value\"";
 		k = wsi_among(h.name.p, h.name.len < 14 ? h.name.len : 14, hs_ours);
 		if (k < 0 || (k == 0 && h.value.len > 0) /* RFC 7230 5.4 */
-		    || (k == 1 && wsi_has_token(h.value.p, h.value.len, "Upgrade\0")))
+		    || (k == 1 && wsi_has_token(h.value, "Upgrade")))
 			return NULL;
 		return wsi_nth(hs_ours_wrong, (unsigned)k);
 	case HS_SUBPROTOCOLS: /* RFC 6455 4.1, 10.: all unique */
@@ -296,10 +296,10 @@ static const char hs_names[] =
     "Sec-WebSocket-Accept\0Sec-WebSocket-Protocol\0Sec-WebSocket-Version\0"
     "Retry-After\0Location\0Via\0";
 /* The token that is looked for in the lists among them */
-static const char *const hs_tokens[WSI_SEEN] = {[WSI_UPGRADE] = "websocket\0",
-                                                [WSI_CONNECTION] = "Upgrade\0",
-                                                [WSI_TRANSFER_ENCODING] = "chunked\0",
-                                                [WSI_VERSION] = "13\0"};
+static const char *const hs_tokens[WSI_SEEN] = {[WSI_UPGRADE] = "websocket",
+                                                [WSI_CONNECTION] = "Upgrade",
+                                                [WSI_TRANSFER_ENCODING] = "chunked",
+                                                [WSI_VERSION] = "13"};
 
 /* RFC 7230 3.1.2: what may stand at each place of the status line, up to the SP before the reason, which is missed by
  * some where that is empty */
@@ -405,7 +405,7 @@ static void hs_note_header(struct wsi_response *r, const struct wsi_header *h)
 	s->count++;
 	/* RFC 7230 3.2.2: all of that name together are one list */
 	if (hs_tokens[k] != NULL)
-		s->listed |= wsi_has_token(h->value.p, h->value.len, hs_tokens[k]);
+		s->listed |= wsi_has_token(h->value, hs_tokens[k]);
 	/* a length of 0 must not hide another */
 	if (s->value.len == 0 || (s->value.len == 1 && *s->value.p == '0' && h->value.len > 0))
 		s->value = h->value;

@@ -198,6 +198,13 @@ int wsi_same_str(struct wsi_str a, struct wsi_str b)
 	return 1;
 }
 
+int wsi_is(struct wsi_str s, const char *name)
+{
+	struct wsi_str want = {name, strlen(name)};
+
+	return wsi_same_str(s, want);
+}
+
 int wsi_among(const char *p, size_t len, const char *names)
 {
 	int k;
@@ -283,17 +290,16 @@ int wsi_digits(const char *p, size_t len, int max, int base)
 	return (int)v;
 }
 
-int wsi_has_token(const char *list, size_t len, const char *tokens)
+int wsi_has_token(struct wsi_str list, const char *token)
 {
 	for (;;) {
-		size_t n = wsi_find(list, len, ',');
-		struct wsi_str item = wsi_trim(list, n);
+		size_t n = wsi_find(list.p, list.len, ',');
 
-		if (wsi_among(item.p, item.len, tokens) >= 0)
+		if (wsi_is(wsi_trim(list.p, n), token))
 			return 1;
-		if (n == len)
+		if (n == list.len)
 			return 0;
-		list += n + 1;
-		len -= n + 1;
+		list.p += n + 1;
+		list.len -= n + 1;
 	}
 }

@@ -54,6 +54,7 @@ struct wsi_str {
 WSI int wsi_lower(int c);                                 /* ASCII */
 WSI int wsi_hex(int c);                                   /* 0-15, or -1 */
 WSI int wsi_same_str(struct wsi_str a, struct wsi_str b); /* 1: equal, ASCII case ignored */
+WSI int wsi_is(struct wsi_str s, const char *name);       /* 1: s is that name, case ignored */
 WSI int wsi_among(const char *p, size_t len,
                   const char *names); /* 0, 1 ... of "ws\0wss\0", case ignored; or -1 */
 WSI const char *wsi_nth(const char *names,
@@ -67,8 +68,8 @@ WSI int wsi_number(const char *p, size_t len,
                    int max); /* decimal digits alone; -1: none, others, or over max */
 WSI int wsi_digits(const char *p, size_t len, int max, int base); /* likewise, base up to 16 */
 #define WSI_TCHAR "!!#'*+-.09AZ^z||~~"                            /* RFC 7230 3.2.6, for wsi_span */
-/* "a, b" has one of the tokens, which are as for wsi_among */
-WSI int wsi_has_token(const char *list, size_t len, const char *tokens);
+/* 1: the token is an item of the list "a, b"; ASCII case is ignored */
+WSI int wsi_has_token(struct wsi_str list, const char *token);
 
 /* secret.c: whose values are secrets. They are shown as "***", and such headers go to no other origin */
 WSI int wsi_is_secret_name(const char *name,

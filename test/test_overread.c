@@ -55,7 +55,7 @@ static void words(char *p, size_t len)
 {
 	struct wsi_str a = {p, len}, b = {"upgrade", 7};
 
-	wsi_has_token(p, len, "upgrade\0");
+	wsi_has_token(a, "upgrade");
 	wsi_among(p, len, "ws\0wss\0upgrade\0");
 	wsi_number(p, len, 1000);
 	wsi_digits(p, len, 1000, 16);

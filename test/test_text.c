@@ -335,6 +335,7 @@ static void test_strings(void)
 	CHECK(!same("\xc1", 1, "\xe1"));
 
 	for (i = 0; i < sizeof upgrade / sizeof *upgrade; i++) {
+		struct wsi_str list;
 		char *exact; /* without the NUL behind, so that a read over the end shows */
 
 		check_row("\"%s\"", upgrade[i].list);
@@ -342,11 +343,17 @@ static void test_strings(void)
 		exact = malloc(n);
 		if (n > 0)
 			memcpy(exact, upgrade[i].list, n);
-		CHECK_EQ_U(wsi_has_token(exact, n, "x-y\0Upgrade\0"), upgrade[i].has);
+		list.p = exact;
+		list.len = n;
+		CHECK_EQ_U(wsi_has_token(list, "Upgrade"), upgrade[i].has);
 		free(exact);
 	}
 	check_row_end();
-	CHECK(wsi_has_token("upgradex", 7, "upgrade\0")); /* len counts, not a NUL */
+	CHECK(
+	    wsi_has_token((struct wsi_str){"upgradex", 7}, "upgrade")); /* len counts, not a NUL */
+	CHECK(wsi_is((struct wsi_str){"hOSTx", 4}, "Host") && wsi_is((struct wsi_str){"", 0}, ""));
+	CHECK(!wsi_is((struct wsi_str){"host", 4}, "hos")
+	      && !wsi_is((struct wsi_str){"hos", 3}, "host"));
 }
 
 /* Of a list with an end, what is not in it is "", the place just behind it too */
