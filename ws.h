@@ -1,43 +1,96 @@
 /* SPDX-License-Identifier: ISC
  * ws.h - a WebSocket client (RFC 6455)
  *
- *	struct ws *ws = ws_new("ws://host/path", NULL);          options NULL: all defaults
- *	if (ws_open(ws) == 0 && ws_send(ws, WS_TEXT, "hi", 2) == 2 && ws_recv(ws, &msg) == 0)
- *		use(msg.data, msg.len);
+ * This file is the manual. A first program, without its declarations:
+ *
+ *	struct ws *ws = ws_new("ws://host/path", NULL);
+ *
+ *	if (!ws)
+ *		return "out of memory";
+ *	if (ws_open(ws) == 0 && ws_send(ws, WS_TEXT, "hi", 2) == 2
+ *	    && ws_recv(ws, &msg) == 0)
+ *		printf("%.*s\n", (int)msg.len, (const char *)msg.data);
+ *	else
+ *		fprintf(stderr, "%s\n", ws_error(ws));
  *	ws_close(ws, 1000, NULL);
  *	ws_free(ws);
  *
- * What holds everywhere, said once:
+ * The following holds for all functions and is not repeated below.
  *
- * Threads   No state of our own outside struct ws, but for one count of lookups (see Names). One struct ws belongs to
- *           one thread at a time and to one process: after fork, only one of the two may go on with it (the other
- *           must not even free it).
- * Names     getaddrinfo runs in a thread of its own, with all signals blocked, which may outlive a connection that did not
- *           wait for it: a shared libws must not be unloaded (dlclose) meanwhile, and a fork leaves it behind. Such
- *           lost lookups are counted, in one atomic integer for the whole process. While WS_MAX_LOST_LOOKUPS of them
- *           still run, a new lookup waits for one of them to end, until its own deadline. Built with WS_NO_THREADS,
- *           getaddrinfo blocks the caller, past any deadline; with WS_NO_RESOLVER there is none: numeric addresses,
- *           localhost and .resolve. Those never need it.
- * Zero      A zeroed struct is valid; 0 or NULL in a field means the default named beside it.
- * Yours     Bytes given to a call are read during that call only. Options, and all they point to, must live until
- *           ws_open ends (returns anything but WS_AGAIN); callbacks and user_data until ws_free. The URL is copied.
- *           A callback must not call the library with the same ws.
- * Ours      A pointer that you get is valid until your next call that takes the same ws without const.
- * Time      ws_new starts ONE deadline over all that follows; only ws_timeout moves it. Nothing else re-arms it.
- * Cost      A call looks at the clock between what it does, not while the TLS library computes. What a peer can make it
- *           compute is bounded (see README, Limits and defaults): the costliest chains that are left take some 30 ms of a
- *           PC's processor, or with TLS 1.3, where a key must be used before it can be seen, 0.4 s. A suite of DHE in
- *           tls.ciphers, or a tls.config of your own, lifts these bounds.
- * Waiting   A call waits, at most to the deadline; with .nonblock it never waits and returns WS_AGAIN instead.
- *           AGAIN loses nothing: poll what ws_wants says, then make the same call again.
- * Errors    >= 0 is success, < 0 an enum ws_err. WS_AGAIN, WS_EUSAGE and (once open) WS_ETIMEOUT leave an open
- *           connection usable; any other ends it, and every later call but ws_close returns that first error.
- *           A failed object can still be asked why (ws_error, ws_info), closed and freed. errno says nothing.
- * Limits    Whatever a peer can make grow has a limit: the options' or one of the WS_MAX_ below.
- * Growing   ws_options (by its .size) and ws_report may grow at their ends while the soname stays; ws_io, ws_tls,
- *           ws_msg, ws_fd, ws_pollset and ws_answer do not. New values of enums may come.
- * Process   No output, no signal raised (no SIGPIPE) or handled, no environment read, no exit. With mbedTLS its PSA
- *           subsystem holds state of its own: TLS connections of several threads want an mbedTLS with threading.
+ * Time
+ *	ws_new starts ONE deadline, and every later call is bound by it.
+ *	Messages, pings and redirects do not move it; only ws_timeout does. A
+ *	program that keeps a connection and allows 30 s for each message
+ *	therefore calls ws_timeout(ws, 30000) before each ws_recv; with
+ *	timeout_ms -1 a connection has no deadline.
+ *
+ *	A call checks the clock between its steps, but not while the TLS library
+ *	computes. What a server can make it compute is bounded: the most
+ *	expensive certificate chains that are accepted take about 30 ms on a PC;
+ *	with TLS 1.3, where a key is used before it can be checked, about 0.4 s.
+ *	A DHE suite in tls.ciphers, or a tls.config of your own, removes these
+ *	bounds.
+ *
+ * Waiting
+ *	By default a call waits, at most until the deadline. With nonblock no
+ *	call waits; it returns WS_AGAIN instead. Nothing is lost then: poll what
+ *	ws_wants asks for and make the same call again.
+ *
+ * Order of calls
+ *	Before ws_open has returned 0, ws_send, ws_recv, ws_ping and ws_close do
+ *	nothing and return WS_EUSAGE; after ws_open has failed, its error.
+ *	ws_open on an open connection does nothing and returns 0. Once ws_close
+ *	has begun, ws_send, ws_recv and ws_ping return an error: WS_EUSAGE, or
+ *	the error that ended the connection.
+ *
+ * Errors
+ *	A result >= 0 is success, a result < 0 is an enum ws_err. WS_AGAIN,
+ *	WS_EUSAGE and WS_ETIMEOUT leave an open connection usable. Any other
+ *	error ends it, and every later call except ws_close returns that first
+ *	error. A failed connection can still be asked what happened (ws_error,
+ *	ws_info), and must be freed. errno has no meaning after a call.
+ *
+ * What you pass in
+ *	A zeroed struct is valid: 0 or NULL in a field selects the default that
+ *	its comment names. Data passed to a call is read during that call only.
+ *	The URL is copied. The options, and everything they point to, must live
+ *	until ws_open ends, that is, returns anything but WS_AGAIN; callbacks
+ *	and user_data must live until ws_free. A callback must not call the
+ *	library with the same ws.
+ *
+ * What you get
+ *	A pointer returned by the library is valid until your next call that
+ *	takes the same ws without const.
+ *
+ * Threads and processes
+ *	A struct ws belongs to one thread at a time and to one process. After
+ *	fork only one of the two processes may use it; the other must not even
+ *	free it. The library has no other state, except for one atomic count of
+ *	name lookups (see below). It prints nothing, handles no signal, causes
+ *	no SIGPIPE, reads no environment variable and never exits. mbedTLS has
+ *	state of its own (PSA): TLS connections in several threads need an
+ *	mbedTLS built with threading.
+ *
+ * Name lookups
+ *	getaddrinfo cannot be interrupted, so it runs in a thread of its own
+ *	with all signals blocked. The thread may outlive a connection that gave
+ *	up, so a shared libws must not be unloaded (dlclose) in the meantime; a
+ *	fork leaves the thread behind. While WS_MAX_LOST_LOOKUPS such threads
+ *	run, a new lookup waits for one of them to end, at most until its own
+ *	deadline.
+ *
+ *	Built with WS_NO_THREADS, getaddrinfo blocks the caller, even past the
+ *	deadline. Built with WS_NO_RESOLVER, names are not looked up. Numeric
+ *	addresses, localhost and the resolve option never need a lookup.
+ *
+ * Limits
+ *	Everything that a peer can make grow has a limit: an option, or one of
+ *	the WS_MAX_ constants at the end of this file.
+ *
+ * Versions
+ *	While the shared library keeps its name, struct ws_options (by its size
+ *	field) and struct ws_report may grow at their ends. The other structs do
+ *	not change. Enums may get new values.
  */
 #ifndef WS_H
 #define WS_H
@@ -45,313 +98,540 @@
 #include <stdint.h>
 
 #define WS_VERSION "0.1.0"
-#define WS_VERSION_NUMBER                                                                          \
-	0x000100 /* 0xMMmmpp; before 1.0.0 a new mm may break the API, a new pp never does */
+/* 0xMMmmpp. Before 1.0.0 a new mm may change the API; a new pp never does. */
+#define WS_VERSION_NUMBER 0x000100
 
-#ifndef WS_API /* what goes before each public declaration */
+/* What stands before each public declaration. */
+#ifndef WS_API
 #define WS_API
 #endif
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-struct ws; /* a connection */
+/* A connection. */
+struct ws;
 
-/* What a program sends and gets; the values are the RFC's opcodes (5.2) */
+/* Types of messages. The values are the opcodes of RFC 6455 5.2. ws_send takes
+ * WS_TEXT and WS_BINARY; ws_recv can also return WS_PONG. */
 enum ws_type { WS_TEXT = 1, WS_BINARY = 2, WS_PONG = 10 };
-#define WS_MORE                                                                                    \
-	0x100 /* ws_send: OR it to the type; a later ws_send goes on with the message (a fragment, 5.4) */
 
-/* Grouped by whose doing it was. ws_error has the sentence, ws_errname the word for programs */
+/* A flag that ws_send takes together with the type: this is not the last
+ * fragment; a later ws_send continues the message (RFC 6455 5.4). */
+#define WS_MORE 0x100
+
+/* Errors, grouped by whose fault they are. ws_error has the sentence for a
+ * person, ws_errname the word for a program. */
 enum ws_err {
 	WS_OK = 0,
-	WS_AGAIN =
-	    -1, /* call again: only with .nonblock, or where ws_send, ws_ping and ws_recv need each other */
-	WS_ETIMEOUT = -2, /* the deadline, or the connect timeout, has passed */
-	/* yours, or this machine's */
-	WS_EUSAGE =
-	    -10, /* an option is wrong (ws_info()->option names it), or an argument, or the call's time */
-	WS_EURL = -11,         /* the URL is wrong (RFC 3986, RFC 6455 3) */
-	WS_EMEMORY = -12,      /* the allocator returned NULL */
-	WS_EUNSUPPORTED = -13, /* this build has no part that the URL needs: TLS, the resolver */
-	WS_EENTROPY = -14,     /* no random bytes to be had for key and masks (RFC 6455 5.3) */
-	WS_EIO =
-	    -15, /* the system refused: no descriptor, an option of a socket, a transport's WS_IO_ERROR */
-	/* the way there */
-	WS_ERESOLVE = -20,     /* the name has no address */
-	WS_EREFUSED = -21,     /* no address connected, and one at least refused */
-	WS_EUNREACHABLE = -22, /* no address connected: no route, no interface, no answer */
-	WS_EPROXY = -23,       /* the proxy said no */
-	WS_ETLS = -24,         /* the TLS handshake failed, or a record was bad */
-	WS_ECERT = -25,        /* the server's certificate does not hold: chain, name, time, pin */
-	/* the server's answer to the upgrade */
-	WS_EHTTP = -30, /* a status other than 101 */
-	WS_EREDIRECT =
-	    -31, /* a 30x with no usable Location, to a weaker scheme, or over max_redirects */
-	WS_EHANDSHAKE = -32, /* no HTTP, or a 101 that is not an answer to our request (4.1) */
-	/* once open */
-	WS_EPROTOCOL = -40, /* the peer broke RFC 6455; it was sent close 1002 */
-	WS_EUTF8 = -41,   /* the peer's text or close reason is not UTF-8; it was sent close 1007 */
-	WS_ETOOBIG = -42, /* a message over max_message; the peer was sent close 1009 */
-	WS_ECLOSED =
-	    -43, /* the peer closed: see close_code; end of file without a close frame is 1006. Also ws_close
-	                       with a ws_send unfinished, behind whose half frame there can be no close frame */
-	WS_ERESET = -44 /* the connection was reset */
+	/* Make the same call again. Returned with nonblock; without it only
+	 * where ws_send or ws_ping needs a ws_recv first, or the other way
+	 * round. */
+	WS_AGAIN = -1,
+	/* The deadline, or the connect timeout, has passed. */
+	WS_ETIMEOUT = -2,
+
+	/* The program, or this machine */
+
+	/* A wrong option (ws_info()->option names it), a wrong argument, or a
+	 * call at the wrong time. */
+	WS_EUSAGE = -10,
+	/* The URL is invalid (RFC 3986, RFC 6455 3). */
+	WS_EURL = -11,
+	/* The allocator returned NULL. */
+	WS_EMEMORY = -12,
+	/* The URL needs a part that was not built in: TLS or the resolver. */
+	WS_EUNSUPPORTED = -13,
+	/* No random bytes for the handshake's key or the masks (RFC 6455
+	 * 5.3). */
+	WS_EENTROPY = -14,
+	/* The system refused something: no free descriptor, a socket option, or
+	 * a transport that returned WS_IO_ERROR. */
+	WS_EIO = -15,
+
+	/* The way to the server */
+
+	/* The name has no address, or could not be looked up. */
+	WS_ERESOLVE = -20,
+	/* No address could be connected to, and at least one refused. */
+	WS_EREFUSED = -21,
+	/* No address could be connected to: no route, no interface, no
+	 * answer. */
+	WS_EUNREACHABLE = -22,
+	/* The proxy refused. */
+	WS_EPROXY = -23,
+	/* The TLS handshake failed, or a TLS record was invalid. */
+	WS_ETLS = -24,
+	/* The server's certificate was rejected: chain, name, dates or pin. */
+	WS_ECERT = -25,
+
+	/* The response to the upgrade */
+
+	/* The HTTP status is not 101. */
+	WS_EHTTP = -30,
+	/* A redirect without a usable Location, to a weaker scheme, or one more
+	 * than max_redirects. */
+	WS_EREDIRECT = -31,
+	/* The response is not HTTP, or a 101 that does not answer our request
+	 * (RFC 6455 4.1). */
+	WS_EHANDSHAKE = -32,
+
+	/* The open connection */
+
+	/* The peer violated RFC 6455. It was sent close code 1002. */
+	WS_EPROTOCOL = -40,
+	/* Text or a close reason is not UTF-8. The peer was sent close code
+	 * 1007. */
+	WS_EUTF8 = -41,
+	/* A message is longer than max_message. The peer was sent close code
+	 * 1009. */
+	WS_ETOOBIG = -42,
+	/* The peer closed; ws_info()->close_code has its code, 1006 if the
+	 * stream ended without a close frame. Also returned by ws_close while a
+	 * ws_send is unfinished: a close frame cannot follow half a frame. */
+	WS_ECLOSED = -43,
+	/* The connection was reset. */
+	WS_ERESET = -44
 };
 
-/* Bytes below the WebSocket: TLS, a tunnel, your own stack. > 0: bytes moved (0 is never legal), else one of: */
+/* Transports: what carries the WebSocket's bytes in place of a socket, such as
+ * a TLS library, a tunnel or a TCP stack of your own. */
+
+/* io_read and io_write return the number of bytes moved, which is > 0, or one
+ * of these. */
 enum ws_ioerr {
-	WS_IO_READ = -1,  /* nothing now: again when it can read */
-	WS_IO_WRITE = -2, /* nothing now: again when it can write */
-	WS_IO_EOF = -3,   /* the peer has ended the stream */
-	WS_IO_RESET = -4, /* the peer, or the way to it, is gone */
-	WS_IO_ERROR = -5  /* anything else */
+	/* Nothing now. Call again when the transport can be read. */
+	WS_IO_READ = -1,
+	/* Nothing now. Call again when the transport can be written. */
+	WS_IO_WRITE = -2,
+	/* The peer has ended the stream. */
+	WS_IO_EOF = -3,
+	/* The peer, or the way to it, is gone. */
+	WS_IO_RESET = -4,
+	/* Anything else. */
+	WS_IO_ERROR = -5
 };
 #define WS_POLL_READ 1
 #define WS_POLL_WRITE 2
-struct ws_io { /* members have a prefix because some stacks define read and close as macros */
+
+/* The members have a prefix because some stacks define read and close as
+ * macros. */
+struct ws_io {
 	ptrdiff_t (*io_read)(void *io, void *buf, size_t len);
+	/* After WS_IO_READ or WS_IO_WRITE it is called with the same bytes
+	 * again, perhaps at another address and with more bytes after them. */
 	ptrdiff_t (*io_write)(void *io, const void *buf, size_t len);
-	/* after a WS_IO_READ or WS_IO_WRITE it is called with the same bytes again, perhaps elsewhere and with more */
-	int (*io_wait)(
-	    void *io, int events,
-	    int timeout_ms);        /* until one of events (WS_POLL_; 0: for time alone), timeout_ms
-	                                   (-1: none) or an interruption; < 0: failed. NULL: only with .nonblock */
-	void (*io_close)(void *io); /* by ws_free, once. NULL: the program closes it itself */
+	/* Waits until one of events (WS_POLL_ flags; 0: none, for time alone)
+	 * is possible, timeout_ms have passed (-1: no limit) or a signal came.
+	 * Returns < 0 if waiting failed. May be NULL with nonblock. */
+	int (*io_wait)(void *io, int events, int timeout_ms);
+	/* Called once, by ws_free. NULL: the program closes the transport
+	 * itself. */
+	void (*io_close)(void *io);
+	/* The first argument of the functions above. */
 	void *io;
 };
 
-struct ws_tls { /* wss:// only. Of a build without TLS: any field set is WS_EUSAGE */
-	const char *ca_file,
-	    *ca_dir; /* PEM or DER; trusted in place of the system's. Read by ws_new, at most 16 MiB,
-	                                 and within timeout_ms and connect_timeout_ms: a file or pipe that has not ended
-	                                 by then is WS_ETIMEOUT. NULL: the system's, where distributions keep it */
-	const char *cert_file,
-	    *key_file; /* the client's chain and key, PEM or DER. key_file NULL: in cert_file */
-	const char *key_password; /* of key_file. NULL: not encrypted */
-	const char *server_name;  /* SNI (names only) and verification. NULL: the URL's host */
-	const char *
-	    ciphers; /* IANA or mbedTLS names, separated by ':' or ','. NULL: the library's, but for
-	                                     those with DHE or PSK */
-	const char *
-	    pin_sha256; /* "sha256//BASE64" of the SubjectPublicKeyInfo, several separated by ';' */
-	const char
-	    *keylog_file; /* secrets are appended to it in the SSLKEYLOGFILE format. NULL: no */
-	int min_version, max_version; /* 12 or 13. 0: what the TLS library has */
-	int insecure_no_verify;       /* 1: any certificate will do */
-	int insecure_no_hostname;     /* 1: the chain is verified, the name in it is not */
-	void
-	    *config; /* your own mbedtls_ssl_config *, borrowed until ws_free, used for every hop of
-	                                     a redirect; of the fields above only server_name, pin_sha256 and, for an
-	                                     address, insecure_no_hostname then count */
+/* TLS, for wss:// only. In a build without TLS, any field that is set is
+ * WS_EUSAGE. */
+struct ws_tls {
+	/* Certificates to trust in place of the system's, PEM or DER: a file
+	 * and a directory. They are read by ws_new, at most 16 MiB, within
+	 * timeout_ms and connect_timeout_ms; a file or pipe that has not ended
+	 * by then is WS_ETIMEOUT. NULL: the system's, where distributions keep
+	 * them. */
+	const char *ca_file;
+	const char *ca_dir;
+	/* The client's certificate chain, PEM or DER. NULL: none. */
+	const char *cert_file;
+	/* Its key, PEM or DER. NULL: the key is in cert_file. */
+	const char *key_file;
+	/* The password of the key. NULL: the key is not encrypted. */
+	const char *key_password;
+	/* The name for SNI and verification; an address is not sent as SNI (RFC
+	 * 6066 3). NULL: the URL's host. */
+	const char *server_name;
+	/* Cipher suites by IANA or mbedTLS names, separated by ':' or ','.
+	 * NULL: all of the TLS library except those with DHE or PSK. */
+	const char *ciphers;
+	/* "sha256//BASE64": the hash of the server's SubjectPublicKeyInfo.
+	 * Several are separated by ';', and one of them must match. NULL: no
+	 * pin. */
+	const char *pin_sha256;
+	/* A file to which the session's secrets are appended in the
+	 * SSLKEYLOGFILE format, for debugging. NULL: none. */
+	const char *keylog_file;
+	/* 12 for TLS 1.2, 13 for TLS 1.3. 0: what the TLS library has. */
+	int min_version;
+	int max_version;
+	/* 1: accept any certificate. */
+	int insecure_no_verify;
+	/* 1: verify the chain, but not the name. */
+	int insecure_no_hostname;
+	/* Your own mbedtls_ssl_config *, borrowed until ws_free and used for
+	 * every hop of a redirect. Of the fields above only server_name,
+	 * pin_sha256 and, for an address, insecure_no_hostname have an effect
+	 * then. */
+	void *config;
 };
 
 struct ws_options {
-	size_t
-	    size; /* sizeof(struct ws_options), for a shared libws that is newer; 0: built together */
+	/* sizeof(struct ws_options), for a program that may run with a newer
+	 * shared libws. 0: program and library are built together. */
+	size_t size;
 
-	/* time, in milliseconds; memory, in bytes */
-	int timeout_ms; /* all of the connection, from ws_new, until ws_timeout. 0: 10 s; -1: none */
-	int connect_timeout_ms; /* up to the open WebSocket, within the above. 0: no limit of its own */
-	int nonblock;           /* 1: no call waits */
-	int stream; /* 1: ws_recv hands out pieces as they come: no message buffer, no max_message */
-	int no_utf8_check;  /* 1: text may hold any bytes, both ways */
-	size_t max_message; /* largest message taken, all fragments together. 0: 16 MiB */
-	size_t
-	    recv_buffer; /* a message that fits, header included, is handed out in place; a proxy's answer must fit.
-	                       0: 16 KiB; least 256 */
-	size_t send_buffer; /* what is masked and written at once. 0: 4 KiB; least 256 */
+	/* Time and memory */
 
-	/* the request (RFC 6455 4.1) */
-	const char *const *
-	    headers; /* "Name: value" replaces a default of that name, "Name:" removes it; NULL ends it.
-	                               Upgrade and Sec-WebSocket-* are ours, Connection must keep the token Upgrade */
-	const char *const *subprotocols; /* tokens in order of preference; NULL ends the list */
-	const char *origin, *host,
-	    *user_agent;    /* values of these headers. NULL: none, the URL's, "wsquery/VERSION" */
-	const char *cookie; /* value of Cookie. NULL: none */
-	const char *user;   /* "name:password", Basic; goes before the URL's. NULL: the URL's */
-	const char *bearer; /* token; not with user. NULL: none */
-	int max_redirects; /* of 301, 302, 303, 307, 308. 0: none, the 30x is WS_EHTTP. Credentials, cookies, host,
-	                      server_name, client certificate and headers whose names tell of a secret ("X-Api-Key") go
-	                      to the first origin only, and only until a redirect leaves it; never from wss to ws.
-	                      With io or use_fd there is nothing to follow one with: WS_EHTTP too */
+	/* Milliseconds for the whole connection, from ws_new until ws_timeout.
+	 * 0: 10 s. -1: no limit. */
+	int timeout_ms;
+	/* Milliseconds until the connection is open, within timeout_ms. 0: no
+	 * limit of its own. */
+	int connect_timeout_ms;
+	/* 1: no call waits. */
+	int nonblock;
+	/* 1: ws_recv returns pieces of a message as they arrive. A message then
+	 * has no buffer, and max_message has no effect. */
+	int stream;
+	/* 1: text may contain any bytes, in both directions. */
+	int no_utf8_check;
+	/* Bytes of the largest message accepted, all fragments together. 0: 16
+	 * MiB. */
+	size_t max_message;
+	/* Bytes. A message that fits, with its header, is returned in place.
+	 * The proxy's answer must fit. 0: 16 KiB. At least 256. */
+	size_t recv_buffer;
+	/* Bytes that are masked and written at once. 0: 4 KiB. At least 256. */
+	size_t send_buffer;
 
-	/* the way there: the first of io, use_fd, unix_socket, proxy that is set, else TCP */
-	const struct ws_io
-	    *io;         /* copied. Bytes of the WebSocket itself, also for wss:// (your TLS) */
-	int io_is_plain; /* 1: io is below TLS; for wss:// the library puts its own TLS on it */
-	int use_fd; /* 1: fd is a connected stream socket; ours from ws_new on (unless that is NULL) */
-	int fd;     /* it is made non-blocking */
-	const char *unix_socket; /* path */
-	const char *proxy;       /* URL: http, socks4, socks4a, socks5, socks5h. NULL or "": none */
-	const char *proxy_wss;   /* for wss:// instead. NULL: proxy too; "": none */
-	const char *
-	    no_proxy; /* "host,.domain,10.0.0.0/8,[::1]:80,*": reached without the proxy. NULL: none */
-	const char *const
-	    *resolve; /* "host:port:address" in place of the resolver; NULL ends the list */
-	const char *
-	    local_interface; /* name of a device, or an address of this machine, for the local end. NULL: any */
-	int family;      /* 4 or 6: that one alone. 0: both, raced as in RFC 8305 */
-	int keepalive_s; /* TCP keep-alive interval in seconds. 0: off */
-	int (*on_socket)(
-	    void *user_data,
-	    int fd); /* each new socket, before it connects; not 0: that address failed */
+	/* The request (RFC 6455 4.1) */
+
+	/* "Name: value" adds a header, or replaces a default one of that name;
+	 * "Name:" removes it. Upgrade and Sec-WebSocket-* cannot be set, and
+	 * Connection must contain the token Upgrade. NULL ends the list. */
+	const char *const *headers;
+	/* Subprotocols to offer, the preferred one first. NULL ends the
+	 * list. */
+	const char *const *subprotocols;
+	/* Value of Origin. NULL: none. */
+	const char *origin;
+	/* Value of Host. NULL: the URL's host and port. */
+	const char *host;
+	/* Value of User-Agent. NULL: "wsquery/VERSION". */
+	const char *user_agent;
+	/* Value of Cookie. NULL: none. */
+	const char *cookie;
+	/* "name:password" for Basic authentication, in place of the URL's.
+	 * NULL: the URL's, if it has any. */
+	const char *user;
+	/* A token for Bearer authentication; not together with user. NULL:
+	 * none. */
+	const char *bearer;
+	/* Redirects to follow: 301, 302, 303, 307 and 308, never from wss:// to
+	 * ws://. 0: none, and a redirect is WS_EHTTP; that is also so with io
+	 * and use_fd, which lead to one server only. Credentials, cookies,
+	 * host, server_name, the client certificate and headers whose names
+	 * suggest a secret ("X-Api-Key") are sent to the first origin only, and
+	 * only until a redirect leaves it. */
+	int max_redirects;
+
+	/* The way to the server: the first of io, use_fd, unix_socket and proxy
+	 * that is set; otherwise TCP */
+
+	/* A transport. The struct is copied. It carries the bytes of the
+	 * WebSocket itself, for wss:// too: it does the TLS. NULL: none. */
+	const struct ws_io *io;
+	/* 1: io is below TLS. For wss:// the library adds its own TLS. */
+	int io_is_plain;
+	/* 1: fd is a connected stream socket. The library owns it from ws_new
+	 * on, unless ws_new returns NULL, and makes it non-blocking. */
+	int use_fd;
+	int fd;
+	/* Path of a Unix socket. NULL: none. */
+	const char *unix_socket;
+	/* URL of a proxy: http, socks4, socks4a, socks5 or socks5h. NULL or "":
+	 * none. */
+	const char *proxy;
+	/* The proxy for wss://. NULL: the same as proxy. "": none. */
+	const char *proxy_wss;
+	/* What is reached without the proxy:
+	 * "host,.domain,10.0.0.0/8,[::1]:80,*". NULL: nothing. */
+	const char *no_proxy;
+	/* "host:port:address": the address to use in place of a lookup. NULL
+	 * ends the list. */
+	const char *const *resolve;
+	/* Name of a network device, or an address of this machine, for the
+	 * local end. NULL: any. */
+	const char *local_interface;
+	/* 4 or 6: use this address family only. 0: both, raced (RFC 8305). */
+	int family;
+	/* Seconds between TCP keep-alive probes. 0: no probes. */
+	int keepalive_s;
+	/* Called with each new socket before it connects. A result other than 0
+	 * makes that address fail. */
+	int (*on_socket)(void *user_data, int fd);
 	struct ws_tls tls;
 
-	/* your world: each may be NULL (in a build with WS_NO_NET alloc, now_us and entropy may not); called from the
-	 * thread that makes the call, never from the resolver's */
-	void *(*alloc)(
-	    void *user_data, void *ptr, size_t old_len,
-	    size_t new_len); /* as realloc, also to less; new_len 0 frees. NULL: realloc. The
-	                                       resolver's thread and mbedTLS have memory of their own */
-	int64_t (*now_us)(void *user_data); /* monotonic, microseconds. NULL: CLOCK_MONOTONIC */
-	int (*entropy)(void *user_data, void *buf,
-	               size_t len); /* 0: filled, > 0: not yet, < 0: never. NULL: system's */
+	/* The program's own functions. NULL selects the system's. With
+	 * WS_NO_NET, alloc, now_us and entropy are required. They are called
+	 * from the thread that calls the library, never from a lookup's. */
+
+	/* Like realloc, with the old length; it may be asked to shrink. new_len
+	 * 0 frees. Lookup threads and mbedTLS allocate memory of their own. */
+	/* clang-format off */
+	void *(*alloc)(void *user_data, void *ptr, size_t old_len,
+	               size_t new_len);
+	/* clang-format on */
+	/* Microseconds of a monotonic clock. NULL: CLOCK_MONOTONIC. */
+	int64_t (*now_us)(void *user_data);
+	/* Fills buf with random bytes. Returns 0; > 0: none yet, ask again
+	 * later; < 0: failed. */
+	int (*entropy)(void *user_data, void *buf, size_t len);
+	/* Shown what is sent and received; type is an enum ws_trace. sent is 1
+	 * for our bytes, 0 for the peer's. */
+	/* clang-format off */
 	void (*trace)(void *user_data, int sent, int type, const void *data,
-	              size_t len); /* see WS_TRACE_ */
+	              size_t len);
+	/* clang-format on */
+	/* The first argument of the callbacks in this struct. */
 	void *user_data;
 };
 
-/* type of trace. HEAD: a whole HTTP head, or as much of one as was before a wrong byte, with the secrets in it (the
- * proxy's dialogue too). FRAME: a frame as it begins, its header as one without a mask has it (5.2), then of its
- * payload what is at hand, unmasked, 256 bytes in all at most. sent: 1 ours, 0 the peer's. */
-enum ws_trace { WS_TRACE_HEAD = 1, WS_TRACE_FRAME = 2 };
-
-struct ws_msg {
-	int type; /* enum ws_type */
-	int more; /* 1 (.stream only): a later ws_recv goes on with this message, the next but for a WS_PONG */
-	const void *data; /* never NULL; not terminated */
-	size_t len;       /* bytes */
+/* What trace is shown. */
+enum ws_trace {
+	/* A whole HTTP head, of a proxy too, or what arrived of one before it
+	 * became invalid. Secrets are NOT masked. */
+	WS_TRACE_HEAD = 1,
+	/* A frame when it begins: its header without the mask (RFC 6455 5.2),
+	 * then the unmasked payload that is at hand; at most 256 bytes in
+	 * all. */
+	WS_TRACE_FRAME = 2
 };
 
-/* What happened: readable in any state, also after a failure. Strings are "" and never NULL. It may grow at its end. */
+/* A message, or a piece of one. */
+struct ws_msg {
+	/* enum ws_type. */
+	int type;
+	/* 1: a later ws_recv continues this message; a WS_PONG may come in
+	 * between. Only with stream. */
+	int more;
+	/* Never NULL. Not terminated by a NUL. */
+	const void *data;
+	/* Bytes. */
+	size_t len;
+};
+
 enum ws_phase {
 	WS_RESOLVE,
 	WS_CONNECT,
 	WS_PROXY,
+	/* With nonblock, the call that enters this phase returns WS_AGAIN at
+	 * once. The calls that follow in this phase may compute for long: see
+	 * Time. A program that cannot accept this puts a timer or a thread
+	 * around them. */
 	WS_TLS,
 	WS_UPGRADE,
+	/* The connection is open. */
 	WS_READY,
+	/* Nothing has begun yet: the URL and the options are checked. */
 	WS_URL,
 	WS_CLOSING,
 	WS_DONE
 };
+/* The first phases, WS_RESOLVE to WS_UPGRADE, have their durations reported. */
 #define WS_PHASES_TIMED 5
+
+/* What happened. It can be read in any state, also after a failure. Strings are
+ * never NULL; "" means unknown or none. */
 struct ws_report {
-	enum ws_phase
-	    phase; /* where it is, or where it failed. With .nonblock the call that enters WS_TLS returns
-	                        WS_AGAIN at once. Those that follow, while it is WS_TLS, compute what the
-	                        server's certificates and keys ask for, without a look at the clock: see Cost above. If
-	                        that is too long for you, guard them */
-	int err; /* the error that ended it, or 0 */
-	const char *
-	    option; /* the field that was wrong, after WS_EUSAGE from ws_open: "proxy", "tls.ca_file"; after
-	                        WS_ETIMEOUT the one whose file was not read to its end; after WS_EHTTP and WS_EHANDSHAKE
-	                        one that may help, such as "user" or "subprotocols", or "" */
-	const char *
-	    url; /* the final one, after redirects, for a person: without userinfo, the values of parameters
-	                        whose names tell of a secret ("access_token") as "***" */
-	const char *
-	    address; /* of the peer: "127.0.0.1:80", "[::1]:80", "unix:/run/x"; the proxy's where there is one */
-	const char *subprotocol; /* the one chosen (RFC 6455 4.2.2) */
-	int redirects;           /* followed */
-	int http_status;         /* of the answer to the upgrade; 0: none yet */
-	const char *
-	    head; /* the answer's head as it came, status line and headers, but for folded lines, which are
-	                     unfolded; gone once ws_recv is called. "" if it is not valid */
+	/* Where the connection is, or where it failed. */
+	enum ws_phase phase;
+	/* The error that ended the connection, or 0. */
+	int err;
+	/* After WS_EUSAGE from ws_open: the field that is wrong ("proxy",
+	 * "tls.ca_file"). After WS_ETIMEOUT: the field whose file did not end
+	 * in time. After WS_EHTTP and WS_EHANDSHAKE: a field that may help
+	 * ("user", "subprotocols"). */
+	const char *option;
+	/* The final URL after redirects, for a person: without userinfo, and
+	 * with "***" as the value of each parameter whose name suggests a
+	 * secret ("access_token"). */
+	const char *url;
+	/* Of the peer, or of the proxy: "127.0.0.1:80", "[::1]:80",
+	 * "unix:/run/x". */
+	const char *address;
+	/* The subprotocol that the server selected (RFC 6455 4.2.2). */
+	const char *subprotocol;
+	/* Redirects followed. */
+	int redirects;
+	/* HTTP status of the response to the upgrade. 0: none yet. */
+	int http_status;
+	/* Status line and headers of that response as they arrived, with
+	 * folded lines unfolded. "" if they are invalid, and once ws_recv was
+	 * called. */
+	const char *head;
 	size_t head_len;
-	const char *
-	    body; /* of a refused upgrade: at most its first 1 KiB, decoded if chunked; "" where the head is not
-	                     valid, and where a redirect was to be followed */
+	/* Body of a refused upgrade, decoded if chunked, at most WS_MAX_BODY
+	 * bytes. "" if the head is invalid, or a redirect was to be
+	 * followed. */
+	const char *body;
 	size_t body_len;
-	int close_code; /* the peer's; 1005: a close frame without, 1006: no close frame (7.1.5); 0: not yet */
-	const char *close_reason; /* NUL-terminated UTF-8 */
+	/* The peer's close code. 1005: its close frame had none; 1006: there
+	 * was no close frame (RFC 6455 7.1.5). 0: not closed. */
+	int close_code;
+	/* UTF-8, terminated by a NUL. */
+	const char *close_reason;
 	size_t close_reason_len;
-	const char *tls_version, *tls_cipher;   /* "TLSv1.3", the IANA name */
-	const char *cert_subject, *cert_issuer; /* the server's certificate */
-	int64_t cert_not_after;                 /* seconds since 1970; 0: no certificate seen */
-	int tls_verified; /* 1: the chain, and the name unless told not to, was checked and held; 0 with tls.config */
-	int64_t phase_us
-	    [WS_PHASES_TIMED]; /* how long WS_RESOLVE ... WS_UPGRADE took, over redirects; -1: not done */
+	/* "TLSv1.2" or "TLSv1.3". */
+	const char *tls_version;
+	/* IANA name of the cipher suite. */
+	const char *tls_cipher;
+	/* Of the server's certificate. */
+	const char *cert_subject;
+	const char *cert_issuer;
+	/* Seconds since 1970. 0: no certificate was received. */
+	int64_t cert_not_after;
+	/* 1: chain and name (the name unless insecure_no_hostname) were
+	 * verified. Always 0 with tls.config. */
+	int tls_verified;
+	/* Microseconds spent in WS_RESOLVE to WS_UPGRADE, redirects included.
+	 * -1: not reached. */
+	int64_t phase_us[WS_PHASES_TIMED];
 };
 
-/* Never NULL but for lack of memory: what is wrong with a URL or an option is told by ws_open, and before that by
- * ws_error not being "". Nothing is sent, resolved or connected yet. */
+/* Makes a connection object; nothing is resolved, connected or sent yet. NULL:
+ * out of memory. A wrong URL or option is not NULL: ws_open returns its error,
+ * and ws_error already has the sentence. */
 WS_API struct ws *ws_new(const char *url, const struct ws_options *opt);
 
-/* Resolve, connect, proxy, TLS, upgrade, redirects. 0: open. */
+/* Resolves, connects, passes the proxy, does the TLS handshake and the upgrade,
+ * and follows redirects. 0: the connection is open, or was open already. */
 WS_API int ws_open(struct ws *ws);
 
-/* Takes part or all of data: bytes taken, as write(2), or < 0. Fewer (or WS_AGAIN: none) when it may not wait, at the
- * deadline, or when the peer will not read before we do: ws_recv, then send the rest: data + taken, len - taken, same
- * type; until then no other message or ping can begin. len of the first call is the frame's. An empty message: 0.
- * Text must be UTF-8 (WS_EUSAGE, nothing sent). What is taken and not yet written goes out in later calls. A message of
- * ws_recv may be sent back from where it lies, but its rest is gone once that ws_recv is called: copy what may be large. */
+/* Sends a message, or with WS_MORE a fragment. Returns the bytes taken, like
+ * write(2), or an error. An empty message returns 0 when it is taken.
+ *
+ * Fewer than len bytes (or WS_AGAIN: none) are taken when the call must not
+ * wait, at the deadline, or when the peer does not read until we do. Then call
+ * ws_recv, and send the rest: data + taken, len - taken, the same type. Until
+ * the rest is taken, no other message or ping can begin. The len of the first
+ * call is the frame's length.
+ *
+ * Text that is not UTF-8 is WS_EUSAGE, and nothing is sent. Bytes that are
+ * taken but not written yet are written by later calls. A message that ws_recv
+ * returned may be sent back from where it lies; but if not all of it is taken,
+ * the next ws_recv overwrites the rest, so copy a large one first. */
 WS_API ptrdiff_t ws_send(struct ws *ws, int type, const void *data, size_t len);
 
-/* 0: the next message, or with .stream the next piece of one. WS_ECLOSED: there will be no more. Pings are answered
- * inside. WS_PONG comes only once ws_ping was called. With a ws_send unfinished, or that or a ws_ping just refused, it
- * does not wait for a message where the peer would take more of ours: WS_AGAIN. */
+/* Receives the next message, or with stream the next piece of one. 0: *msg is
+ * filled. WS_ECLOSED: the peer closed, and no more messages will come.
+ *
+ * Pings are answered inside. WS_PONG is returned only after a ws_ping. While a
+ * ws_send is unfinished, or the last ws_send or ws_ping took nothing, ws_recv
+ * does not wait for a message once the peer takes more: it returns WS_AGAIN to
+ * let the program send. */
 WS_API int ws_recv(struct ws *ws, struct ws_msg *msg);
 
-/* 0: taken. len <= 125 (RFC 6455 5.5). WS_AGAIN: within a frame of ws_send, or the peer will not read before we do. */
+/* Sends a ping with at most 125 bytes of payload (RFC 6455 5.5). 0: taken; the
+ * pong arrives in ws_recv. WS_AGAIN: a ws_send is unfinished, or the peer does
+ * not read until we do. */
 WS_API int ws_ping(struct ws *ws, const void *data, size_t len);
 
-/* Sends a close frame if none was, discards what comes, awaits the peer's. 0: both closed. code 0: a frame without one
- * (reason must then be NULL); else 1000-1003, 1007-1014 or 3000-4999 (7.4), reason at most 123 bytes of UTF-8. Once the
- * connection is over it waits until what was taken is written and, where we closed it because the peer broke the rules,
- * for the peer's end of file; before it is open it does nothing: WS_EUSAGE. */
+/* Sends a close frame if none was sent, discards what still arrives, and waits
+ * for the peer's close frame. 0: both sides have closed.
+ *
+ * code is 1000-1003, 1007-1014 or 3000-4999 (RFC 6455 7.4), and reason is NULL
+ * or at most 123 bytes of UTF-8. code 0 sends no code; reason must then be
+ * NULL.
+ *
+ * On a connection that has ended, it waits until all taken bytes are written
+ * and, if we closed because of a violation, until the peer ends the stream. On
+ * one that never opened it does nothing. */
 WS_API int ws_close(struct ws *ws, int code, const char *reason);
 
-/* In any state, at once, sends nothing. NULL is fine. */
+/* Frees the connection in any state, at once and without sending anything. ws
+ * may be NULL. */
 WS_API void ws_free(struct ws *ws);
 
-/* A new deadline, from now; -1: none, 0: it is over. */
+/* Sets a new deadline, timeout_ms from now. -1: none. 0: it has passed. A
+ * call that returned WS_ETIMEOUT on an open connection can be made again
+ * after it. */
 WS_API void ws_timeout(struct ws *ws, int timeout_ms);
 
-/* One sentence for a person: the phase, the peer, what happened; no secret in it. "" if nothing did. */
+/* One sentence for a person: the phase, the peer and what happened, without
+ * secrets. "" if nothing went wrong. */
 WS_API const char *ws_error(const struct ws *ws);
+
+/* What happened so far. Never NULL. */
 WS_API const struct ws_report *ws_info(const struct ws *ws);
 
 /* Fixed words for programs: "ok", "timeout", "refused", ... */
 WS_API const char *ws_errname(int err);
+/* "resolve", "connect", ... */
 WS_API const char *ws_phasename(enum ws_phase phase);
 
-/* For your own loop. Several sockets race until ws_open ends, one remains after. Level-triggered; it needs nothing
- * told back: when one is ready or the time is over, make the call again that said WS_AGAIN. While idle, that is
- * ws_recv; while sending, ws_recv and ws_send. */
+/* Event loops. After WS_AGAIN, ask ws_wants, poll, and make the same call again
+ * when a descriptor is ready or the time is over. Polling is level-triggered,
+ * and the library need not be told which descriptor is ready. On an idle
+ * connection the call is ws_recv; while sending, both ws_recv and ws_send.
+ * Several sockets race until ws_open ends; after that there is one. */
+
 #define WS_FDS_MAX 8
 struct ws_fd {
-	int fd;     /* -1: an io of your own */
-	int events; /* WS_POLL_READ, WS_POLL_WRITE or both */
+	/* -1: a transport of your own. */
+	int fd;
+	/* WS_POLL_READ, WS_POLL_WRITE or both. */
+	int events;
 };
 struct ws_pollset {
-	int n; /* 0: nothing to poll, though there may be time to wait for; fd[0].fd is the connection's, or -1, all the same */
+	/* Descriptors in fd. 0: there is nothing to poll, but there may be time
+	 * to wait for; fd[0].fd is the connection's descriptor, or -1, all the
+	 * same. */
+	int n;
 	struct ws_fd fd[WS_FDS_MAX];
-	int timeout_ms; /* call again by then even if none is ready: 0 bytes wait inside, -1 no hurry */
-	unsigned
-	    change; /* differs when the set of descriptors does (epoll: drop and add all; numbers are reused) */
+	/* Milliseconds after which to call again even if nothing is ready. 0:
+	 * at once, because received bytes are waiting inside. -1: no limit. */
+	int timeout_ms;
+	/* Differs when the set of descriptors does. An event loop that keeps
+	 * registrations (epoll) then drops all and adds all, because the number
+	 * of a closed descriptor may be in use again. */
+	unsigned change;
 };
 WS_API void ws_wants(const struct ws *ws, struct ws_pollset *set);
 
-/* All of the above in one call: open, send unless data is NULL, receive one message, close (awaited for at most 1 s).
- * It waits and receives whole messages, whatever .nonblock and .stream say. Always fills *answer; 0 or the error. */
-struct ws_answer {
-	int connected; /* 1: the WebSocket was opened, whatever came later */
-	int err;       /* as returned */
-	int type;      /* WS_TEXT or WS_BINARY, of the message received */
-	char
-	    *data; /* it, and a NUL behind it; NULL if none was received. ws_answer_free frees it */
-	size_t len;      /* bytes, without the NUL */
-	char error[256]; /* one sentence; "" if nothing failed */
-};
-WS_API int ws_query(const char *url, const struct ws_options *opt, int type, const void *data,
-                    size_t len, struct ws_answer *answer);
-WS_API void ws_answer_free(struct ws_answer *answer,
-                           const struct ws_options *opt); /* of the same query */
+/* A whole query in one call. */
 
-/* What was linked in, which may be newer than this header. */
+struct ws_answer {
+	/* 1: the WebSocket was opened, whatever came later. */
+	int connected;
+	/* The result of ws_query. */
+	int err;
+	/* Of the message received: WS_TEXT or WS_BINARY. */
+	int type;
+	/* The message, followed by a NUL, or NULL if none was received. It is
+	 * freed by ws_answer_free. */
+	char *data;
+	/* Bytes of data, without the NUL. */
+	size_t len;
+	/* One sentence. "" if nothing failed. */
+	char error[256];
+};
+
+/* Opens, sends (unless data is NULL), receives one message and closes; the
+ * close is waited for at most 1 s. nonblock and stream have no effect. *answer
+ * is always filled. Returns 0 or the error. */
+/* clang-format off */
+WS_API int ws_query(const char *url, const struct ws_options *opt, int type,
+                    const void *data, size_t len, struct ws_answer *answer);
+/* clang-format on */
+
+/* Frees answer->data. opt is that of the query: it has the allocator. */
+/* clang-format off */
+WS_API void ws_answer_free(struct ws_answer *answer,
+                           const struct ws_options *opt);
+/* clang-format on */
+
+/* What the linked library has; it may be newer than this header. */
 enum ws_feature {
 	WS_HAS_TLS = 1,
 	WS_HAS_RESOLVER = 2,
@@ -359,18 +639,29 @@ enum ws_feature {
 	WS_HAS_PROXY = 8,
 	WS_HAS_REDIRECTS = 16
 };
-WS_API const char *ws_version(void); /* WS_VERSION, and " mbedTLS/x.y.z" where it is in */
-WS_API unsigned ws_features(void);   /* of enum ws_feature */
+/* WS_VERSION of the library, and " mbedTLS/x.y.z" if TLS is built in. */
+WS_API const char *ws_version(void);
+/* Flags of enum ws_feature. */
+WS_API unsigned ws_features(void);
 
-/* Limits on what a peer can make grow */
-#define WS_MAX_URL 8192   /* bytes of a URL, a Location too */
-#define WS_MAX_HEAD 16384 /* bytes of a response's head, its interim 1xx answers each for itself */
-#define WS_MAX_HEAD_LINES 100 /* lines of it */
-#define WS_MAX_INTERIM 8      /* interim answers before the final one */
-#define WS_MAX_BODY 1024      /* bytes kept of a refused upgrade's body */
+/* Limits on what a peer can make grow. */
+
+/* Bytes of a URL, or of a Location. */
+#define WS_MAX_URL 8192
+/* Bytes of a response's head. Each interim 1xx response has this limit too. */
+#define WS_MAX_HEAD 16384
+/* Lines of a response's head. */
+#define WS_MAX_HEAD_LINES 100
+/* Interim 1xx responses before the final one. */
+#define WS_MAX_INTERIM 8
+/* Bytes that are kept of a refused upgrade's body. */
+#define WS_MAX_BODY 1024
+/* Milliseconds that a refused upgrade's body is waited for. */
 #define WS_MAX_BODY_WAIT_MS 1000
-#define WS_MAX_ADDRESSES 16 /* addresses of one name that are tried */
-/* Lookups of one process that still run although their connection has given up; each is a thread. See Names */
+/* Addresses of one name that are tried. */
+#define WS_MAX_ADDRESSES 16
+/* Lookups of this process that still run although their connection gave up.
+ * Each is a thread; see Name lookups above. */
 #define WS_MAX_LOST_LOOKUPS 32
 
 #ifdef __cplusplus
