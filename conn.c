@@ -129,6 +129,18 @@ static void put_redirects(struct wsi_text *t, const struct ws *ws)
 	wsi_put(t, ")");
 }
 
+void wsi_end_opening(struct ws *ws)
+{
+	struct wsi_opening *op = ws->op;
+
+	if (!op)
+		return;
+	wsi_net_end(&op->net);
+	wsi_release(ws, &op->hop_url);
+	wsi_grow(ws, op, op->size, 0);
+	ws->op = NULL;
+}
+
 int wsi_fail(struct ws *ws, int err)
 {
 	struct wsi_text *t = &ws->sentence;
@@ -369,6 +381,16 @@ int wsi_io_failed(struct ws *ws, ptrdiff_t word, const char *detail)
 	}
 	wsi_put(t, detail);
 	return wsi_fail(ws, err);
+}
+
+int wsi_receive_failed(struct ws *ws, ptrdiff_t word)
+{
+	bool within = ws->frame.head || ws->message_type || ws->rend > ws->rpos;
+
+	if (!ws->err)
+		ws->info.close_code = 1006; /* RFC 6455 7.1.5 */
+	return wsi_io_failed(
+	    ws, word, within ? " in the middle of a message" : " without a close frame (1006)");
 }
 
 void wsi_close_transport(struct ws *ws)

@@ -16,17 +16,7 @@ enum { GO_ON = 0, HANDED_OUT = 1 };
 
 /* Sentences */
 
-int wsi_receive_failed(struct ws *ws, ptrdiff_t word)
-{
-	bool within = ws->frame.head || ws->message_type || ws->rend > ws->rpos;
-
-	if (!ws->err)
-		ws->info.close_code = 1006; /* RFC 6455 7.1.5 */
-	return wsi_io_failed(
-	    ws, word, within ? " in the middle of a message" : " without a close frame (1006)");
-}
-
-int wsi_receive_timed_out(struct ws *ws)
+static int receive_timed_out(struct ws *ws)
 {
 	struct wsi_text *t = wsi_sentence(ws);
 
@@ -93,7 +83,7 @@ static int wait_for_input(struct ws *ws)
 	int flushed, r;
 
 	if (wsi_late(ws))
-		return wsi_receive_timed_out(ws);
+		return receive_timed_out(ws);
 	if (wsi_read_enough(ws))
 		return WS_AGAIN;
 	flushed = wsi_flush(ws);
@@ -352,7 +342,7 @@ int wsi_receive(struct ws *ws, struct ws_msg *msg)
 		if (ws->mem.trace
 		    && wsi_late(
 		        ws)) /* the callback may block, once for each frame that lies in rbuf */
-			return wsi_receive_timed_out(ws);
+			return receive_timed_out(ws);
 		if (ws->frame.head == 0)
 			r = on_header(ws);
 		else if (ws->frame.b0 & WSI_CONTROL_BIT)

@@ -3,7 +3,8 @@
  *
  *	ws.c       the calls of ws.h, and the life of a connection
  *	check.c    which option is wrong, and what of its value may be shown
- *	open.c     from the first address to the answer to the upgrade, one function for each step
+ *	open.c     the way to the server, one function for each step: names, sockets, proxy, TLS
+ *	upgrade.c  the opening handshake, and where a redirect leads
  *	send.c     messages and control frames on their way out
  *	recv.c     messages on their way in, and closing
  *	conn.c     what all of these need: memory, clock, random bytes, sentences, waiting, moving bytes
@@ -233,6 +234,8 @@ WSI void wsi_put_doing(struct wsi_text *t,
 WSI void wsi_put_elapsed(struct wsi_text *t,
                          const struct ws *ws); /* since the deadline was set: "5 s" */
 
+WSI void wsi_end_opening(struct ws *ws); /* frees ws->op */
+
 /* conn.c: random bytes. 0; WS_AGAIN: the system has none yet; WS_EENTROPY: it has failed. */
 WSI int wsi_random(struct ws *ws, unsigned char *out, unsigned len);
 WSI int wsi_entropy_of(void *ws, void *buf,
@@ -250,6 +253,8 @@ WSI int wsi_write_out(struct ws *ws, void *p, size_t *len);
 WSI bool wsi_blocked(struct ws *ws, ptrdiff_t word, int *waits);
 /* The sentence and the error for a transport's word. detail goes behind the cause: " in the middle of a message". */
 WSI int wsi_io_failed(struct ws *ws, ptrdiff_t word, const char *detail);
+/* Reading or writing came to the transport's word while open or closing. */
+WSI int wsi_receive_failed(struct ws *ws, ptrdiff_t word);
 WSI void wsi_close_transport(struct ws *ws);
 WSI void wsi_trace(const struct ws *ws, int sent, int type, const void *p, size_t len);
 
@@ -267,15 +272,27 @@ WSI int wsi_check_options(struct ws *ws, struct wsi_complaint *c);
 WSI int wsi_configure_tls(struct ws *ws);
 #endif
 
+/* upgrade.c */
+/* Takes the URL as this hop's. It must live as long as ws->op. */
+WSI int wsi_take_url(struct ws *ws, const char *url, size_t len);
+WSI bool wsi_same_origin(const struct wsi_url *a, const struct wsi_url *b);
+WSI void wsi_drop_head(struct ws *ws); /* the response's head is no longer reported */
+WSI void wsi_trace_head(const struct ws *ws, int sent, const void *p, size_t len);
+WSI int wsi_send_head(struct ws *ws); /* writes what head holds: 0 when it is empty */
+/* Reads more of a response, the proxy's too, into rbuf: 0, WS_AGAIN or an error. */
+WSI int wsi_read_response(struct ws *ws);
+/* An incomplete response, the proxy's too: true if any of it has come; and its beginning, in quotes. */
+WSI bool wsi_has_begun(const struct ws *ws);
+WSI void wsi_put_begun(struct wsi_text *t, const struct ws *ws);
+WSI int wsi_step_request(struct ws *ws);
+WSI int wsi_step_send(struct ws *ws);
+WSI int wsi_step_head(struct ws *ws);
+WSI int wsi_step_body(struct ws *ws);
+
 /* open.c */
-WSI int wsi_take_url(struct ws *ws, const char *url,
-                     size_t len); /* as this hop's; it must live as long as ws->op */
-WSI int wsi_open_step(
-    struct ws
-        *ws); /* one step: WS_AGAIN when it has to wait; else ws->state tells how it goes on */
+/* One step: WS_AGAIN when it has to wait; else ws->state tells how it goes on. */
+WSI int wsi_open_step(struct ws *ws);
 WSI void wsi_open_timed_out(struct ws *ws);
-WSI void wsi_end_opening(struct ws *ws); /* frees ws->op */
-WSI void wsi_drop_head(struct ws *ws);   /* the response's head is no longer reported */
 
 /* send.c */
 /* A frame, or the rest of the one under way. Bytes taken, or what ws_send returns. */
@@ -293,8 +310,5 @@ WSI bool wsi_is_text(uint32_t *utf8, const void *p, size_t len, bool more);
 /* recv.c */
 WSI int wsi_receive(struct ws *ws,
                     struct ws_msg *msg); /* > 0: msg is the next message; or an error */
-WSI int wsi_receive_failed(struct ws *ws,
-                           ptrdiff_t word); /* reading came to the transport's word */
-WSI int wsi_receive_timed_out(struct ws *ws);
 
 #endif
