@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * check.c - which option is wrong, and what of its value may be shown
  *
- * Everything that can be found without a connection is found in ws_new. ws_open tells it, with the name of the field in
- * ws_info()->option.
+ * Everything that can be found without a connection is found in ws_new. ws_open tells it, with the
+ * name of the field in ws_info()->option.
  */
 #include "ws_conn.h"
 #include <limits.h>

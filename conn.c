@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * conn.c - what every part of a connection needs: memory, time, sentences, random bytes, waiting, moving bytes
+ * conn.c - what every part of a connection needs: memory, time, sentences, random bytes, waiting,
+ * moving bytes
  */
 #include "ws_conn.h"
 #include <limits.h>
@@ -293,7 +294,8 @@ bool wsi_read_enough(struct ws *ws)
 }
 
 #ifdef WS_WITH_MBEDTLS
-/* TLS holds bytes that poll knows nothing of, or may hold them: it has stopped at its limit of reads. */
+/* TLS holds bytes that poll knows nothing of, or may hold them: it has stopped at its limit of
+ * reads. */
 static bool tls_has_input(const struct ws *ws)
 {
 	if (ws->tls_reads >= WSI_TLS_READS)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * open.c - the way to the server: names, sockets, the proxy and TLS, one function for each step of ws_open
+ * open.c - the way to the server: names, sockets, the proxy and TLS, one function for each step of
+ * ws_open
  *
- * ws_conn.h shows the order of the steps. A step returns 0 when it is done or has got further, WS_AGAIN when it has to
- * wait, or an error. It sets ws->step to what comes next. The steps of the upgrade are in upgrade.c.
+ * ws_conn.h shows the order of the steps. A step returns 0 when it is done or has got further,
+ * WS_AGAIN when it has to wait, or an error. It sets ws->step to what comes next. The steps of the
+ * upgrade are in upgrade.c.
  */
 #include "ws_conn.h"
 #include <string.h>
@@ -89,7 +91,8 @@ static int step_start(struct ws *ws)
 	}
 #endif
 	ws->io = ws->raw;
-	/* Another origin on the way may have chosen the path. So nothing secret goes to any hop behind it. */
+	/* Another origin on the way may have chosen the path. So nothing secret goes to any hop
+	 * behind it. */
 	if (!wsi_same_origin(&op->url, &op->first))
 		ws->same_origin = false;
 	if (ws->same_origin) /* a Location cannot know it */
@@ -212,7 +215,8 @@ static ptrdiff_t read_below_tls(void *io, void *buf, size_t len)
 	struct wsi_text *early = &ws->tls_early;
 	size_t n = early->cap - ws->tls_early_used;
 
-	/* mbedTLS reads on for as long as records bring nothing, and has no clock. So this has one. */
+	/* mbedTLS reads on for as long as records bring nothing, and has no clock. So this has one.
+	 */
 	if (ws->tls_reads >= WSI_TLS_READS || wsi_late(ws))
 		return WS_IO_READ;
 	ws->tls_reads++;

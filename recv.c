@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC
  * recv.c - frames on their way in (RFC 6455 section 5), and closing (section 7)
  *
- * rbuf holds, from left to right: bytes already handed out, the message under way, bytes of headers and control frames
- * already handled, unread bytes, free room:
+ * rbuf holds, from left to right: bytes already handed out, the message under way, bytes of headers
+ * and control frames already handled, unread bytes, free room:
  *
  *	0 ... message_pos [message] message_pos + message_len ... rpos [unread] rend ... rcap
  *
- * The functions below return GO_ON (0) when the next frame can be looked at, HANDED_OUT when *msg is complete, or < 0,
- * which the call returns.
+ * The functions below return GO_ON (0) when the next frame can be looked at, HANDED_OUT when *msg
+ * is complete, or < 0, which the call returns.
  */
 #include "ws_conn.h"
 #include <string.h>
@@ -34,7 +34,8 @@ static int receive_timed_out(struct ws *ws)
 	return WS_ETIMEOUT; /* in ws_close also after another error */
 }
 
-/* The close code for an error that is the peer's fault (RFC 6455 7.4.1), and how the sentence calls it. */
+/* The close code for an error that is the peer's fault (RFC 6455 7.4.1), and how the sentence calls
+ * it. */
 static unsigned violation_code(int err, const char **shown)
 {
 	switch (err) {
@@ -76,8 +77,8 @@ static int violate(struct ws *ws, int err, const char *what)
 
 /* Waiting for bytes */
 
-/* The one place where receiving and closing wait: what is to be sent goes out, what comes is put behind what rbuf has.
- * 0: look again; else what the call returns. */
+/* The one place where receiving and closing wait: what is to be sent goes out, what comes is put
+ * behind what rbuf has. 0: look again; else what the call returns. */
 static int wait_for_input(struct ws *ws)
 {
 	int flushed, r;
@@ -288,7 +289,8 @@ static int on_control(struct ws *ws, struct ws_msg *msg)
 	return HANDED_OUT;
 }
 
-/* Moves n unread bytes of payload to the end of the message under way. Returns where they lie now. */
+/* Moves n unread bytes of payload to the end of the message under way. Returns where they lie now.
+ */
 static const unsigned char *join(struct ws *ws, size_t n)
 {
 	unsigned char *end;
@@ -353,7 +355,8 @@ int wsi_receive(struct ws *ws, struct ws_msg *msg)
 	return r;
 }
 
-/* The common case at its least cost: a whole unfragmented binary message of under 126 bytes that lies in the buffer. */
+/* The common case at its least cost: a whole unfragmented binary message of under 126 bytes that
+ * lies in the buffer. */
 static bool receive_quickly(struct ws *ws, struct ws_msg *msg)
 {
 	const unsigned char *p = ws->rbuf + ws->rpos;
@@ -425,8 +428,9 @@ static int begin_close(struct ws *ws, int code, const char *reason)
 	return 0;
 }
 
-/* After the end: what waits is still written, unless it ends within a frame. After a violation we also read on, only so
- * that the peer sees our close frame before anything could reset the connection. */
+/* After the end: what waits is still written, unless it ends within a frame. After a violation we
+ * also read on, only so that the peer sees our close frame before anything could reset the
+ * connection. */
 static int finish_closing(struct ws *ws)
 {
 	int flushed, r;

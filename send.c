@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * send.c - frames on their way out (RFC 6455 section 5)
  *
- * A frame is masked into sbuf as far as it fits and written from there. What of its payload does not fit is left to the
- * caller (tx_left bytes), who comes again with it. Until then no other frame can begin, so a pong or our close frame
- * waits in ws->pong or ws->close.
+ * A frame is masked into sbuf as far as it fits and written from there. What of its payload does
+ * not fit is left to the caller (tx_left bytes), who comes again with it. Until then no other frame
+ * can begin, so a pong or our close frame waits in ws->pong or ws->close.
  */
 #include "ws_conn.h"
 #include <string.h>
@@ -24,8 +24,8 @@ static void trace_sent(const struct ws *ws, const unsigned char *head, size_t he
 	wsi_trace(ws, 1, WS_TRACE_FRAME, buf, head_len + len);
 }
 
-/* Masks as much of the payload as sbuf has room for. Bytes taken: a multiple of the key's length until the last, so that
- * each piece begins with the key's first byte. */
+/* Masks as much of the payload as sbuf has room for. Bytes taken: a multiple of the key's length
+ * until the last, so that each piece begins with the key's first byte. */
 static size_t put_payload(struct ws *ws, const void *p)
 {
 	size_t n = (ws->scap - ws->send_len) / WSI_KEY_LEN * WSI_KEY_LEN;
@@ -39,8 +39,9 @@ static size_t put_payload(struct ws *ws, const void *p)
 	return n;
 }
 
-/* The one place where frames begin, while none is under way. Each has a masking key of its own (RFC 6455 5.3). Bytes of
- * the payload that are now in sbuf, all of them for a control frame; WS_AGAIN; WS_EENTROPY. */
+/* The one place where frames begin, while none is under way. Each has a masking key of its own (RFC
+ * 6455 5.3). Bytes of the payload that are now in sbuf, all of them for a control frame; WS_AGAIN;
+ * WS_EENTROPY. */
 static ptrdiff_t begin_frame(struct ws *ws, unsigned char first_byte, const void *p, size_t len)
 {
 	size_t least = len < WSI_CONTROL_MAX ? len : WSI_CONTROL_MAX, n;
@@ -117,8 +118,8 @@ bool wsi_is_text(uint32_t *utf8, const void *p, size_t len, bool more)
 	return wsi_utf8_check(utf8, p, len) == len && (more || *utf8 == 0);
 }
 
-/* Writing failed. The first call returns WS_AGAIN to send the caller to ws_recv, where a close frame may be waiting; the
- * second returns the error. */
+/* Writing failed. The first call returns WS_AGAIN to send the caller to ws_recv, where a close
+ * frame may be waiting; the second returns the error. */
 static int cannot_write(struct ws *ws)
 {
 	if (ws->write_error_told)
@@ -140,7 +141,8 @@ static int send_timed_out(struct ws *ws)
 	return WS_ETIMEOUT;
 }
 
-/* Waits until the peer takes more. 0: try again; WS_AGAIN: first ws_recv has something to do; or an error. */
+/* Waits until the peer takes more. 0: try again; WS_AGAIN: first ws_recv has something to do; or an
+ * error. */
 static int wait_to_send(struct ws *ws)
 {
 	int r;
@@ -156,7 +158,8 @@ static int wait_to_send(struct ws *ws)
 	return r;
 }
 
-/* Moves payload into sbuf: of the frame under way, else of a new one. Bytes taken; WS_AGAIN: none now; or an error. */
+/* Moves payload into sbuf: of the frame under way, else of a new one. Bytes taken; WS_AGAIN: none
+ * now; or an error. */
 static ptrdiff_t take_payload(struct ws *ws, unsigned char first_byte, const void *p, size_t len,
                               int flushed)
 {
@@ -190,14 +193,18 @@ ptrdiff_t wsi_send_frame(struct ws *ws, unsigned char first_byte, const void *da
 			return cannot_write(ws);
 		n = WS_AGAIN;
 		if (!all_taken)
-			n = take_payload(ws, first_byte, p + taken, len, flushed);
+			n = take_payload(ws, first_byte, p, len, flushed);
 		if (n >= 0) {
 			begun = true;
 			ws->refused = false;
-			taken += (size_t)n;
+			if (n > 0) { /* p may be NULL when there is nothing to take */
+				p += n;
+				taken += (size_t)n;
+			}
 			continue;
 		}
-		/* The rest waits for the peer. So does a data frame that is all taken, to be written before we return. */
+		/* The rest waits for the peer. So does a data frame that is all taken, to be
+		 * written before we return. */
 		if (n == WS_AGAIN)
 			n = wait_to_send(ws);
 		if (n != 0)
@@ -239,7 +246,8 @@ ptrdiff_t ws_send(struct ws *ws, int type, const void *data, size_t len)
 	wrong = check_send(ws, type, len);
 	if (wrong)
 		return wsi_misuse(ws, wrong);
-	/* Not when writing has failed: this may be the rest of a frame, from the middle of a character on. */
+	/* Not when writing has failed: this may be the rest of a frame, from the middle of a
+	 * character on. */
 	if (ws->check_utf8 && opcode == WS_TEXT && !ws->tx_active && !ws->write_error
 	    && !wsi_is_text(&utf8, data, len, more))
 		return wsi_misuse(ws, "ws_send: the text is not UTF-8");

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * upgrade.c - the opening handshake of RFC 6455 section 4: our request, the server's response, and where a redirect leads
+ * upgrade.c - the opening handshake of RFC 6455 section 4: our request, the server's response, and
+ * where a redirect leads
  *
- * The last four steps of ws_open are here: REQUEST, SEND, HEAD and BODY. open.c has those before them.
+ * The last four steps of ws_open are here: REQUEST, SEND, HEAD and BODY. open.c has those before
+ * them.
  */
 #include "ws_conn.h"
 #include <string.h>
@@ -236,7 +238,8 @@ static struct wsi_text *redirect_base(struct ws *ws)
 
 	if (!url || ws->info.redirects > 0)
 		return url;
-	/* The program's is the only one with userinfo, which a relative Location must not inherit. */
+	/* The program's is the only one with userinfo, which a relative Location must not inherit.
+	 */
 	rest = userinfo->p + userinfo->len;
 	if (*rest == '@')
 		rest++;

@@ -18,12 +18,12 @@
  *	open --ws_close--> closing --close frame of the peer--> over
  *	open --close frame of the peer, end of file, violation--> over
  *
- * Receiving uses one buffer; rbuf[rpos..rend) is unread. A message is handed out from where it lies in the buffer. The
- * payloads of its later fragments are moved up to it. The buffer grows by what has arrived, never by what a header
- * promises.
+ * Receiving uses one buffer; rbuf[rpos..rend) is unread. A message is handed out from where it lies
+ * in the buffer. The payloads of its later fragments are moved up to it. The buffer grows by what
+ * has arrived, never by what a header promises.
  *
- * Sending uses one buffer, sbuf[0..send_len), into which frames are masked. A frame of ws_send that does not fit stays
- * under way (tx_active) over several calls, and control frames wait for its end.
+ * Sending uses one buffer, sbuf[0..send_len), into which frames are masked. A frame of ws_send that
+ * does not fit stays under way (tx_active) over several calls, and control frames wait for its end.
  */
 #ifndef WS_CONN_H
 #define WS_CONN_H
@@ -109,15 +109,16 @@ struct ws {
 	/* The transport. */
 	int fd;      /* of our own socket, or -1 */
 	bool own_io; /* raw is the program's transport */
-	bool
-	    given; /* raw is the program's transport or its descriptor: it leads to one place only */
+	/* raw is the program's transport or its descriptor: it leads to one place only. */
+	bool given;
 	struct ws_io raw; /* below TLS */
 	struct ws_io io;  /* below the WebSocket: TLS, or the same as raw */
 	unsigned change;  /* counts changes of the set of descriptors */
-	int read_waits; /* WS_POLL_READ or WS_POLL_WRITE: what reading waits for; while opening also writing */
+	/* WS_POLL_READ or WS_POLL_WRITE: what reading waits for; while opening also writing. */
+	int read_waits;
 	int write_waits;
-	bool
-	    need_input; /* the buffered bytes contain nothing that can be handled: wait for the transport */
+	/* The buffered bytes contain nothing that can be handled: wait for the transport. */
+	bool need_input;
 	unsigned reads;   /* reads that this call has made */
 	bool same_origin; /* this hop and all before it have the origin of the first one */
 	bool proxied;     /* address is the proxy's */
@@ -127,48 +128,51 @@ struct ws {
 	struct wsi_tls_config *tls_config;
 	struct wsi_tls *tls;
 	unsigned tls_reads; /* reads below TLS that this call to TLS has made */
-	struct wsi_text
-	    tls_early; /* bytes of the TLS server that were read together with the proxy's answer */
+	/* Bytes of the TLS server that were read together with the proxy's answer. */
+	struct wsi_text tls_early;
 	size_t tls_early_used;
 #endif
 
-	/* Receiving: rbuf[rpos..rend) is unread. The message under way is rbuf[message_pos..message_pos + message_len),
-	 * which ends at or before rpos. */
+	/* Receiving: rbuf[rpos..rend) is unread. The message under way is
+	 * rbuf[message_pos..message_pos + message_len), which ends at or before rpos. */
 	unsigned char *rbuf;
 	size_t rcap, rpos, rend;
 	bool grown; /* rbuf is a block of its own, larger than the first one */
 	size_t message_pos, message_len;
-	struct wsi_frame
-	    frame; /* the frame under way; .len is what is still to come of its payload, .head 0: none */
+	/* The frame under way; .len is what is still to come of its payload, .head 0: none. */
+	struct wsi_frame frame;
 	int message_type; /* of the message under way; 0: none */
 	uint32_t rx_utf8;
 	bool pinged; /* ws_ping was called: pongs are handed out */
-	bool
-	    quick; /* ws_recv may take its short way: open, between messages, nothing to show or to tell */
+	/* ws_recv may take its short way: open, between messages, nothing to show or to tell. */
+	bool quick;
 
 	/* Sending: sbuf[0..send_len) is to be written. */
 	unsigned char *sbuf;
 	size_t scap, send_len;
 	bool tx_active; /* a frame of ws_send is under way */
 	size_t tx_left; /* bytes of its payload that ws_send has not taken yet */
-	int tx_type; /* type argument of the last ws_send that began a frame; with WS_MORE its message goes on */
+	/* Type argument of the last ws_send that began a frame; with WS_MORE its message goes on.
+	 */
+	int tx_type;
 	unsigned char tx_key[WSI_KEY_LEN]; /* masking key of the frame under way */
 	uint32_t tx_utf8;
-	bool
-	    refused; /* the last ws_send or ws_ping took nothing, and ws_recv has not returned since */
-	ptrdiff_t
-	    write_error; /* 0, or the transport's word when writing failed: nothing more is written */
-	bool
-	    write_error_told; /* ws_send has sent the caller to ws_recv, where a close frame may be waiting */
-	struct wsi_control
-	    pong; /* of several pings that could not be answered yet the last one (RFC 6455 5.5.3) */
+	/* The last ws_send or ws_ping took nothing, and ws_recv has not returned since. */
+	bool refused;
+	/* 0, or the transport's word when writing failed: nothing more is written. */
+	ptrdiff_t write_error;
+	/* ws_send has sent the caller to ws_recv, where a close frame may be waiting. */
+	bool write_error_told;
+	/* Of several pings that could not be answered yet the last one (RFC 6455 5.5.3). */
+	struct wsi_control pong;
 	struct wsi_control close; /* our close frame */
 
 	/* Closing. */
 	bool close_sent;  /* a close frame of ours is sent, or waits */
 	bool peer_closed; /* the peer has sent a close frame */
-	bool
-	    linger; /* we closed after a violation: read on until the peer's end of file, so that it sees our frame */
+	/* We closed after a violation: read on until the peer's end of file, so that it sees our
+	 * frame. */
+	bool linger;
 	char close_reason[WSI_CONTROL_MAX - 1];
 
 	/* Random bytes, used from the end. */
@@ -185,8 +189,8 @@ struct ws {
 	struct wsi_text sentence; /* what why points to, unless it is static */
 	struct wsi_text url;      /* as shown */
 	struct wsi_text subprotocol;
-	struct wsi_text
-	    head; /* what goes to the proxy, then our request, then the response's head */
+	/* What goes to the proxy, then our request, then the response's head. */
+	struct wsi_text head;
 	struct wsi_text body;    /* of a refused upgrade */
 	struct wsi_text nowhere; /* takes sentences that nobody will read */
 	char nothing[1];
@@ -207,12 +211,12 @@ WSI int64_t wsi_now_us(const struct ws *ws);
 WSI int64_t wsi_after_ms(int64_t from_us, int ms); /* ms < 0: never */
 WSI int64_t wsi_earlier(int64_t a, int64_t b);
 #ifdef WS_WITH_MBEDTLS
-WSI int64_t
-wsi_files_until(const struct ws *ws); /* the deadline by the system's clock, for reading files */
+/* The deadline by the system's clock, for reading files. */
+WSI int64_t wsi_files_until(const struct ws *ws);
 #endif
 WSI bool wsi_late(const struct ws *ws); /* a deadline has passed */
-WSI void wsi_enter(struct ws *ws,
-                   enum ws_phase phase); /* and notes how long the phase before it took */
+/* And notes how long the phase before it took. */
+WSI void wsi_enter(struct ws *ws, enum ws_phase phase);
 
 /* conn.c: sentences. An error is told in three steps: take the text, write into it, fail.
  *
@@ -227,31 +231,34 @@ WSI int wsi_fail(struct ws *ws, int err);                        /* returns the 
 WSI int wsi_fail_text(struct ws *ws, int err, const char *text); /* the three steps at once */
 WSI int wsi_no_memory(struct ws *ws);
 WSI struct wsi_text *wsi_cause(struct ws *ws); /* empty, for a layer below; only while opening */
-WSI void wsi_put_peer(struct wsi_text *t,
-                      const struct ws *ws); /* "127.0.0.1:80", "ws://a/ through PROXY" */
-WSI void wsi_put_doing(struct wsi_text *t,
-                       const struct ws *ws); /* the phase and the peer: "upgrade at [::1]:80" */
-WSI void wsi_put_elapsed(struct wsi_text *t,
-                         const struct ws *ws); /* since the deadline was set: "5 s" */
+/* "127.0.0.1:80", "ws://a/ through PROXY". */
+WSI void wsi_put_peer(struct wsi_text *t, const struct ws *ws);
+/* The phase and the peer: "upgrade at [::1]:80". */
+WSI void wsi_put_doing(struct wsi_text *t, const struct ws *ws);
+/* Since the deadline was set: "5 s". */
+WSI void wsi_put_elapsed(struct wsi_text *t, const struct ws *ws);
 
 WSI void wsi_end_opening(struct ws *ws); /* frees ws->op */
 
 /* conn.c: random bytes. 0; WS_AGAIN: the system has none yet; WS_EENTROPY: it has failed. */
 WSI int wsi_random(struct ws *ws, unsigned char *out, unsigned len);
-WSI int wsi_entropy_of(void *ws, void *buf,
-                       size_t len); /* the program's source or the system's, for TLS */
+/* The program's source or the system's, for TLS. */
+WSI int wsi_entropy_of(void *ws, void *buf, size_t len);
 
 /* conn.c: waiting and moving bytes */
 WSI int wsi_await(struct ws *ws); /* blocks until something may have changed: 0 or WS_EIO */
-WSI bool wsi_read_enough(
-    struct ws *ws); /* with .nonblock: this call has read so much that others should have a turn */
-/* Appends to rbuf, the only place that reads. 0: bytes came; WS_AGAIN; else the transport's word (enum ws_ioerr). */
+/* With .nonblock: this call has read so much that others should have a turn. */
+WSI bool wsi_read_enough(struct ws *ws);
+/* Appends to rbuf, the only place that reads. 0: bytes came; WS_AGAIN; else the transport's word
+ * (enum ws_ioerr). */
 WSI int wsi_read_more(struct ws *ws);
-/* Writes p[0..*len) and moves what could not be written to p. 0: all is written; WS_AGAIN; else the transport's word. */
+/* Writes p[0..*len) and moves what could not be written to p. 0: all is written; WS_AGAIN; else the
+ * transport's word. */
 WSI int wsi_write_out(struct ws *ws, void *p, size_t *len);
 /* Notes what the transport waits for. False: word says something else. */
 WSI bool wsi_blocked(struct ws *ws, ptrdiff_t word, int *waits);
-/* The sentence and the error for a transport's word. detail goes behind the cause: " in the middle of a message". */
+/* The sentence and the error for a transport's word. detail goes behind the cause: " in the middle
+ * of a message". */
 WSI int wsi_io_failed(struct ws *ws, ptrdiff_t word, const char *detail);
 /* Reading or writing came to the transport's word while open or closing. */
 WSI int wsi_receive_failed(struct ws *ws, ptrdiff_t word);
@@ -264,7 +271,8 @@ struct wsi_complaint {
 	const char *value;  /* the wrong string, or NULL */
 	const char *why;    /* NULL: nothing is wrong */
 };
-/* Numbers, functions and parts that are not built in, before there is a connection. c is zeroed by the caller. */
+/* Numbers, functions and parts that are not built in, before there is a connection. c is zeroed by
+ * the caller. */
 WSI void wsi_check_first(const struct ws_options *o, struct wsi_complaint *c);
 /* All the others. c: what was found before. 0 or an error. */
 WSI int wsi_check_options(struct ws *ws, struct wsi_complaint *c);
@@ -281,7 +289,8 @@ WSI void wsi_trace_head(const struct ws *ws, int sent, const void *p, size_t len
 WSI int wsi_send_head(struct ws *ws); /* writes what head holds: 0 when it is empty */
 /* Reads more of a response, the proxy's too, into rbuf: 0, WS_AGAIN or an error. */
 WSI int wsi_read_response(struct ws *ws);
-/* An incomplete response, the proxy's too: true if any of it has come; and its beginning, in quotes. */
+/* An incomplete response, the proxy's too: true if any of it has come; and its beginning, in
+ * quotes. */
 WSI bool wsi_has_begun(const struct ws *ws);
 WSI void wsi_put_begun(struct wsi_text *t, const struct ws *ws);
 WSI int wsi_step_request(struct ws *ws);
@@ -297,18 +306,21 @@ WSI void wsi_open_timed_out(struct ws *ws);
 /* send.c */
 /* A frame, or the rest of the one under way. Bytes taken, or what ws_send returns. */
 WSI ptrdiff_t wsi_send_frame(struct ws *ws, unsigned char first_byte, const void *p, size_t len);
-/* Writes sbuf and then the control frames that wait. 0: all is written; WS_AGAIN; WS_EENTROPY; WS_ERESET: writing has
- * failed. That is not the end, since the peer may have sent a close frame with its reason before. */
+/* Writes sbuf and then the control frames that wait. 0: all is written; WS_AGAIN; WS_EENTROPY;
+ * WS_ERESET: writing has failed. That is not the end, since the peer may have sent a close frame
+ * with its reason before. */
 WSI int wsi_flush(struct ws *ws);
 /* The one close frame goes out when it can. code 0: without one. */
 WSI void wsi_send_close(struct ws *ws, unsigned code, const char *reason);
-/* ws_send and ws_close: a call that cannot be made now, or with these arguments. The connection goes on. */
+/* ws_send and ws_close: a call that cannot be made now, or with these arguments. The connection
+ * goes on. */
 WSI int wsi_misuse(struct ws *ws, const char *what);
-/* True if p[0..len) goes on well from *utf8; without more to come it must end with a whole character. */
+/* True if p[0..len) goes on well from *utf8; without more to come it must end with a whole
+ * character. */
 WSI bool wsi_is_text(uint32_t *utf8, const void *p, size_t len, bool more);
 
 /* recv.c */
-WSI int wsi_receive(struct ws *ws,
-                    struct ws_msg *msg); /* > 0: msg is the next message; or an error */
+/* > 0: msg is the next message; or an error. */
+WSI int wsi_receive(struct ws *ws, struct ws_msg *msg);
 
 #endif
