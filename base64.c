@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * base64.c - RFC 4648 section 4
+ * base64.c - base64 as in RFC 4648 section 4
  */
 #include "ws_pure.h"
 
@@ -9,48 +9,75 @@ static const char base64_digits[] =
 size_t wsi_base64_encode(char *out, const void *in, size_t len)
 {
 	const unsigned char *s = in;
-	size_t i, o;
+	size_t i, o = 0;
 
-	/* the digit o has the first of its bits in the byte i, and perhaps others in the one behind it */
-	for (o = 0; i = o * 3 / 4, i < len || o % 4 != 0; o++) {
-		unsigned v = 0;
+	/* Three bytes make four digits. At the end missing bytes count as zero, and their digits become '='. */
+	for (i = 0; i < len; i += 3) {
+		uint32_t v = (uint32_t)s[i] << 16;
 
-		out[o] = '=';
-		if (i < len) {
-			v = (unsigned)s[i] << 8 | (i + 1 < len ? s[i + 1] : 0);
-			out[o] = base64_digits[v >> (10 - o * 6 % 8) & 63];
-		}
+		if (i + 1 < len)
+			v |= (uint32_t)s[i + 1] << 8;
+		if (i + 2 < len)
+			v |= s[i + 2];
+		out[o] = base64_digits[v >> 18];
+		out[o + 1] = base64_digits[v >> 12 & 63];
+		out[o + 2] = '=';
+		out[o + 3] = '=';
+		if (i + 1 < len)
+			out[o + 2] = base64_digits[v >> 6 & 63];
+		if (i + 2 < len)
+			out[o + 3] = base64_digits[v & 63];
+		o += 4;
 	}
 	return o;
 }
 
 #ifdef WS_WITH_MBEDTLS
+/* 0 to 63, or 64 for a character that is not a digit. */
+static uint32_t base64_value(char c)
+{
+	uint32_t value = 0;
+
+	while (value < 64 && base64_digits[value] != c)
+		value++;
+	return value;
+}
+
+/* The length of the text without the '=' at its end, of which there are at most two. */
+static size_t base64_count_digits(const char *in, size_t len)
+{
+	size_t digits = len;
+
+	while (digits > 0 && digits + 2 > len && in[digits - 1] == '=')
+		digits--;
+	return digits;
+}
+
 ptrdiff_t wsi_base64_decode(void *out, const char *in, size_t len)
 {
 	unsigned char *d = out;
-	size_t i, o = 0, digits = len;
+	const size_t digits = base64_count_digits(in, len);
+	size_t i, o = 0;
 	uint32_t v = 0;
-	unsigned bits = 0; /* of v that no byte has yet */
+	unsigned bits = 0; /* how many of the low bits of v are not written yet */
 
-	while (digits > 0 && len < digits + 2 && in[digits - 1] == '=')
-		digits--;
 	if (len % 4 != 0)
 		return -1;
 	for (i = 0; i < digits; i++) {
-		unsigned digit = 0;
+		uint32_t value = base64_value(in[i]);
 
-		while (digit < 64 && base64_digits[digit] != in[i])
-			digit++;
-		if (digit == 64)
+		if (value == 64)
 			return -1;
-		v = v << 6 | digit;
+		v = v << 6 | value;
 		bits += 6;
 		if (bits >= 8) {
 			bits -= 8;
 			d[o++] = (unsigned char)(v >> bits);
 		}
 	}
-	/* RFC 4648 3.5: bits that nobody needs are zero */
-	return (v & ((1U << bits) - 1)) == 0 ? (ptrdiff_t)o : -1;
+	/* RFC 4648 3.5: the bits that belong to no byte must be zero. */
+	if ((v & ((1U << bits) - 1)) != 0)
+		return -1;
+	return (ptrdiff_t)o;
 }
 #endif

@@ -1,44 +1,70 @@
 /* SPDX-License-Identifier: ISC
- * frame.c - RFC 6455 section 5: the header of a frame, the mask, and the codes of a close frame
+ * frame.c - WebSocket frames (RFC 6455 section 5): their header, the mask, and the codes of close frames
  */
 #include "ws_proto.h"
 #include <string.h>
 
+#define FRAME_MASKED 0x80   /* in the second byte */
+#define FRAME_LENGTH_16 126 /* the second byte says: the length follows in two bytes */
+#define FRAME_LENGTH_64 127 /* likewise, in eight */
+
+static bool frame_is_reserved(unsigned opcode)
+{
+	return (opcode > WSI_BINARY && opcode < WSI_CLOSE) || opcode > WSI_PONG;
+}
+
+/* A number of several bytes, the highest first */
+static uint64_t frame_number(const unsigned char *p, unsigned bytes)
+{
+	uint64_t v = 0;
+	unsigned i;
+
+	for (i = 0; i < bytes; i++)
+		v = v << 8 | p[i];
+	return v;
+}
+
+/* RFC 6455 5.2: an extended length must need its bytes, and its top bit is 0. p[0..n) is what there is of a header of
+ * head bytes; a fault is seen as soon as its bytes are there. */
+static bool frame_length_is_wrong(const unsigned char *p, size_t n, unsigned head)
+{
+	if (head == 4)
+		return n >= 4 && frame_number(p + 2, 2) < FRAME_LENGTH_16;
+	if (n >= 3 && p[2] >> 7 != 0)
+		return true;
+	return n >= 8 && frame_number(p + 2, 6) == 0;
+}
+
 const char *wsi_frame_decode(struct wsi_frame *f, const unsigned char *p, size_t n)
 {
-	unsigned char h[10] = {WSI_FIN, 0,   127, 127, 127,
-	                       127,     127, 127, 127, 127}; /* what is still to come is right */
-	uint64_t len;
-	unsigned head = 2, least = 126, i;
+	unsigned head = 2;
+	bool control;
 
-	if (n < sizeof h) {
-		memcpy(h, p, n);
-		p = h;
-	}
-	f->head = 0;        /* until all of it is there */
-	if ((p[0] & 7) > 2) /* 3-7, 11-15 */
+	f->head = 0; /* until the header is whole */
+	if (n < 1)
+		return NULL;
+	control = (p[0] & WSI_CONTROL_BIT) != 0;
+	if (frame_is_reserved(p[0] & WSI_OPCODE))
 		return "a frame with a reserved opcode";
-	if ((p[0] & (WSI_FIN | 8)) == 8) /* 5.5 */
+	if (control && !(p[0] & WSI_FIN)) /* 5.5 */
 		return "a fragmented control frame";
-	if (p[1] & 0x80) /* 5.1 */
+	if (n < 2)
+		return NULL;
+	if (p[1] & FRAME_MASKED) /* 5.1 */
 		return "a frame of the server is masked";
-	len = p[1];
-	if (len > WSI_CONTROL_MAX) {
-		if (p[0] & 8) /* 5.5 */
-			return "a control frame over 125 bytes";
+	if (control && p[1] > WSI_CONTROL_MAX) /* 5.5 */
+		return "a control frame over 125 bytes";
+	if (p[1] == FRAME_LENGTH_16)
 		head = 4;
-		if (len == 127) {
-			head = 10;
-			least = 65536;
-		}
-		for (len = 0, i = 2; i < head; i++)
-			len = len << 8 | p[i];
-		if (len < least || len >> 63 != 0) /* 5.2 */
-			return "a frame whose length is over 2^63, or not in its shortest form";
-	}
+	if (p[1] == FRAME_LENGTH_64)
+		head = 10;
+	if (head > 2 && frame_length_is_wrong(p, n, head))
+		return "a frame whose length is over 2^63, or not in its shortest form";
 	if (n < head)
 		return NULL;
-	f->len = len;
+	f->len = p[1];
+	if (head > 2)
+		f->len = frame_number(p + 2, head - 2);
 	f->b0 = p[0];
 	f->head = (unsigned char)head;
 	return NULL;
@@ -47,26 +73,28 @@ const char *wsi_frame_decode(struct wsi_frame *f, const unsigned char *p, size_t
 size_t wsi_frame_encode(unsigned char out[WSI_FRAME_HEAD_MAX], unsigned char b0, uint64_t len,
                         const unsigned char *key)
 {
-	unsigned code = (unsigned)len, n = 2, i;
+	unsigned head = 2, i;
 
-	if (len > 125) {
-		code = 126;
-		n = 4;
-	}
-	if (len > 65535) {
-		code = 127;
-		n = 10;
-	}
 	out[0] = b0;
-	out[1] = (unsigned char)code;
-	for (i = n; i > 2; len >>= 8)
-		out[--i] = (unsigned char)len;
-	if (key) {
-		out[1] |= 0x80;
-		memcpy(out + n, key, 4);
-		n += 4;
+	if (len > 65535) {
+		out[1] = FRAME_LENGTH_64;
+		head = 10;
+	} else if (len >= FRAME_LENGTH_16) {
+		out[1] = FRAME_LENGTH_16;
+		head = 4;
+	} else {
+		out[1] = (unsigned char)len;
 	}
-	return n;
+	for (i = head; i > 2; i--) { /* from the last byte of the length to the first */
+		out[i - 1] = (unsigned char)len;
+		len >>= 8;
+	}
+	if (key) {
+		out[1] |= FRAME_MASKED;
+		memcpy(out + head, key, 4);
+		head += 4;
+	}
+	return head;
 }
 
 void wsi_mask(void *dst, const void *src, size_t len, const unsigned char key[4])
@@ -88,28 +116,57 @@ void wsi_mask(void *dst, const void *src, size_t len, const unsigned char key[4]
 		d[i] = s[i] ^ key[i % 4];
 }
 
-int wsi_close_code_ok(unsigned code)
+bool wsi_close_code_ok(unsigned code)
 {
-	return code >= 1000 && code <= 1014 ? code <= 1003 || code >= 1007
-	                                    : code >= 3000 && code <= 4999;
+	if (code >= 3000 && code <= 4999) /* of libraries and programs */
+		return true;
+	if (code == 1004 || code == 1005
+	    || code == 1006) /* reserved; these say that no code came */
+		return false;
+	return code >= 1000 && code <= 1014;
 }
 
+/* RFC 6455 7.4.1 and the registry of the IANA */
 const char *wsi_close_name(unsigned code)
 {
-	/* RFC 6455 7.4.1 and the registry of the IANA, from 1000 on and then from 3000 on */
-	static const char names[] =
-	    " (normal closure)\0 (going away)\0 (protocol error)\0 (unsupported data)\0\0"
-	    " (no status received)\0 (abnormal closure)\0 (invalid payload data)\0"
-	    " (policy violation)\0 (message too big)\0 (mandatory extension)\0 (internal error)\0"
-	    " (service restart)\0 (try again later)\0 (bad gateway)\0 (TLS handshake)\0"
-	    " (unauthorized)\0\0\0 (forbidden)\0\0\0\0\0 (timeout)";
-	unsigned i;
-
-	if (code >= 1000 && code <= 1015)
-		i = code - 1000;
-	else if (code >= 3000 && code <= 3008)
-		i = code - 3000 + 16;
-	else
+	switch (code) {
+	case 1000:
+		return " (normal closure)";
+	case 1001:
+		return " (going away)";
+	case 1002:
+		return " (protocol error)";
+	case 1003:
+		return " (unsupported data)";
+	case 1005:
+		return " (no status received)";
+	case 1006:
+		return " (abnormal closure)";
+	case 1007:
+		return " (invalid payload data)";
+	case 1008:
+		return " (policy violation)";
+	case 1009:
+		return " (message too big)";
+	case 1010:
+		return " (mandatory extension)";
+	case 1011:
+		return " (internal error)";
+	case 1012:
+		return " (service restart)";
+	case 1013:
+		return " (try again later)";
+	case 1014:
+		return " (bad gateway)";
+	case 1015:
+		return " (TLS handshake)";
+	case 3000:
+		return " (unauthorized)";
+	case 3003:
+		return " (forbidden)";
+	case 3008:
+		return " (timeout)";
+	default:
 		return "";
-	return wsi_nth(names, i);
+	}
 }

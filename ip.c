@@ -1,128 +1,168 @@
 /* SPDX-License-Identifier: ISC
- * ip.c - numeric addresses: RFC 4291 2.2 in, RFC 5952 out
+ * ip.c - numeric addresses: reads the forms of RFC 4291 2.2, writes that of RFC 5952
  */
 #include "ws_pure.h"
 #include <string.h>
 
-/* Four decimal numbers. 1, or 0: it is something else */
-static int ip_parse4(unsigned char *out, const char *s, size_t len)
+/* Four decimal numbers with points between them. */
+static bool ip_parse4(unsigned char out[4], const char *s, size_t len)
 {
 	int i;
 
 	for (i = 0; i < 4; i++) {
 		size_t n = wsi_find(s, len, '.');
 		int v = wsi_number(s, n, 255);
+		bool is_last = n == len;
 
-		if (v < 0 || (n > 1 && s[0] == '0')) /* "010" is 8 for some readers */
-			return 0;
+		if (v < 0 || is_last != (i == 3))
+			return false;
+		if (n > 1 && s[0] == '0') /* some readers take "010" for 8 */
+			return false;
 		out[i] = (unsigned char)v;
-		if ((i == 3) != (n == len))
-			return 0;
-		if (n < len)
+		if (!is_last)
 			n++;
 		s += n;
 		len -= n;
 	}
-	return 1;
+	return true;
 }
 
-/* The groups of an IPv6 address on one side of its "::", or all of them; the last may be an IPv4 address. How many bytes
- * they are, at most cap; -1: they are no such groups, or too many */
-static int ip_parse_groups(unsigned char *out, int cap, const char *s, size_t len)
+/* One to four hexadecimal digits; -1 for anything else. */
+static int ip_parse_group(const char *s, size_t len)
 {
-	int at = 0;
+	if (len > 4)
+		return -1;
+	return wsi_digits(s, len, 0xffff, 16);
+}
 
-	while (len > 0) {
-		size_t n = wsi_find(s, len, ':');
-		int v;
+/* Up to eight groups. The last two may be written as an IPv4 address, and one "::" stands for one or more groups of
+ * zeros. At the head of the loop a group begins at s[at], and out[0..used) holds the groups before it. */
+static bool ip_parse6(unsigned char out[16], const char *s, size_t len)
+{
+	size_t at = 0, used = 0;
+	size_t gap = 0; /* the "::" stood before out[gap] */
+	bool has_gap = false;
 
-		if (n == len && wsi_find(s, n, '.') < n)
-			return at + 4 <= cap && ip_parse4(out + at, s, n) ? at + 4 : -1;
-		v = n <= 4 ? wsi_digits(s, n, 0xffff, 16) : -1;
-		if (v < 0 || at + 2 > cap || n + 1 == len) /* nothing stands behind a last ':' */
-			return -1;
-		out[at++] = (unsigned char)(v >> 8);
-		out[at++] = (unsigned char)(v & 0xff);
-		if (n < len)
-			n++;
-		s += n;
-		len -= n;
+	if (len >= 2 && s[0] == ':' && s[1] == ':') {
+		has_gap = true;
+		at = 2;
 	}
-	return at;
+	while (at < len) {
+		size_t n = wsi_find(s + at, len - at, ':');
+		int group;
+
+		if (at + n == len && wsi_find(s + at, n, '.') < n) {
+			if (used + 4 > 16 || !ip_parse4(out + used, s + at, n))
+				return false;
+			used += 4;
+			break;
+		}
+		group = ip_parse_group(s + at, n);
+		if (group < 0 || used + 2 > 16)
+			return false;
+		out[used++] = (unsigned char)(group >> 8);
+		out[used++] = (unsigned char)(group & 0xff);
+		at += n;
+		if (at == len)
+			break;
+		at++;
+		if (at == len) /* a single ':' at the end */
+			return false;
+		if (s[at] == ':') {
+			if (has_gap)
+				return false;
+			has_gap = true;
+			gap = used;
+			at++;
+		}
+	}
+	if (!has_gap)
+		return used == 16;
+	if (used > 14)
+		return false;
+	memmove(out + 16 - (used - gap), out + gap, used - gap);
+	memset(out + gap, 0, 16 - used);
+	return true;
 }
 
 int wsi_ip_parse(unsigned char out[16], const char *s, size_t len)
 {
-	unsigned char tail[16];
-	size_t gap = 0; /* where "::" begins */
-	int before, behind;
+	if (wsi_find(s, len, ':') < len)
+		return ip_parse6(out, s, len) ? 16 : 0;
+	return ip_parse4(out, s, len) ? 4 : 0;
+}
 
-	if (wsi_find(s, len, ':') == len)
-		return ip_parse4(out, s, len) ? 4 : 0;
-	while (gap + 2 <= len && !(s[gap] == ':' && s[gap + 1] == ':'))
-		gap++;
-	if (gap + 2 > len)
-		return ip_parse_groups(out, 16, s, len) == 16 ? 16 : 0;
-	if (wsi_find(s, gap, '.') < gap) /* an IPv4 address stands at the end alone */
-		return 0;
-	/* "::" stands for one group of zeros at least */
-	before = ip_parse_groups(out, 14, s, gap);
-	if (before < 0)
-		return 0;
-	behind = ip_parse_groups(tail, 14 - before, s + gap + 2, len - gap - 2);
-	if (behind < 0)
-		return 0;
-	memset(out + before, 0, (size_t)(16 - before - behind));
-	memcpy(out + 16 - behind, tail, (size_t)behind);
-	return 16;
+static void ip_put4(struct wsi_text *t, const unsigned char *addr)
+{
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		if (i > 0)
+			wsi_put_c(t, '.');
+		wsi_put_u(t, addr[i]);
+	}
+}
+
+/* RFC 5952 4.2: "::" stands for the longest run of zero groups, for the first of several, and for no single group. */
+static void ip_find_zeros(const unsigned char *addr, int *first, int *count)
+{
+	int group, run = 0;
+
+	*first = 8;
+	*count = 1;
+	for (group = 0; group < 8; group++) {
+		if (addr[2 * group] != 0 || addr[2 * group + 1] != 0) {
+			run = 0;
+			continue;
+		}
+		run++;
+		if (run > *count) {
+			*count = run;
+			*first = group + 1 - run;
+		}
+	}
+}
+
+static void ip_put6(struct wsi_text *t, const unsigned char *addr)
+{
+	int group = 0, first, count;
+
+	ip_find_zeros(addr, &first, &count);
+	while (group < 8) {
+		if (group == first) {
+			wsi_put(t, "::");
+			group += count;
+			continue;
+		}
+		if (group > 0 && group != first + count)
+			wsi_put_c(t, ':');
+		wsi_put_digits(t, (unsigned)addr[2 * group] << 8 | addr[2 * group + 1], 16, 0);
+		group++;
+	}
 }
 
 void wsi_put_ip(struct wsi_text *t, const unsigned char *addr, int len)
 {
-	int i,
-	    run = 0, best = 2,
-	    gap = 16; /* bytes: the run of zeros up to here, the longest one, where that begins */
+	/* RFC 5952 section 5: an IPv4 address within an IPv6 one */
+	static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-	for (i = 0; len == 16 && i < 16; i += 2) {
-		run = (addr[i] | addr[i + 1]) == 0 ? run + 2 : 0;
-		if (run
-		    > best) { /* RFC 5952 4.2: the longest, of equals the first, of one group none */
-			best = run;
-			gap = i + 2 - run;
-		}
-	}
-	if (gap == 0 && best == 10 && (addr[10] & addr[11]) == 0xff) { /* RFC 5952 section 5 */
+	if (len == 4) {
+		ip_put4(t, addr);
+	} else if (memcmp(addr, mapped, sizeof mapped) == 0) {
 		wsi_put(t, "::ffff:");
-		addr += 12;
-		len = 4;
-		gap = 16;
-	}
-	for (i = 0; i < len; i++) {
-		unsigned v = addr[i], base = 10;
-		const char *between = ".";
-
-		if (len == 16) {
-			v = v << 8 | addr[++i];
-			base = 16;
-			between = ":";
-		}
-		if (i >= gap && i < gap + best) {
-			if (i == gap + 1)
-				wsi_put(t, "::");
-			continue;
-		}
-		wsi_put_digits(t, v, base, 0);
-		if (i + 1 < len && i + 1 != gap)
-			wsi_put(t, between);
+		ip_put4(t, addr + sizeof mapped);
+	} else {
+		ip_put6(t, addr);
 	}
 }
 
-int wsi_ip_in(const unsigned char *a, const unsigned char *b, unsigned bits)
+bool wsi_ip_in(const unsigned char *a, const unsigned char *b, unsigned bits)
 {
-	unsigned i;
+	unsigned bytes = bits / 8, rest = bits % 8;
 
-	for (i = 0; i < bits; i++)
-		if ((a[i / 8] ^ b[i / 8]) << i % 8 & 0x80)
-			return 0;
-	return 1;
+	if (memcmp(a, b, bytes) != 0)
+		return false;
+	if (rest == 0)
+		return true;
+	return (a[bytes] ^ b[bytes]) >> (8 - rest) == 0;
 }

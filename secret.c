@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: ISC
- * secret.c - what is secret: the headers and the parameters of URLs whose values are shown to nobody, and of which the
- * headers are not sent to another origin. This is the one place that decides it, by name.
+ * secret.c - decides, by name, which headers and which parameters of URLs have secret values
+ *
+ * A secret value is shown to nobody, and a header with one is not sent to another origin.
  */
 #include "ws_pure.h"
 
-/* A name that contains one of these, in any case, has a secret for its value */
+/* A name that contains one of these words, in any case, has a secret value. */
 static const char *const secret_words[] = {"token", "key", "secret",  "pass",
                                            "auth",  "sig", "session", "credential"};
 #define SECRET_WORDS (sizeof secret_words / sizeof secret_words[0])
 
-/* So has a header with one of these names: Cookie2 and Set-Cookie too */
+/* A header whose name contains this word has one too: Cookie, Cookie2, Set-Cookie. */
 static const char secret_header_word[] = "cookie";
 
-/* Of a response these contain a word, and say how to log in or what a browser may do */
-static const char secret_not[] =
-    "WWW-Authenticate\0Proxy-Authenticate\0Access-Control-Allow-Credentials\0";
+/* These headers of a response contain a word, but say how to log in or what a browser may do. */
+static const char *const secret_not[] = {"WWW-Authenticate", "Proxy-Authenticate",
+                                         "Access-Control-Allow-Credentials"};
+#define SECRET_NOT (sizeof secret_not / sizeof secret_not[0])
 
-/* The next byte from *p on, in lower case; percent-encoded or not, it means the same (RFC 3986 2.1) */
+/* Takes the next byte from *p, in lower case. A percent-encoded letter means the same as the letter (RFC 3986 2.1). */
 static int secret_next(const char **p, const char *end)
 {
 	const char *s = *p;
@@ -30,53 +32,60 @@ static int secret_next(const char **p, const char *end)
 	return wsi_lower(c);
 }
 
-static int secret_begins_with(const char *p, const char *end, const char *word)
+static bool secret_begins_with(const char *p, const char *end, const char *word)
 {
 	for (; *word != '\0'; word++)
 		if (p == end || secret_next(&p, end) != *word)
-			return 0;
-	return 1;
+			return false;
+	return true;
 }
 
-static int secret_contains(const char *p, size_t len, const char *word)
+static bool secret_contains(const char *p, size_t len, const char *word)
 {
 	const char *end = p + len;
 
 	while (p < end) {
 		if (secret_begins_with(p, end, word))
-			return 1;
+			return true;
 		secret_next(&p, end);
 	}
-	return 0;
+	return false;
 }
 
-int wsi_is_secret_name(const char *name, size_t len)
+bool wsi_is_secret_name(const char *name, size_t len)
 {
 	size_t i;
 
 	for (i = 0; i < SECRET_WORDS; i++)
 		if (secret_contains(name, len, secret_words[i]))
-			return 1;
-	return 0;
+			return true;
+	return false;
 }
 
-int wsi_is_secret_header(const char *name, size_t len)
+bool wsi_is_secret_header(const char *name, size_t len)
 {
 	return wsi_is_secret_name(name, len) || secret_contains(name, len, secret_header_word);
 }
 
-int wsi_is_secret_response_header(const char *name, size_t len)
+bool wsi_is_secret_response_header(const char *name, size_t len)
 {
-	return wsi_is_secret_header(name, len) && wsi_among(name, len, secret_not) < 0;
+	struct wsi_str whole = {name, len};
+	size_t i;
+
+	for (i = 0; i < SECRET_NOT; i++)
+		if (wsi_is(whole, secret_not[i]))
+			return false;
+	return wsi_is_secret_header(name, len);
 }
 
-/* A name begins behind each of "/;?&#=", percent-encoded too: a parameter may hold a whole URL. A value goes on up to
- * what ends it in any reading; a ';' ends none in a query, for to many servers it belongs to the value. */
+/* A name begins after each of "/;?&#=", also after a percent-encoded one, because a parameter may hold a whole URL. A
+ * value ends at the first character that ends it for any server. In a query a ';' does not end it: many servers count
+ * the ';' to the value. */
 struct wsi_str wsi_find_secret(const char *p, size_t len)
 {
 	const char *end = p + len, *name = p;
+	const char *value_ends = "#&/;?"; /* in the path */
 	struct wsi_str value = {end, 0};
-	int in_path = 1;
 
 	while (p < end) {
 		const char *at = p;
@@ -84,14 +93,13 @@ struct wsi_str wsi_find_secret(const char *p, size_t len)
 
 		if (c == '=' && wsi_is_secret_name(name, (size_t)(at - name))) {
 			value.p = p;
-			value.len =
-			    wsi_span(p, (size_t)(end - p), in_path ? "^##&&//;;\?\?" : "^##&&");
+			value.len = wsi_find_any(p, (size_t)(end - p), value_ends);
 			if (value.len > 0)
 				return value;
 		}
-		if (c == '?' || c == '&' || c == '#')
-			in_path = 0;
-		if (c == '/' || c == ';' || c == '?' || c == '&' || c == '#' || c == '=')
+		if (wsi_is_one_of(c, "?&#"))
+			value_ends = "#&"; /* in the query and the fragment */
+		if (wsi_is_one_of(c, "/;?&#="))
 			name = p;
 	}
 	value.p = end;

@@ -1,26 +1,31 @@
 /* SPDX-License-Identifier: ISC
- * text.c - a bounded string under construction, and what the library needs of strings
+ * text.c - strings that are built in a fixed buffer, and the searching, comparing and reading of short strings
  */
 #include "ws_pure.h"
 #include <limits.h>
 #include <string.h>
+
+static const char text_hex_digits[] = "0123456789abcdef";
+
+/* Building */
 
 void wsi_text_init(struct wsi_text *t, char *buf, size_t cap)
 {
 	t->p = buf;
 	t->cap = cap;
 	t->len = 0;
-	t->cut = 0;
+	t->cut = false;
 	buf[0] = '\0';
 }
 
 void wsi_put_n(struct wsi_text *t, const void *p, size_t len)
 {
-	size_t room =
-	    t->cut ? 0 : t->cap - t->len - 1; /* once it is cut 0, so that there is no hole in it */
+	size_t room = t->cap - t->len - 1;
 
+	if (t->cut)
+		return;
 	if (len > room) {
-		t->cut = 1;
+		t->cut = true;
 		len = room;
 	}
 	memcpy(t->p + t->len, p, len);
@@ -45,17 +50,21 @@ void wsi_put_u(struct wsi_text *t, uint64_t v)
 
 void wsi_put_digits(struct wsi_text *t, uint64_t v, unsigned base, int places)
 {
-	char digits[22]; /* of 2^64 - 1, a point, and a 0 before it */
-	char *p = digits + sizeof digits;
+	char buf[22]; /* the 20 digits of 2^64 - 1, a point, and a 0 before it */
+	char *p = buf + sizeof buf;
+	int digits;
 
-	do {
-		*--p = "0123456789abcdef"[v % base];
-		v /= base;
-		if (--places == 0)
+	/* From right to left. At least one digit stands before the point. */
+	for (digits = 0; v > 0 || digits <= places; digits++) {
+		if (digits == places && digits > 0)
 			*--p = '.';
-	} while (v > 0 || places >= 0);
-	wsi_put_n(t, p, (size_t)(digits + sizeof digits - p));
+		*--p = text_hex_digits[v % base];
+		v /= base;
+	}
+	wsi_put_n(t, p, (size_t)(buf + sizeof buf - p));
 }
+
+/* Time */
 
 int wsi_ms_until(int64_t now_us, int64_t then_us)
 {
@@ -66,33 +75,38 @@ int wsi_ms_until(int64_t now_us, int64_t then_us)
 	if (then_us <= now_us)
 		return 0;
 	ms = (then_us - now_us + 999) / 1000;
-	return ms < INT_MAX ? (int)ms : INT_MAX;
+	if (ms > INT_MAX)
+		return INT_MAX;
+	return (int)ms;
 }
 
-/* Three digits that count, cut off and not rounded so that 999.9 ms does not become 1000 ms; no zeros at the end */
+/* Keeps three significant digits and no zeros at the end. The rest is cut off: rounding would turn 999.9 ms into 1000
+ * ms. */
 void wsi_put_ms(struct wsi_text *t, int64_t us)
 {
-	uint64_t v = us > 0 ? (uint64_t)us : 0, tenth;
 	const char *unit = " ms";
 	int places = 3;
+	uint64_t v = 0;
 
+	if (us > 0)
+		v = (uint64_t)us;
 	if (v >= 1000000) {
 		unit = " s";
 		places = 6;
 	}
-	do {
-		tenth = v / 10;
-		if (v < 1000 && tenth * 10 != v)
-			break;
-		v = tenth;
-	} while (--places > 0);
+	while (places > 0 && (v >= 1000 || v % 10 == 0)) {
+		v /= 10;
+		places--;
+	}
 	wsi_put_digits(t, v, 10, places);
 	wsi_put(t, unit);
 }
 
-/* What nobody sees, or what changes how the text around it looks: controls, ends of lines, marks of direction, and
- * the rest of Unicode's general category Cf and of Default_Ignorable_Code_Point (joiners, variation selectors, tags and
- * fillers, also those not assigned yet). In order. */
+/* Bytes of a peer */
+
+/* Characters that nobody sees, or that change how the text around them looks: controls, line ends, marks of direction,
+ * the rest of Unicode's general category Cf, and Default_Ignorable_Code_Point (joiners, variation selectors, tags and
+ * fillers, also those not assigned yet). In ascending order. */
 static const struct text_range {
 	uint32_t first, last;
 } text_unseen[] = {
@@ -104,117 +118,257 @@ static const struct text_range {
     {0xfff0, 0xfffb},   {0x110bd, 0x110bd}, {0x110cd, 0x110cd}, {0x13430, 0x1343f},
     {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
 };
+#define TEXT_UNSEEN (sizeof text_unseen / sizeof text_unseen[0])
 
-int wsi_is_unseen(uint32_t cp)
+bool wsi_is_unseen(uint32_t cp)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof text_unseen / sizeof text_unseen[0] && cp >= text_unseen[i].first;
-	     i++)
-		if (cp <= text_unseen[i].last)
-			return 1;
-	return 0;
+	for (i = 0; i < TEXT_UNSEEN; i++)
+		if (cp >= text_unseen[i].first && cp <= text_unseen[i].last)
+			return true;
+	return false;
+}
+
+/* The length of the character at p; *safe tells whether it can be shown. A byte that begins no character has the length
+ * 1: what follows it may be good. */
+static size_t text_next(const char *p, size_t len, bool *safe)
+{
+	uint32_t cp;
+	int n = wsi_utf8_decode(&cp, p, len);
+
+	*safe = n > 0 && !wsi_is_unseen(cp);
+	if (n <= 0)
+		return 1;
+	return (size_t)n;
 }
 
 void wsi_put_safe(struct wsi_text *t, const void *p, size_t len)
 {
-	const char *s = p, *end = s + len;
-	uint32_t cp;
-	int n;
+	const char *s = p;
+	size_t i, n;
+	bool safe;
 
-	for (; s < end; s += n) {
-		n = wsi_utf8_decode(&cp, s, (size_t)(end - s));
-		if (n <= 0) {
-			n = 1; /* byte by byte: what follows it may be good */
-			cp = 0;
-		}
-		if (wsi_is_unseen(cp)) {
+	for (i = 0; i < len; i += n) {
+		n = text_next(s + i, len - i, &safe);
+		if (!safe) {
 			wsi_put_c(t, '?');
 			continue;
 		}
-		if (t->len + (size_t)n >= t->cap) /* no half character */
-			t->cut = 1;
-		wsi_put_n(t, s, (size_t)n);
+		if (t->len + n >= t->cap) /* the whole character does not fit */
+			t->cut = true;
+		wsi_put_n(t, s + i, n);
 	}
 }
 
-static void text_put_escape(struct wsi_text *t, unsigned c)
+static void text_put_escapes(struct wsi_text *t, const char *p, size_t len)
 {
-	wsi_put(t, "\\x");
-	wsi_put_c(t, "0123456789abcdef"[c >> 4]);
-	wsi_put_c(t, "0123456789abcdef"[c & 15]);
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		unsigned c = (unsigned char)p[i];
+
+		wsi_put(t, "\\x");
+		wsi_put_c(t, text_hex_digits[c >> 4]);
+		wsi_put_c(t, text_hex_digits[c & 15]);
+	}
 }
 
 void wsi_put_quoted(struct wsi_text *t, const char *p, size_t len, size_t max)
 {
 	const size_t begin = t->len + 1;
-	size_t line = wsi_span(p, len, "^\n\n\r\r"), i = 0;
-	uint32_t cp;
+	size_t line = wsi_find_any(p, len, "\r\n"), i, n;
+	bool safe;
 
-	if (line == 0) /* it begins with a line end, which is then what there is to see */
+	/* Where the text begins with a line end, that is what the reader has to see. */
+	if (line == 0)
 		line = len;
 	wsi_put_c(t, '"');
-	while (i < line) {
-		int n = wsi_utf8_decode(&cp, p + i, line - i);
-		int safe = n > 0 && !wsi_is_unseen(cp);
+	for (i = 0; i < line; i += n) {
 		size_t width;
 
-		if (n <= 0)
-			n = 1;
-		width = safe ? (size_t)n : 4 * (size_t)n;
+		n = text_next(p + i, line - i, &safe);
+		width = n;
+		if (!safe)
+			width = 4 * n;
 		if (t->len + width > begin + max)
 			break;
-		if (safe) {
-			wsi_put_safe(t, p + i, width);
-			i += width;
-			continue;
-		}
-		for (; n > 0; n--, i++)
-			text_put_escape(t, (unsigned char)p[i]);
+		if (safe)
+			wsi_put_safe(t, p + i, n);
+		else
+			text_put_escapes(t, p + i, n);
 	}
-	wsi_put(t, i < line ? "...\"" : "\"");
+	if (i < line)
+		wsi_put(t, "...");
+	wsi_put_c(t, '"');
+}
+
+/* Classes of characters */
+
+static bool text_is_letter(int c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+bool wsi_is_digit(int c)
+{
+	return c >= '0' && c <= '9';
+}
+
+bool wsi_is_hex_digit(int c)
+{
+	return wsi_hex(c) >= 0;
+}
+
+bool wsi_is_letter_or_digit(int c)
+{
+	return wsi_is_digit(c) || text_is_letter(c);
+}
+
+bool wsi_is_blank(int c)
+{
+	return c == ' ' || c == '\t';
+}
+
+bool wsi_is_tchar(int c)
+{
+	return wsi_is_letter_or_digit(c) || wsi_is_one_of(c, "!#$%&'*+-.^_`|~");
+}
+
+bool wsi_is_one_of(int c, const char *set)
+{
+	for (; *set != '\0'; set++)
+		if (c == (unsigned char)*set)
+			return true;
+	return false;
+}
+
+size_t wsi_span_if(const char *p, size_t len, wsi_class *is)
+{
+	size_t i = 0;
+
+	while (i < len && is((unsigned char)p[i]))
+		i++;
+	return i;
+}
+
+/* Searching, comparing, reading */
+
+size_t wsi_find(const char *p, size_t len, char c)
+{
+	size_t i = 0;
+
+	while (i < len && p[i] != c)
+		i++;
+	return i;
+}
+
+size_t wsi_find_any(const char *p, size_t len, const char *set)
+{
+	size_t i = 0;
+
+	while (i < len && !wsi_is_one_of((unsigned char)p[i], set))
+		i++;
+	return i;
 }
 
 int wsi_lower(int c)
 {
-	return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
+	if (c >= 'A' && c <= 'Z')
+		return c + ('a' - 'A');
+	return c;
 }
 
 int wsi_hex(int c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
-	c = (c | 0x20) - 'a'; /* either case */
-	return c >= 0 && c < 6 ? c + 10 : -1;
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
 }
 
-int wsi_same_str(struct wsi_str a, struct wsi_str b)
+bool wsi_same_str(struct wsi_str a, struct wsi_str b)
 {
+	size_t i;
+
 	if (a.len != b.len)
-		return 0;
-	while (a.len-- > 0)
-		if (wsi_lower(a.p[a.len]) != wsi_lower(b.p[a.len]))
-			return 0;
-	return 1;
+		return false;
+	for (i = 0; i < a.len; i++)
+		if (wsi_lower(a.p[i]) != wsi_lower(b.p[i]))
+			return false;
+	return true;
 }
 
-int wsi_is(struct wsi_str s, const char *name)
+bool wsi_is(struct wsi_str s, const char *name)
 {
 	struct wsi_str want = {name, strlen(name)};
 
 	return wsi_same_str(s, want);
 }
 
+bool wsi_has_token(struct wsi_str list, const char *token)
+{
+	for (;;) {
+		size_t n = wsi_find(list.p, list.len, ',');
+
+		if (wsi_is(wsi_trim(list.p, n), token))
+			return true;
+		if (n == list.len)
+			return false;
+		list.p += n + 1;
+		list.len -= n + 1;
+	}
+}
+
+struct wsi_str wsi_trim(const char *p, size_t len)
+{
+	size_t n = wsi_span_if(p, len, wsi_is_blank);
+	struct wsi_str s = {p + n, len - n};
+
+	while (s.len > 0 && wsi_is_blank(s.p[s.len - 1]))
+		s.len--;
+	return s;
+}
+
+int wsi_number(const char *p, size_t len, int max)
+{
+	return wsi_digits(p, len, max, 10);
+}
+
+int wsi_digits(const char *p, size_t len, int max, int base)
+{
+	int64_t v = 0; /* holds max * base, also for INT_MAX */
+	size_t i;
+
+	if (len == 0)
+		return -1;
+	for (i = 0; i < len; i++) {
+		int digit = wsi_hex(p[i]);
+
+		if (digit < 0 || digit >= base)
+			return -1;
+		v = v * base + digit;
+		if (v > max)
+			return -1;
+	}
+	return (int)v;
+}
+
+/* Replaced by the functions above */
+
 int wsi_among(const char *p, size_t len, const char *names)
 {
 	int k;
 
 	for (k = 0; *names != '\0'; k++) {
-		struct wsi_str s = {p, len}, name = {names, strlen(names)};
+		struct wsi_str s = {p, len};
 
-		if (wsi_same_str(s, name))
+		if (wsi_is(s, names))
 			return k;
-		names += name.len + 1;
+		names += strlen(names) + 1;
 	}
 	return -1;
 }
@@ -227,15 +381,6 @@ const char *wsi_nth(const char *names, unsigned n)
 		names += strlen(names) + 1;
 	}
 	return "";
-}
-
-size_t wsi_find(const char *p, size_t len, char c)
-{
-	size_t i = 0;
-
-	while (i < len && p[i] != c)
-		i++;
-	return i;
 }
 
 size_t wsi_span(const char *p, size_t len, const char *set)
@@ -253,53 +398,4 @@ size_t wsi_span(const char *p, size_t len, const char *set)
 			break;
 	}
 	return i;
-}
-
-struct wsi_str wsi_trim(const char *p, size_t len)
-{
-	struct wsi_str s;
-	size_t n = wsi_span(p, len, "\t\t  ");
-
-	s.p = p + n;
-	s.len = len - n;
-	while (s.len > 0 && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t'))
-		s.len--;
-	return s;
-}
-
-int wsi_number(const char *p, size_t len, int max)
-{
-	return wsi_digits(p, len, max, 10);
-}
-
-int wsi_digits(const char *p, size_t len, int max, int base)
-{
-	int64_t v = 0; /* so that max may be INT_MAX */
-
-	if (len == 0)
-		return -1;
-	do {
-		unsigned digit = (unsigned)wsi_hex(*p++);
-
-		if (digit >= (unsigned)base)
-			return -1;
-		v = v * base + digit;
-		if (v > max)
-			return -1;
-	} while (--len > 0);
-	return (int)v;
-}
-
-int wsi_has_token(struct wsi_str list, const char *token)
-{
-	for (;;) {
-		size_t n = wsi_find(list.p, list.len, ',');
-
-		if (wsi_is(wsi_trim(list.p, n), token))
-			return 1;
-		if (n == list.len)
-			return 0;
-		list.p += n + 1;
-		list.len -= n + 1;
-	}
 }

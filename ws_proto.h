@@ -66,33 +66,35 @@ WSI const char *wsi_name_check(struct wsi_url *u);
 WSI int wsi_in_domain(struct wsi_str host, const char *domain, size_t len);
 #define wsi_is_localhost(host) wsi_in_domain(host, "localhost", 9) /* RFC 6761 6.3 */
 
-/* frame.c: RFC 6455 section 5.2 and 5.3 */
+/* frame.c: RFC 6455 sections 5.2 and 5.3. The opcodes: */
 enum { WSI_CONT = 0, WSI_TEXT = 1, WSI_BINARY = 2, WSI_CLOSE = 8, WSI_PING = 9, WSI_PONG = 10 };
+/* The parts of the first byte */
 #define WSI_FIN 0x80
 #define WSI_RSV 0x70
 #define WSI_OPCODE 0x0f
 #define WSI_CONTROL_BIT 0x08 /* of an opcode */
-#define WSI_FRAME_HEAD_MAX 14
-#define WSI_CONTROL_MAX 125
+
+#define WSI_FRAME_HEAD_MAX 14 /* bytes of the longest header */
+#define WSI_CONTROL_MAX 125   /* bytes of the longest payload of a control frame */
 struct wsi_frame {
-	uint64_t len; /* of the payload */
+	uint64_t len;     /* of the payload */
+	unsigned char b0; /* the first byte, with FIN, RSV and the opcode */
 	unsigned char
-	    b0; /* FIN, RSV, opcode as on the wire: who may use RSV is decided by the caller, in one place */
-	unsigned char
-	    head; /* bytes of the header; 0: p[0..n) ends inside it, and the rest says nothing yet */
+	    head; /* bytes of the header; 0: it is not whole, and the other fields are not set */
 };
-/* What a server sends: NULL, or what is against the RFC whatever follows (reserved opcode, control frame fragmented or
- * over 125 bytes, masked, length not minimal or with its top bit set). RSV is left to the caller. */
+/* Decodes the header of a server's frame. NULL, or what violates the RFC whatever bytes follow: a reserved opcode, a
+ * control frame that is fragmented or over 125 bytes, a mask, a length that is not minimal or has its top bit set. The
+ * caller decides who may set RSV. */
 WSI const char *wsi_frame_decode(struct wsi_frame *f, const unsigned char *p, size_t n);
-/* Bytes written: 2 to 14. key NULL: not masked (a server's frame) */
+/* Writes a header and returns its length, 2 to 14. Without a key the frame is not masked. */
 WSI size_t wsi_frame_encode(unsigned char out[WSI_FRAME_HEAD_MAX], unsigned char b0, uint64_t len,
                             const unsigned char *key);
-/* dst[i] = src[i] ^ key[i % 4]; dst may be src */
+/* Masks or unmasks: dst[i] = src[i] ^ key[i % 4]. dst may be src. */
 WSI void wsi_mask(void *dst, const void *src, size_t len, const unsigned char key[4]);
-/* 1: may be sent in a close frame (RFC 6455 7.4): 1000-1003, 1007-1014, 3000-4999 */
-WSI int wsi_close_code_ok(unsigned code);
-WSI const char *wsi_close_name(
-    unsigned code); /* " (normal closure)", ...; "" for one without a name */
+/* True if a close frame may carry the code (RFC 6455 7.4): 1000-1003, 1007-1014, 3000-4999. */
+WSI bool wsi_close_code_ok(unsigned code);
+/* " (normal closure)", or "" for a code without a name. */
+WSI const char *wsi_close_name(unsigned code);
 
 /* handshake.c: RFC 6455 section 4, RFC 7230 */
 struct wsi_header {
