@@ -60,10 +60,15 @@ static int print_help(const struct wq_options *o)
 	if (o->help == 'h') {
 		put_help(&out);
 	} else {
-		wq_print(&out, "wsquery %s\nbuilt in:", ws_version());
-		for (i = 0; i < sizeof features / sizeof features[0]; i++)
-			if (ws_features() >> i & 1)
-				wq_print(&out, " %s", features[i]);
+		wq_out(&out, "wsquery ");
+		wq_out(&out, ws_version());
+		wq_out(&out, "\nbuilt in:");
+		for (i = 0; i < sizeof features / sizeof features[0]; i++) {
+			if (ws_features() >> i & 1) {
+				wq_out(&out, " ");
+				wq_out(&out, features[i]);
+			}
+		}
 #ifndef WSQUERY_NO_FORMATS
 		wq_out(&out, " nagios prometheus");
 #endif
@@ -78,7 +83,9 @@ static int wrong_usage(const struct wq_options *o, const char *why)
 	int status = WQ_USAGE;
 
 	wq_err_init(&out);
-	wq_print(&out, "wsquery: %s\nTry 'wsquery --help' for more.\n", why);
+	wq_out(&out, "wsquery: ");
+	wq_out(&out, why);
+	wq_out(&out, "\nTry 'wsquery --help' for more.\n");
 	wq_out_end(&out);
 #ifndef WSQUERY_NO_FORMATS
 	if (o->format == WQ_NAGIOS) {
@@ -204,6 +211,8 @@ int main(int argc, char **argv)
 		status = wrong_usage(&o, wq_why(&o.why)->p);
 	if (o.help || status)
 		return status;
+	if (o.verbose)
+		o.lib.trace = wq_trace;
 	wsi_text_init(&earlier, earlier_buf, sizeof earlier_buf);
 	if (o.wait_ms > 0)
 		end_us = wq_now_us() + (int64_t)o.wait_ms * 1000;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * format.c - a finished query for monitoring: the Monitoring Plugins' line, Prometheus' text exposition
+ * format.c - writes a finished query for monitoring: one line for Nagios, or metrics for Prometheus
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -8,35 +8,54 @@
 #ifndef WSQUERY_NO_FORMATS
 #include <string.h>
 
-enum { NAGIOS_OK, NAGIOS_WARNING, NAGIOS_CRITICAL, NAGIOS_UNKNOWN };
+#define DAY 86400 /* seconds */
 
-static int nagios_state(const struct wq_query *q)
+/* Nagios: https://www.monitoring-plugins.org/doc/guidelines.html */
+
+/* These are exit statuses, too. */
+enum nagios_state { NAGIOS_OK, NAGIOS_WARNING, NAGIOS_CRITICAL, NAGIOS_UNKNOWN };
+
+static bool is_slower(const struct wq_query *q, int threshold_ms)
 {
-	const struct wq_options *o = q->o;
+	return threshold_ms >= 0 && q->total_us > (int64_t)threshold_ms * 1000;
+}
 
-	if (q->usage || q->signal || q->err == WS_EURL || q->err == WS_EUNSUPPORTED
-	    || q->err == WS_EMEMORY)
+static enum nagios_state nagios_state(const struct wq_query *q)
+{
+	if (q->usage || q->signal)
 		return NAGIOS_UNKNOWN;
-	if (q->error || (o->critical_ms >= 0 && q->total_us > (int64_t)o->critical_ms * 1000))
+	if (q->err == WS_EURL || q->err == WS_EUNSUPPORTED || q->err == WS_EMEMORY)
+		return NAGIOS_UNKNOWN;
+	if (q->error || is_slower(q, q->o->critical_ms))
 		return NAGIOS_CRITICAL;
-	return o->warning_ms >= 0 && q->total_us > (int64_t)o->warning_ms * 1000 ? NAGIOS_WARNING
-	                                                                         : NAGIOS_OK;
+	if (is_slower(q, q->o->warning_ms))
+		return NAGIOS_WARNING;
+	return NAGIOS_OK;
 }
 
 int wq_nagios_status(const struct wq_query *q)
 {
-	return q->signal ? 128 + q->signal : nagios_state(q);
+	if (q->signal)
+		return 128 + q->signal;
+	return nagios_state(q);
 }
 
-static void nagios_begin(struct wq_out *o, int state)
+static void put_state(struct wq_out *o, enum nagios_state state)
 {
-	static const char names[][9] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
+	static const char *const names[] = {
+	    [NAGIOS_OK] = "OK",
+	    [NAGIOS_WARNING] = "WARNING",
+	    [NAGIOS_CRITICAL] = "CRITICAL",
+	    [NAGIOS_UNKNOWN] = "UNKNOWN",
+	};
 
-	wq_print(o, "WEBSOCKET %s - ", names[state]);
+	wq_out(o, "WEBSOCKET ");
+	wq_out(o, names[state]);
+	wq_out(o, " - ");
 }
 
-/* '|' begins the performance data */
-static void nagios_text(struct wq_out *o, const char *s)
+/* '|' would begin the performance data, so '/' stands for it. */
+static void put_sentence(struct wq_out *o, const char *s)
 {
 	for (; *s; s++)
 		wq_out_n(o, *s == '|' ? "/" : s, 1);
@@ -44,56 +63,78 @@ static void nagios_text(struct wq_out *o, const char *s)
 
 int wq_nagios_usage(struct wq_out *o, const char *why)
 {
-	nagios_begin(o, NAGIOS_UNKNOWN);
-	nagios_text(o, why);
+	put_state(o, NAGIOS_UNKNOWN);
+	put_sentence(o, why);
 	wq_out(o, "\n");
 	return NAGIOS_UNKNOWN;
 }
 
-static void threshold(struct wq_out *o, int ms)
+/* "127.0.0.1:80 answered in 12 ms" */
+static void put_success(struct wq_out *o, const struct wq_query *q)
+{
+	char time[64];
+	struct wsi_text t;
+
+	wsi_text_init(&t, time, sizeof time);
+	wsi_put_ms(&t, q->total_us);
+	put_sentence(o, q->info->address);
+	if (q->array || q->msg.data)
+		wq_out(o, " answered in ");
+	else if (q->o->ping)
+		wq_out(o, " answered a ping in ");
+	else
+		wq_out(o, " connected in ");
+	wq_out(o, time);
+}
+
+static void put_threshold(struct wq_out *o, int ms)
 {
 	wq_out(o, ";");
 	if (ms >= 0)
-		wq_decimal(o, ms, 3);
+		wq_out_decimal(o, (uint64_t)ms, 3);
+}
+
+/* "time=0.012s;WARNING;CRITICAL;0;10" */
+static void put_performance_data(struct wq_out *o, const struct wq_query *q)
+{
+	int timeout_ms = q->o->timeout_ms;
+
+	wq_out(o, " | time=");
+	wq_out_decimal(o, (uint64_t)q->total_us / 1000, 3);
+	wq_out(o, "s");
+	put_threshold(o, q->o->warning_ms);
+	put_threshold(o, q->o->critical_ms);
+	wq_out(o, ";0;");
+	if (timeout_ms % 1000)
+		wq_out_decimal(o, (uint64_t)timeout_ms, 3);
+	else if (timeout_ms)
+		wq_out_u(o, (uint64_t)timeout_ms / 1000);
+	if (q->connected && q->info->cert_not_after) {
+		wq_out(o, " cert_days=");
+		wq_out_i(o, wq_cert_left(q->info) / DAY);
+		wq_out(o, ";");
+		if (q->o->cert_expiry_days >= 0) {
+			wq_out(o, ";");
+			wq_out_u(o, (uint64_t)q->o->cert_expiry_days);
+			wq_out(o, ":");
+		}
+	}
 }
 
 void wq_nagios_answer(struct wq_out *o, const struct wq_query *q)
 {
-	const struct wq_options *opt = q->o;
-	char text[64];
-	struct wsi_text t;
-
-	nagios_begin(o, nagios_state(q));
-	if (q->error) {
-		nagios_text(o, q->error);
-	} else {
-		wsi_text_init(&t, text, sizeof text);
-		wsi_put_ms(&t, q->total_us);
-		nagios_text(o, q->info->address);
-		wq_out(o, q->array || q->msg.data ? " answered in "
-		          : opt->ping             ? " answered a ping in "
-		                                  : " connected in ");
-		wq_out(o, text);
-	}
-	wq_out(o, " | time=");
-	wq_decimal(o, q->total_us / 1000, 3);
-	wq_out(o, "s");
-	threshold(o, opt->warning_ms);
-	threshold(o, opt->critical_ms);
-	wq_out(o, ";0;");
-	if (opt->timeout_ms % 1000)
-		wq_decimal(o, opt->timeout_ms, 3);
-	else if (opt->timeout_ms)
-		wq_out_u(o, (uint64_t)opt->timeout_ms / 1000);
-	if (q->connected && q->info->cert_not_after) {
-		wq_print(o, " cert_days=%d;", wq_cert_left(q->info) / 86400);
-		if (opt->cert_expiry_days >= 0)
-			wq_print(o, ";%d:", (int64_t)opt->cert_expiry_days);
-	}
+	put_state(o, nagios_state(q));
+	if (q->error)
+		put_sentence(o, q->error);
+	else
+		put_success(o, q);
+	put_performance_data(o, q);
 	wq_out(o, "\n");
 }
 
-/* The target as it was asked for, so that a redirect makes no other series of it */
+/* Prometheus: https://prometheus.io/docs/instrumenting/exposition_formats/ */
+
+/* The URL as it was asked for, so that a redirect does not begin another time series */
 static void put_target(struct wq_out *o, const struct wq_query *q)
 {
 	char url[WQ_MAX_URL + 1];
@@ -109,59 +150,100 @@ static void put_target(struct wq_out *o, const struct wq_query *q)
 	}
 }
 
-/* help NULL: another sample of the metric before. label: ",name=\"" or "" */
-static void sample(struct wq_out *o, const struct wq_query *q, const char *name, const char *help,
-                   const char *label)
+static void put_help(struct wq_out *o, const char *metric, const char *help)
 {
-	if (help)
-		wq_print(o, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name);
-	wq_print(o, "%s{target=\"", name);
+	wq_out(o, "# HELP ");
+	wq_out(o, metric);
+	wq_out(o, " ");
+	wq_out(o, help);
+	wq_out(o, "\n# TYPE ");
+	wq_out(o, metric);
+	wq_out(o, " gauge\n");
+}
+
+/* Begins a sample: its value and a newline follow. phase may be NULL. */
+static void begin_sample(struct wq_out *o, const struct wq_query *q, const char *metric,
+                         const char *phase)
+{
+	wq_out(o, metric);
+	wq_out(o, "{target=\"");
 	put_target(o, q);
-	wq_print(o, "\"%s} ", label);
+	if (phase) {
+		wq_out(o, "\",phase=\"");
+		wq_out(o, phase);
+	}
+	wq_out(o, "\"} ");
 }
 
-static void gauge(struct wq_out *o, const struct wq_query *q, const char *name, const char *help,
-                  int64_t v)
+static void put_gauge(struct wq_out *o, const struct wq_query *q, const char *metric,
+                      const char *help, int64_t value)
 {
-	sample(o, q, name, help, "");
-	wq_print(o, "%d\n", v);
-}
-
-static void seconds(struct wq_out *o, const struct wq_query *q, const char *name, const char *help,
-                    const char *label, int64_t us)
-{
-	sample(o, q, name, help, label);
-	wq_decimal(o, us < 0 ? 0 : us, 6);
+	put_help(o, metric, help);
+	begin_sample(o, q, metric, NULL);
+	wq_out_i(o, value);
 	wq_out(o, "\n");
+}
+
+/* 0 for a phase that was not reached */
+static void put_seconds(struct wq_out *o, int64_t us)
+{
+	wq_out_decimal(o, us < 0 ? 0 : (uint64_t)us, 6);
+	wq_out(o, "\n");
+}
+
+static void put_duration(struct wq_out *o, const struct wq_query *q, const char *metric,
+                         const char *help, int64_t us)
+{
+	put_help(o, metric, help);
+	begin_sample(o, q, metric, NULL);
+	put_seconds(o, us);
+}
+
+static void put_phases(struct wq_out *o, const struct wq_query *q)
+{
+	static const char metric[] = "probe_websocket_duration_seconds";
+	const struct ws_report *r = q->info;
+	const struct {
+		const char *name;
+		int64_t us;
+	} phases[] = {
+	    {"resolve", r->phase_us[WS_RESOLVE]},
+	    {"connect", r->phase_us[WS_CONNECT]},
+	    {"tls", r->phase_us[WS_TLS]},
+	    {"upgrade", r->phase_us[WS_UPGRADE]},
+	    {"ping", q->ping_us},
+	    {"first_message", q->first_us},
+	};
+	size_t i;
+
+	put_help(o, metric, "Duration of each phase");
+	for (i = 0; i < sizeof phases / sizeof phases[0]; i++) {
+		begin_sample(o, q, metric, phases[i].name);
+		put_seconds(o, phases[i].us);
+	}
 }
 
 void wq_prometheus_answer(struct wq_out *o, const struct wq_query *q)
 {
-	static const char phases[] = "probe_websocket_duration_seconds";
 	const struct ws_report *r = q->info;
 
-	gauge(o, q, "probe_success", "1: connected, and all that was asked for happened",
-	      !q->error);
-	seconds(o, q, "probe_duration_seconds", "How long it took", "", q->total_us);
-	seconds(o, q, "probe_dns_lookup_time_seconds", "How long the name took to resolve", "",
-	        r ? r->phase_us[WS_RESOLVE] : 0);
-	gauge(o, q, "probe_websocket_connection_upgraded", "1: the WebSocket was opened",
-	      q->connected);
-	gauge(o, q, "probe_websocket_status_code",
-	      "HTTP status of the answer to the upgrade, 0: none", r ? r->http_status : 0);
-	gauge(o, q, "probe_websocket_failed_due_to_regex",
-	      "1: no message matched --expect, or one matched --fail-on", q->err == WQ_EUNMATCHED);
-	if (r) {
-		seconds(o, q, phases, "How long each phase took", ",phase=\"resolve\"",
-		        r->phase_us[WS_RESOLVE]);
-		seconds(o, q, phases, NULL, ",phase=\"connect\"", r->phase_us[WS_CONNECT]);
-		seconds(o, q, phases, NULL, ",phase=\"tls\"", r->phase_us[WS_TLS]);
-		seconds(o, q, phases, NULL, ",phase=\"upgrade\"", r->phase_us[WS_UPGRADE]);
-		seconds(o, q, phases, NULL, ",phase=\"ping\"", q->ping_us);
-		seconds(o, q, phases, NULL, ",phase=\"first_message\"", q->first_us);
-	}
+	put_gauge(o, q, "probe_success", "1: connected, and everything asked for happened",
+	          !q->error);
+	put_duration(o, q, "probe_duration_seconds", "Duration of the query", q->total_us);
+	put_duration(o, q, "probe_dns_lookup_time_seconds", "Duration of the name resolution",
+	             r ? r->phase_us[WS_RESOLVE] : 0);
+	put_gauge(o, q, "probe_websocket_connection_upgraded", "1: the WebSocket was opened",
+	          q->connected);
+	put_gauge(o, q, "probe_websocket_status_code",
+	          "HTTP status of the response to the upgrade, 0: no response",
+	          r ? r->http_status : 0);
+	put_gauge(o, q, "probe_websocket_failed_due_to_regex",
+	          "1: no message matched --expect, or one matched --fail-on",
+	          q->err == WQ_EUNMATCHED);
+	if (r)
+		put_phases(o, q);
 	if (r && r->cert_not_after)
-		gauge(o, q, "probe_ssl_earliest_cert_expiry",
-		      "When the server's certificate ends, in Unix time", r->cert_not_after);
+		put_gauge(o, q, "probe_ssl_earliest_cert_expiry",
+		          "When the server's certificate expires, in Unix time", r->cert_not_after);
 }
 #endif

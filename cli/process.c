@@ -24,16 +24,7 @@
 #include <unistd.h>
 
 #define TICK_US 10000
-/* How long a reader may take nothing once the deadline has passed or a signal came, and stderr at any time. The contract:
- * a reader of stdout is never given up before 100 ms */
-#define PATIENCE_US 100000
-/* A reader that goes on reading has this after the deadline, or more for a large answer. With a tick, and the way out of
- * the program, these are the 100 ms that a query may outlast its deadline. */
-#define GRACE_US 80000
-#define LEAST_RATE                                                                                 \
-	10 /* bytes in a microsecond, so 10 MB/s: what a reader must take after the deadline */
 #define WAIT_UNWOKEN_MS 100 /* between two looks for a signal where there is no pipe for it */
-#define OUT_BUFFER 4096
 
 /* Signals */
 static volatile sig_atomic_t process_signal; /* the first that came, or 0 */
@@ -51,10 +42,6 @@ static int tick_ready;                   /* the handler is installed */
 static struct sigaction tick_action;     /* what SIGALRM did before */
 static struct itimerval tick_before; /* an alarm that was set before us: alarm(2) outlives exec */
 static int64_t tick_since_us;        /* since when that one has been held up */
-
-/* Standard error, whose messages are many, but whose reader is one */
-static int err_mute;         /* errno: nobody reads it, and that is found out only once */
-static int64_t err_until_us; /* no message is waited for beyond that */
 
 static void on_signal(int sig)
 {
@@ -104,7 +91,6 @@ void wq_process_init(void)
 		guard_closed();
 		make_pipe();
 	}
-	err_until_us = wq_now_us() + PATIENCE_US;
 	memset(&sa, 0, sizeof sa);
 	sa.sa_handler = on_signal;
 	sigaction(SIGINT, &sa, NULL);
@@ -254,156 +240,4 @@ ptrdiff_t wq_write(int fd, const void *buf, size_t len)
 	wq_tick_stop();
 	errno = err;
 	return n;
-}
-
-/* Output */
-
-void wq_out_init(struct wq_out *o, int fd, int64_t until_us, size_t size)
-{
-	int64_t now = wq_now_us();
-
-	memset(o, 0, offsetof(struct wq_out, small));
-	o->fd = fd;
-	o->cap = sizeof o->small;
-	o->buf = o->small;
-	o->moved_us = now;
-	o->idle_until_us = until_us;
-	o->grace_us = (int64_t)(size / LEAST_RATE);
-	if (o->grace_us < GRACE_US)
-		o->grace_us = GRACE_US;
-	o->most_us =
-	    until_us == WQ_NEVER ? WQ_NEVER : (until_us > now ? until_us : now) + o->grace_us;
-	if (o->most_us < now + PATIENCE_US)
-		o->most_us = now + PATIENCE_US;
-}
-
-void wq_err_init(struct wq_out *o)
-{
-	wq_out_init(o, 2, 0, 0);
-	o->most_us = err_until_us;
-	o->err = err_mute;
-}
-
-void wq_err_until(int64_t until_us)
-{
-	err_until_us = until_us;
-}
-
-int wq_err_is_over(void)
-{
-	return err_mute || wq_now_us() >= err_until_us;
-}
-
-/* 1: the reader has had its time. A signal ends that as the deadline does */
-static int out_is_late(struct wq_out *o)
-{
-	int64_t now = wq_now_us();
-
-	if (wq_signal()) {
-		if (o->idle_until_us > now)
-			o->idle_until_us = now;
-		if (o->most_us > now + o->grace_us)
-			o->most_us = now + o->grace_us;
-	}
-	return now >= o->most_us || (now >= o->idle_until_us && now - o->moved_us >= PATIENCE_US);
-}
-
-/* Writes out what the buffer has. However late it is, one write is tried: a reader that is there has the answer then */
-static void out_flush(struct wq_out *o)
-{
-	size_t done = 0;
-
-	while (done < o->len && !o->err) {
-		struct pollfd p[1] = {{o->fd, POLLOUT, 0}};
-		ptrdiff_t n;
-
-		if (o->tried && out_is_late(o)) {
-			o->err = ETIMEDOUT;
-			break;
-		}
-		o->tried = 1;
-		n = wq_write(o->fd, o->buf + done, o->len - done);
-		if (n > 0) {
-			done += (size_t)n;
-			o->moved_us = wq_now_us();
-		} else if (n == 0 || errno == EAGAIN
-		           || errno == EWOULDBLOCK) { /* whoever shares it made it so */
-			wq_wait(p, 1, wq_now_us() + TICK_US, 0);
-		} else if (errno != EINTR) {
-			o->err = errno;
-		}
-	}
-	o->len = 0;
-	if (o->fd == 2) {
-		err_mute = o->err;
-		err_until_us = o->most_us;
-	}
-}
-
-/* The buffer is full: a larger one in its place, or empties it */
-static void out_room(struct wq_out *o)
-{
-	char *p = o->buf == o->small ? wq_alloc(NULL, NULL, 0, OUT_BUFFER) : NULL;
-
-	if (!p) {
-		out_flush(o);
-		return;
-	}
-	memcpy(p, o->small, o->len);
-	o->buf = p;
-	o->cap = OUT_BUFFER;
-}
-
-void wq_out_n(struct wq_out *o, const void *p, size_t len)
-{
-	const char *s = p;
-
-	while (len > 0 && !o->err) {
-		size_t n = o->cap - o->len;
-
-		if (n == 0) {
-			out_room(o);
-			continue;
-		}
-		if (n > len)
-			n = len;
-		memcpy(o->buf + o->len, s, n);
-		o->len += n;
-		s += n;
-		len -= n;
-	}
-}
-
-void wq_out(struct wq_out *o, const char *s)
-{
-	wq_out_n(o, s, strlen(s));
-}
-
-void wq_out_u(struct wq_out *o, uint64_t v)
-{
-	char buf[24];
-	struct wsi_text t;
-
-	wsi_text_init(&t, buf, sizeof buf);
-	wsi_put_u(&t, v);
-	wq_out_n(o, buf, t.len);
-}
-
-int wq_out_end(struct wq_out *o)
-{
-	out_flush(o);
-	if (o->buf != o->small)
-		wq_alloc(NULL, o->buf, o->cap, 0);
-	o->buf = o->small;
-	o->cap = sizeof o->small;
-	return o->err;
-}
-
-void wq_say(const char *what, const char *why)
-{
-	struct wq_out o;
-
-	wq_err_init(&o);
-	wq_print(&o, what ? "wsquery: %s: %s\n" : "wsquery: %s%s\n", what ? what : "", why);
-	wq_out_end(&o);
 }

@@ -618,8 +618,6 @@ static int query_make_ws(struct wq_query *q)
 		q->lib.alloc = wq_alloc;
 		if (query_is_small(q->o))
 			q->lib.recv_buffer = q->lib.send_buffer = SMALL;
-		if (q->o->verbose)
-			q->lib.trace = wq_trace;
 		if (query_reads_tls_files(&q->lib))
 			wq_watchdog_start(q);
 		q->ws = ws_new(q->o->url, &q->lib);
@@ -1037,19 +1035,17 @@ static int query_done(struct wq_query *q)
 {
 	int days = q->o->cert_expiry_days;
 	struct wsi_text *t;
-	char date[21];
 
 	q->phase = "done";
 	q->total_us = wq_now_us() - q->start_us;
 	if (days < 0 || !q->info->cert_not_after || wq_cert_left(q->info) > (int64_t)days * 86400)
 		return 1;
 	q->phase = "tls";
-	wq_date(date, q->info->cert_not_after);
 	t = wq_why(&q->why);
 	wsi_put(t, "TLS with ");
 	query_put_peer(t, q);
 	wsi_put(t, ": the certificate ends on ");
-	wsi_put(t, date);
+	wq_put_date(t, q->info->cert_not_after);
 	query_put_number(t, ", within ", (uint64_t)days, " days (--cert-expiry)");
 	return query_fail(q, WS_ECERT);
 }

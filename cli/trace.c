@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: ISC
- * trace.c - what -v shows on stderr: heads line by line and frames, ">" out and "<" in, secrets masked
+ * trace.c - writes to stderr what -v shows: heads line by line, and frames
+ *
+ * ">" marks what we sent, "<" what we received. Secrets are masked.
  */
 #include "cli/wsquery.h"
 #include <string.h>
 
 #define TRACE_LINE 512  /* bytes of a line that are shown */
 #define TRACE_FRAME 200 /* bytes of a payload that are shown */
-
-static const char trace_urls[] =
-    "Location\0Content-Location\0Referer\0Origin\0"; /* headers with a URL */
 
 /* "GET /chat?token=*** HTTP/1.1" */
 static void trace_put_request_line(struct wsi_text *t, const char *s, size_t len)
@@ -17,7 +16,7 @@ static void trace_put_request_line(struct wsi_text *t, const char *s, size_t len
 
 	while (to > from && s[to - 1] != ' ')
 		to--;
-	if (to <= from + 1) { /* there are no two spaces around a target */
+	if (to <= from + 1) { /* no target between two spaces */
 		wsi_put_safe(t, s, len);
 		return;
 	}
@@ -26,24 +25,43 @@ static void trace_put_request_line(struct wsi_text *t, const char *s, size_t len
 	wsi_put_safe(t, s + to - 1, len - to + 1);
 }
 
-/* A header line, or what is none. Names are shown as they came. */
+/* True for headers whose value is a URL, which may hold secrets. */
+static bool trace_is_url_header(const char *name, size_t len)
+{
+	static const char *const names[] = {"Location", "Content-Location", "Referer", "Origin"};
+	struct wsi_str given = {name, len};
+	size_t i;
+
+	for (i = 0; i < sizeof names / sizeof names[0]; i++) {
+		struct wsi_str known = {names[i], strlen(names[i])};
+
+		if (wsi_same_str(given, known))
+			return true;
+	}
+	return false;
+}
+
+/* A line of a head. Names are shown as they came; a line without a name is shown whole. */
 static void trace_put_header(struct wsi_text *t, int sent, const char *s, size_t len)
 {
 	size_t name = wsi_span(s, len, WSI_TCHAR);
 	struct wsi_str value;
-	int secret;
+	bool secret;
 
 	if (name == len || s[name] != ':') {
 		wsi_put_safe(t, s, len);
 		return;
 	}
 	value = wsi_trim(s + name + 1, len - name - 1);
-	secret = sent ? wsi_is_secret_header(s, name) : wsi_is_secret_response_header(s, name);
+	if (sent)
+		secret = wsi_is_secret_header(s, name);
+	else
+		secret = wsi_is_secret_response_header(s, name);
 	wsi_put_n(t, s, name);
 	wsi_put(t, ": ");
 	if (secret)
 		wsi_put(t, "***");
-	else if (wsi_among(s, name, trace_urls) >= 0)
+	else if (trace_is_url_header(s, name))
 		wsi_put_location(t, value.p, value.len);
 	else
 		wsi_put_safe(t, value.p, value.len);
@@ -53,54 +71,86 @@ static void trace_head(struct wq_out *o, int sent, const char *mark, const char 
 {
 	char buf[TRACE_LINE];
 	struct wsi_text t;
-	size_t i, end, next;
+	size_t at, end, next;
 
-	for (i = 0; i < len; i = next) {
-		end = i + wsi_find(s + i, len - i, '\n');
+	for (at = 0; at < len; at = next) {
+		end = at + wsi_find(s + at, len - at, '\n');
 		next = end + 1;
-		if (end > i && s[end - 1] == '\r')
+		if (end > at && s[end - 1] == '\r')
 			end--;
-		if (end == i) /* the empty line at its end */
+		if (end == at) /* the empty line that ends the head */
 			continue;
 		wsi_text_init(&t, buf, sizeof buf);
-		if (sent && i == 0)
+		if (sent && at == 0)
 			trace_put_request_line(&t, s, end);
 		else
-			trace_put_header(&t, sent, s + i, end - i);
+			trace_put_header(&t, sent, s + at, end - at);
 		wq_out(o, mark);
 		wq_out_n(o, buf, t.len);
 		wq_out(o, t.cut ? "...\n" : "\n");
 	}
 }
 
+static const char *trace_opcode_name(unsigned opcode)
+{
+	switch (opcode) {
+	case WSI_CONT:
+		return "more";
+	case WSI_TEXT:
+		return "text";
+	case WSI_BINARY:
+		return "binary";
+	case WSI_CLOSE:
+		return "close";
+	case WSI_PING:
+		return "ping";
+	case WSI_PONG:
+		return "pong";
+	default:
+		return "unknown";
+	}
+}
+
+/* p[0..len) is the beginning of a payload of payload_len bytes. */
+static void trace_payload(struct wq_out *o, const unsigned char *p, size_t len,
+                          uint64_t payload_len)
+{
+	struct wq_json j;
+
+	if (len == 0)
+		return;
+	wq_out(o, ": ");
+	wq_json_begin(&j, o);
+	wq_json_string(&j, p, len < TRACE_FRAME ? len : TRACE_FRAME);
+	if (payload_len > TRACE_FRAME || payload_len > len)
+		wq_out(o, "...");
+}
+
 static void trace_frame(struct wq_out *o, const char *mark, const unsigned char *p, size_t len)
 {
-	static const char names[][7] = {
-	    [WSI_CONT] = "more",   [WSI_TEXT] = "text", [WSI_BINARY] = "binary",
-	    [WSI_CLOSE] = "close", [WSI_PING] = "ping", [WSI_PONG] = "pong"};
 	struct wsi_frame f;
-	unsigned op;
+	uint64_t payload_len;
+	unsigned opcode;
 
 	if (wsi_frame_decode(&f, p, len) || !f.head)
 		return;
-	op = f.b0 & 15u;
 	p += f.head;
 	len -= f.head;
-	wq_print(o, "%s%s%s%d byte%s", mark, names[op], f.b0 & WSI_FIN ? ", " : " (more follows), ",
-	         (int64_t)f.len, f.len == 1 ? "" : "s");
-	if (op == WSI_CLOSE && len >= 2) {
-		wq_print(o, ": %d", (int64_t)(p[0] * 256 + p[1]));
+	payload_len = f.len;
+	opcode = f.b0 & 15u;
+	wq_out(o, mark);
+	wq_out(o, trace_opcode_name(opcode));
+	wq_out(o, f.b0 & WSI_FIN ? ", " : " (more follows), ");
+	wq_out_u(o, payload_len);
+	wq_out(o, payload_len == 1 ? " byte" : " bytes");
+	if (opcode == WSI_CLOSE && len >= 2) {
+		wq_out(o, ": ");
+		wq_out_u(o, p[0] * 256u + p[1]);
 		p += 2;
 		len -= 2;
+		payload_len -= 2;
 	}
-	if (len > 0) {
-		size_t n = len < TRACE_FRAME ? len : TRACE_FRAME;
-
-		wq_out(o, ": ");
-		wq_json_string(o, p, n);
-		if (n < f.len - (op == WSI_CLOSE ? 2 : 0))
-			wq_out(o, "...");
-	}
+	trace_payload(o, p, len, payload_len);
 	wq_out(o, "\n");
 }
 

@@ -7,10 +7,13 @@
  *	query.c      one try, as a state machine         -> struct wq_query
  *	store.c      messages that wait for a later step
  *	input.c      files and standard input
- *	json.c       a finished query as one JSON object
+ *	result.c     a finished query as one JSON object
  *	format.c     the same for nagios and prometheus
- *	memory.c     the allocator of all
- *	process.c    descriptors, signals, clock, waiting, writing
+ *	trace.c      the handshake and the frames for -v
+ *	json.c       writes JSON
+ *	out.c        writes text, numbers and dates to a slow reader
+ *	memory.c     the allocator of program and library
+ *	process.c    descriptors, signals, clock, waiting
  *	watchdog.c   ends a library call that computes past the deadline, with the answer
  */
 #ifndef WSQUERY_H
@@ -20,6 +23,7 @@
 #include "cli/match.h"
 #include <limits.h>
 #include <poll.h>
+#include <stdbool.h>
 
 #define WQ_MAX_INPUT ((size_t)64 << 20) /* bytes of one file, or of standard input, that are sent */
 #define WQ_MAX_OPTION_INPUT                                                                        \
@@ -254,42 +258,64 @@ int wq_is_closed(int fd); /* 1: descriptor 0, 1 or 2, and closed when the progra
 ptrdiff_t wq_read(int fd, void *buf, size_t len);
 ptrdiff_t wq_write(int fd, const void *buf, size_t len);
 
-struct wq_out { /* buffered, to a descriptor whose reader may be slow or gone */
+/* out.c: text to a descriptor whose reader may be slow or gone */
+struct wq_out {
 	int fd;
-	int err; /* errno of the first failure, what follows is dropped; ETIMEDOUT: the reader had its time */
+	int err; /* errno of the first failure, after which all is dropped. ETIMEDOUT: too slow. */
 
-	/* When the reader is given up: once it has taken nothing for 100 ms, but not before idle_until_us; and at most_us
-	 * however much it took. Both may be WQ_NEVER; a signal makes them now, and grace_us after it */
+	/* A reader that takes nothing for 100 ms is given up, but not before idle_until_us. A reader that is slow is
+	 * given up at most_us. Both may be WQ_NEVER. A signal sets the first to now, the second to grace_us later. */
 	int64_t idle_until_us, most_us, grace_us;
-	int64_t moved_us; /* when it last took something */
-	int tried;        /* 1: a write was tried */
+	int64_t moved_us; /* when the reader last took something */
+	bool tried;       /* at least one write was made */
 
 	size_t len, cap;
 	char *buf;
-	char small[256]; /* .buf, until that is full */
+	char small[256]; /* .buf, until it is full */
 };
-/* until_us: the deadline of the query. After it a reader that goes on reading has 80 ms, or a second for each 10 MB of
- * size, whichever is more. size is about what is to be written. */
+/* until_us: the query's deadline. A reader that goes on reading has 80 ms after it, or a second for each 10 MB of size,
+ * whichever is longer. size: about how many bytes will be written. */
 void wq_out_init(struct wq_out *o, int fd, int64_t until_us, size_t size);
-void wq_err_init(
-    struct wq_out *o); /* for standard error, which is waited for until the time set with: */
-void wq_err_until(int64_t until_us); /* at first 100 ms from the beginning on */
-int wq_err_is_over(void);            /* 1: that has come, or nobody reads it */
 void wq_out_n(struct wq_out *o, const void *p, size_t len);
 void wq_out(struct wq_out *o, const char *s);
 void wq_out_u(struct wq_out *o, uint64_t v);
-int wq_out_end(struct wq_out *o); /* 0 or .err */
-void wq_say(const char *what,
-            const char *why); /* "wsquery: WHAT: WHY" on stderr; what may be NULL */
+void wq_out_i(struct wq_out *o, int64_t v);
+void wq_out_decimal(struct wq_out *o, uint64_t v, int places); /* 1500, 3: "1.500" */
+int wq_out_end(struct wq_out *o);                              /* 0 or .err */
+#define WQ_DATE_LEN 20
+void wq_put_date(struct wsi_text *t, int64_t time); /* RFC 3339, UTC; from seconds since 1970 */
+/* Standard error. Its reader is waited for until the time set with wq_err_until(). Before that is called, a message is
+ * waited for 100 ms. */
+void wq_err_init(struct wq_out *o);
+void wq_err_until(int64_t until_us);
+bool wq_err_is_over(void); /* that time has come, or nobody reads standard error */
+void wq_say(const char *what, const char *why); /* "wsquery: WHAT: WHY"; what may be NULL */
 
-/* json.c */
-void wq_print(struct wq_out *o, const char *fmt, ...);
-void wq_json_string(struct wq_out *o, const void *p,
-                    size_t len); /* bytes that are no UTF-8 as U+FFFD */
-void wq_json_base64(struct wq_out *o, const void *p, size_t len);
-void wq_decimal(struct wq_out *o, int64_t v, int digits); /* 1500, 3: "1.500"; negative: null */
+/* json.c: a JSON emitter. Commas come by themselves. */
+struct wq_json {
+	struct wq_out *out;
+	bool comma; /* a value stands before the next key or value */
+};
+void wq_json_begin(struct wq_json *j, struct wq_out *out);
+void wq_json_open(struct wq_json *j, char bracket); /* '{' or '[' */
+void wq_json_close(struct wq_json *j, char bracket);
+void wq_json_key(struct wq_json *j, const char *name);
+void wq_json_lower_key(struct wq_json *j, const char *name, size_t len); /* in lower case */
+/* Bytes that are not UTF-8 become U+FFFD. */
+void wq_json_string(struct wq_json *j, const void *p, size_t len);
+void wq_json_text(struct wq_json *j, const char *s); /* null for NULL and for "" */
+void wq_json_base64(struct wq_json *j, const void *p, size_t len);
+void wq_json_integer(struct wq_json *j, int64_t v);
+void wq_json_milliseconds(struct wq_json *j, int64_t us); /* null if negative */
+void wq_json_boolean(struct wq_json *j, bool v);
+void wq_json_null(struct wq_json *j);
+/* A string in pieces, none of which ends within a character */
+void wq_json_begin_string(struct wq_json *j);
+void wq_json_add_to_string(struct wq_json *j, const void *p, size_t len);
+void wq_json_end_string(struct wq_json *j);
+
+/* result.c: the answer as JSON */
 void wq_json_answer(struct wq_out *o, const struct wq_query *q);
-void wq_date(char out[21], int64_t t); /* RFC 3339 */
 
 /* format.c, unless WSQUERY_NO_FORMATS */
 void wq_nagios_answer(struct wq_out *o, const struct wq_query *q);

@@ -218,11 +218,13 @@ static void matched(char *p, size_t len)
 
 static void json(char *p, size_t len)
 {
+	struct wq_json j;
 	struct wq_out o;
 
 	wq_out_init(&o, -1, 0, len);
-	wq_json_string(&o, p, len);
-	wq_json_base64(&o, p, len);
+	wq_json_begin(&j, &o);
+	wq_json_string(&j, p, len);
+	wq_json_base64(&j, p, len);
 	wq_out_end(&o);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * test_json.c - what json.c writes, read back by a strict reader of RFC 8259 strings
+ * test_json.c - checks what json.c, out.c and result.c write; strings are read back by a strict reader of RFC 8259
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -33,10 +33,12 @@ static size_t end(struct wq_out *o)
 
 static size_t written_string(const void *p, size_t len)
 {
+	struct wq_json j;
 	struct wq_out o;
 
 	begin(&o);
-	wq_json_string(&o, p, len);
+	wq_json_begin(&j, &o);
+	wq_json_string(&j, p, len);
 	return end(&o);
 }
 
@@ -198,11 +200,13 @@ static void test_split_points(void)
 
 	memset(before, 'x', sizeof before);
 	for (i = 0; i < sizeof before; i += i == 300 ? 3700 : i == 4500 ? 3600 : 1) {
+		struct wq_json j;
 		struct wq_out o;
 
 		begin(&o);
 		wq_out_n(&o, before, i);
-		wq_json_string(&o, text, sizeof text - 1);
+		wq_json_begin(&j, &o);
+		wq_json_string(&j, text, sizeof text - 1);
 		n = end(&o);
 		memcpy(all, before, i);
 		memcpy(all + i, want, sizeof want - 1);
@@ -219,10 +223,12 @@ static void test_base64(void)
 	for (i = 0; i < sizeof in; i++)
 		in[i] = (unsigned char)(i * 37 + i / 256);
 	for (i = 0; i <= sizeof in; i++) {
+		struct wq_json j;
 		struct wq_out o;
 
 		begin(&o);
-		wq_json_base64(&o, in, i);
+		wq_json_begin(&j, &o);
+		wq_json_base64(&j, in, i);
 		n = end(&o);
 		want[0] = want[WSI_BASE64_LEN(i) + 1] = '"';
 		CHECK_EQ_U(wsi_base64_encode(want + 1, in, i), WSI_BASE64_LEN(i));
@@ -242,11 +248,13 @@ static void test_numbers(void)
 	size_t i;
 
 	for (i = 0; i < sizeof t / sizeof t[0]; i++) {
+		struct wq_json j;
 		struct wq_out o;
 
 		check_row("%s", t[i].text);
 		begin(&o);
-		wq_decimal(&o, t[i].us, 3);
+		wq_json_begin(&j, &o);
+		wq_json_milliseconds(&j, t[i].us);
 		end(&o);
 		CHECK_EQ_S(written, t[i].text);
 	}
@@ -261,12 +269,14 @@ static void test_dates(void)
 	         {951782400, "2000-02-29T00:00:00Z"},  {2147483648, "2038-01-19T03:14:08Z"},
 	         {4107542400, "2100-03-01T00:00:00Z"}, {253402300799, "9999-12-31T23:59:59Z"},
 	         {INT64_MAX, "9999-12-31T23:59:59Z"},  {INT64_MIN, "0000-03-01T00:00:00Z"}};
-	char got[21], want[40];
+	char got[WQ_DATE_LEN + 1], want[40];
+	struct wsi_text text;
 	size_t i;
 
 	for (i = 0; i < sizeof t / sizeof t[0]; i++) {
 		check_row("%s", t[i].text);
-		wq_date(got, t[i].t);
+		wsi_text_init(&text, got, sizeof got);
+		wq_put_date(&text, t[i].t);
 		CHECK_EQ_S(got, t[i].text);
 	}
 	check_row_end();
@@ -274,10 +284,42 @@ static void test_dates(void)
 		time_t now = (time_t)(i * 700001);
 		struct tm tm;
 
-		wq_date(got, now);
+		wsi_text_init(&text, got, sizeof got);
+		wq_put_date(&text, now);
 		strftime(want, sizeof want, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
 		CHECK_EQ_S(got, want);
 	}
+}
+
+/* Commas, and every kind of value */
+static void test_emitter(void)
+{
+	struct wq_json j;
+	struct wq_out o;
+
+	begin(&o);
+	wq_json_begin(&j, &o);
+	wq_json_open(&j, '{');
+	wq_json_key(&j, "a");
+	wq_json_open(&j, '[');
+	wq_json_close(&j, ']');
+	wq_json_lower_key(&j, "X-Y", 3);
+	wq_json_open(&j, '[');
+	wq_json_integer(&j, -5);
+	wq_json_integer(&j, INT64_MIN);
+	wq_json_boolean(&j, true);
+	wq_json_null(&j);
+	wq_json_open(&j, '{');
+	wq_json_close(&j, '}');
+	wq_json_milliseconds(&j, 1500);
+	wq_json_close(&j, ']');
+	wq_json_key(&j, "c");
+	wq_json_text(&j, "");
+	wq_json_close(&j, '}');
+	end(&o);
+	CHECK_EQ_S(written,
+	           "{\"a\": [], \"x-y\": [-5, -9223372036854775808, true, null, {}, 1.500], "
+	           "\"c\": null}");
 }
 
 static const char *answer(struct wq_query *q)
@@ -349,6 +391,7 @@ int main(void)
 	TEST(test_base64);
 	TEST(test_numbers);
 	TEST(test_dates);
+	TEST(test_emitter);
 	TEST(test_answer);
 	fclose(file);
 	return check_done();
