@@ -100,7 +100,7 @@ static void proxy_put(const struct wsi_proxy *p, struct wsi_text *out)
 				wsi_put_hostport(out, to, 1);
 				continue;
 			case 'U':
-				wsi_put_basic(out, p->url.userinfo.p, '@');
+				wsi_put_basic_userinfo(out, p->url.userinfo);
 				continue;
 			case 'L':
 				part = p->login;

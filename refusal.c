@@ -111,15 +111,36 @@ static int refusal_shows(struct wsi_str text, const char *secret)
 	return refusal_shows_words_of(text, s);
 }
 
-/* 1: the text shows the beginning of a login as Basic sends it */
-static int refusal_shows_basic(struct wsi_str text, const char *user, char end)
-{
-	char code[3 * REFUSAL_WORD + 1];
-	struct wsi_text t;
+/* Basic sends a login in base64. The first characters of that are enough to find it in the text. */
+#define REFUSAL_CODE_SIZE (3 * REFUSAL_WORD + 1)
 
-	wsi_text_init(&t, code, sizeof code);
-	wsi_put_basic(&t, user, end);
-	return t.len >= REFUSAL_WORD && refusal_shows(text, code);
+static int refusal_shows_code(struct wsi_str text, const struct wsi_text *code)
+{
+	return code->len >= REFUSAL_WORD && refusal_shows(text, code->p);
+}
+
+static int refusal_shows_login(struct wsi_str text, const char *login)
+{
+	char buf[REFUSAL_CODE_SIZE];
+	struct wsi_text code;
+
+	if (!login)
+		return 0;
+	wsi_text_init(&code, buf, sizeof buf);
+	wsi_put_basic_login(&code, login);
+	return refusal_shows(text, login) || refusal_shows_code(text, &code);
+}
+
+static int refusal_shows_userinfo(struct wsi_str text, struct wsi_str userinfo)
+{
+	char buf[REFUSAL_CODE_SIZE];
+	struct wsi_text code;
+
+	if (userinfo.len == 0)
+		return 0;
+	wsi_text_init(&code, buf, sizeof buf);
+	wsi_put_basic_userinfo(&code, userinfo);
+	return refusal_shows_words_of(text, userinfo) || refusal_shows_code(text, &code);
 }
 
 static int refusal_shows_header(struct wsi_str text, const char *const *headers)
@@ -148,16 +169,10 @@ static int refusal_shows_parameter(struct wsi_str text, struct wsi_str path)
 	return 0;
 }
 
-WSI int wsi_shows_secret(struct wsi_str text, const struct ws_options *o, const struct wsi_url *u)
+int wsi_shows_secret(struct wsi_str text, const struct ws_options *o, const struct wsi_url *u)
 {
-	if (o->user != NULL
-	    && (refusal_shows(text, o->user) || refusal_shows_basic(text, o->user, '\0')))
-		return 1;
-	if (u->userinfo.len > 0
-	    && (refusal_shows_words_of(text, u->userinfo)
-	        || refusal_shows_basic(text, u->userinfo.p, '@')))
-		return 1;
-	return refusal_shows(text, o->bearer) || refusal_shows(text, o->cookie)
+	return refusal_shows_login(text, o->user) || refusal_shows_userinfo(text, u->userinfo)
+	       || refusal_shows(text, o->bearer) || refusal_shows(text, o->cookie)
 	       || refusal_shows_header(text, o->headers) || refusal_shows_parameter(text, u->path);
 }
 

@@ -161,16 +161,19 @@ void wsi_put_safe(struct wsi_text *t, const void *p, size_t len)
 	}
 }
 
+void wsi_put_hex(struct wsi_text *t, unsigned byte)
+{
+	wsi_put_c(t, text_hex_digits[byte >> 4 & 15]);
+	wsi_put_c(t, text_hex_digits[byte & 15]);
+}
+
 static void text_put_escapes(struct wsi_text *t, const char *p, size_t len)
 {
 	size_t i;
 
 	for (i = 0; i < len; i++) {
-		unsigned c = (unsigned char)p[i];
-
 		wsi_put(t, "\\x");
-		wsi_put_c(t, text_hex_digits[c >> 4]);
-		wsi_put_c(t, text_hex_digits[c & 15]);
+		wsi_put_hex(t, (unsigned char)p[i]);
 	}
 }
 

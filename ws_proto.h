@@ -96,37 +96,47 @@ WSI bool wsi_close_code_ok(unsigned code);
 /* " (normal closure)", or "" for a code without a name. */
 WSI const char *wsi_close_name(unsigned code);
 
-/* handshake.c: RFC 6455 section 4, RFC 7230 */
+/* header.c: RFC 7230 3.2 */
 struct wsi_header {
-	struct wsi_str name, value; /* trimmed */
+	struct wsi_str name, value; /* without the spaces around it */
 };
-/* "Name: value" to its parts: where it ends, at the first character that no header may hold, as NUL or CR; NULL: it is
- * none (no colon, a space before it, folding ...) */
+/* What the value of a header may hold, for wsi_span. NUL and CR are not among it, so either ends the value. */
+#define WSI_HEADER_TEXT "\t\t ~\x80\xff"
+/* Splits "Name: value". Returns the end of the value, which is the first byte that is not WSI_HEADER_TEXT. NULL: the
+ * line is not a header. */
 WSI const char *wsi_header_split(const char *line, struct wsi_header *h);
-/* Likewise a line of a head that was read: where the next one begins; NULL: this is the empty line at its end */
+/* Splits a line of a head that wsi_response_read has accepted, or of our request. Returns the next line; NULL: this is
+ * the empty line at the end. */
 WSI const char *wsi_header_next(const char *line, struct wsi_header *h);
-/* The first header line of a head that was read, whole */
+/* The first header line of such a head. */
 WSI const char *wsi_head_fields(const char *head, size_t len);
+/* The place of s in a list that NULL ends, or NULL. Case counts. */
+WSI const char *const *wsi_find_string(const char *const *list, struct wsi_str s);
 
+/* request.c: RFC 6455 4.1 */
 struct ws_options;
+#define WSI_REQUEST_KEY_LEN 24 /* characters of Sec-WebSocket-Key */
 struct wsi_request {
 	struct wsi_text *out;
 	const struct wsi_url *url;
-	const char *key;              /* base64 */
-	const struct ws_options *opt; /* checked */
-	int same_origin; /* 0: user, userinfo, bearer, cookie, host, and of headers Host and each wsi_is_secret_header are
-	                    left out */
+	const char *key;              /* Sec-WebSocket-Key */
+	const struct ws_options *opt; /* wsi_request_check has found nothing wrong with it */
+	/* 0: a redirect has left the first origin. Then user, userinfo, bearer, cookie and host are left out, and of
+	 * the user's headers Host and those of wsi_is_secret_header. */
+	int same_origin;
 };
-/* Appends the request to out; out->cut tells that it did not fit */
+/* Appends the request to out. It did not fit if out->cut. */
 WSI void wsi_put_request(const struct wsi_request *r);
-/* What of the options goes into a request: NULL, or a sentence's end, static or in text; *option is the field's name in
- * ws_options, *value the wrong string */
+/* Checks the options that go into a request. NULL: all are right. Otherwise the end of a sentence, static or in text;
+ * *option is then the field of ws_options, and *value the wrong string. */
 WSI const char *wsi_request_check(const struct ws_options *o, const char **option,
                                   const char **value, struct wsi_text *text);
-/* "name:password" up to end, NUL or '@', in base64; with '@' it is a URL's userinfo: percent-encoded, perhaps without a
- * ':' */
-WSI void wsi_put_basic(struct wsi_text *t, const char *user, char end);
+/* "name:password" in base64 */
+WSI void wsi_put_basic_login(struct wsi_text *t, const char *login);
+/* The same for a URL's userinfo, which is percent-encoded and may lack the password. */
+WSI void wsi_put_basic_userinfo(struct wsi_text *t, struct wsi_str userinfo);
 
+/* response.c: RFC 7230, RFC 6455 4.1 */
 enum wsi_seen_header {
 	WSI_UPGRADE,
 	WSI_CONNECTION,
@@ -141,43 +151,64 @@ enum wsi_seen_header {
 	WSI_VIA,
 	WSI_SEEN
 };
-struct wsi_response { /* all zero at first */
-	size_t len;   /* of the head, as far as it was read */
-	int lines;    /* likewise */
-	int status;   /* 100-999; 0: the status line is not known yet, see wsi_response_read */
-	int minor;    /* of HTTP/1.x */
-	int is_tls;   /* 1: what came is a record of TLS */
-	struct wsi_str reason; /* may be empty */
-	const char *
-	    fields; /* for (s = r.fields; (s = wsi_header_next(s, &h)) != NULL;); NULL: the head is wrong */
-	struct wsi_seen {
-		struct wsi_str
-		    value; /* the first that is not empty, and not 0 where there is another */
-		int count; /* of headers of that name */
-		int listed; /* 1: they list "websocket", "Upgrade", "chunked", "13"; of others without meaning */
-	} seen[WSI_SEEN];
+/* All headers of one name. */
+struct wsi_seen {
+	/* Of the first one that is not empty. "0" only if no other one has a value. */
+	struct wsi_str value;
+	int count;
+	/* 1: they list "websocket" (Upgrade), "Upgrade" (Connection), "chunked" (Transfer-Encoding) or "13"
+	 * (Sec-WebSocket-Version). 0 for all others. */
+	int listed;
 };
-/* Goes on with a head, of which p[0..len) is there: the same bytes as at the last call, and more. 1: it is whole, r->len
- * is its length with the empty line, and folded lines in it have been unfolded (RFC 7230 3.2.4); 0: there is more to
- * come; -1: it is over WS_MAX_HEAD or WS_MAX_HEAD_LINES, or has what no head of HTTP/1.x may: why is then a sentence's
- * end, and r->status and r->reason tell of a status line that was whole. */
+/* All zero at first. */
+struct wsi_response {
+	/* Bytes of the head that have been read, and complete lines among them. */
+	size_t len;
+	int lines;
+	/* 100 to 999; 0: not known yet. See wsi_response_read. */
+	int status;
+	/* Of HTTP/1.x. */
+	int minor;
+	/* 1: the peer sent a TLS record. */
+	int is_tls;
+	/* The reason phrase, which may be empty. */
+	struct wsi_str reason;
+	/* The first header line, for wsi_header_next. NULL: the head is wrong. */
+	const char *fields;
+	struct wsi_seen seen[WSI_SEEN];
+};
+/* Goes on with a head of which p[0..len) has arrived: the bytes of the last call and more.
+ *  1: it is complete. r->len is its length with the empty line, and its folded lines are unfolded (RFC 7230 3.2.4).
+ *  0: more has to come.
+ * -1: it is larger than WS_MAX_HEAD or WS_MAX_HEAD_LINES, or is not a head of HTTP/1.x. why is then the end of a
+ *     sentence. If the status line was right, r->status and r->reason hold what it said. */
 WSI int wsi_response_read(struct wsi_response *r, char *p, size_t len, struct wsi_text *why);
-/* The rules of RFC 6455 4.1 for a 101: 0; -1: why is a sentence's end, and *option the field of ws_options that might
- * help, or "". accept: 28 characters, see wsi_accept. *subprotocol is one of the offered strings or NULL. */
+/* Checks a 101 by the rules of RFC 6455 4.1. 0: the WebSocket is open; *subprotocol is one of the offered strings, or
+ * NULL. -1: why is the end of a sentence, *option the field of ws_options that may help, or "". */
 WSI int wsi_response_check(const struct wsi_response *r, const char *accept,
                            const char *const *offered, const char **subprotocol,
                            const char **option, struct wsi_text *why);
 #define WSI_ACCEPT_LEN 28
-WSI void wsi_accept(char out[WSI_ACCEPT_LEN], const char key[24]); /* RFC 6455 4.2.2 5.4; no NUL */
+/* The value of Sec-WebSocket-Accept for that key: RFC 6455 4.2.2, 5.4. It has no NUL. */
+WSI void wsi_accept(char out[WSI_ACCEPT_LEN], const char key[WSI_REQUEST_KEY_LEN]);
 
-/* Body of a refused upgrade: decodes Transfer-Encoding: chunked as it comes (RFC 7230 4.1) */
+/* The body of a refusal, decoded as it arrives (RFC 7230 3.3.3, 4.1). */
+enum wsi_body_state {
+	WSI_BODY_ENDED,
+	WSI_BODY_COUNTED,    /* left bytes are to come: Content-Length */
+	WSI_BODY_TO_EOF,     /* everything up to the end of file */
+	WSI_CHUNK_BEGIN,     /* the first digit of a chunk's size is to come */
+	WSI_CHUNK_SIZE,      /* within the size; left is its value so far */
+	WSI_CHUNK_EXTENSION, /* behind the size, up to the end of its line */
+	WSI_CHUNK_DATA,      /* left bytes are to come */
+	WSI_CHUNK_DATA_END   /* the line end behind the data is to come */
+};
 struct wsi_body {
-	int state;     /* 0: the body has ended */
-	uint64_t left; /* of the chunk, or of Content-Length */
+	enum wsi_body_state state;
+	uint64_t left;
 };
 WSI void wsi_body_init(struct wsi_body *b, const struct wsi_response *r);
-/* Takes len bytes and puts what they decode to; what does not fit is dropped. b->state is 0 at the end or at what
- * is no chunk; a trailer is not waited for. */
+/* Decodes len bytes into out; what does not fit is dropped. A byte that does not belong into a chunked body ends it. */
 WSI void wsi_body_feed(struct wsi_body *b, struct wsi_text *out, const char *p, size_t len);
 
 /* refusal.c */

@@ -41,6 +41,8 @@ WSI void wsi_put_c(struct wsi_text *t, char c);
 WSI void wsi_put_u(struct wsi_text *t, uint64_t v);
 /* A number in a base from 10 to 16. The last `places` digits (at most 20) follow a decimal point. */
 WSI void wsi_put_digits(struct wsi_text *t, uint64_t v, unsigned base, int places);
+/* A byte as two hexadecimal digits. */
+WSI void wsi_put_hex(struct wsi_text *t, unsigned byte);
 /* A duration for a person to read: "12 ms", "1.5 s". */
 WSI void wsi_put_ms(struct wsi_text *t, int64_t us);
 /* Bytes of a peer, made safe for a terminal. Characters for which wsi_is_unseen is true and bytes that are not UTF-8

@@ -12,7 +12,7 @@ check-sanitizers:
 	sh test/variant.sh sanitize-clang CC=clang CFLAGS='$(SANITIZE)' TLS='$(TLS)' PYTHON='$(PYTHON)' test
 
 # Makes small faults in FILES, one at a time, for SECONDS, and prints those that no unit test notices
-FILES = url.c frame.c handshake.c proxy.c text.c utf8.c base64.c ip.c
+FILES = url.c frame.c header.c request.c response.c proxy.c text.c utf8.c base64.c ip.c
 SECONDS = 600
 mutate:
 	nice -n 19 $(PYTHON) test/mutate.py --seconds $(SECONDS) --cc '$(CC)' --cflags '$(TLS_CFLAGS_$(TLS_FOUND)) $(CPPFLAGS)' \

@@ -29,17 +29,19 @@ KNOWN = ROOT / "test" / "mutants.txt"
 
 # The unit tests of each file, the quickest first; DEFAULT for a file that is not named
 TESTS = {
-    "text.c": ["test_text", "test_url", "test_handshake", "test_proxy", "test_ws_upgrade", "test_ws_recv"],
+    "text.c": ["test_text", "test_url", "test_request", "test_response", "test_proxy", "test_ws_upgrade", "test_ws_recv"],
     "sha1.c": ["test_sha1"],
-    "base64.c": ["test_base64", "test_handshake"],
+    "base64.c": ["test_base64", "test_response"],
     "utf8.c": ["test_utf8", "test_text"],
     "ip.c": ["test_ip", "test_url", "test_proxy"],
-    "url.c": ["test_url", "test_proxy", "test_handshake", "test_ws_open"],
+    "url.c": ["test_url", "test_proxy", "test_request", "test_ws_open"],
     "frame.c": ["test_frame", "test_ws_close", "test_ws_send", "test_ws_recv"],
-    "handshake.c": ["test_handshake", "test_ws_open", "test_ws_upgrade"],
+    "header.c": ["test_request", "test_response", "test_ws_open"],
+    "request.c": ["test_request", "test_ws_open"],
+    "response.c": ["test_response", "test_ws_open", "test_ws_upgrade"],
     "proxy.c": ["test_proxy", "test_ws_open"],
-    "secret.c": ["test_secret", "test_handshake"],
-    "refusal.c": ["test_refusal", "test_handshake", "test_ws_upgrade"],
+    "secret.c": ["test_secret", "test_request"],
+    "refusal.c": ["test_refusal", "test_response", "test_ws_upgrade"],
 }
 DEFAULT = ["test_ws_query", "test_ws_close", "test_ws_open", "test_ws_send", "test_ws_upgrade", "test_ws_world",
            "test_ws_recv", "test_ws_fail"]  # fmt: skip

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC
+ * header.c - header lines of HTTP (RFC 7230 3.2): what requests, responses and their readers share
+ */
+#include <string.h>
+#include "ws_proto.h"
+
+const char *wsi_header_split(const char *line, struct wsi_header *h)
+{
+	size_t n = wsi_span(line, SIZE_MAX, WSI_TCHAR);
+
+	h->name.p = line;
+	h->name.len = n;
+	/* RFC 7230 3.2.4: no space stands before the colon. A folded line begins with a space. */
+	if (n == 0 || line[n] != ':')
+		return NULL;
+	line += n + 1;
+	n = wsi_span(line, SIZE_MAX, WSI_HEADER_TEXT);
+	h->value = wsi_trim(line, n);
+	return line + n;
+}
+
+const char *wsi_header_next(const char *line, struct wsi_header *h)
+{
+	const char *end = wsi_header_split(line, h);
+
+	if (!end)
+		return NULL;
+	if (*end == '\r')
+		end++;
+	return end + 1;
+}
+
+const char *wsi_head_fields(const char *head, size_t len)
+{
+	return head + wsi_find(head, len, '\n') + 1;
+}
+
+const char *const *wsi_find_string(const char *const *list, struct wsi_str s)
+{
+	for (; list && *list; list++)
+		if (strlen(*list) == s.len && memcmp(*list, s.p, s.len) == 0)
+			return list;
+	return NULL;
+}
