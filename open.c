@@ -196,7 +196,7 @@ static int step_proxy(struct ws *ws)
 	if (r > 0 || out->len > 0 || op->proxy.used > 0)
 		return 0;
 	if (have == ws->rcap) {
-		wsi_put(why, "its answer is longer than the receive buffer of ");
+		wsi_put(why, "its response is longer than the receive buffer of ");
 		wsi_put_u(why, ws->rcap);
 		wsi_put(why, " bytes");
 		return proxy_failed(ws, why->p);
@@ -357,10 +357,10 @@ void wsi_open_timed_out(struct ws *ws)
 	wsi_put(t, " timed out after ");
 	wsi_put_elapsed(t, ws);
 	if (wsi_has_begun(ws)) {
-		wsi_put(t, ": the answer is still incomplete, it begins with ");
+		wsi_put(t, ": the response is still incomplete; it begins with ");
 		wsi_put_begun(t, ws);
 	} else if (ws->step == WSI_STEP_HEAD) {
-		wsi_put(t, ": no answer came");
+		wsi_put(t, ": no response to the upgrade");
 	}
 	wsi_fail(ws, WS_ETIMEOUT);
 }

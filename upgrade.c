@@ -67,7 +67,7 @@ int wsi_send_head(struct ws *ws)
 	return r == 0 || r == WS_AGAIN ? r : wsi_io_failed(ws, r, "");
 }
 
-/* What has come of an answer that is not whole. */
+/* What has come of an incomplete response. */
 static struct wsi_str begun_response(const struct ws *ws)
 {
 	struct wsi_str begun = {"", 0};
@@ -102,10 +102,10 @@ static int response_ended(struct ws *ws, int word)
 
 	wsi_text_init(&t, detail, sizeof detail);
 	if (wsi_has_begun(ws)) {
-		wsi_put(&t, " within its answer, which begins with ");
+		wsi_put(&t, " within its response, which begins with ");
 		wsi_put_begun(&t, ws);
 	} else {
-		wsi_put(&t, " without an answer");
+		wsi_put(&t, " without a response");
 		if (ws->step == WSI_STEP_HEAD && !ws->op->url.secure)
 			wsi_put(&t, " (if it speaks TLS here, try wss://)");
 	}
@@ -171,8 +171,8 @@ int wsi_step_send(struct ws *ws)
 	ws->step = WSI_STEP_HEAD;
 	ws->read_waits = WS_POLL_READ;
 	ws->need_input = true;
-	return ws->rpos == ws->rend ? WS_AGAIN
-	                            : 0; /* the answer takes a while: poll before the first read */
+	/* The response takes a while: poll before the first read. */
+	return ws->rpos == ws->rend ? WS_AGAIN : 0;
 }
 
 /* The response */
@@ -183,7 +183,7 @@ static int invalid(struct ws *ws, const char *why)
 
 	wsi_put(t, "upgrade of ");
 	wsi_put(t, ws->info.url);
-	wsi_put(t, ": the answer of ");
+	wsi_put(t, ": the response of ");
 	wsi_put_peer(t, ws);
 	if (ws->info.http_status >= 300) {
 		wsi_put(t, ", HTTP ");
@@ -216,7 +216,7 @@ static int refused(struct ws *ws, const char *wrong)
 	wsi_put_u(t, (unsigned)ws->info.http_status);
 	ws->info.option = wsi_put_refusal(t, &f);
 	if (wrong) {
-		wsi_put(t, "; its answer is not valid: ");
+		wsi_put(t, "; its response is not valid: ");
 		wsi_put(t, wrong);
 	}
 	return wsi_fail(ws, WS_EHTTP);
@@ -376,7 +376,7 @@ static int interim(struct ws *ws, int status)
 		return 0;
 	wsi_put(why, "over ");
 	wsi_put_u(why, WS_MAX_INTERIM);
-	wsi_put(why, " interim answers came, the last of HTTP ");
+	wsi_put(why, " interim responses came, the last with HTTP ");
 	wsi_put_u(why, (unsigned)status);
 	return invalid(ws, why->p);
 }

@@ -155,11 +155,11 @@ static const struct answer answers[] = {
 	{"404", "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", WS_EHTTP, 404, "404 Not Found"},
 	{"403", "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", WS_EHTTP, 403, "403 Forbidden"},
 	{"a refusal with a control character", "HTTP/1.1 999 \x1b[31mred\xff\r\nContent-Length: 0\r\n\r\n", WS_EHTTP, 999,
-	 "HTTP 999; its answer is not valid: line 1 of its head has the control character 0x1b"},
+	 "HTTP 999; its response is not valid: line 1 of its head has the control character 0x1b"},
 	{"a refusal with no colon", "HTTP/1.1 403 No\xff\r\nA\r\n\r\n", WS_EHTTP, 403,
-	 "HTTP 403 No?; its answer is not valid: its header line \"A\" is not of the form"},
+	 "HTTP 403 No?; its response is not valid: its header line \"A\" is not of the form"},
 	{"a refusal and a wrong byte behind an interim one", "HTTP/1.1 103 x\r\n\r\nHTTP/1.1 503 y\r\nA: \x01\r\n\r\n",
-	 WS_EHTTP, 503, "HTTP 503 y; its answer is not valid: line 2"},
+	 WS_EHTTP, 503, "HTTP 503 y; its response is not valid: line 2"},
 	{"no answer behind an interim one", "HTTP/1.1 103 x\r\n\r\nhello", E, 103, "not HTTP, it begins with \"h"},
 };
 /* clang-format on */
@@ -276,18 +276,18 @@ static void test_begun_answer(void)
 		const char *said;
 	} rows[] = {
 	    {"HTTP/1.1 401 No\r\nX", WS_IO_EOF, WS_ECLOSED,
-	     "closed within its answer, which begins with \"HTTP/1.1 401 No\""},
+	     "closed within its response, which begins with \"HTTP/1.1 401 No\""},
 	    {"HTTP/1.1 401 No\r\nX", WS_IO_RESET, WS_ERESET,
-	     "reset within its answer, which begins with \"HTTP/1.1 401 No\""},
+	     "reset within its response, which begins with \"HTTP/1.1 401 No\""},
 	    {"HTTP/1.1 401 No\r\nX", 0, WS_ETIMEOUT,
-	     "timed out after 10 s: the answer is still incomplete, it begins with \"HTTP/1.1 401 "
+	     "timed out after 10 s: the response is still incomplete; it begins with \"HTTP/1.1 401 "
 	     "No\""},
 	    {"HTTP/1.1 103 a\r\n\r\nHTTP", 0, WS_ETIMEOUT,
-	     "timed out after 10 s: the answer is still incomplete, it begins with \"HTTP\""},
-	    {"HTTP/1.1 103 a\r\n\r\n", 0, WS_ETIMEOUT, "timed out after 10 s: no answer came"},
+	     "timed out after 10 s: the response is still incomplete; it begins with \"HTTP\""},
+	    {"HTTP/1.1 103 a\r\n\r\n", 0, WS_ETIMEOUT, "timed out after 10 s: no response to the upgrade"},
 	    {"", WS_IO_EOF, WS_ECLOSED,
-	     "closed without an answer (if it speaks TLS here, try wss://)"},
-	    {"", 0, WS_ETIMEOUT, "timed out after 10 s: no answer came"},
+	     "closed without a response (if it speaks TLS here, try wss://)"},
+	    {"", 0, WS_ETIMEOUT, "timed out after 10 s: no response to the upgrade"},
 	};
 	size_t i;
 
