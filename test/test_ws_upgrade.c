@@ -280,11 +280,13 @@ static void test_begun_answer(void)
 	    {"HTTP/1.1 401 No\r\nX", WS_IO_RESET, WS_ERESET,
 	     "reset within its response, which begins with \"HTTP/1.1 401 No\""},
 	    {"HTTP/1.1 401 No\r\nX", 0, WS_ETIMEOUT,
-	     "timed out after 10 s: the response is still incomplete; it begins with \"HTTP/1.1 401 "
+	     "timed out after 10 s: the response is still incomplete; it begins with \"HTTP/1.1 "
+	     "401 "
 	     "No\""},
 	    {"HTTP/1.1 103 a\r\n\r\nHTTP", 0, WS_ETIMEOUT,
 	     "timed out after 10 s: the response is still incomplete; it begins with \"HTTP\""},
-	    {"HTTP/1.1 103 a\r\n\r\n", 0, WS_ETIMEOUT, "timed out after 10 s: no response to the upgrade"},
+	    {"HTTP/1.1 103 a\r\n\r\n", 0, WS_ETIMEOUT,
+	     "timed out after 10 s: no response to the upgrade"},
 	    {"", WS_IO_EOF, WS_ECLOSED,
 	     "closed without a response (if it speaks TLS here, try wss://)"},
 	    {"", 0, WS_ETIMEOUT, "timed out after 10 s: no response to the upgrade"},
