@@ -169,7 +169,7 @@ static void test_no_memory(void)
 		talk_end(&t);
 	}
 	CHECK_EQ_U(r, ws_features() & WS_HAS_TLS ? WS_ETLS : WS_EUNSUPPORTED);
-	CHECK_EQ_U(k > 5, (ws_features() & WS_HAS_TLS) != 0);
+	CHECK_EQ_U(k > 6, (ws_features() & WS_HAS_TLS) != 0);
 }
 
 int main(void)
