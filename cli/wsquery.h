@@ -5,6 +5,9 @@
  *	options.c    the command line                    -> struct wq_options
  *	env.c        the environment's proxies and trust -> struct wq_options
  *	query.c      one try, as a state machine         -> struct wq_query
+ *	setup.c      its states before the WebSocket is open
+ *	dialogue.c   its states on the open connection
+ *	failure.c    how it fails, in sentences
  *	store.c      messages that wait for a later step
  *	input.c      files and standard input
  *	result.c     a finished query as one JSON object

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: ISC
+ * dialogue.c - a query on the open connection: the ping, and the steps that send, expect and collect
+ *
+ * A message takes one of four ways. A step uses it up; or it arrives before the step that may want it and waits in the
+ * store (query_keep); or a step passes over it, and a copy of it is kept for the answer until the next one comes
+ * (query_remember); or it matches --fail-on and ends the query. Copies are needed because the bytes of a message from
+ * the library are gone with the next ws_recv().
+ */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "cli/query.h"
+#include <string.h>
+
+/* A signal or the deadline ends whatever is under way: 0, or the error */
+static int query_stopped(const struct wq_query *q)
+{
+	if (wq_signal())
+		return WQ_EINTERRUPTED;
+	if (wq_now_us() >= q->deadline_us)
+		return WS_ETIMEOUT;
+	return 0;
+}
+
+/* Ends the query with an error of query_stopped() or of a call on the open connection */
+static int query_stop(struct wq_query *q, int err)
+{
+	return err == WQ_EINTERRUPTED ? wq_query_interrupted(q) : wq_query_lost(q, err);
+}
+
+/* 1: the message matches, 0: it does not, or an error of query_stopped(). The matcher is fed in slices because a costly
+ * pattern must not outlast the deadline. */
+static int query_match(const struct wq_query *q, const struct wq_pattern *pattern,
+                       const struct ws_msg *msg)
+{
+	const char *p = msg->data;
+	size_t at, n;
+	int err;
+
+	wsi_match_start(pattern->match);
+	for (at = 0;; at += n) {
+		err = query_stopped(q);
+		if (err)
+			return err;
+		if (at == msg->len)
+			return wsi_match_end(pattern->match);
+		n = msg->len - at < WQ_SLICE ? msg->len - at : WQ_SLICE;
+		if (wsi_match_feed(pattern->match, p + at, n))
+			return 1;
+	}
+}
+
+/* Messages that are kept */
+
+/* Keeps a message for a later step: 0, or QUERY_ENDED when that is not possible */
+static int query_keep(struct wq_query *q, const struct ws_msg *msg)
+{
+	int r = wq_store_put(&q->store, msg, q->lib.max_message);
+
+	if (r == 0)
+		return 0;
+	if (r == WS_EMEMORY)
+		return wq_query_no_memory(q);
+	if (q->store.n >= WQ_MAX_KEPT && q->store.n >= q->lib.max_message) {
+		wq_query_put_number(wq_query_begin_sentence(q), "more than ", q->store.n,
+		                    " messages were to be kept");
+		wq_query_fail(q, r);
+	} else {
+		wq_query_too_big(q, "the messages kept are over ");
+	}
+	ws_close(q->ws, 1009, "more messages than can be kept");
+	return QUERY_ENDED;
+}
+
+/* Copies a message that no step used up, in place of the one before it: 0, or QUERY_ENDED when there is no memory */
+static int query_remember(struct wq_query *q, const struct ws_msg *msg)
+{
+	wq_store_clear(&q->last);
+	return wq_store_put(&q->last, msg, q->lib.max_message) ? wq_query_no_memory(q) : 0;
+}
+
+/* The same for a message that the answer will show, whatever else came */
+static int query_show(struct wq_query *q, const struct ws_msg *msg)
+{
+	size_t at;
+
+	if (query_remember(q, msg))
+		return QUERY_ENDED;
+	at = q->last.head;
+	wq_store_next(&q->last, &at, &q->msg);
+	return 0;
+}
+
+/* Receiving */
+
+/* The deadline or a signal came while a message was still being matched */
+static int query_match_stopped(struct wq_query *q, const struct wq_pattern *pattern,
+                               const struct ws_msg *msg, int err)
+{
+	if (query_show(q, msg))
+		return QUERY_ENDED;
+	q->unfinished = pattern;
+	return query_stop(q, err);
+}
+
+/* True when a message may be quoted in a sentence: it is text, and does not repeat a password or the like that we sent */
+static bool query_can_quote(const struct wq_query *q, const struct ws_msg *msg)
+{
+	struct wsi_str text = {msg->data, msg->len < 4 * QUERY_SHOWN ? msg->len : 4 * QUERY_SHOWN};
+	struct wsi_url url;
+
+	if (msg->type != WS_TEXT || wsi_url_parse(&url, q->o->url, strlen(q->o->url), -1))
+		return false;
+	return !wsi_shows_secret(text, &q->lib, &url);
+}
+
+/* The server sent a message that matches --fail-on. */
+static int query_refused(struct wq_query *q, const struct wq_pattern *pattern,
+                         const struct ws_msg *msg)
+{
+	struct wsi_text *t;
+
+	if (query_show(q, msg))
+		return QUERY_ENDED;
+	t = wq_query_begin_sentence(q);
+	if (query_can_quote(q, &q->msg)) {
+		wsi_put(t, "the server sent ");
+		wq_query_put_quoted(t, q->msg.data, q->msg.len);
+	} else {
+		wsi_put(t, "the server sent a ");
+		wsi_put(t, q->msg.type == WS_TEXT ? "text" : "binary");
+		wsi_put(t, " message of ");
+		wq_query_put_number(t, "", q->msg.len, q->msg.len == 1 ? " byte" : " bytes");
+	}
+	wsi_put(t, ", which matches ");
+	wq_query_put_pattern(t, pattern);
+	wsi_put(t, ": correct what is sent or the login, or narrow that pattern if the message is "
+	           "harmless");
+	return wq_query_fail(q, WQ_EUNMATCHED);
+}
+
+/* Holds a new message against each --fail-on */
+static int query_check_fail_on(struct wq_query *q, const struct ws_msg *msg)
+{
+	size_t i;
+
+	for (i = 0; i < q->o->n_fail_on; i++) {
+		const struct wq_pattern *pattern = &q->o->fail_on[i];
+		int r = query_match(q, pattern, msg);
+
+		if (r < 0)
+			return query_match_stopped(q, pattern, msg, r);
+		if (r == 1)
+			return query_refused(q, pattern, msg);
+	}
+	return QUERY_GO_ON;
+}
+
+static int query_is_our_pong(const struct wq_query *q, const struct ws_msg *msg)
+{
+	return q->state == WQ_PONG && msg->type == WS_PONG && msg->len == sizeof q->ping_data
+	       && memcmp(msg->data, q->ping_data, sizeof q->ping_data) == 0;
+}
+
+/* Receives a new message. QUERY_GO_ON: it is in *msg; in the state PONG it can also be the answer to our ping. Other
+ * pongs are dropped. */
+static int query_receive(struct wq_query *q, struct ws_msg *msg)
+{
+	int err;
+
+	do {
+		err = query_stopped(q);
+		if (!err)
+			err = ws_recv(q->ws, msg);
+		if (err == WS_AGAIN)
+			return QUERY_WAIT;
+		if (err)
+			return query_stop(q, err);
+		if (query_is_our_pong(q, msg))
+			return QUERY_GO_ON;
+	} while (msg->type == WS_PONG);
+	if (q->first_us < 0)
+		q->first_us = wq_now_us() - q->since_us;
+	return query_check_fail_on(q, msg);
+}
+
+/* The next message for a step: the oldest that was kept, else a new one */
+static int query_take(struct wq_query *q, struct ws_msg *msg)
+{
+	return wq_store_take(&q->store, msg) ? QUERY_GO_ON : query_receive(q, msg);
+}
+
+/* Keeps all messages that have arrived: QUERY_WAIT or QUERY_ENDED */
+static int query_keep_all(struct wq_query *q)
+{
+	struct ws_msg msg;
+	int r;
+
+	for (;;) {
+		r = query_receive(q, &msg);
+		if (r != QUERY_GO_ON)
+			return r;
+		if (query_keep(q, &msg))
+			return QUERY_ENDED;
+	}
+}
+
+/* The states */
+
+/* Each query has a payload of its own: a pong with another payload is not proof of life. */
+static void query_make_ping_data(struct wq_query *q)
+{
+	static const char hex[] = "0123456789abcdef";
+	uint64_t v = (uint64_t)wq_now_us() * 0x9e3779b97f4a7c15u;
+	size_t i;
+
+	for (i = 0; i < sizeof q->ping_data; i++) {
+		q->ping_data[i] = hex[v & 15];
+		v >>= 4;
+	}
+}
+
+int wq_query_ping(struct wq_query *q)
+{
+	int r;
+
+	if (!q->ping_data[0])
+		query_make_ping_data(q);
+	r = ws_ping(q->ws, q->ping_data, sizeof q->ping_data);
+	if (r == WS_AGAIN)
+		return query_keep_all(q);
+	if (r)
+		return wq_query_lost(q, r);
+	q->state = WQ_PONG;
+	return QUERY_GO_ON;
+}
+
+int wq_query_pong(struct wq_query *q)
+{
+	struct ws_msg msg;
+	int r;
+
+	for (;;) {
+		r = query_receive(q, &msg);
+		if (r != QUERY_GO_ON)
+			return r;
+		if (msg.type == WS_PONG) {
+			q->ping_us = wq_now_us() - q->waiting_us;
+			wq_query_enter(q, WQ_STEP);
+			return QUERY_GO_ON;
+		}
+		if (query_keep(q, &msg))
+			return QUERY_ENDED;
+	}
+}
+
+int wq_query_next_step(struct wq_query *q)
+{
+	const struct wq_step *s = wq_query_current_step(q);
+
+	q->seen = q->sent = 0;
+	if (s) {
+		wq_query_enter(q, s->kind == WQ_STEP_SEND ? WQ_SEND : WQ_EXPECT);
+	} else if (q->o->count > 0) {
+		wq_query_enter(q, WQ_COLLECT);
+	} else if (q->step > 0 && q->o->steps[q->step - 1].kind == WQ_STEP_SEND) {
+		wq_query_enter(q, WQ_FLUSH);
+	} else {
+		q->state = WQ_ANSWER;
+		return QUERY_ENDED;
+	}
+	return QUERY_GO_ON;
+}
+
+int wq_query_send(struct wq_query *q)
+{
+	const struct wq_step *s = wq_query_current_step(q);
+	int64_t begun_us = wq_now_us(); /* the answer may arrive before ws_send() returns */
+	ptrdiff_t n =
+	    ws_send(q->ws, q->o->binary ? WS_BINARY : WS_TEXT, s->p + q->sent, s->len - q->sent);
+
+	if (n < 0 && n != WS_AGAIN)
+		return wq_query_lost(q, (int)n);
+	if (n > 0)
+		q->sent += (size_t)n;
+	if (n < 0 || q->sent < s->len) /* the peer may not read before we do */
+		return query_keep_all(q);
+	if (q->first_us < 0)
+		q->since_us = begun_us;
+	q->step++;
+	q->state = WQ_STEP;
+	return QUERY_GO_ON;
+}
+
+/* Receives until a message matches */
+int wq_query_expect(struct wq_query *q)
+{
+	const struct wq_pattern *pattern = &wq_query_current_step(q)->pattern;
+	struct ws_msg msg;
+	int r;
+
+	for (;;) {
+		r = query_take(q, &msg);
+		if (r != QUERY_GO_ON)
+			return r;
+		r = query_match(q, pattern, &msg);
+		if (r < 0)
+			return query_match_stopped(q, pattern, &msg, r);
+		if (r == 1)
+			break;
+		q->seen++;
+		if (query_remember(q, &msg))
+			return QUERY_ENDED;
+	}
+	wq_store_clear(&q->last); /* this step has used up what it passed over, too */
+	q->step++;
+	if (wq_query_current_step(q)) {
+		q->state = WQ_STEP;
+		return QUERY_GO_ON;
+	}
+	q->msg = msg;
+	q->state = WQ_ANSWER;
+	return QUERY_ENDED;
+}
+
+/* Receives --count messages */
+int wq_query_collect(struct wq_query *q)
+{
+	size_t want = (size_t)q->o->count;
+	struct ws_msg msg;
+	int r;
+
+	while (q->array && q->store.n < want) {
+		r = query_receive(q, &msg);
+		if (r != QUERY_GO_ON)
+			return r;
+		if (query_keep(q, &msg))
+			return QUERY_ENDED;
+	}
+	if (q->array) {
+		q->n = want;
+	} else { /* one message: the answer is printed before the next ws_recv(), so it needs no copy */
+		r = query_take(q, &msg);
+		if (r != QUERY_GO_ON)
+			return r;
+		q->msg = msg;
+	}
+	q->state = WQ_ANSWER;
+	return QUERY_ENDED;
+}
+
+static bool query_has_unsent(const struct wq_query *q)
+{
+	struct ws_pollset set;
+	int i;
+
+	ws_wants(q->ws, &set);
+	for (i = 0; i < set.n; i++)
+		if (set.fd[i].events & WS_POLL_WRITE)
+			return true;
+	return false;
+}
+
+/* No message is asked for, but the last step's data must be written. What arrives meanwhile is only needed for the
+ * answer of a query that fails. */
+int wq_query_flush(struct wq_query *q)
+{
+	struct ws_msg msg;
+	int r;
+
+	if (!query_has_unsent(q)) {
+		q->state = WQ_ANSWER;
+		return QUERY_ENDED;
+	}
+	for (;;) {
+		r = query_receive(q, &msg);
+		if (r != QUERY_GO_ON)
+			return r;
+		if (query_remember(q, &msg))
+			return QUERY_ENDED;
+	}
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: ISC
+ * setup.c - a query before the WebSocket is open: reads the inputs, makes the library's options, opens the connection
+ */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "cli/query.h"
+#include <string.h>
+
+#define SMALL 512 /* bytes of a buffer */
+
+/* Inputs */
+
+static int query_input_late(struct wq_query *q, const struct wq_input *in)
+{
+	struct wsi_text *t = wq_query_begin_sentence(q);
+
+	wq_put_input(t, in);
+	wsi_put(t, " has not ended");
+	wq_query_put_lasted(t, q->start_us);
+	return wq_query_fail(q, WS_ETIMEOUT);
+}
+
+static int query_usage(struct wq_query *q)
+{
+	q->usage = q->final = 1;
+	return wq_query_fail(q, WS_EUSAGE);
+}
+
+static int query_not_text(struct wq_query *q, const struct wq_input *in, size_t at)
+{
+	wq_query_put_number(wq_input_wrong(in, &q->why), "byte ", at + 1,
+	                    " is not UTF-8 text (use --binary for other bytes)");
+	return query_usage(q);
+}
+
+/* Gives a step its input, which must be text without --binary. The library checks the values of options. */
+static int query_use_input(struct wq_query *q, struct wq_input *in)
+{
+	uint32_t state = 0;
+	size_t at, n, good;
+
+	if (!in->step)
+		return 0;
+	in->step->p = in->p;
+	in->step->len = in->len;
+	if (q->o->binary)
+		return 0;
+	for (at = 0; at < in->len; at += n) {
+		if (wq_now_us() >= wq_query_open_deadline_us(q))
+			return query_input_late(q, in);
+		n = in->len - at < WQ_PIECE ? in->len - at : WQ_PIECE;
+		good = wsi_utf8_check(&state, in->p + at, n);
+		if (good < n)
+			return query_not_text(q, in, at + good);
+	}
+	return state ? query_not_text(q, in, in->len) : 0;
+}
+
+int wq_query_open_inputs(struct wq_query *q)
+{
+	size_t i;
+
+	if (q->o->no_memory)
+		return wq_query_no_memory(q);
+	for (i = 0; i < q->o->n_inputs; i++)
+		if (wq_input_open(&q->o->inputs[i], &q->why) < 0)
+			return query_usage(q);
+	q->state = WQ_OPTION_INPUT;
+	return QUERY_GO_ON;
+}
+
+/* In the state OPTION_INPUT reads the inputs of options, else those of steps. QUERY_GO_ON: all are complete. */
+int wq_query_read_inputs(struct wq_query *q)
+{
+	for (; q->input < q->o->n_inputs; q->input++) {
+		struct wq_input *in = &q->o->inputs[q->input];
+		int r;
+		bool for_option = !in->step;
+
+		if (for_option != (q->state == WQ_OPTION_INPUT) || in->fd < 0)
+			continue;
+		while (in->fd >= 0) {
+			if (wq_signal())
+				return wq_query_interrupted(q);
+			if (wq_now_us() >= wq_query_open_deadline_us(q))
+				return query_input_late(q, in);
+			r = wq_input_read(in, &q->why);
+			if (r == WS_AGAIN)
+				return QUERY_WAIT;
+			if (r == WS_EMEMORY)
+				return wq_query_no_memory(q);
+			if (r)
+				return query_usage(q);
+		}
+		if (query_use_input(q, in))
+			return QUERY_ENDED;
+	}
+	q->input = 0;
+	return QUERY_GO_ON;
+}
+
+/* The library's options */
+
+static int query_ms_left(int64_t until_us)
+{
+	int ms = wsi_ms_until(wq_now_us(), until_us);
+
+	return ms == 0 ? 1 : ms; /* 0 would be ws_new's default */
+}
+
+/* A wrong variable of the environment is not a wrong command line: the query fails. */
+static int query_env_failed(struct wq_query *q, int err)
+{
+	q->final = 1;
+	q->phase = err == WS_EPROXY ? "proxy" : "tls";
+	return wq_query_fail(q, err);
+}
+
+static bool is_tls_field(const char *field)
+{
+	return strncmp(field, "tls.", 4) == 0;
+}
+
+/* Writes the library's sentence about an option, with the option's name on the command line or the variable's name.
+ * Returns the variable that its value came from, or NULL. */
+static const char *query_put_wrong_option(struct wq_query *q)
+{
+	const char *field = q->info->option, *why = ws_error(q->ws), *name = wq_option_of(field);
+	const char *from = wq_env_of(q->o, field, 0);
+	struct wsi_text *t = wq_why(&q->why);
+	size_t n = strlen(field);
+
+	/* The library's sentence begins with the field's name, which means nothing to a user. */
+	if (strncmp(why, field, n) == 0 && why[n] == ':') {
+		why += n + 1;
+		if (*why == ' ')
+			why++;
+	}
+	if (from) {
+		if (is_tls_field(field))
+			wsi_put(t, "TLS by the environment, ");
+		else
+			wsi_put(t, "proxy by the environment, ");
+		wsi_put(t, from);
+	} else if (name) {
+		wq_put_option(t, name);
+	} else {
+		wsi_put(t, field);
+	}
+	wsi_put(t, ": ");
+	wsi_put(t, why);
+	return from;
+}
+
+/* Only wss:// uses TLS. A URL that cannot be parsed counts as one, since its error comes later. */
+static bool uses_tls(const struct wq_options *o)
+{
+	struct wsi_url url;
+
+	return wsi_url_parse(&url, o->url, strlen(o->url), -1) || url.secure;
+}
+
+/* The library refused an option. 0: its value came from the environment and is ignored from now on; else QUERY_ENDED */
+static int query_wrong_option(struct wq_query *q)
+{
+	const char *field = q->info->option, *from = query_put_wrong_option(q);
+
+	if (!from)
+		return query_usage(q);
+	if (!is_tls_field(field))
+		return query_env_failed(q, WS_EPROXY);
+	if (strcmp(field, "tls.keylog_file") != 0 && uses_tls(q->o))
+		return query_env_failed(q, WS_ETLS);
+	wq_say(wq_why(&q->why)->p, "ignored");
+	wq_why_free(&q->why);
+	wq_env_of(q->o, field, 1);
+	return 0;
+}
+
+/* True for a short question and its answer. Small buffers touch fewer pages; long data does not go through them. */
+static bool query_is_small(const struct wq_options *o)
+{
+	size_t i;
+
+	for (i = 0; i < o->n_steps; i++)
+		if (o->steps[i].kind != WQ_STEP_SEND || o->steps[i].len > SMALL / 2)
+			return false;
+	return o->count <= 1 && !o->n_inputs && !o->lib.proxy && !o->lib.proxy_wss;
+}
+
+/* ws_new() reads and parses these files, and checking a key's passphrase can take any time. */
+static bool query_reads_tls_files(const struct ws_options *o)
+{
+	return o->tls.ca_file || o->tls.ca_dir || o->tls.cert_file || o->tls.key_file;
+}
+
+/* Adds what the files of options and the environment say, in the first try alone. 0, or QUERY_ENDED */
+static int query_complete_options(struct wq_query *q)
+{
+	int r;
+
+	if (q->attempts > 1)
+		return 0;
+	r = wq_options_use_inputs(q->o);
+	if (r == 0) {
+		r = wq_env_apply(q->o, &q->why);
+		if (r == WS_EPROXY)
+			return query_env_failed(q, r);
+	}
+	if (r == WS_EUSAGE) {
+		wsi_put(wq_why(&q->why), wq_why(&q->o->why)->p);
+		return query_usage(q);
+	}
+	return r ? wq_query_no_memory(q) : 0;
+}
+
+/* Calls ws_new(), which checks what the command line's parser could not. False: no memory */
+static bool query_new_ws(struct wq_query *q)
+{
+	q->lib = q->o->lib;
+	q->lib.timeout_ms = query_ms_left(q->deadline_us);
+	q->lib.connect_timeout_ms = q->o->connect_timeout_ms;
+	q->lib.alloc = wq_alloc;
+	if (query_is_small(q->o))
+		q->lib.recv_buffer = q->lib.send_buffer = SMALL;
+	if (query_reads_tls_files(&q->lib))
+		wq_watchdog_start(q);
+	q->ws = ws_new(q->o->url, &q->lib);
+	wq_watchdog_stop();
+	if (!q->ws)
+		return false;
+	q->info = ws_info(q->ws);
+	return true;
+}
+
+int wq_query_make_ws(struct wq_query *q)
+{
+	int r = query_complete_options(q);
+
+	if (r)
+		return r;
+	/* Each turn drops one value of the environment that the library refuses. */
+	for (;;) {
+		if (!query_new_ws(q))
+			return wq_query_no_memory(q);
+		if (!*ws_error(q->ws)) {
+			q->state = WQ_DATA_INPUT;
+			return QUERY_GO_ON;
+		}
+		r = ws_open(q->ws);     /* returns the error that ws_new() found */
+		if (r == WS_ETIMEOUT) { /* while reading a file of an option */
+			query_put_wrong_option(q);
+			return wq_query_fail(q, r);
+		}
+		if (r != WS_EUSAGE) {
+			q->state = WQ_OPEN;
+			return wq_query_library_failed(q, r);
+		}
+		if (query_wrong_option(q))
+			return QUERY_ENDED;
+		ws_free(q->ws);
+		q->ws = NULL;
+		q->info = NULL;
+	}
+}
+
+/* The connection */
+
+int wq_query_open_ws(struct wq_query *q)
+{
+	int r;
+
+	if (q->info->phase == WS_TLS) /* the calls in this phase compute: see ws_info() in ws.h */
+		wq_watchdog_start(q);
+	r = ws_open(q->ws);
+	wq_watchdog_stop();
+	if (r == WS_AGAIN)
+		return QUERY_WAIT;
+	if (r)
+		return wq_query_library_failed(q, r);
+	q->head = q->info->head;
+	q->head_len = q->info->head_len;
+	q->connected = 1;
+	if (q->o->details && q->head_len) { /* the library drops the head at the first ws_recv() */
+		q->head_copy = wq_alloc(NULL, NULL, 0, q->head_len);
+		if (!q->head_copy)
+			return wq_query_no_memory(q);
+		memcpy(q->head_copy, q->head, q->head_len);
+	}
+	q->head = q->head_copy;
+	wq_query_enter(q, q->o->ping ? WQ_PING : WQ_STEP);
+	q->since_us = q->waiting_us;
+	return QUERY_GO_ON;
+}
