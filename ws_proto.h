@@ -235,29 +235,42 @@ WSI const char *wsi_put_refusal(struct wsi_text *t, const struct wsi_refusal *f)
 /* Likewise for the answer to CONNECT; login: 1: user and password were sent */
 WSI void wsi_put_proxy_refusal(struct wsi_text *t, const struct wsi_response *r, int login);
 
-/* proxy.c: RFC 7231 4.3.6, RFC 1928, RFC 1929, SOCKS4(a), as bytes in and bytes out */
-#define wsi_proxy_resolves_here(kind)                                                              \
-	((kind) % 2 == 0)    /* 1: SOCKS4, SOCKS5 get an address that we looked up */
-struct wsi_proxy {           /* a proxy, and one dialogue with it */
-	size_t used;         /* how many bytes of in the last step used up */
-	int kind;            /* its scheme */
-	int state, addr_len; /* addr_len: 4, 16, 0: by name */
-	int login_len;
-	const struct wsi_url *target; /* of the caller, before the first step */
-	unsigned char addr[16];       /* its address, where the caller has looked it up */
-	struct wsi_url url;           /* its host, port (80 or 1080 by default), userinfo */
+/* proxy.c: CONNECT (RFC 7231 4.3.6), SOCKS4 and SOCKS4a, SOCKS5 (RFC 1928, RFC 1929) */
+/* A proxy, and one dialogue with it. */
+struct wsi_proxy {
+	/* Bytes that the last step took from in. */
+	size_t used;
+	/* The scheme of its URL. */
+	int kind;
+	int state;
+	/* 1xx responses to CONNECT so far. */
+	int interim;
+	/* Set by the caller before the first step. If it has resolved the target, also addr and addr_len (4 or 16). */
+	const struct wsi_url *target;
+	int addr_len;
+	unsigned char addr[16];
+	/* The proxy's host, port (80 or 1080 by default) and userinfo. */
+	struct wsi_url url;
+	/* Bytes of login. */
+	size_t login_len;
 	union {
-		unsigned char login[1 + 1 + 255 + 1 + 255]; /* for SOCKS: RFC 1929 2 */
-		struct wsi_response answer;                 /* of HTTP, as far as it was read */
+		/* SOCKS: user and password as RFC 1929 2 sends them. */
+		unsigned char login[1 + 1 + 255 + 1 + 255];
+		/* HTTP: as much of it as was read. */
+		struct wsi_response response;
 	};
 };
-/* Begins anew. NULL, or what is wrong. The URL must outlive the dialogue. */
+/* True if the caller must resolve the target's name for a proxy of that scheme: SOCKS4 and SOCKS5. */
+WSI bool wsi_proxy_resolves_here(int kind);
+/* Begins anew. NULL, or what is wrong with the URL, which must outlive the dialogue. */
 WSI const char *wsi_proxy_parse(struct wsi_proxy *p, const char *url, size_t len);
-/* One step. in[0..in_len): all bytes of the proxy that are not used up yet. out: what to send now, appended. 1: the
- * tunnel stands; 0: send out, step again (in then begins behind p->used), and if nothing was to send nor used up read
- * more before; -1: refused or nonsense, why is a sentence's end, to go behind the proxy's name ("said 407 Proxy
- * Authentication Required", "said 4 host unreachable"), no secret in it. Bytes beyond p->used belong to the tunnel. */
-#define WSI_PROXY_OUT_MAX 2048 /* room out must have */
+/* One step. in holds the bytes of the proxy that no step has used yet; what has to be sent is appended to out.
+ *  1: the tunnel is open. The bytes behind p->used belong to it.
+ *  0: send out, then step again with what is behind p->used. If there was nothing to send and nothing was used, read
+ *     more before.
+ * -1: the proxy refused, or did not speak the protocol. why is the end of a sentence that begins with the proxy's
+ *     name: "said 407 Proxy Authentication Required". It shows no secret. */
+#define WSI_PROXY_OUT_MAX 2048 /* room that out must have */
 WSI int wsi_proxy_step(struct wsi_proxy *p, unsigned char *in, size_t in_len, struct wsi_text *out,
                        struct wsi_text *why);
 

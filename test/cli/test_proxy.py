@@ -198,10 +198,10 @@ def test_http_asks_for_a_login():
 # what answers is no proxy, or one of another kind
 OTHERS = [
     ("http", b"SSH-2.0-x\r\n", 'it begins with "SSH-2.0-x"'),
-    ("http", b"\x15\x03\x01\0\2\2\x28", "it is TLS, and of proxies behind TLS none is supported"),
+    ("http", b"\x15\x03\x01\0\2\2\x28", "it is TLS, and proxies behind TLS are not supported"),
     ("http", b"HTTP/1.1 2", 'within its response, which begins with "HTTP/1.1 2"'),
-    ("socks4a", b"HTTP/1.1 400 Bad\r\n\r\n", 'it begins with "HTTP/1.1 400 Bad" (for an HTTP proxy its URL begins with http://)'),
-    ("socks5h", b"HTTP/1.1 400 Bad\r\n\r\n", 'it begins with "HTTP/1.1 400 Bad" (for an HTTP proxy its URL begins with http://)'),
+    ("socks4a", b"HTTP/1.1 400 Bad\r\n\r\n", 'begins with "HTTP/1.1 400 Bad" (for an HTTP proxy its URL begins with http://)'),
+    ("socks5h", b"HTTP/1.1 400 Bad\r\n\r\n", 'begins with "HTTP/1.1 400 Bad" (for an HTTP proxy its URL begins with http://)'),
     ("socks5h", b"\5\xff", "it wants a login; user and password go in its URL"),
 ]
 
