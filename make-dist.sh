@@ -3,15 +3,16 @@
 # make dist: the whole library as two files, dist/ws.c and dist/ws.h. The small files stay the truth.
 #
 # usage: make-dist.sh [DIRECTORY]	default dist
-#        make-dist.sh -l		the names of the library's files, without those of TLS
+#        make-dist.sh -l		prints the names of the library's files without those of TLS
+#        make-dist.sh -L		prints them with those of TLS
 lib='text sha1 base64 utf8 ip secret url frame header request response refusal proxy net net_none conn check upgrade open send recv ws'
 tls='trust chain tls_words tls'
 set -eu
 cd "$(dirname "$0")"
-if [ "${1-}" = -l ]; then
-	echo "$lib"
-	exit
-fi
+case ${1-} in
+-l) echo "$lib" && exit ;;
+-L) echo "$lib $tls" && exit ;;
+esac
 dist=${1-dist}
 version=$(sed -n 's/^#define WS_VERSION "\(.*\)"$/\1/p' ws.h)
 number=$(sed -n 's/^#define WS_VERSION_NUMBER \(0x[0-9a-f]*\).*/\1/p' ws.h)

@@ -56,7 +56,7 @@ memory() {
 	out=$("$tmp/memory") || return
 	echo "$out"
 	echo "$out" | grep -qx 'ok: from memory' || return
-	echo "$out" | grep -qx 'timeout: receive from device.example:80: nothing came after 5 s' || return
+	echo "$out" | grep -qx 'timeout: receive from device.example:80 timed out after 5 s: nothing came' || return
 	echo "$out" | grep -qE '^[0-9]+ bytes of the arena used at most, 0 left used, 5 s by its own clock$'
 }
 check 'memory: no operating system beneath' memory

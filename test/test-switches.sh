@@ -8,7 +8,8 @@
 
 CFLAGS='-Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables'
 LDFLAGS=-Wl,--gc-sections
-lib=$(for name in $(sh make-dist.sh -l); do echo "$name.c"; done)
+lib=$(sh make-dist.sh -l | sed 's/[^ ]*/&.c/g')
+lib_tls=$(sh make-dist.sh -L | sed 's/[^ ]*/&.c/g')
 copy_tree "$tmp/tree"
 cp examples/query.c "$tmp/example.c"
 table=${1-}
@@ -21,9 +22,9 @@ bytes() { # bytes FILE: code and data
 # build TLS FLAGS: wsquery in $tmp/tree, and the example
 build() {
 	make -C "$tmp/tree" CC="$CC" CFLAGS="$CFLAGS" LDFLAGS="$LDFLAGS" CPPFLAGS="$2" TLS="$1" wsquery || return
-	tls=
-	[ "$1" = mbedtls ] && tls='-DWS_WITH_MBEDTLS trust.c chain.c tls_words.c tls.c -lmbedtls -lmbedx509 -lmbedcrypto'
-	$CC -std=c11 $CFLAGS $2 -I. -pthread -o "$tmp/example" "$tmp/example.c" $lib $tls $LDFLAGS
+	files=$lib
+	[ "$1" = mbedtls ] && files="-DWS_WITH_MBEDTLS $lib_tls -lmbedtls -lmbedx509 -lmbedcrypto"
+	$CC -std=c11 $CFLAGS $2 -I. -pthread -o "$tmp/example" "$tmp/example.c" $files $LDFLAGS
 }
 
 row() { # row NAME TLS FLAGS: built; its line of the table

@@ -123,9 +123,9 @@ static void test_sizes(void)
 		size_t size = 0;
 		int r;
 
-		check_row("\"%s\"", t[i].text);
 		if (t[i].size == (size_t)1 << 30 && sizeof(size_t) < 8)
-			continue; /* more than half of memory */
+			continue; /* too large a part of a small address space */
+		check_row("\"%s\"", t[i].text);
 		r = wq_parse_size(t[i].text, &size);
 		if (!CHECK(r == (t[i].size ? 0 : -1) && size == t[i].size))
 			fprintf(stderr, "\t\"%s\": %lu\n", t[i].text, (unsigned long)size);
