@@ -4,6 +4,7 @@
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
+#include "cli/help.h"
 #include "cli/wsquery.h"
 #include <errno.h>
 #include <string.h>
@@ -20,63 +21,36 @@
 #else
 #define ARENA 24576
 #endif
-#define HELP_COLUMN 28
 #define LEAST_US 10000 /* the shortest useful try */
 #define EARLIER 256    /* bytes of an earlier try's sentence that are shown */
 
+/* Ends output to standard output: 0, or an errno, of which the user is told. */
 static int print_end(struct wq_out *out)
 {
 	int err = wq_out_end(out);
 
-	if (err)
-		wq_say("standard output", err == ETIMEDOUT
-		                              ? "its reader did not take the answer in time"
-		                              : strerror(err));
+	if (err == ETIMEDOUT)
+		wq_say("standard output", "timed out: its reader did not take the answer");
+	else if (err)
+		wq_say("standard output", strerror(err));
 	return err;
 }
 
-static void put_help(struct wq_out *out)
+static int print_help(enum wq_help help)
 {
-	const char *s;
-	int column = 0;
-
-	for (s = wq_help(); *s; s++) {
-		do
-			wq_out_n(out, *s == '\t' ? " " : s, 1);
-		while (++column < HELP_COLUMN && *s == '\t');
-		if (*s == '\n')
-			column = 0;
-	}
-}
-
-static int print_help(const struct wq_options *o)
-{
-	static const char features[][10] = {"tls", "resolver", "threads", "proxies",
-	                                    "redirects"}; /* of ws_feature */
 	struct wq_out out;
-	size_t i;
 
 	wq_out_init(&out, 1, WQ_NEVER, 0);
-	if (o->help == 'h') {
-		put_help(&out);
-	} else {
-		wq_out(&out, "wsquery ");
-		wq_out(&out, ws_version());
-		wq_out(&out, "\nbuilt in:");
-		for (i = 0; i < sizeof features / sizeof features[0]; i++) {
-			if (ws_features() >> i & 1) {
-				wq_out(&out, " ");
-				wq_out(&out, features[i]);
-			}
-		}
-#ifndef WSQUERY_NO_FORMATS
-		wq_out(&out, " nagios prometheus");
-#endif
-		wq_out(&out, "\n");
-	}
-	return print_end(&out) ? WQ_NO_OUTPUT : WQ_OK;
+	if (help == WQ_SHOW_HELP)
+		wq_put_help(&out);
+	else
+		wq_put_version(&out);
+	if (print_end(&out))
+		return WQ_NO_OUTPUT;
+	return WQ_OK;
 }
 
+/* The command line is wrong. Returns the exit status. */
 static int wrong_usage(const struct wq_options *o, const char *why)
 {
 	struct wq_out out;
@@ -171,83 +145,136 @@ static void run(struct wq_query *q)
 	}
 }
 
-/* How long to wait before the next try; WQ_NEVER: there is none. Under --wait there are tries until its end: a pause takes
- * at most three quarters of what is left, so the last ones get shorter. */
-static int64_t pause_us(const struct wq_query *q, int64_t end_us)
+/* What is known across the tries of one run */
+struct tries {
+	int64_t end_us;          /* the deadline of --wait, or WQ_NEVER */
+	int64_t timeout_us;      /* --timeout, or WQ_NEVER */
+	struct wsi_text earlier; /* the error of the try before */
+	char earlier_buf[EARLIER];
+};
+
+static void init_tries(struct tries *t, const struct wq_options *o)
+{
+	t->end_us = t->timeout_us = WQ_NEVER;
+	if (o->wait_ms > 0)
+		t->end_us = wq_now_us() + (int64_t)o->wait_ms * 1000;
+	if (o->timeout_ms > 0)
+		t->timeout_us = (int64_t)o->timeout_ms * 1000;
+	wsi_text_init(&t->earlier, t->earlier_buf, sizeof t->earlier_buf);
+}
+
+/* A try gets --timeout, or what --wait leaves if that is less. */
+static int64_t timeout_of_try_us(const struct tries *t)
+{
+	int64_t left_us;
+
+	if (t->end_us == WQ_NEVER)
+		return t->timeout_us;
+	left_us = t->end_us - wq_now_us();
+	return left_us < t->timeout_us ? left_us : t->timeout_us;
+}
+
+static bool may_try_again(const struct wq_query *q)
 {
 	const struct wq_options *o = q->o;
-	int64_t pause = (int64_t)o->retry_delay_ms * 1000, left = end_us - wq_now_us();
 
-	if (!q->error || q->final || q->signal || wq_signal() || q->err == WS_EURL
-	    || q->err == WS_EUNSUPPORTED)
+	if (!q->error || q->final || q->signal || wq_signal())
+		return false;
+	if (q->err == WS_EURL || q->err == WS_EUNSUPPORTED)
+		return false;
+	if (o->retry >= 0)
+		return q->attempts <= o->retry;
+	return o->wait_ms >= 0;
+}
+
+/* The pause before the next try, or WQ_NEVER if there is none. Under --wait, tries go on until its
+ * end: a pause takes at most three quarters of what is left, so the last ones get shorter. */
+static int64_t pause_us(const struct wq_query *q, const struct tries *t)
+{
+	int64_t pause = (int64_t)q->o->retry_delay_ms * 1000, left_us;
+
+	if (!may_try_again(q))
 		return WQ_NEVER;
-	if (o->retry >= 0 ? q->attempts > o->retry : o->wait_ms < 0)
-		return WQ_NEVER;
-	if (end_us == WQ_NEVER)
+	if (t->end_us == WQ_NEVER)
 		return pause;
-	if (left <= LEAST_US)
+	left_us = t->end_us - wq_now_us();
+	if (left_us <= LEAST_US)
 		return WQ_NEVER;
-	return pause < left / 4 * 3 ? pause : left / 4 * 3;
+	if (pause > left_us / 4 * 3)
+		pause = left_us / 4 * 3;
+	return pause;
+}
+
+/* Answers with the result of the last try. Returns the exit status. */
+static int end_last_try(struct wq_query *q, const struct tries *t, bool cut_short)
+{
+	int status;
+
+	/* A last try that --wait cut short tells little. */
+	if (q->err == WS_ETIMEOUT && cut_short && t->earlier.len > 0)
+		wq_query_add(q, "; the try before it failed with: ", t->earlier.p);
+	status = answer(q);
+	wq_query_close(q, WQ_NEVER);
+	run(q);
+	return status;
+}
+
+/* Closes a try that failed, and waits for the time of the next one. Under --wait the closing must
+ * end within the pause. False: a signal came. */
+static bool pause_after_try(struct wq_query *q, struct tries *t, int64_t pause)
+{
+	int64_t until_us = wq_now_us() + pause;
+	struct pollfd p[1];
+
+	wsi_text_init(&t->earlier, t->earlier_buf, sizeof t->earlier_buf);
+	wsi_put(&t->earlier, q->error);
+	wq_query_close(q, t->end_us == WQ_NEVER ? WQ_NEVER : until_us);
+	run(q);
+	wq_query_hang_up(q);
+	while (wq_now_us() < until_us && !wq_signal())
+		wq_wait(p, 0, until_us, 1);
+	return wq_signal() == 0;
+}
+
+/* Tries until the query succeeds or may not be tried again. Returns the exit status. */
+static int query(struct wq_options *o)
+{
+	static struct wq_query q;
+	struct tries t;
+	int attempts;
+
+	init_tries(&t, o);
+	for (attempts = 1;; attempts++) {
+		int64_t timeout_us = timeout_of_try_us(&t), pause;
+
+		wq_query_begin(&q, o, attempts, timeout_us);
+		run(&q);
+		pause = pause_us(&q, &t);
+		if (pause == WQ_NEVER)
+			return end_last_try(&q, &t, timeout_us != t.timeout_us);
+		if (!pause_after_try(&q, &t, pause)) {
+			wq_query_interrupt(&q);
+			return answer(&q);
+		}
+		wq_query_end(&q);
+	}
 }
 
 int main(int argc, char **argv)
 {
 	max_align_t arena[ARENA / sizeof(max_align_t) + 1];
-	static struct wq_options o; /* static: beside what lies in that page anyway */
-	static struct wq_query q;
-	char earlier_buf[EARLIER];
-	struct wsi_text earlier;
-	struct pollfd p[1];
-	int64_t end_us = WQ_NEVER, full_us, timeout_us, pause, until;
-	int status, attempts = 0;
+	static struct wq_options o;
+	int status;
 
 	wq_process_init();
 	wq_memory_init(arena, ARENA / sizeof arena[0]);
 	wq_watchdog_init(answer);
 	status = wq_options_parse(&o, argc, argv);
-	if (o.help)
-		status = print_help(&o);
-	else if (status)
-		status = wrong_usage(&o, wq_why(&o.why)->p);
-	if (o.help || status)
-		return status;
+	if (o.help != WQ_NO_HELP)
+		return print_help(o.help);
+	if (status != WQ_OK)
+		return wrong_usage(&o, wq_why(&o.why)->p);
 	if (o.verbose)
 		o.lib.trace = wq_trace;
-	wsi_text_init(&earlier, earlier_buf, sizeof earlier_buf);
-	if (o.wait_ms > 0)
-		end_us = wq_now_us() + (int64_t)o.wait_ms * 1000;
-	full_us = o.timeout_ms ? (int64_t)o.timeout_ms * 1000 : WQ_NEVER;
-	for (;;) {
-		timeout_us = full_us;
-		if (end_us != WQ_NEVER && end_us - wq_now_us() < timeout_us)
-			timeout_us = end_us - wq_now_us();
-		wq_query_begin(&q, &o, ++attempts, timeout_us);
-		run(&q);
-		pause = pause_us(&q, end_us);
-		until = pause == WQ_NEVER ? WQ_NEVER : wq_now_us() + pause;
-		if (pause == WQ_NEVER) {
-			/* A last try that --wait cut short tells little */
-			if (q.err == WS_ETIMEOUT && timeout_us != full_us && earlier.len)
-				wq_query_add(&q, "; the try before it failed with: ", earlier.p);
-			status = answer(&q);
-		} else {
-			wsi_text_init(&earlier, earlier_buf, sizeof earlier_buf);
-			wsi_put(&earlier, q.error);
-		}
-		wq_query_close(&q, end_us == WQ_NEVER ? WQ_NEVER
-		                                      : until); /* under --wait within the pause */
-		run(&q);
-		if (pause == WQ_NEVER)
-			break;
-		wq_query_hang_up(&q);
-		while (wq_now_us() < until && !wq_signal())
-			wq_wait(p, 0, until, 1);
-		if (wq_signal()) {
-			wq_query_interrupt(&q);
-			status = answer(&q);
-			break;
-		}
-		wq_query_end(&q);
-	}
-	return status; /* and the system frees all */
+	return query(&o); /* the system frees all memory */
 }

@@ -107,11 +107,10 @@ static int query_match_stopped(struct wq_query *q, const struct wq_pattern *patt
 static bool query_can_quote(const struct wq_query *q, const struct ws_msg *msg)
 {
 	struct wsi_str text = {msg->data, msg->len < 4 * QUERY_SHOWN ? msg->len : 4 * QUERY_SHOWN};
-	struct wsi_url url;
 
-	if (msg->type != WS_TEXT || wsi_url_parse(&url, q->o->url, strlen(q->o->url), -1))
+	if (msg->type != WS_TEXT || !q->o->url_is_valid)
 		return false;
-	return !wsi_shows_secret(text, &q->lib, &url);
+	return !wsi_shows_secret(text, &q->lib, &q->o->target);
 }
 
 /* The server sent a message that matches --fail-on. */

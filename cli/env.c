@@ -1,210 +1,298 @@
 /* SPDX-License-Identifier: ISC
- * env.c - what the environment says of proxies and trust, where the command line is silent
+ * env.c - takes proxies and trust from the environment, where the command line does not name them
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
+#include "cli/env.h"
 #include "cli/wsquery.h"
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* The first of names, "a\0b\0", that is set and not empty */
-static const char *env_first(const char *names, const char **from)
-{
-	for (; *names; names += strlen(names) + 1) {
-		const char *v = getenv(names);
+/* A variable that is set and not empty. value: NULL if there is none. */
+struct env_variable {
+	const char *name, *value;
+};
 
-		if (v && *v) {
-			*from = names;
-			return v;
-		}
+/* The first of names, which end with NULL, that is set and not empty */
+static struct env_variable env_first(const char *const *names)
+{
+	struct env_variable none = {NULL, NULL}, found;
+
+	for (; *names; names++) {
+		found.name = *names;
+		found.value = getenv(*names);
+		if (found.value && *found.value)
+			return found;
 	}
+	return none;
+}
+
+static struct env_variable env_get(const char *name)
+{
+	const char *names[] = {NULL, NULL};
+
+	names[0] = name;
+	return env_first(names);
+}
+
+/* Which fields came from the environment */
+
+#define OFFSET(member) offsetof(struct wq_options, member)
+
+/* from, value: where struct wq_options has the variable's name, and the value */
+static const struct env_field {
+	const char *name;
+	size_t from, value;
+} env_fields[] = {
+    {"proxy", OFFSET(from_proxy), OFFSET(lib.proxy)},
+    {"proxy_wss", OFFSET(from_proxy_wss), OFFSET(lib.proxy_wss)},
+    {"no_proxy", OFFSET(from_no_proxy), OFFSET(lib.no_proxy)},
+    {"tls.ca_file", OFFSET(from_ca_file), OFFSET(lib.tls.ca_file)},
+    {"tls.ca_dir", OFFSET(from_ca_dir), OFFSET(lib.tls.ca_dir)},
+    {"tls.keylog_file", OFFSET(from_keylog), OFFSET(lib.tls.keylog_file)},
+};
+
+static const struct env_field *env_find_field(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof env_fields / sizeof *env_fields; i++)
+		if (strcmp(name, env_fields[i].name) == 0)
+			return &env_fields[i];
 	return NULL;
 }
 
-#define AT(member) (unsigned short)offsetof(struct wq_options, member)
-
-/* Fields that can come from the environment: where the variable's name stands, NULL if it did not, and the value */
-static const struct env_field {
-	char name[16];
-	unsigned short from, value;
-} env_fields[] = {
-    {"proxy", AT(from_proxy), AT(lib.proxy)},
-    {"proxy_wss", AT(from_proxy_wss), AT(lib.proxy_wss)},
-    {"no_proxy", AT(from_no_proxy), AT(lib.no_proxy)},
-    {"tls.ca_file", AT(from_ca_file), AT(lib.tls.ca_file)},
-    {"tls.ca_dir", AT(from_ca_dir), AT(lib.tls.ca_dir)},
-    {"tls.keylog_file", AT(from_keylog), AT(lib.tls.keylog_file)},
-};
-
-const char *wq_env_of(struct wq_options *o, const char *field, int drop)
+const char *wq_env_of(const struct wq_options *o, const char *field)
 {
-	const char *from = NULL, *none = NULL;
-	size_t i;
+	const struct env_field *f = env_find_field(field);
+	const char *from;
 
-	for (i = 0; i < sizeof env_fields / sizeof env_fields[0]; i++) {
-		const struct env_field *f = &env_fields[i];
-
-		if (strcmp(field, f->name) != 0)
-			continue;
-		memcpy(&from, (char *)o + f->from, sizeof from);
-		if (!from || !drop)
-			break;
-		memcpy((char *)o + f->from, &none, sizeof none);
-		memcpy((char *)o + f->value, &none, sizeof none);
-	}
+	if (!f)
+		return NULL;
+	memcpy(&from, (const char *)o + f->from, sizeof from);
 	return from;
+}
+
+void wq_env_drop(struct wq_options *o, const char *field)
+{
+	const struct env_field *f = env_find_field(field);
+	const char *none = NULL;
+
+	if (!f || !wq_env_of(o, field))
+		return;
+	memcpy((char *)o + f->from, &none, sizeof none);
+	memcpy((char *)o + f->value, &none, sizeof none);
+}
+
+/* TLS */
+
+static bool env_is_directory(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
+/* Our own variable names a file or a directory; those of OpenSSL have one for each. */
+static void env_trust(struct wq_options *o)
+{
+	struct env_variable own = env_get("WEBSOCKET_CLIENT_CA_BUNDLE");
+	struct env_variable file = env_get("SSL_CERT_FILE"), dir = env_get("SSL_CERT_DIR");
+	struct env_variable none = {NULL, NULL};
+
+	if (own.value && env_is_directory(own.value)) {
+		file = none;
+		dir = own;
+	} else if (own.value) {
+		file = own;
+		dir = none;
+	}
+	o->lib.tls.ca_file = file.value;
+	o->from_ca_file = file.name;
+	o->lib.tls.ca_dir = dir.value;
+	o->from_ca_dir = dir.name;
 }
 
 static void env_tls(struct wq_options *o)
 {
-	struct ws_tls *t = &o->lib.tls;
-	const char *v;
-	int dir;
+	struct ws_tls *tls = &o->lib.tls;
+	struct env_variable keylog = env_get("SSLKEYLOGFILE");
 
 	if (!(ws_features() & WS_HAS_TLS))
 		return;
-	t->keylog_file = env_first("SSLKEYLOGFILE\0", &o->from_keylog);
-	if (t->ca_file || t->ca_dir || t->insecure_no_verify)
-		return;
-	v = env_first("WEBSOCKET_CLIENT_CA_BUNDLE\0", &o->from_ca_file);
-	if (!v) {
-		t->ca_file = env_first("SSL_CERT_FILE\0", &o->from_ca_file);
-		t->ca_dir = env_first("SSL_CERT_DIR\0", &o->from_ca_dir);
-		return;
-	}
-	dir = open(v, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir >= 0) {
-		close(dir);
-		o->from_ca_dir = o->from_ca_file;
-		o->from_ca_file = NULL;
-		t->ca_dir = v;
-	} else {
-		t->ca_file = v;
-	}
+	tls->keylog_file = keylog.value;
+	o->from_keylog = keylog.name;
+	if (!tls->ca_file && !tls->ca_dir && !tls->insecure_no_verify)
+		env_trust(o);
 }
 
-/* The variables that are set, for ws:// and wss:// */
-static void env_pick(const char *v[2], const char *from[2])
+/* Proxies */
+
+static struct env_variable env_ws_proxy(void)
 {
-	v[0] = env_first("ws_proxy\0WS_PROXY\0http_proxy\0all_proxy\0ALL_PROXY\0", &from[0]);
-	v[1] = env_first("wss_proxy\0WSS_PROXY\0https_proxy\0HTTPS_PROXY\0all_proxy\0ALL_PROXY\0",
-	                 &from[1]);
+	/* HTTP_PROXY is not among them: a CGI program would take it from a request's header. */
+	static const char *const names[] = {"ws_proxy",  "WS_PROXY",  "http_proxy",
+	                                    "all_proxy", "ALL_PROXY", NULL};
+
+	return env_first(names);
+}
+
+static struct env_variable env_wss_proxy(void)
+{
+	static const char *const names[] = {"wss_proxy", "WSS_PROXY", "https_proxy", "HTTPS_PROXY",
+	                                    "all_proxy", "ALL_PROXY", NULL};
+
+	return env_first(names);
 }
 
 #ifdef WS_NO_PROXY
 static int env_proxies(struct wq_options *o, struct wq_why *why)
 {
-	const char *v[2], *from[2] = {NULL, NULL};
+	struct env_variable found = env_ws_proxy();
 
 	(void)o;
 	(void)why;
-	env_pick(v, from);
-	if (v[0] || v[1])
-		wq_say(v[0] ? from[0] : from[1], "ignored: proxies were not built in");
+	if (!found.value)
+		found = env_wss_proxy();
+	if (found.value)
+		wq_say(found.name, "ignored: proxies were not built in");
 	return 0;
 }
 #else
 static const char env_loopback[] = ",localhost,127.0.0.0/8,::1";
 
-/* "http_proxy: \"...\": why" */
-static void env_wrong_proxy(struct wq_why *why, const char *name, const char *v,
-                            const struct wsi_url *url, const char *cause)
+/* True if the list of no_proxy has the query's host. */
+static bool env_is_exempt(const struct wq_options *o, const char *list)
 {
-	struct wsi_text *t = wq_why(why);
+	struct wsi_str bad;
 
-	wsi_put(t, name);
-	wsi_put(t, ": \"");
-	wsi_put_proxy_url(t, v, strlen(v));
-	wsi_put(t, "\": ");
-	wsi_put_url_why(t, url, v, strlen(v), cause);
+	return wsi_no_proxy(list, &o->target, &bad) > 0;
 }
 
-static void env_wrong_entry(struct wq_why *why, const char *name, struct wsi_str entry)
+/* A variable is wrong. That is an error if the query needs it, else only a warning. */
+static int env_judge(struct wq_why *why, bool needed)
 {
-	struct wsi_text *t = wq_why(why);
-
-	wsi_put(t, name);
-	wsi_put(t, ": \"");
-	wsi_put_url(t, entry.p, entry.len);
-	wsi_put(t, "\": it is no host, domain, address or CIDR block");
-}
-
-/* A value that is wrong: an error if it was to be used, else a warning */
-static int env_judge(struct wq_why *why, int used)
-{
-	if (used)
+	if (needed)
 		return WS_EPROXY;
-	wq_say(wq_why(why)->p, "ignored, for it applies to nothing here");
+	wq_say(wq_why(why)->p, "ignored, because this query does not use it");
 	wq_why_free(why);
 	return 0;
 }
 
-/* Appends what the environment's proxies are never used for */
+/* Drops a proxy whose URL is wrong. */
+static int env_check_proxy(struct wq_why *why, struct env_variable *v, bool needed)
+{
+	struct wsi_proxy proxy;
+	struct wsi_text *t;
+	const char *cause;
+	size_t len;
+
+	if (!v->value)
+		return 0;
+	len = strlen(v->value);
+	cause = wsi_proxy_parse(&proxy, v->value, len);
+	if (!cause)
+		return 0;
+	t = wq_why(why);
+	wsi_put(t, v->name);
+	wsi_put(t, ": \"");
+	wsi_put_proxy_url(t, v->value, len);
+	wsi_put(t, "\": ");
+	wsi_put_url_why(t, &proxy.url, v->value, len, cause);
+	v->value = NULL;
+	return env_judge(why, needed);
+}
+
+static int env_no_proxy(struct wq_options *o, struct wq_why *why, bool needed)
+{
+	static const char *const names[] = {"no_proxy", "NO_PROXY", NULL};
+	struct env_variable v = env_first(names);
+	struct wsi_str bad;
+	struct wsi_text *t;
+
+	if (o->lib.no_proxy || !v.value)
+		return 0;
+	o->from_no_proxy = v.name;
+	if (wsi_no_proxy(v.value, NULL, &bad) >= 0) {
+		o->lib.no_proxy = v.value;
+		return 0;
+	}
+	t = wq_why(why);
+	wsi_put(t, v.name);
+	wsi_put(t, ": \"");
+	wsi_put_url(t, bad.p, bad.len);
+	wsi_put(t, "\": it is not a host, domain, address or CIDR block");
+	return env_judge(why, needed);
+}
+
+/* The environment's proxies are never used for the loopback. */
 static int env_spare_loopback(struct wq_options *o)
 {
-	const char *list = o->lib.no_proxy ? o->lib.no_proxy : "";
-	size_t len = strlen(list);
-	char *p = wq_alloc(NULL, NULL, 0, len + sizeof env_loopback);
+	const char *list = o->lib.no_proxy;
+	size_t len = 0;
+	char *p;
 
+	if (list)
+		len = strlen(list);
+	p = wq_alloc(NULL, NULL, 0, len + sizeof env_loopback);
 	if (!p)
 		return WS_EMEMORY;
-	memcpy(p, list, len);
+	if (list)
+		memcpy(p, list, len);
 	memcpy(p + len, env_loopback, sizeof env_loopback);
 	o->lib.no_proxy = p;
 	return 0;
 }
 
-static int env_proxies(struct wq_options *o, struct wq_why *why)
+/* Both proxies are stored, because a redirect can lead from ws:// to wss://. */
+static int env_use_proxies(struct wq_options *o, struct wq_why *why, struct env_variable ws,
+                           struct env_variable wss)
 {
-	struct wsi_url url;
-	struct wsi_proxy proxy;
-	struct wsi_str bad;
-	const char *v[2] = {NULL, NULL}, *from[2] = {NULL, NULL};
-	int i, use, url_ok = wsi_url_parse(&url, o->url, strlen(o->url), -1) == NULL;
+	bool secure = o->url_is_valid && o->target.secure;
+	bool ws_set = ws.value != NULL, wss_set = wss.value != NULL, needed;
+	int r;
 
-	if (!o->lib.proxy)
-		env_pick(v, from);
-	if (!v[0] && !v[1] && !(o->lib.proxy && *o->lib.proxy))
+	if (!ws_set && !wss_set)
 		return 0;
-	use = o->lib.proxy
-	      || (url_ok && v[url.secure] && wsi_no_proxy(env_loopback, &url, &bad) == 0);
-	if (!o->lib.no_proxy) {
-		o->lib.no_proxy = env_first("no_proxy\0NO_PROXY\0", &o->from_no_proxy);
-		if (o->lib.no_proxy && wsi_no_proxy(o->lib.no_proxy, NULL, &bad) < 0) {
-			env_wrong_entry(why, o->from_no_proxy, bad);
-			if (env_judge(why, use))
-				return WS_EPROXY;
-			o->lib.no_proxy = NULL;
-		}
-	}
-	if (o->lib.proxy)
-		return 0;
+	needed = o->url_is_valid && (secure ? wss_set : ws_set) && !env_is_exempt(o, env_loopback);
+	r = env_no_proxy(o, why, needed);
+	if (r < 0)
+		return r;
 	if (env_spare_loopback(o) < 0)
 		return WS_EMEMORY;
-	for (i = 0; i < 2; i++) {
-		const char *cause = v[i] ? wsi_proxy_parse(&proxy, v[i], strlen(v[i])) : NULL;
-
-		if (!cause)
-			continue;
-		env_wrong_proxy(why, from[i], v[i], &proxy.url, cause);
-		if (env_judge(why, use && url.secure == i
-		                       && wsi_no_proxy(o->lib.no_proxy, &url, &bad) <= 0))
-			return WS_EPROXY;
-		v[i] = NULL;
-	}
-	o->lib.proxy = v[0];
-	o->lib.proxy_wss = v[1] ? v[1] : "";
-	o->from_proxy = from[0];
-	o->from_proxy_wss = from[1];
+	needed = needed && !env_is_exempt(o, o->lib.no_proxy);
+	r = env_check_proxy(why, &ws, needed && !secure);
+	if (r == 0)
+		r = env_check_proxy(why, &wss, needed && secure);
+	if (r < 0)
+		return r;
+	o->lib.proxy = ws.value;
+	o->from_proxy = ws.name;
+	o->lib.proxy_wss = wss.value ? wss.value : "";
+	o->from_proxy_wss = wss.name;
 	return 0;
+}
+
+static int env_proxies(struct wq_options *o, struct wq_why *why)
+{
+	if (!o->lib.proxy)
+		return env_use_proxies(o, why, env_ws_proxy(), env_wss_proxy());
+	if (*o->lib.proxy)
+		return env_no_proxy(o, why, true);
+	return 0; /* -x '': no proxy */
 }
 #endif
 
 int wq_env_apply(struct wq_options *o, struct wq_why *why)
 {
 	env_tls(o);
-	return o->lib.unix_socket ? 0 : env_proxies(o, why);
+	if (o->lib.unix_socket)
+		return 0;
+	return env_proxies(o, why);
 }

@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: ISC
- * input.c - files and standard input, read as far as there is something to read without waiting
+ * input.c - reads files and standard input as far as that is possible without waiting
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
+#include "ws.h"
+#include "cli/input.h"
 #include "cli/wsquery.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
+#define DATA_MAX ((size_t)64 << 20) /* bytes that a step sends */
+#define VALUE_MAX ((size_t)1 << 20) /* bytes of an option's value; no server takes that much */
+#define FIRST_BUFFER ((size_t)4096)
 #define SHOWN 300 /* bytes of a path */
 
-static int is_stdin(const struct wq_input *in)
+static bool is_stdin(const struct wq_input *in)
 {
-	return in->path[0] == '-' && in->path[1] == '\0';
+	return strcmp(in->path, "-") == 0;
 }
 
 void wq_put_input(struct wsi_text *t, const struct wq_input *in)
@@ -23,79 +29,92 @@ void wq_put_input(struct wsi_text *t, const struct wq_input *in)
 
 	if (is_stdin(in)) {
 		wsi_put(t, "standard input");
+	} else if (len < SHOWN) {
+		wsi_put_c(t, '"');
+		wsi_put_safe(t, in->path, len);
+		wsi_put_c(t, '"');
 	} else {
 		wsi_put_c(t, '"');
-		wsi_put_safe(t, in->path, len < SHOWN ? len : SHOWN);
-		wsi_put(t, len < SHOWN ? "\"" : "...\"");
+		wsi_put_safe(t, in->path, SHOWN);
+		wsi_put(t, "...\"");
 	}
 }
 
-static void input_end(struct wq_input *in)
+static void end(struct wq_input *in)
 {
 	if (in->fd > 2)
 		close(in->fd);
 	in->fd = -1;
 }
 
-struct wsi_text *wq_input_wrong(const struct wq_input *in, struct wq_why *why)
+static int fail(struct wq_input *in, const char *cause)
 {
-	struct wsi_text *t = wq_why(why);
-
-	wq_put_option(t, in->option);
-	wsi_put(t, ": ");
-	wq_put_input(t, in);
-	wsi_put(t, ": ");
-	return t;
-}
-
-static int input_failed(struct wq_input *in, struct wq_why *why, const char *cause)
-{
-	wsi_put(wq_input_wrong(in, why), cause);
-	input_end(in);
+	in->cause = cause;
+	end(in);
 	return WS_EUSAGE;
 }
 
-int wq_input_open(struct wq_input *in, struct wq_why *why)
+int wq_input_open(struct wq_input *in)
 {
-	if (is_stdin(in) && wq_is_closed(0))
-		return input_failed(in, why, "it is closed");
-	/* O_NONBLOCK: for a FIFO without a writer. Standard input is shared with others, so its flags are left alone */
-	in->fd = is_stdin(in) ? 0 : open(in->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-	return in->fd < 0 ? input_failed(in, why, strerror(errno)) : 0;
+	if (is_stdin(in)) {
+		if (wq_is_closed(0))
+			return fail(in, "it is closed");
+		/* Its flags stay as they are: other processes share it. */
+		in->fd = 0;
+		return 0;
+	}
+	/* O_NONBLOCK: the open of a FIFO would wait for a writer. */
+	in->fd = open(in->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (in->fd < 0)
+		return fail(in, strerror(errno));
+	return 0;
 }
 
-int wq_input_read(struct wq_input *in, struct wq_why *why)
+/* Makes room for at least one more byte, and the NUL behind it. */
+static int make_room(struct wq_input *in)
+{
+	size_t cap = FIRST_BUFFER;
+	char *p;
+
+	if (in->len + 2 <= in->cap)
+		return 0;
+	if (in->cap > 0)
+		cap = 2 * in->cap;
+	p = wq_alloc(NULL, in->p, in->cap, cap);
+	if (!p)
+		return WS_EMEMORY;
+	in->p = p;
+	in->cap = cap;
+	return 0;
+}
+
+int wq_input_read(struct wq_input *in)
 {
 	struct pollfd p = {in->fd, POLLIN, 0};
 	size_t room;
 	ptrdiff_t n;
 
-	if (in->len + 2 > in->cap) { /* a byte more than has come, and a NUL */
-		size_t cap = in->cap ? 2 * in->cap : 4096;
-		char *more = wq_alloc(NULL, in->p, in->cap, cap);
-
-		if (!more)
-			return WS_EMEMORY;
-		in->p = more;
-		in->cap = cap;
-	}
-	if (poll(&p, 1, 0) == 0) /* a read would block. Where poll itself fails, the read tells */
+	if (make_room(in) < 0)
+		return WS_EMEMORY;
+	/* If poll itself fails, the read will tell why. */
+	if (poll(&p, 1, 0) == 0)
 		return WS_AGAIN;
 	room = in->cap - in->len - 1;
-	n = wq_read(in->fd, in->p + in->len, room < WQ_PIECE ? room : WQ_PIECE);
+	if (room > WQ_PIECE)
+		room = WQ_PIECE;
+	n = wq_read(in->fd, in->p + in->len, room);
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return WS_AGAIN;
 	if (n < 0)
-		return input_failed(in, why, strerror(errno));
+		return fail(in, strerror(errno));
 	in->len += (size_t)n;
-	if (in->step && in->len > WQ_MAX_INPUT)
-		return input_failed(in, why, "it is over 64 MiB, the most that is read");
-	if (!in->step && in->len > WQ_MAX_OPTION_INPUT)
-		return input_failed(in, why,
-		                    "it is over 1 MiB, the most that is read for this option");
-	if (n > 0)
-		return 0;
-	in->p[in->len] = '\0';
-	input_end(in);
+	if (in->step && in->len > DATA_MAX)
+		return fail(in, "it is over 64 MiB, the most that is read");
+	if (!in->step && in->len > VALUE_MAX)
+		return fail(in, "it is over 1 MiB, the most that is read for this option");
+	if (n == 0) {
+		in->p[in->len] = '\0';
+		end(in);
+	}
 	return 0;
 }

@@ -27,6 +27,13 @@ static int query_usage(struct wq_query *q)
 	return wq_query_fail(q, WS_EUSAGE);
 }
 
+/* A file could not be opened or read. */
+static int query_input_failed(struct wq_query *q, const struct wq_input *in)
+{
+	wsi_put(wq_input_wrong(in, &q->why), in->cause);
+	return query_usage(q);
+}
+
 static int query_not_text(struct wq_query *q, const struct wq_input *in, size_t at)
 {
 	wq_query_put_number(wq_input_wrong(in, &q->why), "byte ", at + 1,
@@ -64,8 +71,8 @@ int wq_query_open_inputs(struct wq_query *q)
 	if (q->o->no_memory)
 		return wq_query_no_memory(q);
 	for (i = 0; i < q->o->n_inputs; i++)
-		if (wq_input_open(&q->o->inputs[i], &q->why) < 0)
-			return query_usage(q);
+		if (wq_input_open(&q->o->inputs[i]) < 0)
+			return query_input_failed(q, &q->o->inputs[i]);
 	q->state = WQ_OPTION_INPUT;
 	return QUERY_GO_ON;
 }
@@ -85,13 +92,13 @@ int wq_query_read_inputs(struct wq_query *q)
 				return wq_query_interrupted(q);
 			if (wq_now_us() >= wq_query_open_deadline_us(q))
 				return query_input_late(q, in);
-			r = wq_input_read(in, &q->why);
+			r = wq_input_read(in);
 			if (r == WS_AGAIN)
 				return QUERY_WAIT;
 			if (r == WS_EMEMORY)
 				return wq_query_no_memory(q);
 			if (r)
-				return query_usage(q);
+				return query_input_failed(q, in);
 		}
 		if (query_use_input(q, in))
 			return QUERY_ENDED;
@@ -127,7 +134,7 @@ static bool is_tls_field(const char *field)
 static const char *query_put_wrong_option(struct wq_query *q)
 {
 	const char *field = q->info->option, *why = ws_error(q->ws), *name = wq_option_of(field);
-	const char *from = wq_env_of(q->o, field, 0);
+	const char *from = wq_env_of(q->o, field);
 	struct wsi_text *t = wq_why(&q->why);
 	size_t n = strlen(field);
 
@@ -156,9 +163,7 @@ static const char *query_put_wrong_option(struct wq_query *q)
 /* Only wss:// uses TLS. A URL that cannot be parsed counts as one, since its error comes later. */
 static bool uses_tls(const struct wq_options *o)
 {
-	struct wsi_url url;
-
-	return wsi_url_parse(&url, o->url, strlen(o->url), -1) || url.secure;
+	return !o->url_is_valid || o->target.secure;
 }
 
 /* The library refused an option. 0: its value came from the environment and is ignored from now on; else QUERY_ENDED */
@@ -174,7 +179,7 @@ static int query_wrong_option(struct wq_query *q)
 		return query_env_failed(q, WS_ETLS);
 	wq_say(wq_why(&q->why)->p, "ignored");
 	wq_why_free(&q->why);
-	wq_env_of(q->o, field, 1);
+	wq_env_drop(q->o, field);
 	return 0;
 }
 

@@ -3,6 +3,11 @@
  *
  *	main.c       tries, pauses, the answer, the exit status
  *	options.c    the command line                    -> struct wq_options
+ *	optable.c    the table of its options
+ *	optcheck.c   what options mean together
+ *	optfiles.c   values that are in files
+ *	values.c     numbers, sizes and durations
+ *	help.c       the texts of --help and --version
  *	env.c        the environment's proxies and trust -> struct wq_options
  *	query.c      one try, as a state machine         -> struct wq_query
  *	setup.c      its states before the WebSocket is open
@@ -18,22 +23,26 @@
  *	memory.c     the allocator of program and library
  *	process.c    descriptors, signals, clock, waiting
  *	watchdog.c   ends a library call that computes past the deadline, with the answer
+ *
+ * The program uses the network through ws.h alone. It also uses helpers of the library that work on
+ * bytes and do no I/O: those of ws_pure.h (text, UTF-8, base64, secrets), and of ws_proto.h the
+ * parsers of URLs, no_proxy lists, header lines and frame headers. process.c takes the clock from
+ * ws_net.h. So the program is linked with the library's objects, not with libws.so.
  */
 #ifndef WSQUERY_H
 #define WSQUERY_H
 #include "ws.h"
 #include "ws_proto.h"
+#include "cli/env.h"
 #include "cli/match.h"
+#include "cli/memory.h"
+#include "cli/options.h"
 #include <limits.h>
 #include <poll.h>
 #include <stdbool.h>
 
-#define WQ_MAX_INPUT ((size_t)64 << 20) /* bytes of one file, or of standard input, that are sent */
-#define WQ_MAX_OPTION_INPUT                                                                        \
-	((size_t)1 << 20) /* bytes of one that is an option's value: no server takes that much */
-#define WQ_PIECE ((size_t)1 << 20) /* bytes read or checked between two looks at the clock */
-#define WQ_MAX_URL 2048            /* bytes of a URL that are shown */
-#define WQ_MAX_KEPT 131072         /* messages that are kept, unless --max-message allows more */
+#define WQ_MAX_URL 2048    /* bytes of a URL that are shown */
+#define WQ_MAX_KEPT 131072 /* messages that are kept, unless --max-message allows more */
 #define WQ_SLICE                                                                                   \
 	64 /* bytes that are matched between two looks at the clock: 4096 live states take some 50 us a byte           \
 	    */
@@ -46,103 +55,9 @@ enum {
 	WQ_USAGE = 64,
 	WQ_NO_OUTPUT = 74
 }; /* exit statuses */
-enum wq_format { WQ_JSON, WQ_RAW, WQ_NAGIOS, WQ_PROMETHEUS };
 
 /* Errors of our own beside enum ws_err */
 enum { WQ_EUNMATCHED = -100, WQ_EINTERRUPTED = -101 };
-
-/* memory.c */
-void wq_memory_init(max_align_t *arena, size_t n);
-void *wq_alloc(void *user_data, void *ptr, size_t old_len,
-               size_t new_len); /* as ws_options.alloc */
-/* From now on nothing is freed, and blocks come from a small reserve alone: for the time after a call was cut short */
-void wq_memory_use_reserve(void);
-
-struct wq_why {            /* a sentence of ours, which takes memory only where there is one */
-	struct wsi_text t; /* .p NULL: not begun */
-	char small[128];   /* for it where there is no memory */
-};
-struct wsi_text *wq_why(struct wq_why *w); /* to go on with it */
-void wq_why_free(struct wq_why *w);        /* or to begin anew */
-
-/* input.c */
-struct wq_input {
-	const char *option;   /* "data" */
-	const char *path;     /* "-": standard input */
-	struct wq_step *step; /* NULL: of an option that the library checks, and so needed first */
-	unsigned short at;    /* where in struct wq_options its value stands; 0: lines of headers */
-	int fd;               /* -1: not open, or read to its end */
-	char *p;              /* NUL-terminated */
-	size_t len, cap;
-};
-int wq_input_open(struct wq_input *in, struct wq_why *why); /* 0 or WS_EUSAGE, *why */
-/* 0: some was read, or all, and .fd is -1; WS_AGAIN: poll .fd for reading; WS_EUSAGE, *why; WS_EMEMORY */
-int wq_input_read(struct wq_input *in, struct wq_why *why);
-void wq_put_input(struct wsi_text *t,
-                  const struct wq_input *in); /* "standard input", or the file's name */
-struct wsi_text *wq_input_wrong(const struct wq_input *in,
-                                struct wq_why *why); /* begins "-d, --data: \"file\": " */
-
-/* options.c */
-struct wq_pattern {
-	const char *option; /* "expect" or "fail-on" */
-	const char *p;
-	size_t len;
-	struct wsi_match *match;
-};
-
-struct wq_step {
-	enum { WQ_STEP_SEND, WQ_STEP_EXPECT } kind;
-	/* of WQ_STEP_SEND */
-	const char *option; /* "data" or "data-raw" */
-	const char *p;      /* what to send; NULL: not read yet */
-	size_t len;
-	/* of WQ_STEP_EXPECT */
-	struct wq_pattern pattern;
-};
-
-struct wq_options { /* what it points to is never freed: it lives as long as the process */
-	struct ws_options lib;
-	const char *url;
-	struct wq_step *steps;
-	size_t n_steps;
-	struct wq_pattern *fail_on;
-	size_t n_fail_on;
-	const char **headers, **subprotocols,
-	    **resolve; /* NULL ends them; headers: "@FILE" still stands in it */
-	size_t room;   /* elements that each of these lists can have */
-	struct wq_input *inputs;
-	size_t n_inputs;
-	int count; /* messages to receive after the steps */
-	int check, ping, binary, details, quiet, verbose;
-	enum wq_format format;
-	int timeout_ms, connect_timeout_ms, close_timeout_ms,
-	    retry_delay_ms;          /* 0: no limit, or no waiting */
-	int wait_ms;                 /* -1: not given */
-	int retry;                   /* -1: not given */
-	int cert_expiry_days;        /* -1: not given */
-	int warning_ms, critical_ms; /* -1: not given */
-	int help;                    /* 'h', 'V' */
-	int no_memory;
-	const char *from_proxy, *from_proxy_wss,
-	    *from_no_proxy; /* variables that these values came from, or NULL */
-	const char *from_ca_file, *from_ca_dir, *from_keylog;
-	struct wq_why why; /* what is wrong with the command line */
-};
-int wq_options_parse(struct wq_options *o, int argc, char **argv); /* 0, or WQ_USAGE: see .why */
-int wq_options_use_inputs(
-    struct wq_options *o); /* once those that are no step's are read; 0, WS_EUSAGE, WS_EMEMORY */
-const char *wq_option_of(const char *field); /* "cacert" of "tls.ca_file"; NULL: none */
-void wq_put_option(struct wsi_text *t, const char *name); /* "-t, --timeout" */
-int wq_parse_duration(const char *s, int *ms);            /* 0 or -1; rounded up */
-int wq_parse_size(const char *s, size_t *size);
-int wq_parse_number(const char *s, int *n);
-const char *wq_help(void); /* a tab stands for blanks up to column 28 */
-
-/* env.c: 0, or WS_EPROXY (*why), WS_EMEMORY */
-int wq_env_apply(struct wq_options *o, struct wq_why *why);
-/* The variable that a field's value came from, or NULL; drop: does without that value from now on */
-const char *wq_env_of(struct wq_options *o, const char *field, int drop);
 
 /* store.c */
 struct wq_store { /* first in, first out */

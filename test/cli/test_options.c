@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * test_options.c - durations, sizes, and what the table makes of a command line
  */
+#include "cli/options.h"
+#include "cli/values.h"
 #include "cli/wsquery.h"
 #include "test/check.h"
 
@@ -239,10 +241,10 @@ static void test_wrong(void)
 	    {"--max-message 0 ws://h", "--max-message: \"0\""},
 	    {"-f xml ws://h", "-f, --format: \"xml\""},
 	    {"-e ( ws://h", "-e, --expect: \"(\""},
-	    {"--fail-on ( ws://h", "--fail-on: \"(\" is no pattern: "},
+	    {"--fail-on ( ws://h", "--fail-on: \"(\" is not a pattern: "},
 	    {"ws://h --fail-on", "--fail-on: needs a value"},
 	    {"-d a -e b -n 2 ws://h", "-n, --count"},
-	    {"-e b --fail-on c -n 2 ws://h", "-n, --count does not go with a last step"},
+	    {"-e b --fail-on c -n 2 ws://h", "-n, --count excludes a last step"},
 	    {"--check -n 1 ws://h", "--check"},
 	    {"--check -e x ws://h", "--check"},
 	    {"-u a:b --bearer c ws://h", "--bearer"},
@@ -250,8 +252,8 @@ static void test_wrong(void)
 	    {"-d @- -d @- ws://h", "\"@-\""},
 	    {"-d \xff ws://h", "UTF-8"},
 	    {"--no-utf8-check -d \xff ws://h", "UTF-8"}, /* that is about what is received */
-	    {"-e ( ws://h", "\"(\" is no pattern: "},
-	    {"-d x -e y -n 1 ws://h", "-n, --count does not go with"},
+	    {"-e ( ws://h", "\"(\" is not a pattern: "},
+	    {"-d x -e y -n 1 ws://h", "-n, --count excludes"},
 	    {"--data-raw \xed\xa0\x80 ws://h", "--data-raw"},
 	    {"-t abc -n x ws://h", "abc"},
 	};
@@ -290,15 +292,15 @@ static void test_help(void)
 	for (i = 0; i < sizeof lines / sizeof lines[0]; i++) {
 		check_row("%s", lines[i]);
 		CHECK_EQ_U(parse(lines[i]), 0);
-		CHECK_EQ_U(o.help, 'h');
+		CHECK_EQ_U(o.help, WQ_SHOW_HELP);
 	}
 	check_row_end();
 	CHECK_EQ_U(parse("-V -h"), 0);
-	CHECK_EQ_U(o.help, 'V');
+	CHECK_EQ_U(o.help, WQ_SHOW_VERSION);
 	CHECK_EQ_U(parse("-d --help ws://h"), 0);
-	CHECK_EQ_U(o.help, 0);
+	CHECK_EQ_U(o.help, WQ_NO_HELP);
 	CHECK_EQ_U(parse("-- --help"), 0);
-	CHECK_EQ_U(o.help, 0);
+	CHECK_EQ_U(o.help, WQ_NO_HELP);
 }
 
 static void test_names(void)

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: ISC
+ * help.c - the texts of --help and --version
+ */
+#include "ws.h"
+#include "cli/help.h"
+#include "cli/wsquery.h"
+
+static const char help_text[] =
+    "usage: wsquery [OPTION]... URL\n"
+    "Open a WebSocket, send, receive, close, and print one JSON object.\n"
+    "\n"
+    "Steps (-d and -e are done in the order given):\n"
+    "  -d, --data TEXT           send TEXT, a file (@FILE) or standard input (@-)\n"
+    "      --data-raw TEXT       send TEXT; @ is not special\n"
+    "  -B, --binary              send data as binary messages\n"
+    "  -e, --expect PATTERN      receive until a message matches the POSIX extended\n"
+    "                            regular expression\n"
+    "      --fail-on PATTERN     end with status 3 when a message matches\n"
+    "  -n, --count N             receive N messages after the last step (1)\n"
+    "      --check               test the connection only; same as --count 0\n"
+    "  -p, --ping                first send a ping and wait for its answer\n"
+    "Time (SEC is 2, 0.5, 500ms, 2s, 1m or 1h; 0: no limit; for --close-timeout and\n"
+    "--retry-delay: no waiting):\n"
+    "  -t, --timeout SEC         one deadline for a whole try (10)\n"
+    "  -m, --max-time SEC        same as --timeout\n"
+    "      --connect-timeout SEC  limit for opening the WebSocket (none)\n"
+    "      --close-timeout SEC   how long to wait for the server's close frame (1)\n"
+    "      --retry N             try up to N more times after a failure\n"
+    "      --retry-delay SEC     pause between tries (1)\n"
+    "      --wait SEC            keep trying until then: one deadline for all tries\n"
+    "Request:\n"
+    "      --max-message BYTES   largest message, and most that is kept in all (1M)\n"
+    "  -H, --header 'NAME: VALUE'  add or replace a header; 'NAME:' removes it; @FILE\n"
+    "                            reads header lines from a file\n"
+    "  -b, --cookie STRING       Cookie header, or @FILE to read it from a file\n"
+    "      --origin URL          Origin header\n"
+    "  -A, --user-agent STRING   User-Agent header\n"
+    "      --host NAME           Host header, in place of the URL's host\n"
+    "  -s, --subprotocol NAME    offer a subprotocol; may be repeated\n"
+    "  -u, --user USER:PASSWORD  Basic authentication, or @FILE\n"
+    "      --bearer TOKEN        Bearer authentication, or @FILE\n"
+    "      --max-redirs N        follow up to N redirects (3)\n"
+    "Network:\n"
+    "  -x, --proxy URL           http, socks4, socks4a, socks5 or socks5h; '': none\n"
+    "      --noproxy LIST        no proxy for these hosts, .domains, CIDR blocks or\n"
+    "                            host:port pairs; *: for none\n"
+    "  -4, --ipv4; -6, --ipv6    use only this address family\n"
+    "      --unix-socket PATH    connect to a Unix socket instead of TCP\n"
+    "      --resolve HOST:PORT:ADDR  use ADDR for HOST and PORT\n"
+    "      --interface NAME      send from this network interface or address\n"
+    "      --keepalive SEC       interval of TCP keep-alive probes\n"
+    "TLS:\n"
+    "  -k, --insecure            do not verify the server's certificate\n"
+    "      --cacert FILE         trust the certificates in FILE\n"
+    "      --capath DIR          trust the certificates in DIR\n"
+    "      --cert FILE           client certificate\n"
+    "      --key FILE            its private key\n"
+    "      --pass PHRASE         passphrase of the key, or @FILE\n"
+    "      --server-name NAME    name for SNI and verification\n"
+    "      --no-check-hostname   verify the certificate chain but not the host name\n"
+    "      --tls-min VER         lowest TLS version: 1.2 or 1.3\n"
+    "      --tls-max VER         highest TLS version: 1.2 or 1.3\n"
+    "      --ciphers LIST        cipher suites, by their IANA or mbedTLS names\n"
+    "      --pinnedpubkey sha256//BASE64  the server's public key must match\n"
+    "      --cert-expiry DAYS    fail if the certificate expires within DAYS\n"
+    "Output:\n"
+    "      --no-utf8-check       accept any bytes in received text\n"
+    "  -D, --details             add the details object\n"
+    "  -f, --format FORMAT       json, raw, nagios or prometheus\n"
+    "  -q, --quiet               print nothing; only set the exit status\n"
+    "  -v, --verbose             show the handshake and the frames on stderr\n"
+    "  -w, --warning SEC         for nagios: WARNING above this total time\n"
+    "  -c, --critical SEC        for nagios: CRITICAL above this total time\n"
+    "  -h, --help                show this help\n"
+    "  -V, --version             show the version and what was built in\n"
+    "\n"
+    "Exit status: 0 success, 1 no connection, 3 connected but then something asked\n"
+    "for did not happen, 64 wrong command line, 74 stdout could not be written,\n"
+    "130 SIGINT, 143 SIGTERM. The nagios format has its own: 0, 1, 2, 3.\n";
+
+void wq_put_help(struct wq_out *out)
+{
+	wq_out_n(out, help_text, sizeof help_text - 1);
+}
+
+void wq_put_version(struct wq_out *out)
+{
+	static const struct {
+		enum ws_feature feature;
+		const char *name;
+	} features[] = {{WS_HAS_TLS, " tls"},
+	                {WS_HAS_RESOLVER, " resolver"},
+	                {WS_HAS_THREADS, " threads"},
+	                {WS_HAS_PROXY, " proxies"},
+	                {WS_HAS_REDIRECTS, " redirects"}};
+	size_t i;
+
+	wq_out(out, "wsquery ");
+	wq_out(out, ws_version());
+	wq_out(out, "\nbuilt in:");
+	for (i = 0; i < sizeof features / sizeof *features; i++)
+		if (ws_features() & features[i].feature)
+			wq_out(out, features[i].name);
+#ifndef WSQUERY_NO_FORMATS
+	wq_out(out, " nagios prometheus");
+#endif
+	wq_out(out, "\n");
+}

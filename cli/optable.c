@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: ISC
+ * optable.c - the table of options, and what is said and stored by it
+ *
+ * A new option needs a line here, a member of struct wq_options, and a line in help.c. If it has a
+ * new kind of value, options.c needs a case for that kind.
+ */
+#include "cli/optable.h"
+#include <string.h>
+
+#define SHOWN 200 /* bytes of a wrong value */
+
+/* Where a value is stored, and the field of struct ws_options: a member of our own; a member of
+ * struct ws_options; a member of our own that is handed to a field of the same name. */
+#define OURS(member) offsetof(struct wq_options, member), NULL
+#define LIB(member) offsetof(struct wq_options, lib.member), #member
+#define BOTH(member) offsetof(struct wq_options, member), #member
+#define BY_KIND 0, NULL
+
+const struct wq_option wq_option_table[] = {
+    {"data", 'd', WQ_KIND_DATA, BY_KIND, WQ_PART_CORE},
+    {"data-raw", 0, WQ_KIND_DATA_RAW, BY_KIND, WQ_PART_CORE},
+    {"binary", 'B', WQ_KIND_FLAG, OURS(binary), WQ_PART_CORE},
+    {"expect", 'e', WQ_KIND_EXPECT, BY_KIND, WQ_PART_CORE},
+    {"fail-on", 0, WQ_KIND_FAIL_ON, BY_KIND, WQ_PART_CORE},
+    {"count", 'n', WQ_KIND_NUMBER, OURS(count), WQ_PART_CORE},
+    {"check", 0, WQ_KIND_FLAG, OURS(check), WQ_PART_CORE},
+    {"ping", 'p', WQ_KIND_FLAG, OURS(ping), WQ_PART_CORE},
+
+    {"timeout", 't', WQ_KIND_DURATION, BOTH(timeout_ms), WQ_PART_CORE},
+    {"max-time", 'm', WQ_KIND_DURATION, OURS(timeout_ms), WQ_PART_CORE},
+    {"connect-timeout", 0, WQ_KIND_DURATION, BOTH(connect_timeout_ms), WQ_PART_CORE},
+    {"close-timeout", 0, WQ_KIND_DURATION, OURS(close_timeout_ms), WQ_PART_CORE},
+    {"retry", 0, WQ_KIND_NUMBER, OURS(retry), WQ_PART_CORE},
+    {"retry-delay", 0, WQ_KIND_DURATION, OURS(retry_delay_ms), WQ_PART_CORE},
+    {"wait", 0, WQ_KIND_DURATION, OURS(wait_ms), WQ_PART_CORE},
+
+    {"max-message", 0, WQ_KIND_SIZE, LIB(max_message), WQ_PART_CORE},
+    {"header", 'H', WQ_KIND_HEADER, BOTH(headers), WQ_PART_CORE},
+    {"cookie", 'b', WQ_KIND_SECRET, LIB(cookie), WQ_PART_CORE},
+    {"origin", 0, WQ_KIND_STRING, LIB(origin), WQ_PART_CORE},
+    {"user-agent", 'A', WQ_KIND_STRING, LIB(user_agent), WQ_PART_CORE},
+    {"host", 0, WQ_KIND_STRING, LIB(host), WQ_PART_CORE},
+    {"subprotocol", 's', WQ_KIND_LIST, BOTH(subprotocols), WQ_PART_CORE},
+    {"user", 'u', WQ_KIND_SECRET, LIB(user), WQ_PART_CORE},
+    {"bearer", 0, WQ_KIND_SECRET, LIB(bearer), WQ_PART_CORE},
+    {"max-redirs", 0, WQ_KIND_NUMBER, LIB(max_redirects), WQ_PART_REDIRECTS},
+
+    {"proxy", 'x', WQ_KIND_STRING, LIB(proxy), WQ_PART_PROXY},
+    {"noproxy", 0, WQ_KIND_STRING, LIB(no_proxy), WQ_PART_PROXY},
+    {"ipv4", '4', WQ_KIND_IPV4, BY_KIND, WQ_PART_CORE},
+    {"ipv6", '6', WQ_KIND_IPV6, BY_KIND, WQ_PART_CORE},
+    {"unix-socket", 0, WQ_KIND_STRING, LIB(unix_socket), WQ_PART_CORE},
+    {"resolve", 0, WQ_KIND_LIST, BOTH(resolve), WQ_PART_CORE},
+    {"interface", 0, WQ_KIND_STRING, LIB(local_interface), WQ_PART_CORE},
+    {"keepalive", 0, WQ_KIND_SECONDS, LIB(keepalive_s), WQ_PART_CORE},
+
+    {"insecure", 'k', WQ_KIND_LIB_FLAG, LIB(tls.insecure_no_verify), WQ_PART_TLS},
+    {"cacert", 0, WQ_KIND_STRING, LIB(tls.ca_file), WQ_PART_TLS},
+    {"capath", 0, WQ_KIND_STRING, LIB(tls.ca_dir), WQ_PART_TLS},
+    {"cert", 0, WQ_KIND_STRING, LIB(tls.cert_file), WQ_PART_TLS},
+    {"key", 0, WQ_KIND_STRING, LIB(tls.key_file), WQ_PART_TLS},
+    {"pass", 0, WQ_KIND_SECRET, LIB(tls.key_password), WQ_PART_TLS},
+    {"server-name", 0, WQ_KIND_STRING, LIB(tls.server_name), WQ_PART_TLS},
+    {"no-check-hostname", 0, WQ_KIND_LIB_FLAG, LIB(tls.insecure_no_hostname), WQ_PART_TLS},
+    {"tls-min", 0, WQ_KIND_TLS_VERSION, LIB(tls.min_version), WQ_PART_TLS},
+    {"tls-max", 0, WQ_KIND_TLS_VERSION, LIB(tls.max_version), WQ_PART_TLS},
+    {"ciphers", 0, WQ_KIND_STRING, LIB(tls.ciphers), WQ_PART_TLS},
+    {"pinnedpubkey", 0, WQ_KIND_STRING, LIB(tls.pin_sha256), WQ_PART_TLS},
+    {"cert-expiry", 0, WQ_KIND_NUMBER, OURS(cert_expiry_days), WQ_PART_TLS},
+
+    {"no-utf8-check", 0, WQ_KIND_LIB_FLAG, LIB(no_utf8_check), WQ_PART_CORE},
+    {"details", 'D', WQ_KIND_FLAG, OURS(details), WQ_PART_CORE},
+    {"format", 'f', WQ_KIND_FORMAT, BY_KIND, WQ_PART_CORE},
+    {"quiet", 'q', WQ_KIND_FLAG, OURS(quiet), WQ_PART_CORE},
+    {"verbose", 'v', WQ_KIND_FLAG, OURS(verbose), WQ_PART_CORE},
+    {"warning", 'w', WQ_KIND_DURATION, OURS(warning_ms), WQ_PART_FORMATS},
+    {"critical", 'c', WQ_KIND_DURATION, OURS(critical_ms), WQ_PART_FORMATS},
+    {"help", 'h', WQ_KIND_HELP, BY_KIND, WQ_PART_CORE},
+    {"version", 'V', WQ_KIND_VERSION, BY_KIND, WQ_PART_CORE},
+};
+const size_t wq_n_options = sizeof wq_option_table / sizeof *wq_option_table;
+
+/* Finding */
+
+const struct wq_option *wq_find_long(const char *name, size_t len)
+{
+	const struct wq_option *option = wq_option_table;
+	size_t i;
+
+	for (i = 0; i < wq_n_options; i++, option++)
+		if (strlen(option->name) == len && memcmp(option->name, name, len) == 0)
+			return option;
+	return NULL;
+}
+
+const struct wq_option *wq_find_short(char letter)
+{
+	size_t i;
+
+	for (i = 0; i < wq_n_options; i++)
+		if (wq_option_table[i].letter == letter)
+			return &wq_option_table[i];
+	return NULL;
+}
+
+const char *wq_option_of(const char *field)
+{
+	size_t i;
+
+	for (i = 0; i < wq_n_options; i++) {
+		const struct wq_option *option = &wq_option_table[i];
+
+		if (option->field && strcmp(option->field, field) == 0)
+			return option->name;
+	}
+	return NULL;
+}
+
+bool wq_takes_value(const struct wq_option *option)
+{
+	switch (option->kind) {
+	case WQ_KIND_FLAG:
+	case WQ_KIND_LIB_FLAG:
+	case WQ_KIND_IPV4:
+	case WQ_KIND_IPV6:
+	case WQ_KIND_HELP:
+	case WQ_KIND_VERSION:
+		return false;
+	default:
+		return true;
+	}
+}
+
+void *wq_option_member(struct wq_options *o, const struct wq_option *option)
+{
+	return (char *)o + option->at;
+}
+
+/* Sentences */
+
+void wq_put_option(struct wsi_text *t, const char *name)
+{
+	const struct wq_option *option = wq_find_long(name, strlen(name));
+
+	if (option && option->letter) {
+		wsi_put_c(t, '-');
+		wsi_put_c(t, option->letter);
+		wsi_put(t, ", ");
+	}
+	wsi_put(t, "--");
+	wsi_put(t, name);
+}
+
+bool wq_has_complained(const struct wq_options *o)
+{
+	return o->why.t.len > 0;
+}
+
+void wq_complain(struct wq_options *o, const char *why)
+{
+	if (!wq_has_complained(o))
+		wsi_put(wq_why(&o->why), why);
+}
+
+static void put_value(struct wsi_text *t, const char *value)
+{
+	size_t len = strlen(value);
+
+	wsi_put_c(t, '"');
+	if (len < SHOWN) {
+		wsi_put_safe(t, value, len);
+	} else {
+		wsi_put_safe(t, value, SHOWN);
+		wsi_put(t, "...");
+	}
+	wsi_put(t, "\" ");
+}
+
+void wq_complain_of(struct wq_options *o, const char *option, const char *value, const char *why)
+{
+	struct wsi_text *t;
+
+	if (wq_has_complained(o))
+		return;
+	t = wq_why(&o->why);
+	wq_put_option(t, option);
+	wsi_put(t, ": ");
+	if (value)
+		put_value(t, value);
+	wsi_put(t, why);
+}
+
+/* Lists */
+
+void *wq_list_room(struct wq_options *o, void *list, size_t element_size)
+{
+	size_t size = o->room * element_size;
+
+	if (list)
+		return list;
+	list = wq_alloc(NULL, NULL, 0, size);
+	if (list)
+		memset(list, 0, size);
+	else
+		o->no_memory = true;
+	return list;
+}
+
+struct wq_input *wq_add_input(struct wq_options *o, const char *option, const char *path)
+{
+	struct wq_input *in;
+
+	o->inputs = wq_list_room(o, o->inputs, sizeof *o->inputs);
+	if (!o->inputs)
+		return NULL;
+	in = &o->inputs[o->n_inputs++];
+	in->option = option;
+	in->path = path;
+	in->fd = -1;
+	return in;
+}

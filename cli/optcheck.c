@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: ISC
+ * optcheck.c - checks what options mean together, and sets defaults that depend on other options
+ */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "cli/optable.h"
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+static void check_data(struct wq_options *o, const struct wq_step *step)
+{
+	uint32_t state = 0;
+	size_t good;
+
+	if (!step->p || o->binary)
+		return;
+	good = wsi_utf8_check(&state, step->p, step->len);
+	if (good < step->len || state)
+		wq_complain_of(o, step->option, step->p,
+		               "is not UTF-8 text (use --binary for other bytes)");
+}
+
+/* The steps, and the options that say what is received without or after them */
+static void check_steps(struct wq_options *o)
+{
+	bool expects = false, ends_with_expect = false;
+	size_t i;
+
+	for (i = 0; i < o->n_steps; i++) {
+		ends_with_expect = o->steps[i].kind == WQ_STEP_EXPECT;
+		if (ends_with_expect)
+			expects = true;
+		else
+			check_data(o, &o->steps[i]);
+	}
+	if (o->check && (expects || o->count >= 0))
+		wq_complain(o, "--check excludes --expect and --count");
+	if (o->count >= 0 && ends_with_expect)
+		wq_complain(o, "-n, --count excludes a last step --expect");
+	if (o->check)
+		o->count = 0;
+	if (o->count >= 0)
+		return;
+	o->count = 1;
+	if (ends_with_expect || (o->ping && o->n_steps == 0))
+		o->count = 0;
+}
+
+/* curl reads a file with -b FILE. Here the file's name would be sent as if it were the value. A
+ * file of that name, and a value without the character that it needs, show what was meant. */
+static void check_no_file(struct wq_options *o, const char *option, const char *value, char needs,
+                          const char *why)
+{
+	struct stat st;
+
+	if (!value || *value == '@' || strchr(value, needs))
+		return;
+	if (stat(value, &st) == 0 && !S_ISDIR(st.st_mode))
+		wq_complain_of(o, option, value, why);
+}
+
+static void check_no_files(struct wq_options *o)
+{
+	const char **h;
+
+	check_no_file(
+	    o, "cookie", o->lib.cookie, '=',
+	    "is a file, not a cookie NAME=VALUE: to read a file, write @ before its name");
+	check_no_file(o, "user", o->lib.user, ':',
+	              "is a file, not USER:PASSWORD: to read a file, write @ before its name");
+	for (h = o->headers; h && *h; h++)
+		check_no_file(o, "header", *h, ':',
+		              "is a file, not a header NAME: VALUE: to read a file, write @ before "
+		              "its name");
+}
+
+static void check_unix_socket(struct wq_options *o)
+{
+	struct sockaddr_un address;
+
+	if (!o->lib.unix_socket)
+		return;
+	if (strlen(o->lib.unix_socket) >= sizeof address.sun_path)
+		wq_complain_of(o, "unix-socket", o->lib.unix_socket,
+		               "is too long for the address of a Unix socket");
+	if (o->lib.proxy && *o->lib.proxy)
+		wq_complain(o, "--unix-socket and --proxy exclude each other");
+}
+
+void wq_options_check(struct wq_options *o)
+{
+	const struct ws_tls *tls = &o->lib.tls;
+
+	if (!o->url)
+		wq_complain(o, "no URL given");
+	if (o->lib.user && o->lib.bearer)
+		wq_complain(o, "--user and --bearer exclude each other");
+	check_unix_socket(o);
+	if (tls->min_version && tls->max_version && tls->min_version > tls->max_version)
+		wq_complain(o, "--tls-min is above --tls-max");
+	check_steps(o);
+	check_no_files(o);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: ISC
+ * options.h - the command line
+ */
+#ifndef WQ_OPTIONS_H
+#define WQ_OPTIONS_H
+#include <stdbool.h>
+#include "ws.h"
+#include "ws_proto.h"
+#include "cli/input.h"
+#include "cli/match.h"
+#include "cli/memory.h"
+
+enum wq_format { WQ_JSON, WQ_RAW, WQ_NAGIOS, WQ_PROMETHEUS };
+
+enum wq_help { WQ_NO_HELP, WQ_SHOW_HELP, WQ_SHOW_VERSION };
+
+struct wq_pattern {
+	const char *option; /* "expect" or "fail-on" */
+	const char *p;
+	size_t len;
+	struct wsi_match *match;
+};
+
+struct wq_step {
+	enum { WQ_STEP_SEND, WQ_STEP_EXPECT } kind;
+
+	/* WQ_STEP_SEND */
+	const char *option; /* "data" or "data-raw" */
+	const char *p;      /* what to send; NULL: it is in a file that has not been read yet */
+	size_t len;
+
+	/* WQ_STEP_EXPECT */
+	struct wq_pattern pattern;
+};
+
+/* Lives as long as the process, so the blocks that it points to are never freed. */
+struct wq_options {
+	struct ws_options lib;
+
+	/* The URL as given, and its parts. A wrong URL is a failed query, so it is not an error of
+	 * the command line. */
+	const char *url;
+	struct wsi_url target; /* only if url_is_valid */
+	bool url_is_valid;
+
+	/* What to do */
+	struct wq_step *steps;
+	size_t n_steps;
+	struct wq_pattern *fail_on;
+	size_t n_fail_on;
+	bool binary, check, ping;
+	int count; /* messages to receive after the steps */
+
+	/* Lists that end with NULL. A header can still be "@FILE". */
+	const char **headers, **subprotocols, **resolve;
+	size_t room; /* elements that each list of this struct can have */
+
+	/* Files to read before the query can begin */
+	struct wq_input *inputs;
+	size_t n_inputs;
+
+	/* Times. 0: no limit; for the close timeout and the delay, no waiting. -1: not given. */
+	int timeout_ms, connect_timeout_ms, close_timeout_ms;
+	int retry_delay_ms;
+	int wait_ms;
+	int retry; /* how many more tries; -1: not given */
+
+	/* The answer */
+	enum wq_format format;
+	bool details, quiet, verbose;
+	int warning_ms, critical_ms; /* -1: not given */
+	int cert_expiry_days;        /* -1: not given */
+	enum wq_help help;
+
+	/* The environment variables that these values came from, or NULL: see env.h. */
+	const char *from_proxy, *from_proxy_wss, *from_no_proxy;
+	const char *from_ca_file, *from_ca_dir, *from_keylog;
+
+	bool no_memory;    /* there was not enough memory for the lists */
+	struct wq_why why; /* what is wrong with the command line */
+};
+
+/* options.c. 0, or WQ_USAGE: see .why. */
+int wq_options_parse(struct wq_options *o, int argc, char **argv);
+
+/* optcheck.c: what excludes each other, and defaults that depend on other options. Faults go to
+ * .why. */
+void wq_options_check(struct wq_options *o);
+
+/* optfiles.c. Lists the files that options name with '@', apart from those of -d. */
+void wq_options_find_inputs(struct wq_options *o);
+/* Stores the content of the files that belong to options; all of them were read. 0; WS_EUSAGE: see
+ * .why; WS_EMEMORY. */
+int wq_options_use_inputs(struct wq_options *o);
+/* Begins a sentence about a file: "-d, --data: \"file\": " */
+struct wsi_text *wq_input_wrong(const struct wq_input *in, struct wq_why *why);
+
+/* optable.c. "cacert" for "tls.ca_file", a field of struct ws_options; NULL if no option sets it. */
+const char *wq_option_of(const char *field);
+/* "-t, --timeout" for "timeout" */
+void wq_put_option(struct wsi_text *t, const char *name);
+
+#endif
