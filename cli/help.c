@@ -5,7 +5,7 @@
 #include "cli/help.h"
 #include "cli/wsquery.h"
 
-static const char help_text[] =
+static const char *const help_sections[] = {
     "usage: wsquery [OPTION]... URL\n"
     "Open a WebSocket, send, receive, close, and print one JSON object.\n"
     "\n"
@@ -18,7 +18,7 @@ static const char help_text[] =
     "      --fail-on PATTERN     end with status 3 when a message matches\n"
     "  -n, --count N             receive N messages after the last step (1)\n"
     "      --check               test the connection only; same as --count 0\n"
-    "  -p, --ping                first send a ping and wait for its answer\n"
+    "  -p, --ping                first send a ping and wait for its answer\n",
     "Time (SEC is 2, 0.5, 500ms, 2s, 1m or 1h; 0: no limit; for --close-timeout and\n"
     "--retry-delay: no waiting):\n"
     "  -t, --timeout SEC         one deadline for a whole try (10)\n"
@@ -27,7 +27,7 @@ static const char help_text[] =
     "      --close-timeout SEC   how long to wait for the server's close frame (1)\n"
     "      --retry N             try up to N more times after a failure\n"
     "      --retry-delay SEC     pause between tries (1)\n"
-    "      --wait SEC            keep trying until then: one deadline for all tries\n"
+    "      --wait SEC            keep trying until then: one deadline for all tries\n",
     "Request:\n"
     "      --max-message BYTES   largest message, and most that is kept in all (1M)\n"
     "  -H, --header 'NAME: VALUE'  add or replace a header; 'NAME:' removes it; @FILE\n"
@@ -39,7 +39,7 @@ static const char help_text[] =
     "  -s, --subprotocol NAME    offer a subprotocol; may be repeated\n"
     "  -u, --user USER:PASSWORD  Basic authentication, or @FILE\n"
     "      --bearer TOKEN        Bearer authentication, or @FILE\n"
-    "      --max-redirs N        follow up to N redirects (3)\n"
+    "      --max-redirs N        follow up to N redirects (3)\n",
     "Network:\n"
     "  -x, --proxy URL           http, socks4, socks4a, socks5 or socks5h; '': none\n"
     "      --noproxy LIST        no proxy for these hosts, .domains, CIDR blocks or\n"
@@ -48,7 +48,7 @@ static const char help_text[] =
     "      --unix-socket PATH    connect to a Unix socket instead of TCP\n"
     "      --resolve HOST:PORT:ADDR  use ADDR for HOST and PORT\n"
     "      --interface NAME      send from this network interface or address\n"
-    "      --keepalive SEC       interval of TCP keep-alive probes\n"
+    "      --keepalive SEC       interval of TCP keep-alive probes\n",
     "TLS:\n"
     "  -k, --insecure            do not verify the server's certificate\n"
     "      --cacert FILE         trust the certificates in FILE\n"
@@ -62,7 +62,7 @@ static const char help_text[] =
     "      --tls-max VER         highest TLS version: 1.2 or 1.3\n"
     "      --ciphers LIST        cipher suites, by their IANA or mbedTLS names\n"
     "      --pinnedpubkey sha256//BASE64  the server's public key must match\n"
-    "      --cert-expiry DAYS    fail if the certificate expires within DAYS\n"
+    "      --cert-expiry DAYS    fail if the certificate expires within DAYS\n",
     "Output:\n"
     "      --no-utf8-check       accept any bytes in received text\n"
     "  -D, --details             add the details object\n"
@@ -72,15 +72,19 @@ static const char help_text[] =
     "  -w, --warning SEC         for nagios: WARNING above this total time\n"
     "  -c, --critical SEC        for nagios: CRITICAL above this total time\n"
     "  -h, --help                show this help\n"
-    "  -V, --version             show the version and what was built in\n"
+    "  -V, --version             show the version and what was built in\n",
     "\n"
     "Exit status: 0 success, 1 no connection, 3 connected but then something asked\n"
     "for did not happen, 64 wrong command line, 74 stdout could not be written,\n"
-    "130 SIGINT, 143 SIGTERM. The nagios format has its own: 0, 1, 2, 3.\n";
+    "130 SIGINT, 143 SIGTERM. The nagios format has its own: 0, 1, 2, 3.\n",
+};
 
 void wq_put_help(struct wq_out *out)
 {
-	wq_out_n(out, help_text, sizeof help_text - 1);
+	size_t i;
+
+	for (i = 0; i < sizeof help_sections / sizeof *help_sections; i++)
+		wq_out(out, help_sections[i]);
 }
 
 void wq_put_version(struct wq_out *out)
