@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC
- * ev.c - in a program's event loop: libev (Debian: libev-dev)
+ * ev.c - a connection in an event loop, here that of libev (Debian: libev-dev)
  *
  * usage: ev TEXT URL...		cc ev.c -lws -lev
- * The same question to all targets, as in poll.c. What an event loop needs beside poll(2)'s sets is to be told when the
- * set of descriptors changes, as it does while addresses race: ws_pollset.change. With libevent, libuv, epoll or kqueue
- * it is the same: on a change drop all of them and add what there is now, for the number of a closed one may be in use
- * again.
+ * Asks all targets the same question, as poll.c does. An event loop keeps registrations, so it must
+ * know when the set of descriptors changes, as it does while addresses race: ws_pollset.change
+ * differs then. Drop all registrations and add the current ones, because the number of a closed
+ * descriptor may be in use again. libevent, libuv, epoll and kqueue need the same.
  */
 #include <ev.h>
 #include <stdio.h>
@@ -25,7 +25,7 @@ struct target {
 
 static int failed;
 
-/* As far as it goes without waiting: WS_AGAIN, 0 at the end, or the error */
+/* Goes on until it would have to wait. WS_AGAIN: wait first; 0: done; or the error. */
 static int step(struct target *t)
 {
 	struct ws_msg msg;
@@ -104,7 +104,7 @@ static void drive(struct ev_loop *loop, struct target *t)
 
 static void on_io(struct ev_loop *loop, ev_io *w, int events)
 {
-	(void)events; /* which of them is ready need not be told: ws looks itself */
+	(void)events; /* the library finds out itself which descriptor is ready */
 	drive(loop, w->data);
 }
 
@@ -138,7 +138,7 @@ int main(int argc, char **argv)
 			return 1;
 		drive(loop, t);
 	}
-	ev_run(loop, 0); /* until no target watches anything any more */
+	ev_run(loop, 0); /* ends when no target waits for anything */
 	free(targets);
 	return failed > 255 ? 255 : failed;
 }

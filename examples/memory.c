@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: ISC
- * memory.c - no operating system beneath: transport, clock, random bytes and memory are the program's
+ * memory.c - no operating system: the program provides transport, clock, random bytes and memory
  *
- * usage: memory		cc memory.c -lws, or on a device: text.c sha1.c ... net_none.c ws.c with -DWS_NO_NET
- * A connection over two queues of bytes in memory, with a server at their other end that echoes messages of up to 125
- * bytes. Everything is in a fixed arena; time is a counter that the main loop moves on. Two runs: the server answers;
- * it is silent, and the deadline passes.
+ * usage: memory		cc memory.c -lws
+ * On a device, compile it together with the library's files and -DWS_NO_NET.
+ *
+ * The connection runs over two queues of bytes in memory. A server at their other end echoes
+ * messages of up to 125 bytes. All memory comes from a fixed arena, and time is a counter that the
+ * main loop advances. There are two runs: in the first the server answers; in the second it is
+ * silent, and the deadline passes.
  */
 #include <stdint.h>
 #include <string.h>
 #include "ws.h"
 
-/* Memory: first fit */
+/* The arena allocates the first free units that fit. */
 #define ARENA 8192
-#define UNIT 16 /* what everything is aligned to and counted in */
+#define UNIT 16 /* bytes: the unit of allocation and alignment */
 
 struct arena {
 	_Alignas(16) unsigned char bytes[ARENA];
@@ -20,7 +23,7 @@ struct arena {
 	size_t now, peak; /* units */
 };
 
-/* Transport: one queue for what the client wrote and the server has not read yet, one for the other way round */
+/* One direction of the transport: bytes that were written and not read yet. */
 struct queue {
 	unsigned char bytes[1024];
 	size_t len;
@@ -68,8 +71,8 @@ static int64_t clock_us(void *user_data)
 	return ((struct device *)user_data)->now_us;
 }
 
-/* On a device: its random number generator. These bytes are fixed, so that the server's answer below can be too; they
- * are those of RFC 6455 1.3. */
+/* A device uses its random number generator here. These bytes are fixed, those of RFC 6455 1.3, so
+ * that the server's answer below can be fixed too. */
 static int random_bytes(void *user_data, void *buf, size_t len)
 {
 	unsigned char *p = buf;
@@ -115,7 +118,7 @@ static ptrdiff_t io_write(void *io, const void *buf, size_t len)
 	return n ? (ptrdiff_t)n : WS_IO_WRITE;
 }
 
-/* The server's end of the queues: the upgrade, then whole frames of up to 125 bytes go back unmasked */
+/* The server: it accepts the upgrade, then sends back whole frames of up to 125 bytes, unmasked. */
 static void serve(struct device *d)
 {
 	static const char answer[] = "HTTP/1.1 101 Switching Protocols\r\n"
@@ -144,13 +147,13 @@ static void serve(struct device *d)
 	}
 }
 
-/* The program: open, ask, have the answer, close. As far as it goes without waiting: WS_AGAIN, 0 at the end, or the
- * error. */
+/* The program's part. */
 struct program {
 	enum { OPENING, ASKING, RECEIVING, CLOSING } state;
 	char answer[64];
 };
 
+/* Goes on until it would have to wait. WS_AGAIN: wait first; 0: done; or the error. */
 static int step(struct program *p, struct ws *ws)
 {
 	static const char text[] = "from memory";
@@ -165,7 +168,7 @@ static int step(struct program *p, struct ws *ws)
 			return r;
 		p->state = ASKING;
 		/* fall through */
-	case ASKING: /* a text far smaller than send_buffer is taken whole, or not at all */
+	case ASKING: /* a text far smaller than send_buffer is taken whole or not at all */
 		n = ws_send(ws, WS_TEXT, text, sizeof text - 1);
 		if (n < 0)
 			return (int)n;
@@ -187,7 +190,7 @@ static int step(struct program *p, struct ws *ws)
 
 int memory_run(struct device *d, struct program *p, char error[256]);
 
-/* The main loop of a device: the program, the other end, time. Returns as ws.h's calls do; error has a sentence. */
+/* The main loop of a device. Returns 0 or an enum ws_err; error gets the sentence. */
 int memory_run(struct device *d, struct program *p, char error[256])
 {
 	struct ws_options opt = {0};
@@ -218,8 +221,8 @@ int memory_run(struct device *d, struct program *p, char error[256])
 		serve(d);
 		ws_wants(ws, &set);
 		if (d->down.len == 0 && set.timeout_ms > 0)
-			d->now_us += (int64_t)set.timeout_ms
-			             * 1000; /* a device sleeps here, until then or its radio */
+			/* A device sleeps here until the time is over or its radio has bytes. */
+			d->now_us += (int64_t)set.timeout_ms * 1000;
 	}
 	for (i = 0; i < 255 && ws_error(ws)[i]; i++)
 		error[i] = ws_error(ws)[i];

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * openssl.c - wss:// over another TLS library: OpenSSL as a struct ws_io
+ * openssl.c - wss:// with another TLS library: OpenSSL as a struct ws_io
  *
  * usage: openssl [-a CAFILE] wss://HOST:PORT/ [TEXT]		cc openssl.c -lws -lssl -lcrypto
- * The library writes and reads the WebSocket's own bytes through the four functions below; the TLS handshake takes
- * place within its first write, so that the one deadline holds for it too. Chain and name of the certificate are
- * verified.
+ * The library writes and reads the WebSocket's bytes through the four functions below. The TLS
+ * handshake happens during the first write, so the deadline covers it too. The certificate's chain
+ * and name are verified.
  */
 #include <fcntl.h>
 #include <netdb.h>
@@ -35,7 +35,7 @@ static ptrdiff_t result(struct tls *t, int n)
 		return WS_IO_READ;
 	case SSL_ERROR_WANT_WRITE:
 		return WS_IO_WRITE;
-	case SSL_ERROR_ZERO_RETURN: /* close_notify: the peer itself has ended the stream */
+	case SSL_ERROR_ZERO_RETURN: /* close_notify: the peer has ended the stream */
 		return WS_IO_EOF;
 	case SSL_ERROR_SYSCALL:
 		return WS_IO_RESET;
@@ -43,7 +43,7 @@ static ptrdiff_t result(struct tls *t, int n)
 		e = ERR_get_error();
 #ifdef SSL_R_UNEXPECTED_EOF_WHILE_READING
 		if (ERR_GET_REASON(e) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
-			return WS_IO_RESET; /* cut off, by whomever */
+			return WS_IO_RESET; /* the stream was cut off, perhaps by an attacker */
 #endif
 		snprintf(t->why, sizeof t->why, "%s: %s", ERR_reason_error_string(e),
 		         X509_verify_cert_error_string(SSL_get_verify_result(t->ssl)));
@@ -83,7 +83,7 @@ static int tls_wait(void *io, int events, int timeout_ms)
 
 	p.events =
 	    (short)((events & WS_POLL_READ ? POLLIN : 0) | (events & WS_POLL_WRITE ? POLLOUT : 0));
-	poll(&p, 1, timeout_ms); /* woken too early is no failure: the library looks again */
+	poll(&p, 1, timeout_ms); /* waking too early does no harm: the library looks again */
 	return 0;
 }
 
@@ -96,7 +96,7 @@ static void tls_close(void *io)
 	close(t->fd);
 }
 
-/* A TCP connection, non-blocking: the descriptor or -1 */
+/* Connects with TCP. Returns a non-blocking descriptor, or -1. */
 static int dial(const char *host, const char *port, int timeout_ms)
 {
 	struct addrinfo hints, *list, *a;
@@ -132,7 +132,7 @@ static SSL *session(SSL_CTX *ctx, int fd, char *host)
 
 	if (!ssl || SSL_set_fd(ssl, fd) != 1)
 		return NULL;
-	/* An IP address is verified as one, and never sent as SNI (RFC 6066 3) */
+	/* RFC 6066 3: an IP address is not sent as SNI. It is verified as an address. */
 	if (literal ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) != 1
 	            : SSL_set1_host(ssl, host) != 1 || SSL_set_tlsext_host_name(ssl, host) != 1)
 		return NULL;
@@ -141,7 +141,7 @@ static SSL *session(SSL_CTX *ctx, int fd, char *host)
 	return ssl;
 }
 
-/* Splits wss://HOST:PORT/... of argv; a program has these from its configuration */
+/* Splits wss://HOST:PORT/... into host and port. 0, or -1 if the URL is invalid. */
 static int split(const char *url, char host[256], char port[6])
 {
 	const char *p = url, *end;
@@ -230,7 +230,7 @@ int main(int argc, char **argv)
 	           != 1)
 		return 1;
 	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
-	/* What is not taken now is tried again by the library, from a buffer that may have moved and grown */
+	/* The library repeats an incomplete write, with a buffer that may have moved and grown. */
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	tls.fd = dial(host, port, 5000);
 	if (tls.fd < 0) {

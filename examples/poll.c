@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * poll.c - many targets in one thread: the same question to all of them, driven by poll(2)
+ * poll.c - many connections in one thread, with poll(2)
  *
  * usage: poll TEXT URL...		cc poll.c -lws
- * Prints each first answer as it comes; the exit status is the number of targets that gave none.
+ * Asks all targets the same question and prints each answer when it arrives. The exit status is the
+ * number of targets that did not answer.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -11,14 +12,14 @@
 #include "ws.h"
 
 struct job {
-	struct ws *ws; /* NULL: done */
+	struct ws *ws; /* NULL: this target is done */
 	const char *url, *text;
 	size_t len, sent;
 	enum { OPENING, ASKING, CLOSING } state;
 	int answered;
 };
 
-/* As far as it goes without waiting: WS_AGAIN, 0 at the end, or the error */
+/* Goes on until it would have to wait. WS_AGAIN: wait first; 0: done; or the error. */
 static int step(struct job *j)
 {
 	struct ws_msg msg;
@@ -38,9 +39,8 @@ static int step(struct job *j)
 				return (int)n;
 			j->sent += n < 0 ? 0 : (size_t)n;
 		}
-		r = ws_recv(
-		    j->ws,
-		    &msg); /* also while the question is not all sent: the peer may want to be read */
+		/* Also while the question is not sent completely: the peer may have to be read first. */
+		r = ws_recv(j->ws, &msg);
 		if (r)
 			return r;
 		printf("%s: %.*s\n", j->url, (int)msg.len, (const char *)msg.data);

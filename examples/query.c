@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * query.c - blocking: one question, one answer, 5 s for all of it
+ * query.c - one question and its answer, with calls that wait, within 5 s
  *
  * usage: query URL [TEXT]		cc query.c -lws
  */
@@ -18,7 +18,8 @@ int main(int argc, char **argv)
 
 	if (argc < 2)
 		return 64;
-	opt.timeout_ms = 5000; /* DNS, TLS, upgrade, question, answer and close: one deadline */
+	/* One deadline for DNS, TLS, upgrade, question, answer and close. */
+	opt.timeout_ms = 5000;
 	ws = ws_new(argv[1], &opt);
 	if (!ws)
 		return 1;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC
- * stream.c - messages larger than memory, piece by piece, both ways
+ * stream.c - sends and receives messages larger than memory, piece by piece
  *
  * usage: stream URL <IN >OUT		cc stream.c -lws
- * Standard input goes out as one binary message, as fragments of whatever length read() gives, for its length is not
- * known before its end (empty: nothing is sent). Then, and meanwhile where the server wants to be read, one message
- * comes in and is written as it comes. Stderr has the bytes received and the most memory that the connection held.
+ * Sends standard input as one binary message. Its length is not known before its end, so each
+ * read() becomes a fragment; empty input sends nothing. Receives one message, also while it sends,
+ * and writes it as it arrives. Standard error gets the number of bytes received and the most memory
+ * that the connection held.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@ struct memory {
 	size_t now, peak;
 };
 
-/* The allocator is one function: it makes (ptr NULL), resizes and frees (new_len 0) */
+/* One function allocates (ptr NULL), resizes and frees (new_len 0). */
 static void *count(void *user_data, void *ptr, size_t old_len, size_t new_len)
 {
 	struct memory *m = user_data;
@@ -35,7 +36,7 @@ static void *count(void *user_data, void *ptr, size_t old_len, size_t new_len)
 	return p;
 }
 
-/* Takes one piece: 1: the message goes on, 0: that was its end, or < 0 */
+/* Receives one piece. 1: the message continues; 0: this was its end; < 0: an error. */
 static int receive(struct ws *ws, uint64_t *total)
 {
 	struct ws_msg msg;
@@ -48,8 +49,8 @@ static int receive(struct ws *ws, uint64_t *total)
 	return msg.more;
 }
 
-/* Sends all of it, receiving where the server would not take more before: 0, or < 0. *done: 1 once an answer is whole
- */
+/* Sends all of p, and receives if the server must be read before it takes more. 0; < 0: an error.
+ * Sets *done to 1 once a whole message was received. */
 static int send_all(struct ws *ws, int type, const char *p, size_t len, uint64_t *total, int *done)
 {
 	size_t sent = 0;
@@ -82,7 +83,7 @@ static int run(struct ws *ws, uint64_t *total)
 		r = send_all(ws, WS_BINARY | WS_MORE, buf, (size_t)n, total, &done);
 		begun = 1;
 	}
-	if (r == 0 && begun) /* the end is known only now: an empty last fragment */
+	if (r == 0 && begun) /* the last fragment is empty: the end is known only now */
 		r = send_all(ws, WS_BINARY, "", 0, total, &done);
 	while (r == 0 && !done) {
 		r = receive(ws, total);
@@ -104,7 +105,7 @@ int main(int argc, char **argv)
 	if (argc != 2)
 		return 64;
 	opt.stream = 1;
-	opt.timeout_ms = -1; /* as long as it takes */
+	opt.timeout_ms = -1; /* no limit */
 	opt.connect_timeout_ms = 10000;
 	opt.recv_buffer = 8192;
 	opt.send_buffer = 1024;

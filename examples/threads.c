@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * threads.c - one thread per connection: nothing is shared, so nothing is locked
+ * threads.c - one thread for each connection; nothing is shared, so nothing is locked
  *
  * usage: threads N URL		cc -pthread threads.c -lws
- * N threads ask the server a question each, 100 times.
+ * Each of N threads asks the server 100 questions.
  */
 #include <pthread.h>
 #include <stdio.h>
