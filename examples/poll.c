@@ -39,7 +39,7 @@ static int step(struct job *j)
 				return (int)n;
 			j->sent += n < 0 ? 0 : (size_t)n;
 		}
-		/* Also while the question is not sent completely: the peer may have to be read first. */
+		/* Also while the question is not all sent: the peer may have to be read first. */
 		r = ws_recv(j->ws, &msg);
 		if (r)
 			return r;

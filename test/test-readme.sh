@@ -146,6 +146,20 @@ upgrade's body, $(($(max URL) / 1024)) KiB of a URL, $(max ADDRESSES) addresses 
 	}
 }
 check 'README: its limits' limits
+map() { # every source file has its line
+	each "$(sh make-dist.sh -l | sed 's/[^ ]*/&.c/g') main.c tls*.c $(ls cli/*.c)" mapped
+}
+mapped() { # FILE
+	grep -qF -e "\`$1\`" HACKING.md
+}
+check 'HACKING.md: all source files' map
+named_limits() { # SECURITY.md has each limit of ws.h with its value
+	each "$(sed -n 's/^#define WS_MAX_\([A-Z_]*\) \([0-9]*\).*/\1=\2/p' ws.h)" limit_named
+}
+limit_named() { # NAME=VALUE
+	grep -qF "| \`WS_MAX_${1%=*}\` | \`ws.h\` | ${1#*=} |" SECURITY.md
+}
+check 'SECURITY.md: all limits of ws.h' named_limits
 functions() {
 	each "$(sed -n 's/^WS_API .*[ *]\(ws_[a-z_]*\)(.*/\1/p' ws.h)" manual_has
 }
