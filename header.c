@@ -4,9 +4,14 @@
 #include <string.h>
 #include "ws_proto.h"
 
+bool wsi_is_header_text(int c)
+{
+	return c == '\t' || (c >= ' ' && c != 0x7f);
+}
+
 const char *wsi_header_split(const char *line, struct wsi_header *h)
 {
-	size_t n = wsi_span(line, SIZE_MAX, WSI_TCHAR);
+	size_t n = wsi_span_if(line, SIZE_MAX, wsi_is_tchar);
 
 	h->name.p = line;
 	h->name.len = n;
@@ -14,7 +19,7 @@ const char *wsi_header_split(const char *line, struct wsi_header *h)
 	if (n == 0 || line[n] != ':')
 		return NULL;
 	line += n + 1;
-	n = wsi_span(line, SIZE_MAX, WSI_HEADER_TEXT);
+	n = wsi_span_if(line, SIZE_MAX, wsi_is_header_text);
 	h->value = wsi_trim(line, n);
 	return line + n;
 }

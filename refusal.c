@@ -1,62 +1,73 @@
 /* SPDX-License-Identifier: ISC
- * refusal.c - why an upgrade, or a proxy's CONNECT, was refused and what helps
+ * refusal.c - says why an upgrade, or a proxy's CONNECT, was refused, and what may help
  *
- * A status alone has many causes. So each hint looks at all the evidence there is: the other headers, the beginning of
- * the body, and what we sent ourselves. Where the evidence does not decide, the hint says "perhaps".
+ * One status has many causes. So each hint considers the other headers, the beginning of the body and what we sent. It
+ * says "perhaps" where these do not decide.
  */
 #include <string.h>
 #include "ws.h"
 #include "ws_proto.h"
 
-#define REFUSAL_REASON 200    /* bytes of the reason phrase that are shown */
-#define REFUSAL_LINE 100      /* of the body's first line */
-#define REFUSAL_CHALLENGE 200 /* of one header with challenges */
-#define REFUSAL_CHALLENGES 4  /* such headers */
-#define REFUSAL_VALUE 80      /* of another header's value */
-#define REFUSAL_WORD 4        /* a secret's words that are shorter are found in any text */
+/* Limits of what is shown, in bytes. */
+#define REFUSAL_REASON 200    /* the reason phrase */
+#define REFUSAL_LINE 100      /* the body's first line */
+#define REFUSAL_CHALLENGE 200 /* one header with challenges */
+#define REFUSAL_CHALLENGES 4  /* the number of such headers */
+#define REFUSAL_VALUE 80      /* the value of another header */
+/* A word of a secret counts from this length on: any text contains shorter ones. */
+#define REFUSAL_WORD 4
 
-/* ---- what was sent ---- */
+/* What was sent */
 
 static struct wsi_str refusal_first_word(struct wsi_str s)
 {
-	s.len = wsi_span(s.p, s.len, WSI_TCHAR);
+	s.len = wsi_span_if(s.p, s.len, wsi_is_tchar);
 	return s;
 }
 
-WSI void wsi_note_sent(struct wsi_sent *sent, const char *request, size_t len)
+/* The schemes that a sentence may show. Any other word of the header may be a secret without a scheme. */
+static int refusal_is_known_scheme(struct wsi_str scheme)
 {
-	const char *line = wsi_head_fields(request, len);
+	return wsi_is(scheme, "Basic") || wsi_is(scheme, "Bearer") || wsi_is(scheme, "Digest")
+	       || wsi_is(scheme, "Negotiate") || wsi_is(scheme, "NTLM");
+}
+
+static void refusal_note_login(struct wsi_sent *sent, struct wsi_str value)
+{
+	struct wsi_str scheme = refusal_first_word(value);
+
+	sent->login = 1;
+	if (refusal_is_known_scheme(scheme))
+		memcpy(sent->scheme, scheme.p, scheme.len);
+}
+
+void wsi_note_sent(struct wsi_sent *sent, const char *request, size_t len)
+{
 	struct wsi_header h;
+	const char *line = wsi_header_next(wsi_head_fields(request, len), &h);
 
 	memset(sent, 0, sizeof *sent);
-	while ((line = wsi_header_next(line, &h)) != NULL) {
-		struct wsi_str scheme = refusal_first_word(h.value);
-
-		if (wsi_among(h.name.p, h.name.len, "Authorization\0") == 0) {
-			sent->login = 1;
-			/* what is not known may be a secret without a scheme before it */
-			if (wsi_among(scheme.p, scheme.len,
-			              "Basic\0Bearer\0Digest\0Negotiate\0NTLM\0")
-			    >= 0)
-				memcpy(sent->scheme, scheme.p, scheme.len);
-		}
-		sent->origin |= wsi_among(h.name.p, h.name.len, "Origin\0") == 0;
-		sent->subprotocols |=
-		    wsi_among(h.name.p, h.name.len, "Sec-WebSocket-Protocol\0") == 0;
+	for (; line; line = wsi_header_next(line, &h)) {
+		if (wsi_is(h.name, "Authorization"))
+			refusal_note_login(sent, h.value);
+		if (wsi_is(h.name, "Origin"))
+			sent->origin = 1;
+		if (wsi_is(h.name, "Sec-WebSocket-Protocol"))
+			sent->subprotocols = 1;
 	}
 }
 
-/* ---- evidence ---- */
+/* Evidence */
 
-/* 1: the words stand in s, in any case */
+/* True if s contains the words; case is ignored. */
 static int refusal_has_words(struct wsi_str s, const char *words)
 {
-	struct wsi_str want = {words, strlen(words)}, part = {s.p, want.len};
+	struct wsi_str part = {s.p, strlen(words)};
 	size_t i;
 
-	for (i = 0; i + want.len <= s.len; i++) {
+	for (i = 0; i + part.len <= s.len; i++) {
 		part.p = s.p + i;
-		if (wsi_same_str(part, want))
+		if (wsi_is(part, words))
 			return 1;
 	}
 	return 0;
@@ -64,50 +75,73 @@ static int refusal_has_words(struct wsi_str s, const char *words)
 
 static int refusal_has_any(struct wsi_str s, const char *const *words)
 {
-	for (; *words != NULL; words++)
+	for (; *words; words++)
 		if (refusal_has_words(s, *words))
 			return 1;
 	return 0;
 }
 
-/* What servers answer to plain HTTP at a port of TLS: Go, nginx, Apache, Tomcat */
+/* What Go, nginx, Apache and Tomcat answer to plain HTTP at a TLS port. */
 static const char *const refusal_tls_port_words[] = {"to an https server", "sent to https port",
                                                      "to an ssl-enabled server port",
                                                      "port requires tls", NULL};
-/* nginx, where a client certificate is asked for */
+/* What nginx answers without a client certificate that it requires. */
 static const char *const refusal_certificate_words[] = {"no required ssl certificate",
                                                         "ssl certificate error", NULL};
 
-/* The first line of the body that is not empty */
+static bool refusal_is_space(int c)
+{
+	return wsi_is_one_of(c, " \t\r\n");
+}
+
+/* The first line of the body that is not empty. */
 static struct wsi_str refusal_first_line(struct wsi_str body)
 {
-	size_t blank = wsi_span(body.p, body.len, "\t\n\r\r  ");
+	size_t blank = wsi_span_if(body.p, body.len, refusal_is_space);
 
 	body.p += blank;
 	body.len -= blank;
-	return wsi_trim(body.p, wsi_span(body.p, body.len, "^\n\n\r\r"));
+	return wsi_trim(body.p, wsi_find_any(body.p, body.len, "\r\n"));
 }
 
-/* 1: the text has a word of the secret: the server may quote what it got */
+/* The characters of a secret's words. All others separate words. */
+static bool refusal_is_word_char(int c)
+{
+	return wsi_is_letter_or_digit(c) || wsi_is_one_of(c, "-._~") || c >= 0x80;
+}
+
+static int refusal_contains(struct wsi_str text, const char *word, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i + len <= text.len; i++)
+		if (memcmp(text.p + i, word, len) == 0)
+			return 1;
+	return 0;
+}
+
+/* True if the text has a word of the secret: a server may quote what it received. */
 static int refusal_shows_words_of(struct wsi_str text, struct wsi_str secret)
 {
-	while (secret.len > 0) {
-		size_t n = wsi_span(secret.p, secret.len, "--..09AZ__az~~\x80\xff"), i;
+	size_t at = 0;
 
-		for (i = 0; n >= REFUSAL_WORD && i + n <= text.len; i++)
-			if (memcmp(text.p + i, secret.p, n) == 0)
-				return 1;
-		n += n < secret.len;
-		secret.p += n;
-		secret.len -= n;
+	while (at < secret.len) {
+		size_t len = wsi_span_if(secret.p + at, secret.len - at, refusal_is_word_char);
+
+		if (len >= REFUSAL_WORD && refusal_contains(text, secret.p + at, len))
+			return 1;
+		at += len + 1; /* the word and the character behind it */
 	}
 	return 0;
 }
 
 static int refusal_shows(struct wsi_str text, const char *secret)
 {
-	struct wsi_str s = {secret, secret != NULL ? strlen(secret) : 0};
+	struct wsi_str s = {secret, 0};
 
+	if (!secret)
+		return 0;
+	s.len = strlen(secret);
 	return refusal_shows_words_of(text, s);
 }
 
@@ -147,9 +181,8 @@ static int refusal_shows_header(struct wsi_str text, const char *const *headers)
 {
 	struct wsi_header h;
 
-	for (; headers != NULL && *headers != NULL; headers++)
-		if (wsi_header_split(*headers, &h) != NULL
-		    && wsi_is_secret_header(h.name.p, h.name.len)
+	for (; headers && *headers; headers++)
+		if (wsi_header_split(*headers, &h) && wsi_is_secret_header(h.name.p, h.name.len)
 		    && refusal_shows_words_of(text, h.value))
 			return 1;
 	return 0;
@@ -176,11 +209,16 @@ int wsi_shows_secret(struct wsi_str text, const struct ws_options *o, const stru
 	       || refusal_shows_header(text, o->headers) || refusal_shows_parameter(text, u->path);
 }
 
-/* ---- sentences ---- */
+/* Sentences */
 
 static void refusal_put_value(struct wsi_text *t, struct wsi_str v)
 {
 	wsi_put_quoted(t, v.p, v.len, REFUSAL_VALUE);
+}
+
+static void refusal_put_cut(struct wsi_text *t, struct wsi_str s, size_t max)
+{
+	wsi_put_safe(t, s.p, s.len < max ? s.len : max);
 }
 
 static void refusal_put_reason(struct wsi_text *t, const struct wsi_response *r)
@@ -188,8 +226,7 @@ static void refusal_put_reason(struct wsi_text *t, const struct wsi_response *r)
 	if (r->reason.len == 0)
 		return;
 	wsi_put_c(t, ' ');
-	wsi_put_safe(t, r->reason.p,
-	             r->reason.len < REFUSAL_REASON ? r->reason.len : REFUSAL_REASON);
+	refusal_put_cut(t, r->reason, REFUSAL_REASON);
 }
 
 /* "a proxy in between (Via: "1.1 cache")" */
@@ -214,95 +251,126 @@ static void refusal_put_dropped(struct wsi_text *t, const char *before,
 	wsi_put(t, " dropped the Upgrade header");
 }
 
-/* ---- logins ---- */
+/* Logins */
 
-/* The next challenge of a header's value (RFC 7235 4.1): its scheme, or one of no length where there is no more. A
- * scheme stands at the beginning of an item of the list; a parameter there has a '=' */
+static void refusal_skip(struct wsi_str *s, size_t n)
+{
+	s->p += n;
+	s->len -= n;
+}
+
+static bool refusal_is_comma_or_blank(int c)
+{
+	return c == ',' || wsi_is_blank(c);
+}
+
+/* The length of an item of a list, up to the comma behind it. A comma in quotation marks does not count. */
+static size_t refusal_item_len(struct wsi_str list)
+{
+	bool quoted = false;
+	size_t n;
+
+	for (n = 0; n < list.len && (quoted || list.p[n] != ','); n++) {
+		if (list.p[n] == '"')
+			quoted = !quoted;
+		else if (quoted && list.p[n] == '\\' && n + 1 < list.len)
+			n++; /* RFC 7230 3.2.6: the next character is quoted */
+	}
+	return n;
+}
+
+/* The scheme with which an item begins, or nothing: a parameter has a '=' behind its name. */
+static struct wsi_str refusal_item_scheme(struct wsi_str item)
+{
+	struct wsi_str scheme = refusal_first_word(item);
+	size_t after = scheme.len;
+
+	after += wsi_span_if(item.p + after, item.len - after, wsi_is_blank);
+	if (after < item.len && item.p[after] == '=')
+		scheme.len = 0;
+	return scheme;
+}
+
+/* Takes the next challenge from the value of a header (RFC 7235 4.1). Returns its scheme, which has no length if there
+ * is none. */
 static struct wsi_str refusal_next_scheme(struct wsi_str *list)
 {
 	struct wsi_str scheme = {"", 0};
 
 	while (list->len > 0 && scheme.len == 0) {
-		size_t n = wsi_span(list->p, list->len, ",,  \t\t"), after;
-		int quoted = 0;
-
-		list->p += n;
-		list->len -= n;
-		scheme = refusal_first_word(*list);
-		after =
-		    scheme.len + wsi_span(list->p + scheme.len, list->len - scheme.len, "  \t\t");
-		if (after < list->len && list->p[after] == '=')
-			scheme.len = 0;
-		for (n = 0; n < list->len && (quoted || list->p[n] != ','); n++) {
-			if (list->p[n] == '"')
-				quoted = !quoted;
-			else if (quoted && list->p[n] == '\\' && n + 1 < list->len)
-				n++;
-		}
-		list->p += n;
-		list->len -= n;
+		refusal_skip(list, wsi_span_if(list->p, list->len, refusal_is_comma_or_blank));
+		scheme = refusal_item_scheme(*list);
+		refusal_skip(list, refusal_item_len(*list));
 	}
 	return scheme;
 }
 
-/* What a login asks for, as bits */
-enum { ASKS_BASIC = 1, ASKS_BEARER = 2, ASKS_SENT = 4 };
+/* What a server or proxy asks for when it wants a login. */
+struct refusal_challenges {
+	int headers; /* with a challenge */
+	int count;   /* of challenges */
+	bool basic, bearer;
+	bool sent; /* the scheme that we sent is among them */
+};
 
-/* Puts the challenges, " (Negotiate, Basic realm="x")", and says which of the schemes that count are among them */
-static int refusal_put_challenges(struct wsi_text *t, const struct wsi_response *r,
-                                  const char *name, const char *sent_scheme, int *count)
+static void refusal_note_challenges(struct refusal_challenges *c, struct wsi_str list,
+                                    const char *sent_scheme)
 {
-	const struct wsi_str sent = {sent_scheme, strlen(sent_scheme)};
-	const char *line = r->fields;
-	struct wsi_header h;
-	int asks = 0, headers = 0;
+	struct wsi_str scheme = refusal_next_scheme(&list);
 
-	*count = 0;
-	while ((line = wsi_header_next(line, &h)) != NULL) {
-		struct wsi_str list = h.value, scheme;
-
-		if (wsi_among(h.name.p, h.name.len, name) < 0 || h.value.len == 0)
-			continue;
-		if (headers < REFUSAL_CHALLENGES) {
-			wsi_put(t, headers > 0 ? ", " : " (");
-			wsi_put_safe(t, h.value.p,
-			             h.value.len < REFUSAL_CHALLENGE ? h.value.len
-			                                             : REFUSAL_CHALLENGE);
-		}
-		headers++;
-		while ((scheme = refusal_next_scheme(&list)).len > 0) {
-			++*count;
-			if (wsi_among(scheme.p, scheme.len, "Basic\0") == 0)
-				asks |= ASKS_BASIC;
-			if (wsi_among(scheme.p, scheme.len, "Bearer\0") == 0)
-				asks |= ASKS_BEARER;
-			if (sent.len > 0 && wsi_same_str(scheme, sent))
-				asks |= ASKS_SENT;
-		}
+	for (; scheme.len > 0; scheme = refusal_next_scheme(&list)) {
+		c->count++;
+		if (wsi_is(scheme, "Basic"))
+			c->basic = true;
+		if (wsi_is(scheme, "Bearer"))
+			c->bearer = true;
+		if (wsi_is(scheme, sent_scheme))
+			c->sent = true;
 	}
-	if (headers > REFUSAL_CHALLENGES)
-		wsi_put(t, ", ...");
-	wsi_put(t, headers > 0 ? ")" : "");
-	return asks;
 }
 
-/* What of the schemes can be done here. Returns the option that helps, or "" */
-static const char *refusal_put_what_works(struct wsi_text *t, int asks, int count)
+/* Puts the challenges in the headers of that name: " (Negotiate, Basic realm="x")". */
+static struct refusal_challenges refusal_put_challenges(struct wsi_text *t,
+                                                        const struct wsi_response *r,
+                                                        const char *name, const char *sent_scheme)
 {
-	if (!(asks & (ASKS_BASIC | ASKS_BEARER))) {
+	struct refusal_challenges c = {0, 0, false, false, false};
+	struct wsi_header h;
+	const char *line = wsi_header_next(r->fields, &h);
+
+	for (; line; line = wsi_header_next(line, &h)) {
+		if (!wsi_is(h.name, name) || h.value.len == 0)
+			continue;
+		if (c.headers < REFUSAL_CHALLENGES) {
+			wsi_put(t, c.headers > 0 ? ", " : " (");
+			refusal_put_cut(t, h.value, REFUSAL_CHALLENGE);
+		}
+		c.headers++;
+		refusal_note_challenges(&c, h.value, sent_scheme);
+	}
+	if (c.headers > REFUSAL_CHALLENGES)
+		wsi_put(t, ", ...");
+	if (c.headers > 0)
+		wsi_put(t, ")");
+	return c;
+}
+
+/* Says which of these logins this program supports. Returns the option that helps, or "". */
+static const char *refusal_put_what_works(struct wsi_text *t, const struct refusal_challenges *c)
+{
+	if (!c->basic && !c->bearer) {
 		wsi_put(t, "only Basic and Bearer are supported");
 		return "";
 	}
-	if (count > 1)
+	if (c->count > 1)
 		wsi_put(t, "of these ");
-	if (!(asks & ASKS_BASIC)) {
+	if (!c->basic) {
 		wsi_put(t, "Bearer works, with a token");
 		return "bearer";
 	}
-	if (asks & ASKS_BEARER)
-		wsi_put(t, "Basic works, with user and password, and Bearer, with a token");
-	else
-		wsi_put(t, "Basic works, with user and password");
+	wsi_put(t, "Basic works, with user and password");
+	if (c->bearer)
+		wsi_put(t, ", and Bearer, with a token");
 	return "user";
 }
 
@@ -310,22 +378,23 @@ static void refusal_put_not_accepted(struct wsi_text *t, const char *scheme)
 {
 	wsi_put(t, "; the ");
 	wsi_put(t, scheme);
-	wsi_put(t, scheme[0] != '\0' ? " login that was sent was not accepted"
-	                             : "login that was sent was not accepted");
+	if (scheme[0] != '\0')
+		wsi_put(t, " ");
+	wsi_put(t, "login that was sent was not accepted");
 }
 
 static const char *refusal_put_login(struct wsi_text *t, const struct wsi_response *r,
                                      const struct wsi_sent *sent)
 {
-	int count, asks;
+	struct refusal_challenges c;
 
-	wsi_put(t, "it asks for a login");
-	asks = refusal_put_challenges(t, r, "WWW-Authenticate\0", sent->scheme, &count);
-	if (sent->login && (count == 0 || (asks & ASKS_SENT))) {
+	wsi_put(t, ": it asks for a login");
+	c = refusal_put_challenges(t, r, "WWW-Authenticate", sent->scheme);
+	if (sent->login && (c.count == 0 || c.sent)) {
 		refusal_put_not_accepted(t, sent->scheme);
 		return "";
 	}
-	if (count == 0) {
+	if (c.count == 0) {
 		wsi_put(t, ", but names no kind of login");
 		return "user";
 	}
@@ -336,10 +405,10 @@ static const char *refusal_put_login(struct wsi_text *t, const struct wsi_respon
 		refusal_put_not_accepted(t, "");
 	}
 	wsi_put(t, "; ");
-	return refusal_put_what_works(t, asks, count);
+	return refusal_put_what_works(t, &c);
 }
 
-/* ---- by status ---- */
+/* Hints for each status */
 
 static const char *refusal_put_400(struct wsi_text *t, const struct wsi_refusal *f)
 {
@@ -394,7 +463,7 @@ static void refusal_put_header(struct wsi_text *t, const char *name, struct wsi_
 	wsi_put(t, ": ");
 	wsi_put(t, name);
 	wsi_put(t, ": ");
-	wsi_put_safe(t, value.p, value.len < REFUSAL_VALUE ? value.len : REFUSAL_VALUE);
+	refusal_put_cut(t, value, REFUSAL_VALUE);
 }
 
 static const char *refusal_put_by_status(struct wsi_text *t, const struct wsi_refusal *f)
@@ -405,7 +474,6 @@ static const char *refusal_put_by_status(struct wsi_text *t, const struct wsi_re
 	case 400:
 		return refusal_put_400(t, f);
 	case 401:
-		wsi_put(t, ": ");
 		return refusal_put_login(t, r, &f->sent);
 	case 403:
 		return refusal_put_403(t, f);
@@ -424,14 +492,14 @@ static const char *refusal_put_by_status(struct wsi_text *t, const struct wsi_re
 		return "";
 	case 502:
 	case 504:
-		wsi_put(t, ": a gateway in front of the server got no answer from it");
+		wsi_put(t, ": a gateway in front of the server got no response from it");
 		return "";
 	default:
 		return "";
 	}
 }
 
-/* 1: what it says of versions leaves ours (RFC 6455 4.4) out */
+/* RFC 6455 4.4: true if it lists the versions that it supports, and ours is not among them. */
 static int refusal_is_of_another_version(const struct wsi_response *r)
 {
 	const struct wsi_seen *version = &r->seen[WSI_VERSION];
@@ -473,7 +541,7 @@ static const char *refusal_put_hint(struct wsi_text *t, const struct wsi_refusal
 	return refusal_put_by_status(t, f);
 }
 
-WSI const char *wsi_put_refusal(struct wsi_text *t, const struct wsi_refusal *f)
+const char *wsi_put_refusal(struct wsi_text *t, const struct wsi_refusal *f)
 {
 	struct wsi_str line = refusal_first_line(f->body);
 
@@ -483,20 +551,20 @@ WSI const char *wsi_put_refusal(struct wsi_text *t, const struct wsi_refusal *f)
 		wsi_put_quoted(t, line.p, line.len, REFUSAL_LINE);
 		wsi_put(t, ")");
 	}
-	if (f->response->fields == NULL)
+	if (!f->response->fields)
 		return "";
 	return refusal_put_hint(t, f);
 }
 
-/* ---- a proxy ---- */
+/* Refusals of a proxy */
 
 static void refusal_put_proxy_login(struct wsi_text *t, const struct wsi_response *r, int login)
 {
-	int count, asks;
+	struct refusal_challenges c;
 
 	wsi_put(t, ": it asks for a login");
-	asks = refusal_put_challenges(t, r, "Proxy-Authenticate\0", "", &count);
-	if (count > 0 && !(asks & ASKS_BASIC))
+	c = refusal_put_challenges(t, r, "Proxy-Authenticate", "");
+	if (c.count > 0 && !c.basic)
 		wsi_put(t, "; only Basic is supported");
 	else if (login)
 		wsi_put(t, "; user and password of its URL were sent and not accepted");
@@ -504,22 +572,22 @@ static void refusal_put_proxy_login(struct wsi_text *t, const struct wsi_respons
 		wsi_put(t, "; user and password go in its URL");
 }
 
-WSI void wsi_put_proxy_refusal(struct wsi_text *t, const struct wsi_response *r, int login)
+void wsi_put_proxy_refusal(struct wsi_text *t, const struct wsi_response *r, int login)
 {
 	refusal_put_reason(t, r);
-	if (r->fields == NULL) /* there is no telling what its headers would have said */
+	if (!r->fields) /* the headers, on which a hint depends, are not known */
 		return;
 	switch (r->status) {
 	case 400:
 	case 404:
-		wsi_put(t, ": perhaps it is a web server and no proxy");
+		wsi_put(t, ": perhaps it is a web server, not a proxy");
 		break;
 	case 403:
 		wsi_put(t, ": perhaps its rules do not allow this host or port");
 		break;
 	case 405:
 	case 501:
-		wsi_put(t, ": it does not do CONNECT, which a WebSocket needs");
+		wsi_put(t, ": it does not support CONNECT, which a WebSocket needs");
 		break;
 	case 407:
 		refusal_put_proxy_login(t, r, login);

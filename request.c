@@ -12,8 +12,6 @@
 
 /* What the value of Host may hold: RFC 3986 3.2, without the user name. */
 #define REQUEST_HOST "!!$.0;==AZ[[]]__az~~"
-/* What a bearer token may hold: RFC 6750 2.1. */
-#define REQUEST_BEARER "++-9==AZ__az~~"
 /* Every header that begins like this belongs to the handshake. */
 #define REQUEST_OWN_PREFIX "Sec-WebSocket-"
 
@@ -255,10 +253,10 @@ static void request_wrong_byte(struct request_check *c, size_t at, int secret)
 	c->why = c->text->p;
 }
 
-/* True if the value consists of bytes of the set. */
-static int request_has_only(struct request_check *c, const char *set, int secret)
+/* True if the value consists of characters of that class. */
+static int request_has_only(struct request_check *c, wsi_class *is, int secret)
 {
-	size_t len = strlen(c->value), good = wsi_span(c->value, len, set);
+	size_t len = strlen(c->value), good = wsi_span_if(c->value, len, is);
 
 	if (good == len)
 		return 1;
@@ -294,7 +292,7 @@ static void request_check_header(struct request_check *c, const char *line)
 {
 	struct wsi_header h;
 
-	if (!request_take(c, "headers", line) || !request_has_only(c, WSI_HEADER_TEXT, 0))
+	if (!request_take(c, "headers", line) || !request_has_only(c, wsi_is_header_text, 0))
 		return;
 	if (wsi_header_split(line, &h))
 		c->why = request_header_fault(&h);
@@ -310,7 +308,7 @@ static void request_check_subprotocol(struct request_check *c, const char *name,
 
 	if (!request_take(c, "subprotocols", name) || request_is_empty(c))
 		return;
-	if (!request_has_only(c, WSI_TCHAR, 0))
+	if (!request_has_only(c, wsi_is_tchar, 0))
 		wsi_put(c->text, ": a token has letters, digits and !#$%&'*+-.^_`|~");
 	else if (wsi_find_string(others, s)) /* RFC 6455 4.1, 10: all unique */
 		c->why = "is offered twice";
@@ -331,22 +329,28 @@ static void request_check_text(struct request_check *c, const char *option, cons
                                int secret)
 {
 	if (request_take(c, option, value))
-		request_has_only(c, WSI_HEADER_TEXT, secret);
+		request_has_only(c, wsi_is_header_text, secret);
 }
 
 static void request_check_user(struct request_check *c, const char *user)
 {
-	if (!request_take(c, "user", user) || !request_has_only(c, WSI_HEADER_TEXT, 1))
+	if (!request_take(c, "user", user) || !request_has_only(c, wsi_is_header_text, 1))
 		return;
 	if (wsi_find(user, strlen(user), ':') == strlen(user))
 		c->why = "has no ':' between name and password";
+}
+
+/* RFC 6750 2.1 */
+static bool request_is_bearer_char(int c)
+{
+	return wsi_is_letter_or_digit(c) || wsi_is_one_of(c, "-._~+/=");
 }
 
 static void request_check_bearer(struct request_check *c, const struct ws_options *o)
 {
 	if (!request_take(c, "bearer", o->bearer) || request_is_empty(c))
 		return;
-	if (request_has_only(c, REQUEST_BEARER, 1) && o->user)
+	if (request_has_only(c, request_is_bearer_char, 1) && o->user)
 		c->why = "cannot be combined with user";
 }
 

@@ -46,7 +46,7 @@ static int response_fits_status(size_t at, char byte)
 	case STATUS_MINOR:
 	case STATUS_CODE + 1:
 	case STATUS_CODE + 2:
-		return byte >= '0' && byte <= '9';
+		return wsi_is_digit(byte);
 	case STATUS_CODE:
 		return byte >= '1' && byte <= '9';
 	case STATUS_CODE_END: /* some servers leave out the space where the reason is empty */
@@ -62,7 +62,7 @@ static int response_fits(const char *p, size_t at)
 		return response_fits_status(at, p[at]);
 	if (p[at - 1] == '\r')
 		return p[at] == '\n';
-	return p[at] == '\r' || p[at] == '\n' || wsi_span(p + at, 1, WSI_HEADER_TEXT) == 1;
+	return p[at] == '\r' || p[at] == '\n' || wsi_is_header_text((unsigned char)p[at]);
 }
 
 /* True if the LF at p[at] ends an empty line. */
@@ -78,7 +78,8 @@ static void response_note_status(struct wsi_response *r, const char *p, size_t l
 
 	r->minor = p[STATUS_MINOR] - '0';
 	r->status = wsi_number(p + STATUS_CODE, STATUS_CODE_END - STATUS_CODE, 999);
-	r->reason = wsi_trim(reason, wsi_span(reason, len - STATUS_CODE_END, WSI_HEADER_TEXT));
+	r->reason =
+	    wsi_trim(reason, wsi_span_if(reason, len - STATUS_CODE_END, wsi_is_header_text));
 }
 
 /* Sentences about a head that is wrong. Each returns -1, as wsi_response_read does then. */
@@ -320,7 +321,7 @@ static int response_check_subprotocol(const struct wsi_seen *s, const char *cons
 		*subprotocol = *found;
 		return 0;
 	}
-	if (wsi_span(chosen.p, chosen.len, WSI_TCHAR) < chosen.len)
+	if (wsi_span_if(chosen.p, chosen.len, wsi_is_tchar) < chosen.len)
 		return response_wrong_subprotocol(why, chosen, ", which is not one token");
 	*option = "subprotocols";
 	if (!offered || !*offered)

@@ -100,9 +100,9 @@ WSI const char *wsi_close_name(unsigned code);
 struct wsi_header {
 	struct wsi_str name, value; /* without the spaces around it */
 };
-/* What the value of a header may hold, for wsi_span. NUL and CR are not among it, so either ends the value. */
-#define WSI_HEADER_TEXT "\t\t ~\x80\xff"
-/* Splits "Name: value". Returns the end of the value, which is the first byte that is not WSI_HEADER_TEXT. NULL: the
+/* RFC 7230 3.2: the bytes of a header's value. NUL and CR are not among them, so either ends it. */
+WSI bool wsi_is_header_text(int c);
+/* Splits "Name: value". Returns the end of the value, which is the first byte that is not wsi_is_header_text. NULL: the
  * line is not a header. */
 WSI const char *wsi_header_split(const char *line, struct wsi_header *h);
 /* Splits a line of a head that wsi_response_read has accepted, or of our request. Returns the next line; NULL: this is

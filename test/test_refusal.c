@@ -136,8 +136,8 @@ static const struct {
 	{"429 No", "Retry-After: 120\r\n", "", PLAIN, NOTHING, " No: Retry-After: 120", ""},
 	{"503 No", "Retry-After: 120\r\n", "", PLAIN, NOTHING, " No: Retry-After: 120", ""},
 	{"503 No", "", "", PLAIN, NOTHING, " No", ""},
-	{"502 No", "", "", PLAIN, NOTHING, " No: a gateway in front of the server got no answer from it", ""},
-	{"504 No", "", "", PLAIN, NOTHING, " No: a gateway in front of the server got no answer from it", ""},
+	{"502 No", "", "", PLAIN, NOTHING, " No: a gateway in front of the server got no response from it", ""},
+	{"504 No", "", "", PLAIN, NOTHING, " No: a gateway in front of the server got no response from it", ""},
 	{"500 No", "", "", PLAIN, NOTHING, " No", ""},
 
 	/* of a head that is wrong, the reason alone is known */

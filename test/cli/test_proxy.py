@@ -176,8 +176,8 @@ REFUSALS = [
     ("407 Auth", ['Proxy-Authenticate: Digest realm="x"'], "only Basic is supported"),
     ("407 Auth", ["Proxy-Authenticate: NTLM", "Proxy-Authenticate: Basic"], "(NTLM, Basic); user and password of its URL were sent and not accepted"),
     ("403 Forbidden", [], "perhaps its rules do not allow this host or port"),
-    ("405 Not Allowed", [], "it does not do CONNECT"),
-    ("400 Bad Request", [], "perhaps it is a web server and no proxy"),
+    ("405 Not Allowed", [], "it does not support CONNECT"),
+    ("400 Bad Request", [], "perhaps it is a web server, not a proxy"),
     ("503 Unavailable", [], "it could not reach the host"),
 ]
 
