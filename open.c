@@ -25,7 +25,7 @@ static int begin_net(struct ws *ws, const struct wsi_url *to, enum wsi_step step
 	wsi_net_init(&op->net, &op->opt, to);
 #ifndef WS_NO_PROXY
 	if (step == WSI_STEP_TARGET && op->proxy.kind == WSI_SOCKS4)
-		op->net.family = 4;
+		op->net.lookup.family = 4;
 #endif
 	wsi_enter(ws, op->opt.unix_socket || to->ip ? WS_CONNECT : WS_RESOLVE);
 	ws->step = step;
@@ -138,14 +138,14 @@ static int step_net(struct ws *ws)
 	wsi_net_end(&op->net);
 #ifndef WS_NO_PROXY
 	if (ws->step == WSI_STEP_TARGET) {
-		memcpy(op->proxy.addr, op->net.addr->b, sizeof op->proxy.addr);
-		op->proxy.addr_len = op->net.addr->len;
+		memcpy(op->proxy.addr, op->net.lookup.addr[0].bytes, sizeof op->proxy.addr);
+		op->proxy.addr_len = op->net.lookup.addr[0].len;
 		return begin_net(ws, &op->proxy.url, WSI_STEP_NET);
 	}
 #endif
-	ws->fd = op->net.winner->fd;
+	ws->fd = op->net.fd;
 	wsi_text_init(&t, ws->address, sizeof ws->address);
-	wsi_net_put_peer(&op->net, op->net.winner, &t);
+	wsi_net_put_peer(&op->net, &t);
 	ws->step = WSI_STEP_TLS;
 	if (ws->proxied) {
 		wsi_enter(ws, WS_PROXY);

@@ -4,7 +4,7 @@
  * The library's files, each of which uses only what stands below it:
  *
  *	ws.c check.c open.c upgrade.c send.c recv.c conn.c  a connection: struct ws         ws_conn.h
- *	net.c (or net_none.c)                              the network                     ws_net.h
+ *	net.c resolve.c sys.c sys_words.c (or net_none.c)  network and operating system    ws_net.h
  *	tls.c tls_words.c trust.c chain.c                  TLS                             ws_tls.h
  *	url.c frame.c header.c request.c response.c
  *	refusal.c proxy.c                                  texts and bytes, no I/O         ws_proto.h
