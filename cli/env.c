@@ -5,7 +5,7 @@
 #define _POSIX_C_SOURCE 200809L
 #endif
 #include "cli/env.h"
-#include "cli/wsquery.h"
+#include "cli/out.h"
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>

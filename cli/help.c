@@ -3,7 +3,7 @@
  */
 #include "ws.h"
 #include "cli/help.h"
-#include "cli/wsquery.h"
+#include "cli/out.h"
 
 static const char *const help_sections[] = {
     "usage: wsquery [OPTION]... URL\n"

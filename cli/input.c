@@ -6,7 +6,8 @@
 #endif
 #include "ws.h"
 #include "cli/input.h"
-#include "cli/wsquery.h"
+#include "cli/process.h"
+#include <stdbool.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

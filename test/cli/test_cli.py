@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The command line: what is wrong is named, what is secret is not shown, what goes where."""
+"""The command line: faults are named, secrets are not shown, output goes where it should."""
 
 import ast
 import pathlib
@@ -19,7 +19,7 @@ def test_no_test_hides_another_of_its_name(path):
     assert len(names) == len(set(names)), [n for n in names if names.count(n) > 1]
 
 
-# arguments, and what stderr must name
+# Arguments, and what stderr must name.
 WRONG = [
     ([], "URL"),
     (["--", ], "URL"),
@@ -117,7 +117,7 @@ WRONG = [
 ]  # fmt: skip
 
 
-# of an option with two names either will do
+# Of an option with two names, stderr may show either.
 LONG = {
     "-t": "--timeout", "-n": "--count", "-d": "--data", "-e": "--expect", "-H": "--header", "-b": "--cookie",
     "-A": "--user-agent", "-s": "--subprotocol", "-u": "--user", "-x": "--proxy", "-f": "--format", "-w": "--warning",
@@ -137,11 +137,11 @@ def test_wrong(args, named):
     assert not options or any(o in r.err or LONG.get(o, o) in r.err for o in options)
 
 
-def test_wrong_even_where_the_url_is():
+def test_a_wrong_option_is_reported_before_a_wrong_url():
     run("--bogus", "nonsense", status=64)
 
 
-def test_a_device_is_named_when_it_is_not_there():
+def test_a_missing_network_interface_is_named():
     r = run("--interface", "nosuchdev0", URL)
     assert r.status in (1, 64) and "nosuchdev0" in (r.err if r.status == 64 else r.error)
 
@@ -153,13 +153,13 @@ def test_secrets_of_a_wrong_command_line():
 
 @pytest.mark.parametrize("option, needs", [("-b", "NAME=VALUE"), ("-u", "USER:PASSWORD"), ("-H", "NAME: VALUE")])
 def test_a_file_without_its_at_sign(option, needs, tmp_path):
-    """As curl reads -b FILE."""
+    """curl reads a file with -b FILE; we need -b @FILE."""
     (tmp_path / "f.txt").write_text("a=s3cret")
     r = run(option, "f.txt", URL, status=64, cwd=tmp_path, secrets=["s3cret"])
     assert '"f.txt"' in r.err and "write @" in r.err and needs in r.err
 
 
-def test_a_cookie_that_is_no_file(tmp_path):
+def test_a_cookie_that_is_not_a_file(tmp_path):
     (tmp_path / "a=b").write_text("x=y")
     (tmp_path / "dir").mkdir()
     with Server(says("a")) as s:
@@ -177,7 +177,7 @@ def test_a_cookie_that_is_no_file(tmp_path):
         "\n#HttpOnly_h.example\tFALSE\t/\tFALSE\t0\tsid\ts3cret\r\n",
     ],
 )
-def test_a_cookie_jar_is_refused_in_words(jar, tmp_path):
+def test_a_cookie_jar_is_refused_with_a_reason(jar, tmp_path):
     (tmp_path / "jar").write_text(jar)
     r = run("-b", "@jar", URL, status=64, cwd=tmp_path, secrets=["s3cret"])
     assert "-b, --cookie" in r.err and '"jar"' in r.err and "cookie jar" in r.err
@@ -290,7 +290,7 @@ def test_verbose():
     assert r.data == "hello there"
 
 
-def test_verbose_shows_what_is_wrong_too():
+def test_verbose_shows_invalid_responses():
     for answer, shown in (
         (b"HTTP/1.1 400 Bad\r\nX: y\r\nbroken line\r\n\r\n", ["< HTTP/1.1 400 Bad", "< X: y", "< broken line"]),
         (b"HTTP/1.1 400 Bad\r\nX: y\r\nZ: \0\r\n\r\n", ["< HTTP/1.1 400 Bad", "< X: y", "< Z: "]),
@@ -320,8 +320,8 @@ UNSEEN = "\u200b\u200e\u200f\u061c\u2060\u202e\u2069\ufeff\ufff9\U000e0000\U000e
     ],
     ids=["refused", "closed", "shown by -v"],
 )
-def test_what_nobody_sees_is_not_printed(args, answer):
-    """Invisible characters, and those that change the direction of text, from a peer."""
+def test_invisible_characters_are_not_printed(args, answer):
+    """A peer sends invisible characters, and characters that change the direction of text."""
     with Server(lambda c: answer(c)) as s:
         r = run(*args, s.url, json=False)
     if r.status == 64 and "not built in" in r.err:
@@ -352,7 +352,7 @@ def test_verbose_masks_headers_by_their_names():
     assert "> Referer: http://h/?token=***&a=1" in lines and "> X-Plain: here" in lines
 
 
-# queries of a URL, and what is shown of them
+# Queries of a URL, and how they are shown.
 MASKED = [
     ("token=s3cret", "token=***"),
     ("a=1&access_TOKEN=s3cret&b=2", "a=1&access_TOKEN=***&b=2"),
@@ -403,7 +403,7 @@ def test_secrets_in_a_second_url():
     assert "more than one URL" in r.err and "quotes" in r.err
 
 
-# a URL, and what the sentence must say of the byte that is wrong
+# A URL, and what the sentence must say about its wrong byte.
 CULPRITS = [
     ("ws://DOM\\joe:s3cret@h/", "user name, \\ is written %5C"),
     ("ws://joe:s3\\cret@h/", "in its password (byte 12)"),
@@ -414,7 +414,7 @@ CULPRITS = [
 
 
 @pytest.mark.parametrize("url, said", CULPRITS)
-def test_the_culprit_in_a_url_is_named(url, said):
+def test_the_wrong_byte_of_a_url_is_named(url, said):
     assert said in run(url, status=1, secrets=["s3cret", "cret"]).error
     url = url.replace("ws:", "http:")
     if "proxies" in BUILT_IN and "@" in url:
@@ -424,7 +424,7 @@ def test_the_culprit_in_a_url_is_named(url, said):
             assert name in r.error and said.split(" (")[0] in r.error
 
 
-def test_set_cookie_is_no_secret_of_ours_but_cookie_is():
+def test_a_set_cookie_header_does_no_harm():
     with Server(lambda c: c.upgrade(frame(TEXT, "a"), extra=["Set-Cookie: t=1"]).finish()) as s:
         run("-v", "-D", s.url, status=0)
 
@@ -447,7 +447,7 @@ def test_file_is_read_before_connecting(tmp_path):
         assert not s.conns
 
 
-def test_a_file_that_is_no_utf8(tmp_path):
+def test_a_file_that_is_not_utf8(tmp_path):
     f = tmp_path / "f"
     f.write_bytes(b"a\xffb")
     r = run("-d", "@%s" % f, URL, status=64)
@@ -456,7 +456,7 @@ def test_a_file_that_is_no_utf8(tmp_path):
         assert run("-B", "-d", "@%s" % f, s.url, status=0).json["encoding"] == "base64"
 
 
-def test_standard_input_that_is_no_utf8():
+def test_standard_input_that_is_not_utf8():
     run("-d", "@-", URL, stdin=b"\xff", status=64)
     for before in (0, 1, (1 << 20) - 2, (1 << 20) - 1, 1 << 20, (2 << 20) + 1):  # it is checked in pieces
         r = run("-d", "@-", URL, stdin=b"x" * before + b"\xe2\x82x", status=64)

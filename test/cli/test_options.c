@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * test_options.c - durations, sizes, and what the table makes of a command line
+ * test_options.c - durations, sizes, and how a command line is read
  */
 #include "cli/options.h"
 #include "cli/values.h"
