@@ -83,7 +83,7 @@ const char *wsi_proxy_parse(struct wsi_proxy *p, const char *url, size_t len)
 	const char *why;
 
 	memset(p, 0, sizeof *p);
-	why = wsi_url_parse(&p->url, url, len, WSI_HTTP);
+	why = wsi_url_parse_proxy(&p->url, url, len);
 	if (why)
 		return why;
 	p->kind = p->url.scheme;

@@ -208,7 +208,7 @@ void wsi_put_quoted(struct wsi_text *t, const char *p, size_t len, size_t max)
 
 /* Classes of characters */
 
-static bool text_is_letter(int c)
+bool wsi_is_letter(int c)
 {
 	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
@@ -225,7 +225,7 @@ bool wsi_is_hex_digit(int c)
 
 bool wsi_is_letter_or_digit(int c)
 {
-	return wsi_is_digit(c) || text_is_letter(c);
+	return wsi_is_digit(c) || wsi_is_letter(c);
 }
 
 bool wsi_is_blank(int c)

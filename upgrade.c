@@ -27,7 +27,7 @@ int wsi_take_url(struct ws *ws, const char *url, size_t len)
 	if (!wsi_room(ws, t, 0)) /* give back what was too much */
 		return ws->err;
 	ws->info.url = t->p;
-	why = wsi_url_parse(u, url, len, -1);
+	why = wsi_url_parse(u, url, len);
 	if (!why)
 		return 0;
 	wsi_enter(ws, WS_URL);
@@ -269,7 +269,7 @@ static const char *next_hop(struct ws *ws, const struct wsi_seen *location)
 		return "its Location header is empty";
 	if (!wsi_url_resolve(url, location->value.p, location->value.len) || url->len > WS_MAX_URL)
 		return "its Location makes a URL of over 8192 bytes";
-	why = wsi_url_parse(&u, url->p, url->len, -1);
+	why = wsi_url_parse(&u, url->p, url->len);
 	if (why) {
 		wsi_put_url_fault(cause, &u, url->p + url->len, why);
 		return cause->p;

@@ -1,23 +1,115 @@
 /* SPDX-License-Identifier: ISC
- * url.c - URLs: RFC 3986, with zones of RFC 6874, as RFC 6455 section 3 narrows them
+ * url.c - URLs: parsing, resolving references, and showing them without their secrets
+ *
+ * The syntax is that of RFC 3986, with the zones of RFC 6874, as RFC 6455 section 3 narrows it.
  */
 #include <string.h>
 #include "ws.h"
 #include "ws_proto.h"
 
-/* RFC 3986 as sets for wsi_span: unreserved (2.3); userinfo (3.2.1); path, or query (3.3, 3.4) with '/' and '?'; what
- * does not end an authority (3.2). A "%" in them is for wsi_url_span */
-static const char url_name[] = "-.09AZ__az~~", url_user[] = "!!$.0;==AZ__az~~",
-                  url_path[] = "!!$;==?Z__az~~", url_no_end[] = "^##//\?\?";
+#define URL_LABEL_MAX 63 /* RFC 1035 2.3.4 */
+#define URL_NAME_MAX 253 /* likewise, without the final dot */
 
-/* In the order of enum wsi_scheme */
-static const char url_schemes[] = "https\0wss\0ws\0http\0socks4\0socks4a\0socks5\0socks5h\0";
+/* The characters that end an authority (RFC 3986 3.2) */
+static const char url_authority_ends[] = "/?#";
 
-static const char url_no_port[] =
-    "its port is no number from 1 to 65535 (and an IPv6 address has brackets)";
+static const struct url_scheme {
+	const char *name;
+	enum wsi_scheme scheme;
+	int port;
+	bool secure;
+	bool to_server; /* a WebSocket server has such a URL */
+	bool to_proxy;  /* a proxy has such a URL */
+} url_schemes[] = {
+    {"ws", WSI_WS, 80, false, true, false},
+    {"wss", WSI_WSS, 443, true, true, false},
+    {"http", WSI_HTTP, 80, false, true, true},
+    {"https", WSI_HTTPS, 443, true, true, false},
+    {"socks4", WSI_SOCKS4, 1080, false, false, true},
+    {"socks4a", WSI_SOCKS4A, 1080, false, false, true},
+    {"socks5", WSI_SOCKS5, 1080, false, false, true},
+    {"socks5h", WSI_SOCKS5H, 1080, false, false, true},
+};
+#define URL_SCHEMES (sizeof url_schemes / sizeof url_schemes[0])
+
+/* wsi_put_url_fault recognizes these two by their address. */
+static const char url_bad_port[] =
+    "its port is not a number from 1 to 65535 (and an IPv6 address needs brackets)";
 static const char url_unescaped[] = "it has a character that must be percent-encoded";
 
-WSI int wsi_url_next(const char **p)
+static const char url_bad_labels[] =
+    "its host has an empty part, or one over 63 characters, or is over 253 long";
+static const char url_bad_zone[] = "its zone is not written as in [fe80::1%25eth0]";
+
+/* Characters and escapes */
+
+/* RFC 3986 2.3: unreserved */
+static bool url_is_unreserved(int c)
+{
+	return wsi_is_letter_or_digit(c) || wsi_is_one_of(c, "-._~");
+}
+
+/* RFC 3986 2.2: sub-delims */
+static bool url_is_sub_delim(int c)
+{
+	return wsi_is_one_of(c, "!$&'()*+,;=");
+}
+
+/* RFC 3986 3.2.1: userinfo, but for escapes */
+static bool url_is_userinfo(int c)
+{
+	return url_is_unreserved(c) || url_is_sub_delim(c) || c == ':';
+}
+
+/* RFC 3986 3.3 and 3.4: path and query, but for escapes */
+static bool url_is_path(int c)
+{
+	return url_is_userinfo(c) || wsi_is_one_of(c, "@/?");
+}
+
+/* What an address in brackets may consist of */
+static bool url_is_address(int c)
+{
+	return wsi_is_hex_digit(c) || c == ':' || c == '.';
+}
+
+/* RFC 3986 3.1: scheme */
+static bool url_is_scheme(int c)
+{
+	return wsi_is_letter_or_digit(c) || wsi_is_one_of(c, "+-.");
+}
+
+size_t wsi_url_span_if(const char *p, size_t len, wsi_class *is)
+{
+	size_t i = 0;
+
+	while (i < len) {
+		if (p[i] != '%') {
+			if (!is((unsigned char)p[i]))
+				break;
+			i++;
+			continue;
+		}
+		if (i + 3 > len || wsi_hex(p[i + 1]) < 0 || wsi_hex(p[i + 2]) < 0)
+			break;
+		i += 3;
+	}
+	return i;
+}
+
+/* Replaced by wsi_url_span_if */
+size_t wsi_url_span(const char *p, size_t len, const char *set)
+{
+	size_t i;
+
+	len = wsi_span(p, len, set);
+	for (i = 0; i < len; i++)
+		if (p[i] == '%' && wsi_span_if(p + i + 1, len - i - 1, wsi_is_hex_digit) < 2)
+			break;
+	return i;
+}
+
+int wsi_url_next(const char **p)
 {
 	int c = (unsigned char)*(*p)++;
 
@@ -26,68 +118,6 @@ WSI int wsi_url_next(const char **p)
 		*p += 2;
 	}
 	return c;
-}
-
-WSI size_t wsi_url_span(const char *p, size_t len, const char *set)
-{
-	size_t i;
-
-	len = wsi_span(p, len, set);
-	for (i = 0; i < len; i++)
-		if (p[i] == '%' && wsi_span(p + i + 1, len - i - 1, "09AFaf") < 2)
-			break;
-	return i;
-}
-
-WSI const char *wsi_name_check(struct wsi_url *u)
-{
-	const char *p = u->host.p;
-	size_t len = u->host.len, i = wsi_span(p, len, url_name);
-	unsigned base = 10, n = 0; /* of the label */
-	int numeric = 1;
-
-	if (i < len) {
-		u->at += i;
-		return "its host has a character that no name has (a name beyond ASCII is written "
-		       "in its xn-- form)";
-	}
-	for (i = 0; i < len; i++) {
-		n++;
-		if (p[i] == '.' && n > 1) { /* a final one is the root's */
-			n = 0;
-			base = 10;
-			continue;
-		}
-		if (p[i] == '.' || n > 63 || i >= 253) /* RFC 1035 2.3.4 */
-			return "its host has an empty part, or one over 63 characters, or is over "
-			       "253 long";
-		if (n == 2 && p[i - 1] == '0' && (p[i] | 0x20) == 'x')
-			base = 16;
-		else if ((unsigned)wsi_hex(p[i]) >= base)
-			numeric = 0;
-	}
-	if (len == 0)
-		return "it has no host";
-	/* inet_aton would make 127.0.0.1 of 127.1, 0x7f000001, 2130706433 and 0177.0.0.1 */
-	return numeric ? "its host is no IPv4 address: that is four numbers from 0 to 255 without "
-	                 "leading zeros"
-	               : NULL;
-}
-
-/* RFC 3986 3: userinfo, path and query hold what they may, or what is wrong */
-static const char *url_check(struct wsi_url *u, struct wsi_str part, const char *set)
-{
-	size_t n = wsi_url_span(part.p, part.len, set);
-
-	u->at = part.p + n;
-	if (n == part.len)
-		return NULL;
-	if (*u->at == '#')
-		return "it has a fragment, which no WebSocket URL has (RFC 6455 3): a # itself is "
-		       "written %23";
-	if (*u->at == '%')
-		return "it has a % without two hexadecimal digits: a % itself is written %25";
-	return url_unescaped;
 }
 
 static struct wsi_str url_slice(const char *from, const char *to)
@@ -99,198 +129,359 @@ static struct wsi_str url_slice(const char *from, const char *to)
 	return s;
 }
 
-WSI const char *wsi_url_rest(struct wsi_url *u)
+/* NULL if the part holds only escapes and characters of the class. Otherwise what is wrong, and u->at. */
+static const char *url_check(struct wsi_url *u, struct wsi_str part, wsi_class *is)
 {
-	const char *p = u->userinfo.p, *end = p + u->userinfo.len, *host, *path, *why;
-	size_t n;
-	int literal;
+	size_t n = wsi_url_span_if(part.p, part.len, is);
 
-	path = p + wsi_span(p, u->userinfo.len, url_no_end);
-	for (n = (size_t)(path - p); n > 0 && p[n - 1] != '@';)
-		n--;
-	host = p + n;
-	u->userinfo.len = n - (n > 0);
-	why = url_check(u, u->userinfo, url_user);
-	if (why != NULL)
-		return why;
-	u->at = host;
-	literal = host < path && *host == '[';
-	host += literal;
-	p = host + wsi_span(host, (size_t)(path - host), literal ? "^%%]]" : "^::");
-	u->host = url_slice(host, p);
-	u->ip = wsi_ip_parse(u->addr, host, u->host.len);
-	u->zone.len = 0;
-	if (literal) {
-		if (p == path || u->ip != 16)
-			return "it has no IPv6 address in its brackets";
-		if (*p == '%') { /* RFC 6874 */
-			u->at = p;
-			if (p + 3 < path && p[1] == '2' && p[2] == '5')
-				p += 3;
-			u->zone = url_slice(p, p + wsi_span(p, (size_t)(path - p), url_name));
-			p += u->zone.len;
-			if (u->zone.len == 0 || p == path || *p != ']')
-				return "its zone is not written as in [fe80::1%25eth0]";
-		}
-		p++;
-	} else if (u->ip == 0) {
-		why = wsi_name_check(u);
-		if (why != NULL)
-			return why;
-	}
-	u->at = p;
-	if (p + 1 < path)
-		u->port = wsi_number(p + 1, (size_t)(path - p - 1), 65535);
-	if (u->port <= 0 || (p < path && *p != ':'))
-		return url_no_port;
-	u->path = url_slice(path, end);
-	return url_check(u, u->path, url_path);
+	u->at = part.p + n;
+	if (n == part.len)
+		return NULL;
+	if (*u->at == '#')
+		return "it has a fragment, which a WebSocket URL must not have (RFC 6455 3): a # "
+		       "itself is "
+		       "written %23";
+	if (*u->at == '%')
+		return "it has a % without two hexadecimal digits: a % itself is written %25";
+	return url_unescaped;
 }
 
-/* How long "scheme:" is, 0 if there is none, and where the path begins; what is between them is the authority with its
- * "//" */
+/* Parsing */
+
+/* True for what inet_aton would take for a number: "127", "0x7f", "0177" */
+static bool url_is_numeric(const char *label, size_t len)
+{
+	if (len >= 2 && label[0] == '0' && wsi_lower(label[1]) == 'x')
+		return wsi_span_if(label + 2, len - 2, wsi_is_hex_digit) == len - 2;
+	return wsi_span_if(label, len, wsi_is_digit) == len;
+}
+
+static const char *url_check_name(struct wsi_url *u)
+{
+	const char *p = u->host.p;
+	size_t len = u->host.len, n = wsi_span_if(p, len, url_is_unreserved);
+	bool numeric = true;
+
+	if (n < len) {
+		u->at = p + n;
+		return "its host has a character that a name must not have (a name beyond ASCII is "
+		       "written "
+		       "in its xn-- form)";
+	}
+	if (len == 0)
+		return "it has no host";
+	if (p[len - 1] == '.') /* of the root */
+		len--;
+	if (len > URL_NAME_MAX)
+		return url_bad_labels;
+	for (;;) {
+		n = wsi_find(p, len, '.');
+		if (n == 0 || n > URL_LABEL_MAX)
+			return url_bad_labels;
+		if (!url_is_numeric(p, n))
+			numeric = false;
+		if (n == len)
+			break;
+		p += n + 1;
+		len -= n + 1;
+	}
+	/* inet_aton would make 127.0.0.1 of 127.1, 0x7f000001, 2130706433 and 0177.0.0.1. */
+	if (numeric)
+		return "its host is not an IPv4 address: that is four numbers from 0 to 255 "
+		       "without "
+		       "leading zeros";
+	return NULL;
+}
+
+/* "[address]" or "[address%25zone]", from its '[' on. *next is then behind its ']'. */
+static const char *url_parse_literal(struct wsi_url *u, const char *p, const char *end,
+                                     const char **next)
+{
+	size_t n;
+
+	p++;
+	n = wsi_find_any(p, (size_t)(end - p), "%]");
+	u->host = url_slice(p, p + n);
+	u->ip = wsi_ip_parse(u->addr, p, n);
+	p += n;
+	if (u->ip != 16 || p == end)
+		return "it has no IPv6 address in its brackets";
+	if (*p == '%') { /* RFC 6874 */
+		u->at = p;
+		if (end - p <= 3 || memcmp(p, "%25", 3) != 0)
+			return url_bad_zone;
+		p += 3;
+		n = wsi_span_if(p, (size_t)(end - p), url_is_unreserved);
+		u->zone = url_slice(p, p + n);
+		p += n;
+		if (n == 0 || p == end || *p != ']')
+			return url_bad_zone;
+	}
+	*next = p + 1;
+	return NULL;
+}
+
+static const char *url_parse_name(struct wsi_url *u, const char *p, const char *end,
+                                  const char **next)
+{
+	size_t n = wsi_find(p, (size_t)(end - p), ':');
+
+	u->host = url_slice(p, p + n);
+	u->ip = wsi_ip_parse(u->addr, p, n);
+	*next = p + n;
+	if (u->ip == 0)
+		return url_check_name(u);
+	return NULL;
+}
+
+/* Nothing, ":" or ":port" */
+static const char *url_parse_port(struct wsi_url *u, const char *p, const char *end)
+{
+	u->at = p;
+	if (p == end)
+		return NULL;
+	if (*p != ':')
+		return url_bad_port;
+	p++;
+	if (p == end)
+		return NULL;
+	u->port = wsi_number(p, (size_t)(end - p), 65535);
+	if (u->port <= 0)
+		return url_bad_port;
+	return NULL;
+}
+
+const char *wsi_url_rest(struct wsi_url *u, const char *p, size_t len, int port)
+{
+	const char *end = p + len, *path = p + wsi_find_any(p, len, url_authority_ends);
+	const char *host = path, *why;
+
+	u->port = port;
+	u->standard_port = port;
+	u->zone.len = 0;
+	/* The userinfo ends at the last '@', so that no part of a password is taken for the host. */
+	while (host > p && host[-1] != '@')
+		host--;
+	u->userinfo = url_slice(p, host);
+	if (u->userinfo.len > 0)
+		u->userinfo.len--;
+	why = url_check(u, u->userinfo, url_is_userinfo);
+	if (why)
+		return why;
+
+	u->at = host;
+	if (host < path && *host == '[')
+		why = url_parse_literal(u, host, path, &p);
+	else
+		why = url_parse_name(u, host, path, &p);
+	if (!why)
+		why = url_parse_port(u, p, path);
+	if (why)
+		return why;
+	u->path = url_slice(path, end);
+	return url_check(u, u->path, url_is_path);
+}
+
+/* What a URL or a reference begins with. Between the two lengths stands the authority, with its "//". */
 struct url_parts {
-	size_t scheme, path;
+	size_t scheme; /* length of "scheme:", or 0 */
+	size_t path;   /* where the path begins */
 };
 
 static struct url_parts url_split(const char *p, size_t len)
 {
-	struct url_parts r;
-	size_t i = wsi_span(p, len, "++-.09AZaz");
+	struct url_parts parts = {0, 0};
+	size_t n = wsi_span_if(p, len, url_is_scheme);
 
-	i = i < len && p[i] == ':' && p[0] >= 'A' ? i + 1 : 0; /* so it begins with a letter */
-	r.scheme = i;
-	if (i + 2 <= len && p[i] == '/' && p[i + 1] == '/')
-		i += 2 + wsi_span(p + i + 2, len - i - 2, url_no_end);
-	r.path = i;
-	return r;
+	if (n > 0 && n < len && p[n] == ':' && wsi_is_letter(p[0]))
+		parts.scheme = n + 1;
+	n = parts.scheme;
+	if (n + 2 <= len && p[n] == '/' && p[n + 1] == '/') {
+		n += 2;
+		n += wsi_find_any(p + n, len - n, url_authority_ends);
+	}
+	parts.path = n;
+	return parts;
 }
 
-WSI const char *wsi_url_parse(struct wsi_url *u, const char *url, size_t len, int scheme)
+/* The scheme of that name, or NULL */
+static const struct url_scheme *url_find_scheme(const char *p, size_t len)
 {
-	static const unsigned short ports[] = {443, 443, 80, 80, 1080, 1080, 1080, 1080};
+	struct wsi_str name = {p, len};
+	size_t i;
+
+	for (i = 0; i < URL_SCHEMES; i++)
+		if (wsi_is(name, url_schemes[i].name))
+			return &url_schemes[i];
+	return NULL;
+}
+
+/* Takes "scheme://" and returns that scheme; what follows becomes the userinfo until its end is known. Returns NULL if
+ * there is no such beginning, or no such scheme. */
+static const struct url_scheme *url_parse_scheme(struct wsi_url *u, const char *url, size_t len)
+{
 	struct url_parts parts = url_split(url, len);
-	const char *rest = url;
 
 	u->at = url;
-	u->scheme = scheme;
-	if (parts.path
-	    > parts.scheme) { /* a scheme of length -1, before the "//" alone, is none of them */
-		u->scheme = wsi_among(url, parts.scheme - 1, url_schemes);
-		rest += parts.scheme + 2;
-	}
-	u->userinfo = url_slice(rest, url + len);
-	if (scheme < 0 && (unsigned)u->scheme > WSI_HTTP)
-		return "it does not begin with ws:// or wss://";
-	if (u->scheme < scheme)
-		return "it does not begin with http://, socks4://, socks4a://, socks5:// or "
-		       "socks5h://";
-	if (len > WS_MAX_URL) {
-		u->at += WS_MAX_URL;
-		return "it is over 8192 bytes long";
-	}
-	u->secure = u->scheme < WSI_WS;
-	u->port = u->standard_port = ports[u->scheme];
-	return wsi_url_rest(u);
+	u->userinfo = url_slice(url, url + len);
+	if (parts.path == parts.scheme) /* no "//" */
+		return NULL;
+	u->userinfo = url_slice(url + parts.scheme + 2, url + len);
+	if (parts.scheme == 0)
+		return NULL;
+	return url_find_scheme(url, parts.scheme - 1);
 }
 
-/* Of the authority of a URL that is wrong: how much may be shown. All of it, or what comes before something behind a ':'
- * that is no number, for that may be a password. The ':' of an IPv6 address are none of those. */
+static const char *url_parse_known(struct wsi_url *u, const char *url, size_t len,
+                                   const struct url_scheme *s)
+{
+	if (len > WS_MAX_URL) {
+		u->at = url + WS_MAX_URL;
+		return "it is over 8192 bytes long";
+	}
+	u->scheme = s->scheme;
+	u->secure = s->secure;
+	return wsi_url_rest(u, u->userinfo.p, u->userinfo.len, s->port);
+}
+
+const char *wsi_url_parse(struct wsi_url *u, const char *url, size_t len)
+{
+	const struct url_scheme *s = url_parse_scheme(u, url, len);
+
+	if (!s || !s->to_server)
+		return "it does not begin with ws:// or wss://";
+	return url_parse_known(u, url, len, s);
+}
+
+const char *wsi_url_parse_proxy(struct wsi_url *u, const char *url, size_t len)
+{
+	const struct url_scheme *s = url_parse_scheme(u, url, len);
+
+	if (u->userinfo.p == url) /* no "//" */
+		s = url_find_scheme("http", 4);
+	if (!s || !s->to_proxy)
+		return "it does not begin with http://, socks4://, socks4a://, socks5:// or "
+		       "socks5h://";
+	return url_parse_known(u, url, len, s);
+}
+
+/* Showing */
+
+/* How much may be shown of the authority of a URL that is wrong: all of it, or what stands before something after a ':'
+ * that is not a number, because that may be a password. The colons of an IPv6 address do not count. */
 static size_t url_shown_authority(const char *p, size_t len)
 {
 	unsigned char addr[16];
-	size_t i = 0, n;
+	size_t i = 0, digits;
 
 	if (wsi_ip_parse(addr, p, len) == 16)
 		return len;
 	if (len > 0 && *p == '[') {
-		i = 1 + wsi_span(p + 1, len - 1, "..09::AFaf");
+		i = 1 + wsi_span_if(p + 1, len - 1, url_is_address);
 		if (i < len && p[i] != ']' && p[i] != '%')
 			i = 0;
 	}
-	for (; i < len; i += n) {
+	while (i < len) {
 		i += wsi_find(p + i, len - i, ':');
 		if (i == len)
 			break;
 		i++;
-		n = wsi_span(p + i, len - i, "09");
-		if (i + n < len && p[i + n] != ':')
+		digits = wsi_span_if(p + i, len - i, wsi_is_digit);
+		if (i + digits < len && p[i + digits] != ':')
 			break;
+		i += digits;
 	}
 	return i;
 }
 
-/* Of a URL that is wrong it cannot be known where userinfo ends: what is shown begins behind the last '@' of all. p is
- * behind the scheme. */
-static void url_put_wrong(struct wsi_text *t, const char *p, const char *end, int is_proxy)
+/* Appends a URL that is wrong, from behind its scheme on. Where its userinfo ends cannot be known, so that it is shown
+ * from behind the last '@' on. */
+static void url_put_wrong(struct wsi_text *t, const char *p, const char *end, bool is_proxy)
 {
-	const char *path, *to;
+	const char *begin = end, *path, *to;
+	bool hides_more = false;
 
-	for (path = end; path > p && path[-1] != '@';)
-		path--;
-	p = path;
-	path = p + wsi_span(p, (size_t)(end - p), url_no_end);
-	to = p + url_shown_authority(p, (size_t)(path - p));
-	/* nor is what a ':' is the last of: "joe:/secret" */
-	if (to < path || (to > p && to[-1] == ':' && to < end)) {
-		wsi_put_without_secrets(t, p, (size_t)(to - p));
-		wsi_put(t, "***");
+	while (begin > p && begin[-1] != '@')
+		begin--;
+	path = begin + wsi_find_any(begin, (size_t)(end - begin), url_authority_ends);
+	to = begin + url_shown_authority(begin, (size_t)(path - begin));
+	if (to < path) {
+		hides_more = true;
+	} else if (to > begin && to[-1] == ':' && to < end) { /* "joe:/secret" */
+		hides_more = true;
 	} else if (is_proxy
-	           && end - to > 1) { /* no proxy has a path: so it may be the rest of a password */
-		wsi_put_without_secrets(t, p, (size_t)(to + 1 - p));
-		wsi_put(t, "***");
-	} else {
-		wsi_put_without_secrets(t, p, (size_t)(end - p));
+	           && end - to > 1) { /* a proxy has no path: it may be the rest of a password */
+		hides_more = true;
+		to++;
 	}
+	if (!hides_more)
+		to = end;
+	wsi_put_without_secrets(t, begin, (size_t)(to - begin));
+	if (hides_more)
+		wsi_put(t, "***");
 }
 
-WSI void wsi_put_url(struct wsi_text *t, const char *url, size_t len)
+static void url_put_right(struct wsi_text *t, const char *url, const struct wsi_url *u)
+{
+	const char *host = u->userinfo.p + u->userinfo.len;
+
+	if (*host == '@')
+		host++;
+	wsi_put_n(t, url, (size_t)(u->userinfo.p - url));
+	wsi_put_n(t, host, (size_t)(u->path.p - host));
+	wsi_put_without_secrets(t, u->path.p, u->path.len);
+}
+
+void wsi_put_url(struct wsi_text *t, const char *url, size_t len)
 {
 	struct wsi_url u;
-	const char *end = url + len, *host;
-	size_t blanks = wsi_span(url, len, "\t\t  "), scheme;
+	size_t blanks = wsi_span_if(url, len, wsi_is_blank), shown;
 
-	wsi_put_safe(t, url, blanks); /* pasted with them it is wrong, but no less a URL */
+	/* A URL that was pasted with blanks is wrong, but has the parts of a URL. */
+	wsi_put_safe(t, url, blanks);
 	url += blanks;
 	len -= blanks;
-	if (wsi_url_parse(&u, url, len, -1) == NULL) {
-		host = u.userinfo.p + u.userinfo.len;
-		host += *host == '@';
-		wsi_put_n(t, url, (size_t)(u.userinfo.p - url));
-		wsi_put_n(t, host, (size_t)(u.path.p - host));
-		wsi_put_without_secrets(t, u.path.p, u.path.len);
+	if (!wsi_url_parse(&u, url, len)) {
+		url_put_right(t, url, &u);
 		return;
 	}
-	scheme = (size_t)(u.userinfo.p - url);
-	if (scheme == 0) { /* "ws:/host" */
-		scheme = wsi_find(url, len, ':');
-		scheme = scheme < len && wsi_among(url, scheme, url_schemes) >= 0 ? scheme + 1 : 0;
+	shown = (size_t)(u.userinfo.p - url);
+	if (shown == 0) { /* "ws:/host" */
+		size_t colon = wsi_find(url, len, ':');
+
+		if (colon < len && url_find_scheme(url, colon))
+			shown = colon + 1;
 	}
-	scheme += wsi_span(url + scheme, len - scheme, "//"); /* "ws:///host" */
-	wsi_put_safe(t, url, scheme);
-	url_put_wrong(t, url + scheme, end, 0);
+	while (shown < len && url[shown] == '/') /* "ws:///host" */
+		shown++;
+	wsi_put_safe(t, url, shown);
+	url_put_wrong(t, url + shown, url + len, false);
 }
 
-WSI void wsi_put_location(struct wsi_text *t, const char *ref, size_t len)
+void wsi_put_location(struct wsi_text *t, const char *ref, size_t len)
 {
-	if (len > 0 && (*ref == '?' || *ref == '#' || (*ref == '/' && (len == 1 || ref[1] != '/'))))
-		wsi_put_without_secrets(
-		    t, ref, len); /* it has no authority, so an '@' in it ends no userinfo */
+	/* Without an authority, so that an '@' in it does not end userinfo */
+	bool is_local = len > 0 && wsi_is_one_of(*ref, url_authority_ends);
+
+	if (len > 1 && ref[0] == '/' && ref[1] == '/')
+		is_local = false;
+	if (is_local)
+		wsi_put_without_secrets(t, ref, len);
 	else
 		wsi_put_url(t, ref, len);
 }
 
-WSI void wsi_put_proxy_url(struct wsi_text *t, const char *url, size_t len)
+void wsi_put_proxy_url(struct wsi_text *t, const char *url, size_t len)
 {
 	struct wsi_url u;
 
-	wsi_url_parse(&u, url, len, WSI_HTTP);
+	url_parse_scheme(&u, url, len);
 	wsi_put_safe(t, url, (size_t)(u.userinfo.p - url));
-	url_put_wrong(t, u.userinfo.p, url + len, 1);
+	url_put_wrong(t, u.userinfo.p, url + len, true);
 }
 
-/* 1: that byte is part of a secret, which is not shown */
-static int url_is_secret(const struct wsi_url *u, const char *at, const char *end)
+/* True if the byte at `at` is part of a secret, which must not be shown. */
+static bool url_is_secret(const struct wsi_url *u, const char *at, const char *end)
 {
 	const char *p = u->userinfo.p;
 	struct wsi_str secret;
@@ -300,68 +491,79 @@ static int url_is_secret(const struct wsi_url *u, const char *at, const char *en
 	for (p = u->path.p; p < at; p = secret.p + secret.len) {
 		secret = wsi_find_secret(p, (size_t)(end - p));
 		if (at >= secret.p && at < secret.p + secret.len)
-			return 1;
+			return true;
 	}
-	return 0;
+	return false;
 }
 
 /* "\ is written %5C" */
 static void url_put_escape(struct wsi_text *t, const char *at, const char *end)
 {
+	static const char digits[] = "0123456789ABCDEF";
 	uint32_t cp;
 	int n = wsi_utf8_decode(&cp, at, (size_t)(end - at)), i;
 
-	if (n <= 0) {
+	if (n <= 0) { /* not a character */
 		n = 1;
 		cp = 0;
 	}
 	if (cp == ' ')
 		wsi_put(t, "a space");
-	else if (wsi_is_unseen(cp))
-		wsi_put(t, n == 1 ? "this byte" : "this invisible character");
-	else
+	else if (!wsi_is_unseen(cp))
 		wsi_put_safe(t, at, (size_t)n);
+	else if (n == 1)
+		wsi_put(t, "this byte");
+	else
+		wsi_put(t, "this invisible character");
 	wsi_put(t, " is written ");
 	for (i = 0; i < n; i++) {
 		wsi_put_c(t, '%');
-		wsi_put_c(t, "0123456789ABCDEF"[(unsigned char)at[i] >> 4]);
-		wsi_put_c(t, "0123456789ABCDEF"[at[i] & 15]);
+		wsi_put_c(t, digits[(unsigned char)at[i] >> 4]);
+		wsi_put_c(t, digits[at[i] & 15]);
 	}
 }
 
-static int url_has_escaped_at(const char *p, const char *end)
+static bool url_has_escaped_at(const char *p, const char *end)
 {
 	for (; end - p >= 3; p++)
 		if (memcmp(p, "%40", 3) == 0)
-			return 1;
-	return 0;
+			return true;
+	return false;
 }
 
-WSI void wsi_put_url_fault(struct wsi_text *t, const struct wsi_url *u, const char *end,
-                           const char *why)
+static void url_put_unescaped(struct wsi_text *t, const struct wsi_url *u, const char *end)
 {
-	const char *at = u->at, *place = ": in its path, ";
-	int secret;
+	const char *at = u->at;
+	bool in_userinfo = at < u->userinfo.p + u->userinfo.len;
 
-	wsi_put(t, why);
-	if (why == url_no_port && url_has_escaped_at(at, end))
-		wsi_put(t, ", and behind a user name and password stands an @ itself, not %40");
-	if (why != url_unescaped)
+	if (url_is_secret(u, at, end)) {
+		if (in_userinfo)
+			wsi_put(t, ": in its password");
+		else
+			wsi_put(t, ": in the value of a parameter");
 		return;
-	secret = url_is_secret(u, at, end);
-	if (at < u->userinfo.p + u->userinfo.len)
-		place = secret ? ": in its password" : ": in its user name, ";
-	else if (secret)
-		place = ": in the value of a parameter";
+	}
+	if (in_userinfo)
+		wsi_put(t, ": in its user name, ");
 	else if (wsi_find(u->path.p, (size_t)(at - u->path.p), '?') < (size_t)(at - u->path.p))
-		place = ": in its query, ";
-	wsi_put(t, place);
-	if (!secret)
-		url_put_escape(t, at, end);
+		wsi_put(t, ": in its query, ");
+	else
+		wsi_put(t, ": in its path, ");
+	url_put_escape(t, at, end);
 }
 
-WSI void wsi_put_url_why(struct wsi_text *t, const struct wsi_url *u, const char *url, size_t len,
-                         const char *why)
+void wsi_put_url_fault(struct wsi_text *t, const struct wsi_url *u, const char *end,
+                       const char *why)
+{
+	wsi_put(t, why);
+	if (why == url_bad_port && url_has_escaped_at(u->at, end))
+		wsi_put(t, ": a user name and password end with an @ itself, not with %40");
+	if (why == url_unescaped)
+		url_put_unescaped(t, u, end);
+}
+
+void wsi_put_url_why(struct wsi_text *t, const struct wsi_url *u, const char *url, size_t len,
+                     const char *why)
 {
 	wsi_put_url_fault(t, u, url + len, why);
 	wsi_put(t, " (byte ");
@@ -369,7 +571,7 @@ WSI void wsi_put_url_why(struct wsi_text *t, const struct wsi_url *u, const char
 	wsi_put_c(t, ')');
 }
 
-WSI void wsi_put_hostport(struct wsi_text *t, const struct wsi_url *u, int always_port)
+void wsi_put_hostport(struct wsi_text *t, const struct wsi_url *u, bool always_port)
 {
 	if (u->ip == 16)
 		wsi_put_c(t, '[');
@@ -382,81 +584,108 @@ WSI void wsi_put_hostport(struct wsi_text *t, const struct wsi_url *u, int alway
 	}
 }
 
-/* RFC 3986 5.2.4, in t from root on, up to end, where the path ends; each segment with the '/' behind it */
+/* Resolving references (RFC 3986 5.2) */
+
+/* The end of p[root..end) without its last segment; each segment ends with its '/'. A path that loses its only segment
+ * becomes "/", as RFC 3986 5.2.4 has it. */
+static size_t url_drop_segment(char *p, size_t root, size_t end)
+{
+	if (end == root)
+		return root;
+	end--;
+	while (end > root && p[end - 1] != '/')
+		end--;
+	if (end == root)
+		p[end++] = '/';
+	return end;
+}
+
+/* RFC 3986 5.2.4, in the path t->p[root..end): removes its segments "." and "..". What follows the path moves up. */
 static void url_remove_dots(struct wsi_text *t, size_t root, size_t end)
 {
 	char *p = t->p;
-	size_t i, segment = root, to = root;
+	size_t from = root, to = root;
 
-	for (i = root; i < t->len;) {
-		int c = p[i++];
-		size_t n = to - segment;
+	while (from < end) {
+		size_t n = wsi_find(p + from, end - from, '/'), next = from + n;
 
-		p[to++] = (char)c;
-		if (i > end || (c != '/' && i < end))
-			continue;
-		n += c != '/';
-		if (n == 0 || n > 2 || p[segment] != '.' || p[segment + n - 1] != '.') {
-			segment = to;
-			continue;
+		if (next < end)
+			next++; /* over the '/' */
+		if (n == 2 && p[from] == '.' && p[from + 1] == '.') {
+			to = url_drop_segment(p, root, to);
+		} else if (n != 1 || p[from] != '.') {
+			memmove(p + to, p + from, next - from);
+			to += next - from;
 		}
-		to = segment;
-		if (n == 2 && to > root) {
-			do
-				to--;
-			while (to > root && p[to - 1] != '/');
-			if (to == root)
-				p[to++] = '/';
-		}
-		segment = to;
+		from = next;
 	}
-	t->len = to;
-	p[to] = '\0';
+	memmove(p + to, p + end, t->len - end);
+	t->len -= end - to;
+	p[t->len] = '\0';
 }
 
-WSI int wsi_url_resolve(struct wsi_text *t, const char *ref, size_t len)
+bool wsi_url_resolve(struct wsi_text *t, const char *ref, size_t len)
 {
-	struct url_parts base = url_split(t->p, t->len), r;
-	size_t path, root = base.path, scheme = base.scheme, ref_root;
+	struct url_parts base = url_split(t->p, t->len), parts;
+	size_t path_len, path; /* of the reference; where the path of the result begins */
 
-	if (scheme == 0)
-		return 0;
-	/* RFC 3986 5.2.2: of the base is what comes before the first part that the reference has */
+	if (base.scheme == 0)
+		return false;
 	len = wsi_find(ref, len, '#');
-	path = wsi_find(ref, len, '?'); /* where it ends */
-	r = url_split(ref, path);
-	ref_root = r.path;
-	t->len = wsi_span(t->p, t->len, len > 0 ? "^##\?\?" : "^##");
-	if (path == 0) {
-		root = t->len;
-	} else {
-		if (ref_root > 0)
-			root = r.scheme > 0 ? 0 : scheme;
-		if (ref_root > 0 || ref[0] == '/')
-			t->len = root;
-		else if (t->len == root && root > scheme) /* 5.2.3 */
-			wsi_put_c(t, '/');
-		while (t->len > root && t->p[t->len - 1] != '/')
+	path_len = wsi_find(ref, len, '?');
+	parts = url_split(ref, path_len);
+
+	/* RFC 3986 5.2.2: the base keeps what stands before the first part that the reference has. */
+	if (len == 0) {
+		t->len = wsi_find(t->p, t->len, '#');
+		path = t->len;
+	} else if (path_len == 0) { /* a query alone */
+		t->len = wsi_find_any(t->p, t->len, "?#");
+		path = t->len;
+	} else if (parts.scheme > 0) {
+		t->len = 0;
+		path = parts.path;
+	} else if (parts.path > 0) { /* an authority */
+		t->len = base.scheme;
+		path = base.scheme + parts.path;
+	} else if (ref[0] == '/') {
+		t->len = base.path;
+		path = base.path;
+	} else { /* 5.2.3: goes into the directory of the base */
+		path = base.path;
+		t->len = wsi_find_any(t->p, t->len, "?#");
+		while (t->len > path && t->p[t->len - 1] != '/')
 			t->len--;
+		if (t->len == path && path > base.scheme)
+			wsi_put_c(t, '/');
 	}
 	wsi_put_n(t, ref, len);
 	if (t->cut)
-		return 0;
-	url_remove_dots(t, root + ref_root, t->len - (len - path));
-	return 1;
+		return false;
+	url_remove_dots(t, path, t->len - (len - path_len));
+	return true;
 }
 
-WSI int wsi_in_domain(struct wsi_str host, const char *domain, size_t len)
-{
-	struct wsi_str tail;
+/* Domains */
 
-	host.len -= host.p[host.len - 1] == '.';
-	len -= domain[len - 1] == '.';
-	if (host.len < len)
+int wsi_in_domain(struct wsi_str host, const char *domain, size_t len)
+{
+	struct wsi_str want = {domain, len}, tail;
+	size_t before;
+
+	if (host.p[host.len - 1] == '.')
+		host.len--;
+	if (domain[len - 1] == '.')
+		want.len--;
+	if (host.len < want.len)
 		return 0;
-	host.len -= len;
-	if (host.len > 0 && host.p[host.len - 1] != '.')
+	before = host.len - want.len;
+	if (before > 0 && host.p[before - 1] != '.')
 		return 0;
-	tail = url_slice(host.p + host.len, host.p + host.len + len);
-	return wsi_same_str(tail, url_slice(domain, domain + len)) << (host.len > 0);
+	tail = url_slice(host.p + before, host.p + host.len);
+	if (!wsi_same_str(tail, want))
+		return 0;
+	if (before > 0)
+		return 2;
+	return 1;
 }

@@ -64,6 +64,7 @@ WSI int wsi_ms_until(int64_t now_us, int64_t then_us);
 typedef bool wsi_class(int c);
 WSI bool wsi_is_digit(int c);
 WSI bool wsi_is_hex_digit(int c);
+WSI bool wsi_is_letter(int c);
 WSI bool wsi_is_letter_or_digit(int c);
 /* A space or a tab. */
 WSI bool wsi_is_blank(int c);

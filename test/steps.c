@@ -100,7 +100,7 @@ static void run_url(size_t len, size_t piece)
 
 	(void)piece;
 	memset(&u, 0, sizeof u);
-	wsi_url_parse(&u, text, len, -1);
+	wsi_url_parse(&u, text, len);
 	wsi_text_init(&t, out_buf, sizeof out_buf);
 	wsi_put_url(&t, text, len);
 }

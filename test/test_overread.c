@@ -29,8 +29,8 @@ static void url(char *p, size_t len)
 	struct wsi_url u;
 
 	memset(&u, 0, sizeof u);
-	wsi_url_parse(&u, p, len, -1);
-	wsi_url_parse(&u, p, len, WSI_HTTP);
+	wsi_url_parse(&u, p, len);
+	wsi_url_parse_proxy(&u, p, len);
 	wsi_put_url(out(), p, len);
 }
 
@@ -134,7 +134,7 @@ static void head(char *p, size_t len)
 	                   &why);
 	wsi_body_init(&b, &r);
 	wsi_body_feed(&b, out(), p + r.len, len - r.len);
-	wsi_url_parse(&to, "ws://example.com/", 17, -1);
+	wsi_url_parse(&to, "ws://example.com/", 17);
 	f.response = &r;
 	f.body.p = p + r.len;
 	f.body.len = len - r.len;
@@ -154,7 +154,7 @@ static void proxy(const char *scheme, char *p, size_t len)
 	char why_buf[200];
 	int n, r = 0;
 
-	if (wsi_url_parse(&to, target, sizeof target - 1, -1)
+	if (wsi_url_parse(&to, target, sizeof target - 1)
 	    || wsi_proxy_parse(&proxy, scheme, strlen(scheme)))
 		return;
 	proxy.target = &to;
@@ -461,7 +461,7 @@ static void test_guarded_strings(void)
 	size_t i, len;
 	int n;
 
-	CHECK(wsi_url_parse(&u, "ws://a.example/", 15, -1) == NULL);
+	CHECK(wsi_url_parse(&u, "ws://a.example/", 15) == NULL);
 	for (i = 0; i < sizeof lists / sizeof lists[0]; i++) {
 		check_row("no_proxy \"%s\"", lists[i]);
 		len = strlen(lists[i]) + 1;

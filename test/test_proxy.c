@@ -515,7 +515,7 @@ static int play(const struct dialogue *d, size_t first, size_t step, size_t len,
 	if (len > in_len)
 		len = in_len;
 	why = wsi_proxy_parse(&p, proxy_url, strlen(d->proxy));
-	if (!CHECK(why == NULL) || !CHECK(wsi_url_parse(&u, url, strlen(d->target), -1) == NULL)) {
+	if (!CHECK(why == NULL) || !CHECK(wsi_url_parse(&u, url, strlen(d->target)) == NULL)) {
 		fprintf(stderr, "\t%s: %s\n", d->proxy, why);
 		r = -1;
 		goto out;
@@ -611,7 +611,7 @@ static void test_proxy_limits(void)
 	memset(in, 'a', sizeof in);
 	memcpy(in, "HTTP/1.1 200 ", 13);
 	wsi_proxy_parse(&p, "p", 1);
-	wsi_url_parse(&u, "ws://h", 6, -1);
+	wsi_url_parse(&u, "ws://h", 6);
 	p.target = &u;
 	wsi_text_init(&o, out, sizeof out);
 	wsi_text_init(&w, what, sizeof what);
@@ -634,7 +634,7 @@ static void test_proxy_limits(void)
 		url[6 + 60] = url[6 + 120] = url[6 + 180] = url[6 + 240] = '.';
 		strcpy(url + 6 + 253, ".:65535/");
 		CHECK(wsi_proxy_parse(&p, longest, strlen(longest)) == NULL);
-		CHECK(wsi_url_parse(&u, url, strlen(url), -1) == NULL);
+		CHECK(wsi_url_parse(&u, url, strlen(url)) == NULL);
 		p.target = &u;
 		wsi_text_init(&o, out, sizeof out);
 		CHECK(wsi_proxy_step(&p, in, 0, &o, &w) == 0 && !o.cut && o.len > 1900);
@@ -901,7 +901,7 @@ static void test_no_proxy(void)
 
 		check_row("\"%s\" for %s", lists[k].list,
 		          lists[k].url != NULL ? lists[k].url : "any");
-		CHECK(wsi_url_parse(&u, url, strlen(url), -1) == NULL);
+		CHECK(wsi_url_parse(&u, url, strlen(url)) == NULL);
 		r = wsi_no_proxy(list, &u, &bad);
 		if (!CHECK((r > 0 ? 1 : r) == lists[k].want))
 			fprintf(stderr, "\t\"%s\" for %s: %d\n", lists[k].list, url, r);

@@ -178,7 +178,7 @@ static void test_refusals(void)
 		memset(&r, 0, sizeof r);
 		wsi_text_init(&why, why_buf, sizeof why_buf);
 		CHECK_EQ_U(wsi_response_read(&r, head, len, &why), broken ? -1 : 1);
-		CHECK(wsi_url_parse(&u, refusals[i].url, strlen(refusals[i].url), -1) == NULL);
+		CHECK(wsi_url_parse(&u, refusals[i].url, strlen(refusals[i].url)) == NULL);
 		f.response = &r;
 		f.body.len = strlen(refusals[i].body);
 		body = malloc(f.body.len + 1);

@@ -25,7 +25,7 @@ static struct wsi_url parsed(const char *s)
 {
 	struct wsi_url u;
 
-	CHECK(wsi_url_parse(&u, s, strlen(s), -1) == NULL);
+	CHECK(wsi_url_parse(&u, s, strlen(s)) == NULL);
 	return u;
 }
 

@@ -63,7 +63,7 @@ static void fuzz_url(const char *p, size_t len)
 {
 	struct wsi_url u, v;
 	struct wsi_text t;
-	const char *why = wsi_url_parse(&u, p, len, -1), *at;
+	const char *why = wsi_url_parse(&u, p, len), *at;
 	char shown[2 * WS_MAX_URL]; /* a secret of one byte is shown as three */
 	struct wsi_str secret;
 	size_t i;
@@ -96,7 +96,7 @@ static void fuzz_url(const char *p, size_t len)
 	MUST(!t.cut
 	     && (secret.len > 0
 	         || t.len == len - u.userinfo.len - (u.userinfo.p[u.userinfo.len] == '@')));
-	MUST(wsi_url_parse(&v, shown, t.len, -1) == NULL && v.userinfo.len == 0);
+	MUST(wsi_url_parse(&v, shown, t.len) == NULL && v.userinfo.len == 0);
 	MUST(v.port == u.port && v.secure == u.secure && v.ip == u.ip && v.host.len == u.host.len
 	     && v.zone.len == u.zone.len);
 	MUST(memcmp(u.host.p, v.host.p, v.host.len) == 0
@@ -105,8 +105,7 @@ static void fuzz_url(const char *p, size_t len)
 		wsi_text_init(&t, shown, sizeof shown);
 		wsi_put(&t, u.secure ? "wss://" : "ws://");
 		wsi_put_hostport(&t, &u, (int)i);
-		MUST(wsi_url_parse(&v, shown, t.len, -1) == NULL && v.port == u.port
-		     && v.ip == u.ip);
+		MUST(wsi_url_parse(&v, shown, t.len) == NULL && v.port == u.port && v.ip == u.ip);
 		MUST(v.host.len == u.host.len && memcmp(u.host.p, v.host.p, v.host.len) == 0);
 	}
 }
@@ -158,7 +157,7 @@ static void fuzz_refusal(const struct wsi_response *r, const char *body, size_t 
 	struct wsi_text t;
 	struct wsi_url u;
 
-	MUST(wsi_url_parse(&u, "ws://h/?token=abcd", 18, -1) == NULL);
+	MUST(wsi_url_parse(&u, "ws://h/?token=abcd", 18) == NULL);
 	f.url = &u;
 	f.body.p = body;
 	f.body.len = len;
@@ -333,7 +332,7 @@ static void fuzz_proxy(const char *p, size_t len)
 	p += len > 2 ? 2 : len;
 	len -= len > 2 ? 2 : len;
 	MUST(wsi_proxy_parse(&pu, url, strlen(url)) == NULL);
-	MUST(wsi_url_parse(&u, target, strlen(target), -1) == NULL);
+	MUST(wsi_url_parse(&u, target, strlen(target)) == NULL);
 	fuzz_play(&a, &pu, &u, p, len, len > 0 ? len : 1);
 	fuzz_play(&b, &pu, &u, p, len, 1);
 	MUST(a.r == b.r && a.sent_len == b.sent_len && memcmp(a.sent, b.sent, a.sent_len) == 0);
@@ -359,7 +358,7 @@ static void fuzz_lists(const char *p, size_t len)
 	if (alone < 0)
 		MUST(bad.len > 0 && bad.p >= list && bad.p + bad.len <= list + n);
 	for (k = 0; k < 3; k++) {
-		MUST(wsi_url_parse(&u, targets[k], strlen(targets[k]), -1) == NULL);
+		MUST(wsi_url_parse(&u, targets[k], strlen(targets[k])) == NULL);
 		r = wsi_no_proxy(list, &u, &bad);
 		MUST(alone < 0 ? r < 0 : r >= alone);
 	}
@@ -410,7 +409,7 @@ static void fuzz_request(const char *p, size_t len)
 	o.cookie = line[4];
 	o.user = line[5] != NULL && line[5][0] != '\0' ? line[5] : NULL;
 	o.bearer = line[6] != NULL && line[6][0] != '\0' ? line[6] : NULL;
-	if (wsi_url_parse(&u, line[0], strlen(line[0]), -1) == NULL) {
+	if (wsi_url_parse(&u, line[0], strlen(line[0])) == NULL) {
 		wsi_text_init(&t, why_buf, sizeof why_buf);
 		why = wsi_request_check(&o, &option, &value, &t);
 		if (why == NULL) {
