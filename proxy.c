@@ -507,9 +507,7 @@ static int proxy_entry(const char *p, size_t len, const struct wsi_url *url)
 	if (e.ip == 0) {
 		i = *p == '*';
 		i = p[i] == '.' ? i + 1 : 0;
-		e.userinfo.p = p + i;
-		e.userinfo.len = len - i;
-		if (wsi_url_rest(&e) != NULL || p[len - 1] == ':')
+		if (wsi_url_rest(&e, p + i, len - i, e.port) != NULL || p[len - 1] == ':')
 			return -1;
 	}
 	b = proxy_address(&e);

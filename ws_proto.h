@@ -8,9 +8,9 @@
 
 /* url.c: RFC 3986, RFC 6455 section 3 */
 enum wsi_scheme {
-	WSI_HTTPS,
-	WSI_WSS,
 	WSI_WS,
+	WSI_WSS,
+	WSI_HTTPS,
 	WSI_HTTP,
 	WSI_SOCKS4,
 	WSI_SOCKS4A,
@@ -18,51 +18,54 @@ enum wsi_scheme {
 	WSI_SOCKS5H
 };
 struct wsi_url {
+	enum wsi_scheme scheme;
+	bool secure; /* wss, https */
+	/* As it stands in the URL, percent-encoded and without its '@'. If the URL is wrong, it may hold all that follows
+	 * "scheme://", or the whole URL if it does not begin so: everything that may contain a password. */
+	struct wsi_str userinfo;
+	/* Without brackets and without a zone */
+	struct wsi_str host;
+	struct wsi_str zone; /* "eth0" of "[fe80::1%25eth0]" (RFC 6874) */
+	/* 4 or 16 if the host is a numeric address of that many bytes, which are in addr; 0 if it is a name. */
+	int ip;
 	unsigned char addr[16];
-	int scheme; /* enum wsi_scheme */
-	int ip;     /* 4, 16: host is a numeric address of that many bytes, addr; 0: a name */
-	int secure; /* wss, https */
-	int port;   /* given, or the scheme's */
-	int standard_port;       /* the scheme's */
-	struct wsi_str userinfo; /* as it stands, percent-encoded, without '@' */
-	const char *at;          /* if it is wrong, the byte that it is about */
-	struct wsi_str host; /* without brackets; for a literal with a zone (RFC 6874) without it */
-	struct wsi_str
-	    path; /* with query, without fragment; empty stands for "/", and may begin with '?' */
-	struct wsi_str zone; /* "eth0" of "[fe80::1%25eth0]" */
+	int port;          /* as given, or standard_port */
+	int standard_port; /* of the scheme */
+	/* With the query. It may be empty or begin with '?': the path is then "/". */
+	struct wsi_str path;
+	/* If the URL is wrong, the byte at fault */
+	const char *at;
 };
-/* NULL, or what is wrong: a static sentence (it names no part of userinfo). scheme: -1, or of a proxy WSI_HTTP, which is
- * what it means without one (as for curl). userinfo is set in any case: if the URL is wrong it may be all that is behind
- * "scheme://", or all where that is not there */
-WSI const char *wsi_url_parse(struct wsi_url *u, const char *url, size_t len, int scheme);
-/* The part behind "scheme://": u->userinfo is all of it, u->port what holds where there is none. Likewise */
-WSI const char *wsi_url_rest(struct wsi_url *u);
-/* A URL for a sentence, right or wrong: without userinfo, without the values of secret parameters
- * and, where it is wrong, without all that may be a password: what stands behind a ':' and is no number */
+/* The URL of a server. Returns NULL, or what is wrong: a static sentence, without any part of the userinfo. */
+WSI const char *wsi_url_parse(struct wsi_url *u, const char *url, size_t len);
+/* The URL of a proxy. Without "scheme://" it means http://, as for curl. */
+WSI const char *wsi_url_parse_proxy(struct wsi_url *u, const char *url, size_t len);
+/* What follows "scheme://". The port is the one to use where none is given. Sets all but scheme and secure. */
+WSI const char *wsi_url_rest(struct wsi_url *u, const char *p, size_t len, int port);
+/* Appends a URL, right or wrong: without userinfo, and with the values of secret parameters as "***". Of a wrong one,
+ * what follows a ':' and is not a number is left out too, because it may be a password. */
 WSI void wsi_put_url(struct wsi_text *t, const char *url, size_t len);
-WSI void wsi_put_location(struct wsi_text *t, const char *ref,
-                          size_t len); /* likewise, a reference to one */
-WSI void wsi_put_proxy_url(struct wsi_text *t, const char *url,
-                           size_t len); /* likewise, a proxy's that is wrong */
-/* What wsi_url_parse said of a URL that goes up to end, and how its byte is written: "...: in its user name, \ is
- * written %5C"; and with the number of the byte: "... (byte 11)" */
+/* The same for a reference, and for the URL of a proxy that is wrong. */
+WSI void wsi_put_location(struct wsi_text *t, const char *ref, size_t len);
+WSI void wsi_put_proxy_url(struct wsi_text *t, const char *url, size_t len);
+/* Appends what wsi_url_parse returned for a URL that goes up to end, and how the wrong byte is written: "...: in its user
+ * name, \ is written %5C". wsi_put_url_why adds the number of the byte: "... (byte 11)". */
 WSI void wsi_put_url_fault(struct wsi_text *t, const struct wsi_url *u, const char *end,
                            const char *why);
 WSI void wsi_put_url_why(struct wsi_text *t, const struct wsi_url *u, const char *url, size_t len,
                          const char *why);
-WSI void wsi_put_hostport(struct wsi_text *t, const struct wsi_url *u,
-                          int always_port); /* "[::1]:8080"; the default
-                                                                  port of the scheme is left out unless always_port */
-/* RFC 3986 5.2: turns t, an absolute URL, into what the reference ref means there, without its fragment. 0: it does
- * not fit, or t is not absolute */
-WSI int wsi_url_resolve(struct wsi_text *t, const char *ref, size_t len);
-/* The next byte from *p on, percent-decoded, of what wsi_url_span has passed */
-WSI int wsi_url_next(const char **p);
-/* As wsi_span, but a '%' that is in the set must begin an escape */
+/* Appends "[::1]:8080", without the port if it is the standard one, unless always_port. */
+WSI void wsi_put_hostport(struct wsi_text *t, const struct wsi_url *u, bool always_port);
+/* RFC 3986 5.2: turns t, an absolute URL, into the URL that the reference means there, without its fragment. False if it
+ * does not fit, or t is not absolute. */
+WSI bool wsi_url_resolve(struct wsi_text *t, const char *ref, size_t len);
+/* The number of bytes up to the first that is neither of the class nor part of an escape "%41". */
+WSI size_t wsi_url_span_if(const char *p, size_t len, wsi_class *is);
 WSI size_t wsi_url_span(const char *p, size_t len, const char *set);
-/* u->host, which is no address and where u->at is: NULL, it may be a name; or what is wrong at u->at */
-WSI const char *wsi_name_check(struct wsi_url *u);
-/* 1: the host is the domain, 2: in it, by whole labels; case and final dots ignored. Neither is empty */
+/* Takes the next byte from *p, percent-decoded, where wsi_url_span_if has checked the escapes. */
+WSI int wsi_url_next(const char **p);
+/* 1: the host is the domain; 2: it is in the domain, by whole labels; 0: neither. Case and a final dot do not matter.
+ * Neither may be empty. */
 WSI int wsi_in_domain(struct wsi_str host, const char *domain, size_t len);
 #define wsi_is_localhost(host) wsi_in_domain(host, "localhost", 9) /* RFC 6761 6.3 */
 
