@@ -59,12 +59,16 @@ struct wsi_text *wsi_blank(struct ws *ws, struct wsi_text *t, size_t len)
 
 int64_t wsi_now_us(const struct ws *ws)
 {
-	return ws->mem.now_us ? ws->mem.now_us(ws->mem.user_data) : wsi_clock_us();
+	if (ws->mem.now_us)
+		return ws->mem.now_us(ws->mem.user_data);
+	return wsi_clock_us();
 }
 
 int64_t wsi_after_ms(int64_t from_us, int ms)
 {
-	return ms < 0 ? WSI_NEVER : from_us + (int64_t)ms * 1000;
+	if (ms < 0)
+		return WSI_NEVER;
+	return from_us + (int64_t)ms * 1000;
 }
 
 int64_t wsi_earlier(int64_t a, int64_t b)
@@ -77,7 +81,9 @@ int64_t wsi_files_until(const struct ws *ws)
 {
 	int64_t until = wsi_earlier(ws->deadline, ws->connect_deadline);
 
-	return until == WSI_NEVER ? WSI_NEVER : wsi_clock_us() + (until - wsi_now_us(ws));
+	if (until == WSI_NEVER)
+		return WSI_NEVER;
+	return wsi_clock_us() + (until - wsi_now_us(ws));
 }
 #endif
 
@@ -219,8 +225,9 @@ int wsi_entropy_of(void *ctx, void *buf, size_t len)
 {
 	const struct ws *ws = ctx;
 
-	return ws->mem.entropy ? ws->mem.entropy(ws->mem.user_data, buf, len)
-	                       : wsi_entropy(buf, len);
+	if (ws->mem.entropy)
+		return ws->mem.entropy(ws->mem.user_data, buf, len);
+	return wsi_entropy(buf, len);
 }
 
 int wsi_random(struct ws *ws, unsigned char *out, unsigned len)

@@ -287,7 +287,9 @@ static int start_tls(struct ws *ws)
 	r = wsi_tls_new(&ws->tls, ws->tls_config, &below, op->url.host, op->url.ip, ws->same_origin,
 	                wsi_entropy_of, ws, why);
 	ws->entropy_waits = r == WS_AGAIN;
-	return r == 0 || r == WS_AGAIN ? r : tls_failed(ws, r, why->p);
+	if (r == 0 || r == WS_AGAIN)
+		return r;
+	return tls_failed(ws, r, why->p);
 }
 
 static int handshake_tls(struct ws *ws)

@@ -171,9 +171,12 @@ static const char *check_order(const struct ws *ws, const struct wsi_frame *f)
 		return "a reserved bit is set";
 	if (opcode & WSI_CONTROL_BIT)
 		return NULL;
-	if (opcode == WSI_CONT) /* 5.4 */
-		return ws->message_type ? NULL : "a continuation of no message";
-	return ws->message_type ? "a new message within a fragmented one" : NULL;
+	/* 5.4 */
+	if (opcode == WSI_CONT && !ws->message_type)
+		return "a continuation of no message";
+	if (opcode != WSI_CONT && ws->message_type)
+		return "a new message within a fragmented one";
+	return NULL;
 }
 
 static int on_header(struct ws *ws)

@@ -73,8 +73,9 @@ int wsi_flush(struct ws *ws)
 			ws->write_error = r;
 			break;
 		}
-		control = ws->pong.waiting ? &ws->pong
-		                           : &ws->close; /* RFC 6455 5.5.2: the pong goes first */
+		control = &ws->close;
+		if (ws->pong.waiting) /* RFC 6455 5.5.2: the pong goes first */
+			control = &ws->pong;
 		if (!control->waiting || ws->tx_active)
 			return 0;
 		r = begin_frame(ws, WSI_FIN | control->opcode, control->data, control->len);
@@ -252,7 +253,9 @@ ptrdiff_t ws_send(struct ws *ws, int type, const void *data, size_t len)
 	    && !wsi_is_text(&utf8, data, len, more))
 		return wsi_misuse(ws, "ws_send: the text is not UTF-8");
 
-	first_byte = (unsigned char)(ws->tx_type & WS_MORE ? WSI_CONT : opcode); /* RFC 6455 5.4 */
+	first_byte = (unsigned char)opcode;
+	if (ws->tx_type & WS_MORE) /* RFC 6455 5.4: a later fragment */
+		first_byte = WSI_CONT;
 	if (!more)
 		first_byte |= WSI_FIN;
 	n = wsi_send_frame(ws, first_byte, data, len);

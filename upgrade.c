@@ -64,7 +64,9 @@ int wsi_send_head(struct ws *ws)
 {
 	int r = wsi_write_out(ws, ws->head.p, &ws->head.len);
 
-	return r == 0 || r == WS_AGAIN ? r : wsi_io_failed(ws, r, "");
+	if (r == 0 || r == WS_AGAIN)
+		return r;
+	return wsi_io_failed(ws, r, "");
 }
 
 /* What has come of an incomplete response. */

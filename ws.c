@@ -61,8 +61,9 @@ static void init_report(struct ws *ws)
 static void init_time(struct ws *ws, const struct ws_options *o)
 {
 	ws_timeout(ws, o->timeout_ms ? o->timeout_ms : TIMEOUT_MS);
-	ws->connect_deadline =
-	    wsi_after_ms(ws->start, o->connect_timeout_ms ? o->connect_timeout_ms : -1);
+	ws->connect_deadline = WSI_NEVER;
+	if (o->connect_timeout_ms)
+		ws->connect_deadline = wsi_after_ms(ws->start, o->connect_timeout_ms);
 	ws->phase_start = ws->start;
 }
 
