@@ -34,7 +34,7 @@ struct conn {
 	int fd;
 	enum { HEAD, FRAME, PAYLOAD, CLOSING, DRAIN } state;
 	size_t in_len, out_at, out_len;
-	/* the client's frame at hand */
+	/* the client's current frame */
 	unsigned char opcode, key[4], last_key[4], control[125];
 	uint64_t left, at;
 	int frames, in_message;
@@ -136,7 +136,7 @@ static void upgrade(struct conn *c, const char *head)
 	}
 }
 
-/* A header at p[0..n): bytes of it, 0: more are needed, or the rule that it breaks has been told */
+/* Reads the header at p[0..n). Returns its length, or 0: more bytes are needed, or a broken rule was reported */
 static size_t frame(struct conn *c, const unsigned char *p, size_t n)
 {
 	size_t ext = 0, i;
@@ -226,7 +226,7 @@ static size_t payload(struct conn *c, const unsigned char *p, size_t n)
 	return n;
 }
 
-/* Between two frames of our own, and in the midst of one: the flood's */
+/* Continues the flood, also in the middle of one of its frames */
 static void flood(struct conn *c)
 {
 	while (c->out_len + ROOM < BUF) {
@@ -254,7 +254,7 @@ static void flood(struct conn *c)
 	}
 }
 
-/* All that the bytes at hand and the room in out allow */
+/* Does everything that the bytes in `in` and the room in `out` allow */
 static void step(struct conn *c)
 {
 	size_t used = 0, n;
@@ -271,7 +271,7 @@ static void step(struct conn *c)
 		end[2] = 0;
 		upgrade(c, head);
 	}
-	/* what answers a frame may not fall into the midst of the flood's */
+	/* an answer must not fall into the middle of a frame of the flood */
 	while ((c->state == FRAME || c->state == PAYLOAD) && c->size_left == 0
 	       && c->out_len + ROOM < BUF) {
 		if (c->state == FRAME)
@@ -290,7 +290,7 @@ static void step(struct conn *c)
 		flood(c);
 }
 
-/* 0: it is over */
+/* Returns 0 when the connection has ended */
 static int serve(struct conn *c, int revents)
 {
 	ssize_t n;

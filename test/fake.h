@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * fake.h - a world for the tests: a transport whose peer is a script, a clock that only waiting moves, entropy that is
- * known, an allocator that counts, moves every block and fails when told to
+ * fake.h - everything that a connection takes from its caller, scripted for the tests
+ *
+ * The transport's peer follows a script. The clock moves only when the client waits. The entropy is known. The allocator
+ * counts, moves every block that grows, and fails when a test says so.
  */
 #ifndef FAKE_H
 #define FAKE_H
@@ -21,48 +23,65 @@
 static const char fake_nonce[17] = "the sample nonce";
 
 struct fake {
-	/* What the peer says. Bytes arrive while the client waits: the first arrival has split bytes (0: step), the
-	 * others step (0: all), gap_us apart. Then comes end: 0: silence, or WS_IO_EOF, WS_IO_RESET, WS_IO_ERROR. */
+	/* What the peer sends. Bytes arrive while the client waits: `split` bytes first (0: `step`), then `step` bytes
+	 * at a time (0: all), `gap_us` apart. Then comes `end`: 0 for silence, or WS_IO_EOF, WS_IO_RESET, WS_IO_ERROR. */
 	const unsigned char *in;
 	size_t in_len, split, step;
 	int64_t gap_us;
 	int end;
-	size_t loop, loop_from; /* > 0: in[loop_from..in_len) comes loop times again, at once */
-	size_t read_max;        /* of one io_read. 0: no limit */
-	/* How it listens: room bytes are taken at once, drain more whenever the client waits to write, drain_us later
-	 */
+	/* loop > 0: in[loop_from..in_len) is repeated `loop` times */
+	size_t loop, loop_from;
+	/* Most bytes that one io_read gives; 0: no limit */
+	size_t read_max;
+
+	/* How the peer reads: it takes `room` bytes at once. When the client waits to write, it takes `drain` more
+	 * after `drain_us`. */
 	size_t room, drain, write_max;
 	int64_t drain_us;
-	size_t
-	    deaf_after; /* so many bytes in all are taken, then the connection is reset. 0: never */
-	int64_t
-	    wake_us; /* > 0: io_wait returns after this, whatever it waits for, as for a signal */
-	int64_t tick_us;   /* what a look at the clock costs */
-	int64_t read_us;   /* what an io_read that gives bytes costs */
-	const char *nonce; /* 16 random bytes, again and again. NULL: pseudo-random ones */
-	int entropy_late,
-	    entropy_calls_left; /* so many calls say "not yet"; < 0: no limit, else so many succeed */
-	unsigned long
-	    io_fail_at; /* the n-th call of io_ functions, from 1 on, comes to io_fail. 0: none */
-	int io_fail;
-	unsigned long
-	    alloc_fail_at; /* the n-th allocation fails; with alloc_fail_on all after it too. 0: none */
-	int alloc_fail_on;
-	size_t alloc_limit; /* bytes alive at most. 0: no limit */
-	int discard;        /* 1: what the client sends is counted, not kept */
+	/* The connection is reset after this many bytes were sent; 0: never */
+	size_t deaf_after;
 
-	/* What came of it */
+	/* > 0: io_wait returns after this time, as if a signal had interrupted it */
+	int64_t wake_us;
+	/* Time that passes when the clock is read, and when io_read gives bytes */
+	int64_t tick_us;
+	int64_t read_us;
+
+	/* 16 bytes that the entropy source repeats; NULL: pseudo-random bytes */
+	const char *nonce;
+	/* The first `entropy_late` calls say "not yet" */
+	int entropy_late;
+	/* The entropy source fails after this many calls; < 0: never */
+	int entropy_calls_left;
+
+	/* The call of an io_ function with this number, from 1 on, returns io_fail; 0: none does */
+	unsigned long io_fail_at;
+	int io_fail;
+	/* The allocation with this number, from 1 on, fails, and with alloc_fail_on all later ones too; 0: none does */
+	unsigned long alloc_fail_at;
+	int alloc_fail_on;
+	/* Most bytes allocated at a time; 0: no limit */
+	size_t alloc_limit;
+	/* Count what the client sends, but do not keep it */
+	int discard;
+
+	/* Results: what the client sent */
 	unsigned char *out;
 	size_t out_len, out_cap;
+	/* Bytes of `in` that were read, and that have arrived */
 	size_t pos, come;
-	int64_t now, last_us, full_us; /* full_us: since when there is no room; 0: there is */
+	/* The clock; when bytes last arrived; since when the peer has had no room, 0 if it has */
+	int64_t now, last_us, full_us;
 	unsigned long reads, writes, waits, ios, closes, allocs, failed_allocs, entropy_calls,
 	    traces;
 	size_t alive, blocks, peak;
-	int hung;  /* it waited for what never comes */
-	int wrong; /* it broke a rule of the interface */
+	/* The client waited for something that never happens */
+	int hung;
+	/* The client broke a rule of the interface */
+	int wrong;
 	int broken, spurious;
-	unsigned char *retry; /* what io_write did not take: the next one must begin with it */
+	/* What io_write did not take; the next io_write must begin with it */
+	unsigned char *retry;
 	size_t retry_len;
 	uint64_t random;
 };
@@ -94,7 +113,7 @@ static inline void fake_wrong(struct fake *f, const char *what)
 	f->wrong = 1;
 }
 
-/* The n-th call: 1: it fails with *n */
+/* Counts a call of the transport. 1: it fails, with *n */
 static inline int fake_fails(struct fake *f, ptrdiff_t *n)
 {
 	if (++f->ios > 20000000) {
@@ -106,7 +125,8 @@ static inline int fake_fails(struct fake *f, ptrdiff_t *n)
 		if (f->io_fail < WS_IO_WRITE)
 			f->broken = f->io_fail;
 		else
-			f->spurious = 1; /* it was not so: the next wait is none */
+			f->spurious =
+			    1; /* the wakeup was spurious: the next wait returns at once */
 		return 1;
 	}
 	return 0;
@@ -299,7 +319,7 @@ static inline int fake_entropy(void *user_data, void *buf, size_t len)
 	return 0;
 }
 
-/* Blocks have their length in front, so that a wrong old_len shows; every one moves when it grows */
+/* Each block is preceded by its length, which shows a wrong old_len; each block moves when it grows */
 #define FAKE_MAGIC 0x57a7e5u
 struct fake_block {
 	size_t len;
@@ -386,7 +406,7 @@ static inline void fake_poll(struct fake *f, const struct ws *ws)
 	fake_wait(f, events, set.timeout_ms);
 }
 
-/* A frame of the client in out, unmasked where it lies. 1: *payload, *len, *b0, key; 0: no whole one is left */
+/* Unmasks the next frame that the client sent. 1: sets *payload, *len, *b0 and key; 0: there is no complete frame */
 static inline int fake_frame(struct fake *f, size_t *at, unsigned *b0, unsigned char **payload,
                              size_t *len, unsigned char key[4])
 {
@@ -423,7 +443,7 @@ static inline int fake_frame(struct fake *f, size_t *at, unsigned *b0, unsigned 
 	return 1;
 }
 
-/* Where the client's request ends in out; 0: it has not */
+/* Where the client's request ends in `out`; 0: it is incomplete */
 static inline size_t fake_request_end(const struct fake *f)
 {
 	size_t i;
@@ -434,7 +454,7 @@ static inline size_t fake_request_end(const struct fake *f)
 	return 0;
 }
 
-/* Bytes under construction: a script */
+/* A script under construction */
 struct script {
 	unsigned char *p;
 	size_t len, cap;
@@ -465,7 +485,7 @@ static inline void script_byte(struct script *s, unsigned c)
 	script_put(s, &b, 1);
 }
 
-/* A server's frame: payload NULL: len bytes that count up */
+/* Adds a server's frame. Without a payload it has len bytes that count up */
 static inline void script_frame(struct script *s, unsigned b0, const void *payload, size_t len)
 {
 	unsigned k, more = len < 126 ? 0 : len < 65536 ? 2 : 8;

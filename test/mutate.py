@@ -6,8 +6,9 @@ usage: test/mutate.py [--seconds N] [--jobs N] FILE.c...
 
 For each mutant the changed file is compiled in a scratch directory, linked with the unit tests in TESTS, and the tests
 run; where they all pass, once more under AddressSanitizer and UndefinedBehaviorSanitizer. A mutant is killed when a test
-fails, crashes or takes far too long. One whose object code is the original's is no mutant. What survives is printed as FILE:LINE: old line => new line; then each file's kill rate. Known mutants that
-change no behaviour stand in test/mutants.txt, with the reason.
+fails, crashes or takes far too long. A change that compiles to the original object code is not counted. Each survivor is
+printed as FILE:LINE: old line => new line; then each file's kill rate. test/mutants.txt lists known mutants that change no
+behaviour, with the reason.
 
 A survivor asks for a case in the nearest table of test/test_*.c.
 """

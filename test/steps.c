@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * steps.c - what a peer sends costs steps in proportion to its length: built and run by test-steps.sh
+ * steps.c - checks that the cost of input grows in proportion to its length; test-steps.sh builds and runs it
  *
  * The library is compiled so that each basic block counts itself. Each case makes an input of n bytes that would be
- * costly for a quadratic parser, and runs it for n and for 2n: the second may cost little more than twice the first. No
- * clock is looked at.
+ * costly for a quadratic parser, and runs it for n and for 2n: the second may cost little more than twice the first. The
+ * test uses no clock.
  */
 #include "../ws_proto.h"
 #include "../ws.h"
@@ -21,7 +21,7 @@ void __sanitizer_cov_trace_pc(void)
 
 static char text[40000], out_buf[40000];
 
-/* before, unit again and again up to n bytes, behind: how many bytes */
+/* Writes `before`, then `unit` repeated up to n bytes, then `behind`. Returns the number of bytes */
 static size_t build(size_t n, const char *before, const char *unit, const char *behind)
 {
 	size_t len = strlen(before), u = strlen(unit), at;
@@ -57,7 +57,7 @@ static void run_head(size_t len, size_t piece)
 	                   &why);
 }
 
-/* The whole opening, over a transport that gives so many bytes at a time */
+/* Opens a connection over a transport that gives `piece` bytes at a time */
 static void run_open(size_t len, size_t piece)
 {
 	struct ws_options o;

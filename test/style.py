@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: ISC
-"""style.py [-t] [FILE.c]...: what of the house style a program can see. Without files, all that git knows but tests.
+"""style.py [-t] [FILE.c]...: checks the parts of the house style that a program can check. Without FILE it
+checks all sources in git except tests, examples and the bench.
 
-Fails on a conditional expression within another one, on an include cycle between headers, and on calls that go in
-circles between source files. -t prints a table: the lines of each file, its longest function, its functions of more
+It fails on a conditional expression within another one, on an include cycle between headers, and on source files that call
+each other in a circle. -t prints a table: the lines of each file, its longest function, its functions of more
 than 60 lines, its conditional expressions for 100 lines of code.
 Last line: N passed, N failed
 """

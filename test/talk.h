@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * talk.h - what the tests of ws.c share: a whole run over the fake transport (run), and an open connection to talk on
- * (struct talk)
+ * talk.h - two ways to test a connection over the fake transport: a whole run (run) and an open connection (struct talk)
  */
 #ifndef TALK_H
 #define TALK_H
@@ -12,7 +11,7 @@
 #define URL "ws://server.example.com/chat"
 #define HEAD_LEN (sizeof FAKE_101 - 1)
 
-/* What happened in a run, as text: the messages, then how it ended and what was sent */
+/* The outcome of a run as text: the messages, how the run ended, and what the client sent */
 struct outcome {
 	char got[3000], end[600], sent[400];
 	size_t got_len, end_len, sent_len;
@@ -59,7 +58,7 @@ static inline void say_bytes(char *buf, size_t cap, size_t *len, const void *dat
 
 #define SAY(o, part, ...) say((o)->part, sizeof(o)->part, &(o)->part##_len, __VA_ARGS__)
 
-/* The frames sent behind the request, "P" pong, "I" ping, "C" close and its code, "T" "B" "K" data */
+/* The frames sent after the request: "P" pong, "I" ping, "C" close and its code, "T" "B" "K" data */
 static inline void say_sent(struct outcome *o)
 {
 	struct fake *f = &o->fake;
@@ -124,7 +123,7 @@ static inline void set_options(struct fake *f, const struct how *h, struct ws_op
 	f->end = h->end;
 }
 
-/* Makes a call again until it does not say WS_AGAIN; a blocking one must never */
+/* Repeats a call while it returns WS_AGAIN, which a blocking call must never do */
 #define REPEAT(r, f, ws, nonblocking, call)                                                        \
 	do {                                                                                       \
 		(r) = (call);                                                                      \
@@ -137,7 +136,7 @@ static inline void set_options(struct fake *f, const struct how *h, struct ws_op
 		}                                                                                  \
 	} while ((r) == WS_AGAIN)
 
-/* Opens, receives all there is, closes, frees */
+/* Opens, receives everything, closes, frees */
 static inline void run_prepared(const struct how *h, struct outcome *o, struct ws_options *opt)
 {
 	struct fake *f = &o->fake;
@@ -232,20 +231,20 @@ static inline void run(const struct how *h, const void *in, size_t in_len, struc
 	fake_free(&o->fake);
 }
 
-/* An answer to the upgrade, line by line */
+/* A response to the upgrade, line by line */
 #define OK101 "HTTP/1.1 101 Switching Protocols\r\n"
 #define UP "Upgrade: websocket\r\n"
 #define CONN "Connection: Upgrade\r\n"
 #define ACC "Sec-WebSocket-Accept: " FAKE_ACCEPT "\r\n"
 
-/* An open connection over a fake transport, whose peer has nothing more to say than rest */
+/* An open connection over a fake transport, whose peer sends `rest` and nothing more */
 struct talk {
 	struct fake f;
 	struct ws_options o;
 	struct ws_io io;
 	struct script s;
 	struct ws *ws;
-	size_t at; /* in f.out, behind what was looked at */
+	size_t at; /* in f.out, after the frames already examined */
 };
 
 static inline void talk_begin(struct talk *t, const void *rest, size_t len)
@@ -268,7 +267,7 @@ static inline void talk_open(struct talk *t)
 	t->at = fake_request_end(&t->f);
 }
 
-/* The next frame that the client sent: its first byte, 0 if there is none */
+/* The first byte of the next frame that the client sent, or 0 if there is no other frame */
 static inline unsigned talk_sent(struct talk *t, unsigned char **p, size_t *len)
 {
 	unsigned char key[4];
@@ -306,7 +305,7 @@ static inline void talk_end(struct talk *t)
 	script_free(&t->s);
 }
 
-/* The server says more */
+/* Lets the server send more */
 static inline void talk_more(struct talk *t, const void *p, size_t len)
 {
 	script_put(&t->s, p, len);
@@ -323,7 +322,7 @@ static inline struct ws_pollset wants(const struct talk *t)
 	return set;
 }
 
-#define CUT "closed 1006" /* the script's end, where no close frame was */
+#define CUT "closed 1006" /* how a script without a close frame ends */
 #define SIXTY "012345678901234567890123456789012345678901234567890123456789"
 
 static inline int starts(const char *s, const char *beginning)
@@ -337,7 +336,7 @@ static inline int code_ok(unsigned c) /* RFC 6455 7.4, and the registry's 1012-1
 	       || (c >= 3000 && c <= 4999);
 }
 
-/* What r and the clock must be: want, us after the beginning and little more */
+/* Checks that r is `want` and that the clock shows `us`, or a little more */
 static inline void timed(const char *what, int r, int want, const struct fake *f, int64_t us)
 {
 	if (!CHECK(r == want && f->now - 1000000 >= us && f->now - 1000000 <= us + 1100))

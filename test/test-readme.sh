@@ -91,7 +91,7 @@ for block in "$tmp"/blocks/*; do
 		grep -q "$tool" "$block" && ! command -v "$(echo "$tool" | sed 's/make static/musl-gcc/')" >/dev/null && lacks=$tool
 	done
 	if [ -n "$lacks" ]; then
-		skip "$what ($lacks is not to be had here)"
+		skip "$what ($lacks is not installed)"
 		continue
 	fi
 	case $block in

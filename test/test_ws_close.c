@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC
- * test_ws_close.c - ws.c through its public interface, over a fake transport: closing, and what may be called when
+ * test_ws_close.c - Tests closing a connection, and which calls each state allows
+ *
+ * It uses the public interface of ws.h over the scripted transport of fake.h.
  */
 #include "talk.h"
 
 /* Before and after a connection is open */
-static void test_states(void)
+static void test_calls_in_each_state(void)
 {
 	struct talk t;
 	struct ws_msg msg;
@@ -82,7 +84,7 @@ static void test_states(void)
 	script_free(&t.s);
 }
 
-static void test_close_out(void)
+static void test_our_close_ends_the_connection(void)
 {
 	static const char r123[] = SIXTY SIXTY "abc", r124[] = SIXTY SIXTY "abcd";
 	struct talk t;
@@ -261,7 +263,7 @@ static void test_close_out(void)
 }
 
 /* A full send buffer, a peer that wants to be read first: blocking calls get through */
-static void test_close_when_full(void)
+static void test_close_gets_through_a_full_buffer(void)
 {
 	struct talk t;
 	static char data[4080];
@@ -352,8 +354,8 @@ static void test_close_when_full(void)
 
 int main(void)
 {
-	TEST(test_states);
-	TEST(test_close_out);
-	TEST(test_close_when_full);
+	TEST(test_calls_in_each_state);
+	TEST(test_our_close_ends_the_connection);
+	TEST(test_close_gets_through_a_full_buffer);
 	return check_done();
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC
- * test_ws_fail.c - ws.c through its public interface, over a fake transport: whole scenarios in which one call, or one allocation, fails
+ * test_ws_fail.c - Tests that one failing call of the transport or allocator breaks nothing
+ *
+ * It uses the public interface of ws.h over the scripted transport of fake.h.
  */
 #include "talk.h"
 
-/* Whole scenarios, with something failing at the n-th call for every n */
+/* Each scenario runs once for every n, and its n-th call fails */
 
 static const struct scenario {
-	const char *name, *bytes; /* behind nothing: the head too */
+	const char *name, *bytes; /* the head is included */
 	size_t len;
 	int pinged;
 } scenarios[] = {
@@ -74,7 +76,7 @@ static int tidy(const struct outcome *o)
 	return o->fake.alive == 0 && o->fake.blocks == 0 && !o->fake.wrong && !o->fake.hung;
 }
 
-static void test_failing(void)
+static void test_any_failing_call_leaves_no_trace(void)
 {
 	static struct outcome good, o;
 	static const int words[] = {WS_IO_READ,  WS_IO_WRITE, WS_IO_EOF, WS_IO_RESET,
@@ -149,8 +151,8 @@ static void test_failing(void)
 	}
 }
 
-/* Whatever finds no memory, that is the sentence */
-static void test_no_memory(void)
+/* Every allocation that fails gives the same sentence */
+static void test_no_memory_is_named(void)
 {
 	struct talk t;
 	unsigned long k;
@@ -174,7 +176,7 @@ static void test_no_memory(void)
 
 int main(void)
 {
-	TEST(test_no_memory);
-	TEST(test_failing);
+	TEST(test_no_memory_is_named);
+	TEST(test_any_failing_call_leaves_no_trace);
 	return check_done();
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * test_ws_open.c - ws.c through its public interface, over a fake transport: opening a connection: options, URLs, what they are called, the deadline up to the upgrade
+ * test_ws_open.c - Tests opening a connection: options, URLs, names, and the deadline up to the upgrade
+ *
+ * It uses the public interface of ws.h over the scripted transport of fake.h.
  */
 #include "talk.h"
 
@@ -13,8 +15,8 @@ static int sent_has(const struct talk *t, const char *text)
 	return 0;
 }
 
-/* Options: each wrong one fails at open, by name, before anything is done */
-static void test_options(void)
+/* ws_open names each wrong option, before it does anything else */
+static void test_wrong_options_are_named(void)
 {
 	static const char *const bad_headers[][2] = {{"A: b\r\nC: d", NULL},
 	                                             {"no colon", NULL},
@@ -319,8 +321,8 @@ static void test_options(void)
 	}
 }
 
-/* An older program's struct, and one of a newer header */
-static void test_size(void)
+/* The options struct comes from a program built with an older header, or a newer one */
+static void test_struct_of_another_version(void)
 {
 	struct talk t;
 	struct ws_options *o;
@@ -419,7 +421,7 @@ static void test_names(void)
 	CHECK(strncmp(ws_version(), WS_VERSION, strlen(WS_VERSION)) == 0);
 }
 
-static void test_deadline_open(void)
+static void test_open_keeps_its_deadline(void)
 {
 	static const struct {
 		const char *what, *in;
@@ -497,9 +499,9 @@ static void test_deadline_open(void)
 
 int main(void)
 {
-	TEST(test_deadline_open);
-	TEST(test_options);
-	TEST(test_size);
+	TEST(test_open_keeps_its_deadline);
+	TEST(test_wrong_options_are_named);
+	TEST(test_struct_of_another_version);
 	TEST(test_names);
 	return check_done();
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC
- * test_ws_query.c - ws.c through its public interface, over a fake transport: ws_query, the one call
+ * test_ws_query.c - Tests ws_query, the one-call query
+ *
+ * It uses the public interface of ws.h over the scripted transport of fake.h.
  */
 #include "talk.h"
 
-/* The one call */
-static void test_query(void)
+static void test_query_answers(void)
 {
 	static const struct {
 		const char *what, *in;
@@ -46,8 +47,9 @@ static void test_query(void)
 			t.f.split = 0;
 			t.f.end = cases[i].end;
 			t.f.alloc_fail_at = n;
-			t.o.nonblock = t.o.stream =
-			    1; /* it waits, and takes whole messages, whatever these say */
+			/* ws_query blocks and receives whole messages even if these are set */
+			t.o.nonblock = 1;
+			t.o.stream = 1;
 			memset(&a, 0xee, sizeof a);
 			k = ws_query(URL, &t.o, WS_TEXT, "ask", 3, &a);
 			if (n && t.f.failed_allocs == 0)
@@ -117,7 +119,8 @@ static void test_query(void)
 	CHECK_EQ_U(ws_query(NULL, NULL, WS_TEXT, "x", 1, &a), WS_EURL);
 	ws_answer_free(&a, NULL);
 #endif
-	/* a greeting that comes before all is sent: all is sent still, and if it cannot be, that is no success */
+	/* A greeting arrives before everything is sent. The rest is still sent, and if that fails, so does the
+	 * query. */
 	for (k = 0; k < 2; k++) {
 		static char data[100000];
 
@@ -144,6 +147,6 @@ static void test_query(void)
 
 int main(void)
 {
-	TEST(test_query);
+	TEST(test_query_answers);
 	return check_done();
 }

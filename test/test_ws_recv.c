@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC
- * test_ws_recv.c - ws.c through its public interface, over a fake transport: receiving: frames and messages, pings, violations, its deadline
+ * test_ws_recv.c - Tests receiving: frames, messages, pings, violations, and the deadline
+ *
+ * It uses the public interface of ws.h over the scripted transport of fake.h.
  */
 #include "talk.h"
 
-#define TIMES_REPORTED 12 /* of one vector: the first failures say enough */
+#define TIMES_REPORTED 12 /* reports only the first failures of a vector */
 
-/* Vectors: what a server sends behind its 101 */
+/* Vectors: what a server sends after its 101 */
 
 enum { ANY = 0, PINGED = 1, NO_UTF8 = 2, NO_STREAM = 4 };
 struct vector {
@@ -303,7 +305,7 @@ static void test_vectors(void)
 	}
 }
 
-static void test_close_codes_in(void)
+static void test_received_close_codes(void)
 {
 	static struct outcome o;
 	struct how h;
@@ -460,7 +462,7 @@ static void test_rfc_frames(void)
 	script_free(&s);
 }
 
-static void test_pings(void)
+static void test_pings_are_answered(void)
 {
 	struct talk t;
 	struct ws_msg msg;
@@ -575,8 +577,8 @@ static void test_ping_flood(void)
 	}
 }
 
-/* What a peer may do while a call waits */
-static void test_deadline_recv(void)
+/* What a peer may do while ws_recv waits */
+static void test_recv_keeps_its_deadline(void)
 {
 	static const struct {
 		const char *what, *in;
@@ -792,12 +794,12 @@ static void test_flood(void)
 int main(void)
 {
 	TEST(test_vectors);
-	TEST(test_close_codes_in);
+	TEST(test_received_close_codes);
 	TEST(test_lengths);
 	TEST(test_rfc_frames);
-	TEST(test_pings);
+	TEST(test_pings_are_answered);
 	TEST(test_ping_flood);
-	TEST(test_deadline_recv);
+	TEST(test_recv_keeps_its_deadline);
 	TEST(test_flood);
 	return check_done();
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC
- * test_ws_send.c - ws.c through its public interface, over a fake transport: sending: whole, in pieces, against a peer that takes little, and its deadline
+ * test_ws_send.c - Tests sending: whole messages, pieces, a peer that reads slowly, and the deadline
+ *
+ * It uses the public interface of ws.h over the scripted transport of fake.h.
  */
 #include "talk.h"
 
-/* Bytes of every sent frame of a message, and what begins and ends it */
+/* Collects the payloads of a message from the frames sent, and checks how it begins and ends */
 static void collect_message(struct talk *t, unsigned type, struct script *out, size_t *frames)
 {
 	unsigned char *p;
@@ -111,7 +113,7 @@ static void test_short_writes(void)
 	free(data);
 }
 
-static void test_send(void)
+static void test_what_is_sent_arrives(void)
 {
 	struct talk t;
 	struct ws_msg msg;
@@ -221,13 +223,13 @@ static void test_send(void)
 			same += memcmp(keys[k], keys[i], 4) == 0;
 	}
 	CHECK_EQ_U(same, 0);
-	CHECK(t.f.entropy_calls > 10
-	      && t.f.entropy_calls < 200); /* a pool: not one call for each frame */
+	/* Random bytes come from a pool, so not every frame asks for them */
+	CHECK(t.f.entropy_calls > 10 && t.f.entropy_calls < 200);
 	talk_end(&t);
 }
 
-/* What ws_recv gave may be sent as it is, however long that takes and whatever comes meanwhile */
-static void test_echo(void)
+/* Bytes that ws_recv gave can be sent from where they are, while more arrives and however long it takes */
+static void test_received_bytes_can_be_sent(void)
 {
 	static const size_t lengths[] = {1, 100, 3000, 16000, 16379, 16380, 16381, 50000};
 	size_t i, k;
@@ -297,7 +299,7 @@ static void test_echo(void)
 	}
 }
 
-static void test_deadline_send(void)
+static void test_send_keeps_its_deadline(void)
 {
 	static char data[100000];
 	struct talk t;
@@ -468,8 +470,8 @@ static void test_deadline_send(void)
 		talk_end(&t);
 	}
 
-	check_row("the same in the middle of a text's character: the rest of a frame that is lost "
-	          "is no text that is wrong");
+	check_row("the same in the middle of a character: losing the rest of a frame does not make "
+	          "the text invalid");
 	for (r = 0; r < 4; r++) {
 		static char text[3000];
 		size_t k;
@@ -547,7 +549,7 @@ static ptrdiff_t piecemeal_write(void *io, const void *buf, size_t len)
 	return n;
 }
 
-static void test_pieces(void)
+static void test_message_in_pieces(void)
 {
 	static struct piecemeal p;
 	static char data[60000];
@@ -573,9 +575,9 @@ static void test_pieces(void)
 int main(void)
 {
 	TEST(test_short_writes);
-	TEST(test_send);
-	TEST(test_echo);
-	TEST(test_deadline_send);
-	TEST(test_pieces);
+	TEST(test_what_is_sent_arrives);
+	TEST(test_received_bytes_can_be_sent);
+	TEST(test_send_keeps_its_deadline);
+	TEST(test_message_in_pieces);
 	return check_done();
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * test_ws_upgrade.c - ws.c through its public interface, over a fake transport: the upgrade: the request, the answer, refusals and redirects
+ * test_ws_upgrade.c - Tests the upgrade: our request, the response, refusals and redirects
+ *
+ * It uses the public interface of ws.h over the scripted transport of fake.h.
  */
 #include "talk.h"
 
@@ -213,7 +215,7 @@ static void run_answer(const struct answer *a, const void *in, size_t in_len, co
 	fake_free(&f);
 }
 
-static void test_answers(void)
+static void test_responses(void)
 {
 	size_t i, k;
 	int b;
@@ -267,8 +269,8 @@ static void test_answers(void)
 	}
 }
 
-/* Of an answer that is not whole what has come is shown */
-static void test_begun_answer(void)
+/* The received part of an incomplete response is shown */
+static void test_incomplete_response_is_shown(void)
 {
 	static const struct {
 		const char *came;
@@ -313,8 +315,8 @@ static void test_begun_answer(void)
 	}
 }
 
-/* The field of ws_options that may help is named */
-static void test_option_that_may_help(void)
+/* The error names the field of ws_options that may help */
+static void test_error_names_the_option_that_helps(void)
 {
 	static const struct {
 		const char *head, *option;
@@ -344,8 +346,8 @@ static void test_option_that_may_help(void)
 	}
 }
 
-/* Without an offer of ours any subprotocol is wrong */
-static void test_answer_unasked(void)
+/* We offered no subprotocol, so any subprotocol in the response is wrong */
+static void test_subprotocol_without_offer(void)
 {
 	struct how h;
 	struct outcome o;
@@ -357,7 +359,8 @@ static void test_answer_unasked(void)
 	check_clean(&o.fake);
 }
 
-/* The limits of a head, which ws did not have: 16 KiB, 100 lines; each interim answer has its own */
+/* A response head has at most 16 KiB and 100 lines, and each interim response has these limits of its own (ws had no such
+ * limits) */
 static void test_head_limits(void)
 {
 	int over, interim, lines, b;
@@ -496,7 +499,7 @@ static void run_refusal(const struct refusal *a, const void *in, size_t in_len, 
 	fake_free(&f);
 }
 
-static void test_refused(void)
+static void test_refused_upgrade(void)
 {
 	size_t i, k;
 	int b;
@@ -589,11 +592,11 @@ static void test_refused(void)
 int main(void)
 {
 	TEST(test_rfc_handshake);
-	TEST(test_answers);
-	TEST(test_begun_answer);
-	TEST(test_option_that_may_help);
-	TEST(test_answer_unasked);
+	TEST(test_responses);
+	TEST(test_incomplete_response_is_shown);
+	TEST(test_error_names_the_option_that_helps);
+	TEST(test_subprotocol_without_offer);
 	TEST(test_head_limits);
-	TEST(test_refused);
+	TEST(test_refused_upgrade);
 	return check_done();
 }

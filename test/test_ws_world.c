@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * test_ws_world.c - ws.c through its public interface, over a fake transport: the world of the caller: its allocator, entropy, poll loop and transport, the trace
+ * test_ws_world.c - Tests what the caller supplies: allocator, entropy, poll loop, transport and trace
+ *
+ * It uses the public interface of ws.h over the scripted transport of fake.h.
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -35,8 +37,8 @@ static void talk_open_refusing(struct talk *t, int nonblock, int refused)
 	writes_refused = refused;
 }
 
-/* Nobody waits for what is there already, or will never come */
-static void test_needless_waits(void)
+/* No call waits for bytes that are already buffered, or that can never come */
+static void test_no_needless_waits(void)
 {
 	static const char data[20000];
 	struct ws_pollset set;
@@ -88,7 +90,7 @@ static void test_needless_waits(void)
 		talk_end(&t);
 	}
 
-	check_row("a transport's error is no reset");
+	check_row("a transport's error is not reported as a reset");
 	for (k = 0; k < 2; k++) {
 		talk_open_refusing(&t, k, -1);
 		n = ws_send(t.ws, WS_BINARY, data, 1);
@@ -221,7 +223,7 @@ out:
 	return NULL;
 }
 
-static void test_both_ways(void)
+static void test_send_and_recv_at_once(void)
 {
 	unsigned char *data = malloc(BIG);
 	size_t i;
@@ -310,7 +312,8 @@ static void test_both_ways(void)
 
 #endif
 
-/* Random bytes that are late, or never come: there is no other source for a mask (curl used one for all frames) */
+/* Random bytes arrive late, or never. Nothing replaces them: masks come from no other source (curl used one mask for all
+ * frames). */
 static void test_entropy(void)
 {
 	struct talk t;
@@ -405,8 +408,8 @@ static void test_entropy(void)
 	}
 }
 
-/* Once open, no frame costs an allocation; memory does not grow with time */
-static void test_allocations(void)
+/* Once open, no frame needs an allocation, and memory does not grow with time */
+static void test_no_allocation_once_open(void)
 {
 	struct talk t;
 	struct ws_msg msg;
@@ -495,7 +498,7 @@ static void test_allocations(void)
 	talk_end(&t);
 }
 
-static void test_wants(void)
+static void test_poll_wants(void)
 {
 	struct talk t;
 	struct ws_msg msg;
@@ -662,7 +665,7 @@ static void note_trace_len(void *user_data, int sent, int type, const void *data
 	say(t->text, sizeof t->text, &t->text_len, "%c%lu ", sent ? '>' : '<', (unsigned long)len);
 }
 
-static void test_trace(void)
+static void test_trace_shows_frames(void)
 {
 	static struct traced t;
 	struct ws_options o;
@@ -720,7 +723,7 @@ static void slow_trace(void *user_data, int sent, int type, const void *data, si
 		f->now += 50000;
 }
 
-static void test_slow_trace(void)
+static void test_slow_trace_keeps_the_deadline(void)
 {
 	struct talk t;
 	struct ws_msg msg;
@@ -742,8 +745,8 @@ static void test_slow_trace(void)
 	talk_end(&t);
 }
 
-/* Of a frame that is not whole yet what is at hand is shown, 256 bytes in all at most */
-static void test_trace_in_part(void)
+/* The trace shows the received part of an incomplete frame, at most 256 bytes of it */
+static void test_trace_of_incomplete_frames(void)
 {
 	static const struct {
 		size_t payload, at_hand, shown; /* at_hand, shown: with the header */
@@ -795,8 +798,8 @@ static void test_trace_in_part(void)
 	}
 }
 
-/* ws_recv has a short way while it is idle: an error, a close and a failed write all end that */
-static void test_idle_no_more(void)
+/* ws_recv has a short cut for an idle connection. An error, a close and a failed write each end it */
+static void test_idle_short_cut_ends(void)
 {
 	static const char two[] = "\x82\x01"
 	                          "a\x82\x01"
@@ -846,16 +849,16 @@ static void test_idle_no_more(void)
 
 int main(void)
 {
-	TEST(test_needless_waits);
+	TEST(test_no_needless_waits);
 #ifndef WS_NO_NET /* no sockets, and no allocator of its own */
-	TEST(test_both_ways);
+	TEST(test_send_and_recv_at_once);
 #endif
 	TEST(test_entropy);
-	TEST(test_allocations);
-	TEST(test_wants);
-	TEST(test_trace);
-	TEST(test_slow_trace);
-	TEST(test_trace_in_part);
-	TEST(test_idle_no_more);
+	TEST(test_no_allocation_once_open);
+	TEST(test_poll_wants);
+	TEST(test_trace_shows_frames);
+	TEST(test_slow_trace_keeps_the_deadline);
+	TEST(test_trace_of_incomplete_frames);
+	TEST(test_idle_short_cut_ends);
 	return check_done();
 }
