@@ -7,6 +7,7 @@
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
+#include "../cli/values.h"
 #include "../cli/wsquery.h"
 #include "../ws_tls.h"
 #include "check.h"
