@@ -376,16 +376,6 @@ int wsi_among(const char *p, size_t len, const char *names)
 	return -1;
 }
 
-const char *wsi_nth(const char *names, unsigned n)
-{
-	for (; *names != '\n'; n--) {
-		if (n == 0)
-			return names;
-		names += strlen(names) + 1;
-	}
-	return "";
-}
-
 size_t wsi_span(const char *p, size_t len, const char *set)
 {
 	int others = *set == '^';

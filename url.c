@@ -97,18 +97,6 @@ size_t wsi_url_span_if(const char *p, size_t len, wsi_class *is)
 	return i;
 }
 
-/* Replaced by wsi_url_span_if */
-size_t wsi_url_span(const char *p, size_t len, const char *set)
-{
-	size_t i;
-
-	len = wsi_span(p, len, set);
-	for (i = 0; i < len; i++)
-		if (p[i] == '%' && wsi_span_if(p + i + 1, len - i - 1, wsi_is_hex_digit) < 2)
-			break;
-	return i;
-}
-
 int wsi_url_next(const char **p)
 {
 	int c = (unsigned char)*(*p)++;

@@ -61,7 +61,6 @@ WSI void wsi_put_hostport(struct wsi_text *t, const struct wsi_url *u, bool alwa
 WSI bool wsi_url_resolve(struct wsi_text *t, const char *ref, size_t len);
 /* The number of bytes up to the first that is neither of the class nor part of an escape "%41". */
 WSI size_t wsi_url_span_if(const char *p, size_t len, wsi_class *is);
-WSI size_t wsi_url_span(const char *p, size_t len, const char *set);
 /* Takes the next byte from *p, percent-decoded, where wsi_url_span_if has checked the escapes. */
 WSI int wsi_url_next(const char **p);
 /* 1: the host is the domain; 2: it is in the domain, by whole labels; 0: neither. Case and a final dot do not matter.

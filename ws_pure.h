@@ -98,7 +98,6 @@ WSI int wsi_digits(const char *p, size_t len, int max, int base);
 #define WSI_TCHAR "!!#'*+-.09AZ^z||~~"
 WSI size_t wsi_span(const char *p, size_t len, const char *set);
 WSI int wsi_among(const char *p, size_t len, const char *names);
-WSI const char *wsi_nth(const char *names, unsigned n);
 
 /* secret.c: which values are secrets. They are shown as "***", and such headers are not sent to another origin. */
 /* The name of a URL's parameter, percent-encoded or not. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * test_text.c - text.c: bounded texts, and strings without libc
+ * test_text.c - text.c: strings in fixed buffers, classes of characters, searching and reading
  */
 #include "ws_pure.h"
 #include "check.h"
@@ -356,19 +356,36 @@ static void test_strings(void)
 	      && !wsi_is((struct wsi_str){"hos", 3}, "host"));
 }
 
-/* Of a list with an end, what is not in it is "", the place just behind it too */
-static void test_nth(void)
+static bool is_upper_case(int c)
 {
-	static const char names[] = "ws\0wss\0\0last\0\n";
-	unsigned n;
+	return c >= 'A' && c <= 'Z';
+}
 
-	CHECK_EQ_S(wsi_nth(names, 0), "ws");
-	CHECK_EQ_S(wsi_nth(names, 1), "wss");
-	CHECK_EQ_S(wsi_nth(names, 2), "");
-	CHECK_EQ_S(wsi_nth(names, 3), "last");
-	for (n = 4; n < 9; n++)
-		CHECK_EQ_S(wsi_nth(names, n), "");
-	CHECK_EQ_S(wsi_nth(names, (unsigned)-1), "");
+static void test_classes(void)
+{
+	int c;
+
+	for (c = 0; c < 256; c++) {
+		char byte = (char)c;
+		bool digit = c >= '0' && c <= '9';
+		bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+
+		CHECK_EQ_U(wsi_is_digit(c), digit);
+		CHECK_EQ_U(wsi_is_letter(c), letter);
+		CHECK_EQ_U(wsi_is_letter_or_digit(c), letter || digit);
+		CHECK_EQ_U(wsi_is_hex_digit(c), wsi_hex(c) >= 0);
+		CHECK_EQ_U(wsi_is_blank(c), c == ' ' || c == '\t');
+		CHECK_EQ_U(wsi_is_tchar(c), wsi_span(&byte, 1, WSI_TCHAR));
+		CHECK_EQ_U(wsi_is_one_of(c, "a\xff"), c == 'a' || c == 0xff);
+		CHECK_EQ_U(wsi_span_if(&byte, 1, is_upper_case), is_upper_case(c));
+		CHECK_EQ_U(wsi_find_any(&byte, 1, "a\xff"), c != 'a' && c != 0xff);
+	}
+	CHECK_EQ_U(wsi_span_if("AB1C", 4, is_upper_case), 2);
+	CHECK_EQ_U(wsi_span_if("AB", 2, is_upper_case), 2);
+	CHECK_EQ_U(wsi_span_if("", 0, is_upper_case), 0);
+	CHECK_EQ_U(wsi_find_any("a/b?c", 5, "?/"), 1);
+	CHECK_EQ_U(wsi_find_any("abc", 3, "?/"), 3);
+	CHECK_EQ_U(wsi_find_any("", 0, "?/"), 0);
 }
 
 static void test_sets(void)
@@ -441,7 +458,7 @@ static void test_ms_until(void)
 int main(void)
 {
 	TEST(test_cut);
-	TEST(test_nth);
+	TEST(test_classes);
 	TEST(test_sets);
 	TEST(test_numbers);
 	TEST(test_safe);
