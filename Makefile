@@ -23,7 +23,7 @@ LIB_SRC = text.c sha1.c base64.c utf8.c ip.c secret.c url.c frame.c header.c req
 PROG_SRC = main.c cli/options.c cli/optable.c cli/optcheck.c cli/optfiles.c cli/values.c cli/help.c cli/env.c cli/input.c \
 	cli/query.c cli/setup.c cli/dialogue.c cli/failure.c cli/store.c \
 	cli/result.c cli/format.c cli/trace.c cli/json.c cli/out.c cli/process.c \
-	cli/watchdog.c cli/memory.c cli/match.c
+	cli/watchdog.c cli/memory.c cli/pattern.c cli/match.c
 TEST_HDR != ls test/*.h
 TESTS != ls test/test_*.c test/cli/test_*.c 2>/dev/null | sed 's/\.c$$//'
 SCRIPTS != ls test/test-*.sh 2>/dev/null || :

@@ -4,6 +4,7 @@
 #ifndef WSQUERY_MATCH_H
 #define WSQUERY_MATCH_H
 #include "ws_pure.h"
+#include <stdbool.h>
 
 #define WSI_MATCH_REPEAT_MAX 255  /* of {m,n} */
 #define WSI_MATCH_STATES_MAX 4096 /* after repetitions are written out */

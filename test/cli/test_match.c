@@ -439,7 +439,7 @@ static void test_classes(void)
 #define WHY_CLASS_ALONE "a character class is written [[:alpha:]]"
 #define WHY_TIMES "more than 255 repetitions"
 #define WHY_ORDER "{ } whose second number is less than its first"
-#define WHY_LARGE "the pattern is too large, its repetitions written out"
+#define WHY_LARGE "the pattern is too large once its repetitions are written out"
 
 static const struct wrong {
 	const char *pattern;

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: ISC
+ * pattern.c - parses a POSIX extended regular expression into a program of states
+ *
+ * The pattern is read twice by the same code: first to count the states, then to write them. There is one state for
+ * each character, '.', bracket and anchor, one for each fork of a repetition, two for each '|', and two for the begin
+ * and the match. A piece of program is entered at its first state and left behind its last, and its forks and jumps
+ * are distances within it. So it can be moved and copied, and repetitions are written out.
+ *
+ * What POSIX.1-2024 XBD 9 leaves undefined is an error, except that
+ *   - an empty alternative, pattern or pair of parentheses matches the empty string
+ *   - a repetition can be repeated: a** is (a*)*
+ *   - \ before ASCII characters other than letters and digits stands for that character (there is no \<)
+ *   - ranges in brackets are ordered by code point.
+ * A ')' without '(' stands for itself (9.4.3), and so does \ in brackets (9.3.5). '?' behind a repetition asks for the
+ * shortest match (9.4.6): this does not change whether there is a match, so it is ignored.
+ */
+#include "cli/pattern.h"
+#include <string.h>
+
+#define PATTERN_SETS_MAX 0xffff /* words that all brackets together take */
+#define PATTERN_NO_END (WSI_MATCH_REPEAT_MAX + 2)
+#define PATTERN_NONE ((size_t)-1)
+
+/* Pairs of parentheses that are open; the outermost is the whole pattern. */
+struct pattern_group {
+	uint16_t first;  /* its first state */
+	uint16_t branch; /* the first state of its current alternative */
+	uint16_t
+	    jump; /* behind its last JUMP; each JUMP's argument names the one before; 0: none */
+	size_t where;
+};
+
+struct pattern_parser {
+	struct wsi_pattern *b;
+	struct pattern_group groups[1 + WSI_MATCH_DEPTH_MAX], *group;
+	size_t atom;   /* the first state of what a repetition repeats, or PATTERN_NONE */
+	bool repeated; /* the part before the current one was a repetition */
+};
+
+/* ASCII, whatever the locale; pairs of ends */
+static const struct {
+	char name[7], ends[9];
+} pattern_classes[] = {
+    {"alnum", "09AZaz"},   {"alpha", "AZaz"},   {"blank", "\t\t  "}, {"cntrl", "\0\x1f\x7f\x7f"},
+    {"digit", "09"},       {"graph", "!~"},     {"lower", "az"},     {"print", " ~"},
+    {"punct", "!/:@[`{~"}, {"space", "\t\r  "}, {"upper", "AZ"},     {"xdigit", "09AFaf"},
+};
+
+static int pattern_fail(struct wsi_pattern *b, const char *why)
+{
+	b->why = why;
+	return -1;
+}
+
+static int pattern_byte(const struct wsi_pattern *b, size_t at, char c)
+{
+	return at < b->len && b->p[at] == c;
+}
+
+static int pattern_char(struct wsi_pattern *b, uint32_t *c)
+{
+	int n = wsi_utf8_decode(c, b->p + b->at, b->len - b->at);
+
+	if (n <= 0)
+		return pattern_fail(b, "the pattern is not UTF-8");
+	b->at += (size_t)n;
+	return 0;
+}
+
+static int pattern_grow(struct wsi_pattern *b, size_t n)
+{
+	b->n = n;
+	if (n > b->n_max)
+		b->n_max = n;
+	if (n > WSI_MATCH_STATES_MAX)
+		return pattern_fail(
+		    b, "the pattern is too large once its repetitions are written out");
+	return 0;
+}
+
+static int pattern_emit(struct wsi_pattern *b, uint32_t word)
+{
+	if (pattern_grow(b, b->n + 1) < 0)
+		return -1;
+	if (b->code)
+		b->code[b->n - 1].word = word;
+	return 0;
+}
+
+/* Brackets */
+
+static void pattern_range(struct wsi_pattern *b, uint32_t lo, uint32_t hi)
+{
+	if (b->sets) {
+		b->sets[b->sets_n] = lo;
+		b->sets[b->sets_n + 1] = hi;
+	}
+	b->sets_n += 2;
+}
+
+/* What stands in brackets */
+enum pattern_element {
+	ELEMENT_WRONG,
+	ELEMENT_CHAR,       /* a character, which can be the end of a range */
+	ELEMENT_EQUIVALENT, /* "[=a=]", a character that cannot */
+	ELEMENT_CLASS       /* "[:alpha:]", whose ranges are now in the set */
+};
+
+/* "[:alpha:]" */
+static enum pattern_element pattern_class(struct wsi_pattern *b)
+{
+	const char *p = b->p + b->at + 2, *ends;
+	size_t left = b->len - b->at - 2, i, n;
+
+	for (i = 0; i < sizeof pattern_classes / sizeof *pattern_classes; i++) {
+		n = pattern_classes[i].name[5] ? 6 : 5;
+		if (n + 2 > left || memcmp(p, pattern_classes[i].name, n) != 0 || p[n] != ':'
+		    || p[n + 1] != ']')
+			continue;
+		b->at += n + 4;
+		ends = pattern_classes[i].ends;
+		for (n = 0; n < 8 && ends[n + 1]; n += 2)
+			pattern_range(b, (unsigned char)ends[n], (unsigned char)ends[n + 1]);
+		return ELEMENT_CLASS;
+	}
+	pattern_fail(b, "no such character class");
+	return ELEMENT_WRONG;
+}
+/* "[.a.]" and "[=a=]"; b->at is behind "[." */
+static enum pattern_element pattern_delimited(struct wsi_pattern *b, char kind, uint32_t *c)
+{
+	if (b->at == b->len) {
+		pattern_fail(b, "[ without ]");
+		return ELEMENT_WRONG;
+	}
+	if (pattern_char(b, c) < 0)
+		return ELEMENT_WRONG;
+	if (!pattern_byte(b, b->at, kind) || !pattern_byte(b, b->at + 1, ']')) {
+		pattern_fail(b, "[. .] and [= =] hold one character");
+		return ELEMENT_WRONG;
+	}
+	b->at += 2;
+	return kind == '=' ? ELEMENT_EQUIVALENT : ELEMENT_CHAR;
+}
+
+static enum pattern_element pattern_element(struct wsi_pattern *b, uint32_t *c)
+{
+	char kind = '\0';
+
+	b->where = b->at;
+	if (b->at + 2 <= b->len && b->p[b->at] == '[')
+		kind = b->p[b->at + 1];
+	if (kind == ':')
+		return pattern_class(b);
+	if (kind == '.' || kind == '=') {
+		b->at += 2;
+		return pattern_delimited(b, kind, c);
+	}
+	return pattern_char(b, c) < 0 ? ELEMENT_WRONG : ELEMENT_CHAR;
+}
+
+/* A character, a range or a class; first: where the bracket's first element stands */
+static int pattern_range_or_element(struct wsi_pattern *b, size_t first)
+{
+	enum pattern_element kind;
+	size_t at = b->at;
+	uint32_t lo = 0, hi;
+
+	kind = pattern_element(b, &lo);
+	if (kind == ELEMENT_WRONG)
+		return -1;
+	if (b->p[at] == '-' && at > first && b->at < b->len && b->p[b->at] != ']')
+		return pattern_fail(
+		    b, "- in brackets stands first, last, or between the two ends of a range");
+	if (kind == ELEMENT_CLASS)
+		return 0;
+	hi = lo;
+	if (kind == ELEMENT_CHAR && pattern_byte(b, b->at, '-') && b->at + 1 < b->len
+	    && b->p[b->at + 1] != ']') {
+		b->at++;
+		kind = pattern_element(b, &hi);
+		if (kind == ELEMENT_WRONG)
+			return -1;
+		if (kind != ELEMENT_CHAR || lo > hi) {
+			b->where = at;
+			return pattern_fail(
+			    b, "a range in brackets that ends before it begins, or in a class");
+		}
+	}
+	pattern_range(b, lo, hi);
+	return 0;
+}
+
+/* b->at is behind "[" */
+static int pattern_bracket(struct wsi_pattern *b)
+{
+	size_t set = b->sets_n, open = b->where, first;
+	bool negated = pattern_byte(b, b->at, '^');
+
+	if (negated)
+		b->at++;
+	b->sets_n += 2; /* for the two words before the ranges, see match_has in match.c */
+	first = b->at;  /* a ']' that stands first stands for itself */
+	while (b->at == first || !pattern_byte(b, b->at, ']')) {
+		if (b->at >= b->len) {
+			b->where = open;
+			return pattern_fail(b, "[ without ]");
+		}
+		if (pattern_range_or_element(b, first) < 0)
+			return -1;
+	}
+	b->where = open;
+	if (b->at >= first + 3 && b->p[first] == ':' && b->p[b->at - 1] == ':')
+		return pattern_fail(b, "a character class is written [[:alpha:]]");
+	b->at++;
+	if (b->sets_n > PATTERN_SETS_MAX)
+		return pattern_fail(b, "too much in brackets");
+	if (b->sets) {
+		b->sets[set] = UINT32_MAX;
+		b->sets[set + 1] = (uint32_t)(b->sets_n - set) << 1 | (uint32_t)negated;
+	}
+	return pattern_emit(b, MATCH_WORD(MATCH_SET, set));
+}
+
+/* Repetitions */
+
+/* Reads digits. A value over the limit counts as the limit and one. PATTERN_NO_END: there are none */
+static size_t pattern_number(struct wsi_pattern *b)
+{
+	size_t v = 0, start = b->at;
+
+	for (; b->at < b->len && b->p[b->at] >= '0' && b->p[b->at] <= '9'; b->at++) {
+		v = v * 10 + (size_t)(b->p[b->at] - '0');
+		if (v > WSI_MATCH_REPEAT_MAX)
+			v = WSI_MATCH_REPEAT_MAX + 1;
+	}
+	return b->at > start ? v : PATTERN_NO_END;
+}
+
+/* b->at is behind "{" */
+static int pattern_braces(struct wsi_pattern *b, size_t *min, size_t *max)
+{
+	*min = *max = pattern_number(b);
+	if (*min != PATTERN_NO_END && pattern_byte(b, b->at, ',')) {
+		b->at++;
+		*max = pattern_number(b);
+	}
+	if (*min == PATTERN_NO_END || !pattern_byte(b, b->at, '}'))
+		return pattern_fail(
+		    b, "{ begins a repetition, like {2} or {2,5}: for the character write \\{");
+	b->at++;
+	if (*min > WSI_MATCH_REPEAT_MAX || *max == WSI_MATCH_REPEAT_MAX + 1)
+		return pattern_fail(b, "more than 255 repetitions");
+	if (*min > *max)
+		return pattern_fail(b, "{ } whose second number is less than its first");
+	return 0;
+}
+
+/* Writes out the repetition of the atom x, the program from atom on:
+ *
+ *	x{2,4}	x x FORK(to the end) x FORK(to the end) x
+ *	x{2,}	x x FORK(back to the last x)
+ *	x*	FORK(to the end) x FORK(back to x)
+ *	x{0}	nothing
+ */
+static int pattern_repeat(struct wsi_pattern *b, size_t atom, size_t min, size_t max)
+{
+	size_t len = b->n - atom, copies = max, loop = 0, at = atom, end, last, i;
+
+	if (len == 0)
+		return 0;
+	if (max == PATTERN_NO_END) {
+		copies = min > 0 ? min : 1;
+		loop = 1; /* the state that leads back */
+	}
+	end = atom + copies * len + (copies - min) + loop;
+	if (pattern_grow(b, end) < 0)
+		return -1;
+	if (!b->code || copies == 0)
+		return 0;
+	/* The atom becomes the last copy, from which the others are made. */
+	last = end - loop - len;
+	memmove(b->code + last, b->code + atom, len * sizeof *b->code);
+	for (i = 0; i < copies; i++) {
+		if (i >= min) {
+			b->code[at].word = MATCH_WORD(MATCH_FORK, end - at);
+			at++;
+		}
+		if (at < last)
+			memcpy(b->code + at, b->code + last, len * sizeof *b->code);
+		at += len;
+	}
+	if (loop)
+		b->code[at].word = MATCH_WORD(MATCH_FORK, (uint16_t)(last - at));
+	return 0;
+}
+
+/* c is one of "*+?{" */
+static int parse_repetition(struct pattern_parser *ps, uint32_t c, bool again)
+{
+	struct wsi_pattern *b = ps->b;
+	size_t min = 0, max = PATTERN_NO_END;
+
+	if (ps->atom == PATTERN_NONE)
+		return pattern_fail(
+		    b, "nothing to repeat: for the character itself write \\ before it");
+	ps->repeated = true;
+	if (c == '?' && again) /* the shortest match */
+		return 0;
+	if (c == '+')
+		min = 1;
+	if (c == '?')
+		max = 1;
+	if (c == '{' && pattern_braces(b, &min, &max) < 0)
+		return -1;
+	return pattern_repeat(b, ps->atom, min, max);
+}
+
+/* Groups and alternatives */
+
+/* "|": in front of the alternative that ends here comes a fork to the next one, behind it a jump to the group's end. */
+static int pattern_alternative(struct wsi_pattern *b, struct pattern_group *g)
+{
+	size_t n = b->n, branch = g->branch;
+
+	if (pattern_grow(b, n + 2) < 0)
+		return -1;
+	if (b->code) {
+		memmove(b->code + branch + 1, b->code + branch, (n - branch) * sizeof *b->code);
+		b->code[branch].word = MATCH_WORD(MATCH_FORK, n + 2 - branch);
+		b->code[n + 1].word = MATCH_WORD(MATCH_JUMP, g->jump);
+	}
+	g->branch = g->jump = (uint16_t)(n + 2);
+	return 0;
+}
+
+/* The group ends here: this is where its jumps lead. */
+static void pattern_join(struct wsi_pattern *b, const struct pattern_group *g)
+{
+	size_t jump = g->jump, at;
+
+	while (b->code && jump > 0) {
+		at = jump - 1;
+		jump = MATCH_ARG(b->code[at].word);
+		b->code[at].word = MATCH_WORD(MATCH_JUMP, b->n - at);
+	}
+}
+
+static int parse_open(struct pattern_parser *ps)
+{
+	if (ps->group == ps->groups + WSI_MATCH_DEPTH_MAX)
+		return pattern_fail(ps->b, "parentheses more than 100 deep");
+	ps->group++;
+	ps->group->first = ps->group->branch = (uint16_t)ps->b->n;
+	ps->group->jump = 0;
+	ps->group->where = ps->b->where;
+	ps->atom = PATTERN_NONE;
+	return 0;
+}
+
+static int parse_close(struct pattern_parser *ps)
+{
+	pattern_join(ps->b, ps->group);
+	ps->atom = ps->group->first;
+	ps->group--;
+	return 0;
+}
+
+/* Characters */
+
+static int parse_single(struct pattern_parser *ps, uint32_t word)
+{
+	ps->atom = ps->b->n;
+	return pattern_emit(ps->b, word);
+}
+
+/* XBD 9.4.3: a repetition behind an anchor is undefined. */
+static int parse_anchor(struct pattern_parser *ps, enum match_op op)
+{
+	ps->atom = PATTERN_NONE;
+	return pattern_emit(ps->b, MATCH_WORD(op, 0));
+}
+
+static bool is_letter_or_digit(uint32_t c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+/* Behind "\" */
+static int parse_escaped(struct pattern_parser *ps)
+{
+	struct wsi_pattern *b = ps->b;
+	uint32_t c;
+
+	if (b->at == b->len)
+		return pattern_fail(b, "\\ at the end");
+	if (pattern_char(b, &c) < 0)
+		return -1;
+	if (c >= 0x80 || is_letter_or_digit(c))
+		return pattern_fail(b, "\\ stands before punctuation only");
+	return parse_single(ps, MATCH_WORD(MATCH_CHAR, c));
+}
+
+static int parse_part(struct pattern_parser *ps)
+{
+	struct wsi_pattern *b = ps->b;
+	bool again = ps->repeated;
+	uint32_t c;
+
+	b->where = b->at;
+	ps->repeated = false;
+	if (pattern_char(b, &c) < 0)
+		return -1;
+	switch (c) {
+	case '(':
+		return parse_open(ps);
+	case ')':
+		if (ps->group > ps->groups)
+			return parse_close(ps);
+		return parse_single(ps, MATCH_WORD(MATCH_CHAR, c));
+	case '|':
+		ps->atom = PATTERN_NONE;
+		return pattern_alternative(b, ps->group);
+	case '*':
+	case '+':
+	case '?':
+	case '{':
+		return parse_repetition(ps, c, again);
+	case '^':
+		return parse_anchor(ps, MATCH_START);
+	case '$':
+		return parse_anchor(ps, MATCH_END);
+	case '[':
+		ps->atom = b->n;
+		return pattern_bracket(b);
+	case '.':
+		return parse_single(ps, MATCH_WORD(MATCH_ANY, 0));
+	case '\\':
+		return parse_escaped(ps);
+	default:
+		return parse_single(ps, MATCH_WORD(MATCH_CHAR, c));
+	}
+}
+
+int wsi_pattern_parse(struct wsi_pattern *b)
+{
+	struct pattern_parser ps;
+
+	ps.b = b;
+	ps.group = ps.groups;
+	ps.atom = PATTERN_NONE;
+	ps.repeated = false;
+	memset(ps.group, 0, sizeof *ps.group);
+	ps.group->first = ps.group->branch = 1;
+	pattern_emit(b, MATCH_WORD(MATCH_BEGIN, 0)); /* cannot fail: it is the first */
+	while (b->at < b->len)
+		if (parse_part(&ps) < 0)
+			return -1;
+	if (ps.group > ps.groups) {
+		b->where = ps.group->where;
+		return pattern_fail(b, "( without )");
+	}
+	pattern_join(b, ps.group);
+	b->where = b->len;
+	return pattern_emit(b, MATCH_WORD(MATCH_YES, 0));
+}
