@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC
- * process.c - this process: descriptors 0 to 2, signals, clock, waiting, reading and writing without being stuck
+ * process.c - this process: descriptors 0 to 2, signals, clock, waiting, and reads and writes that cannot block for long
  *
- * Standard input, output and error are shared with other processes. So their flags are left as they are: O_NONBLOCK would
- * hold for everybody who shares them. And what poll says of them is no promise: another process may take the bytes or fill
- * the pipe before we come to it, and a terminal may take less than we write. Any read or write can therefore block, and a
- * timer interrupts it: while one is under way, SIGALRM comes every TICK_US. The handler need do nothing: the call ends,
- * with EINTR or with what it has done so far, and the clock is looked at before the next one. A tick that comes just before
- * the call is lost, but the one after it is not. This works alike for terminals, pipes and sockets, and it needs neither
- * threads nor /proc (as opening /proc/self/fd/1 once more, with O_NONBLOCK, would).
+ * Other processes may share standard input, output and error. So their flags are left alone: O_NONBLOCK would hold for
+ * all of these processes. What poll() reports is no promise, either: another process may take the bytes or fill the
+ * pipe before we do, and a terminal may take less than we write. Any read or write can therefore block, and a timer
+ * interrupts it: meanwhile SIGALRM comes every TICK_US. The handler need not do anything. The call ends with EINTR, or
+ * with what it has done so far, and the caller looks at the clock before the next one. A tick that comes just before the
+ * call is lost, but the next one is not. This works for terminals, pipes and sockets, and needs neither threads nor
+ * /proc (opening /proc/self/fd/1 with O_NONBLOCK would be another way).
  */
 #ifndef _XOPEN_SOURCE
 #define _XOPEN_SOURCE 700 /* for setitimer */
@@ -28,20 +28,19 @@
 
 /* Signals */
 static volatile sig_atomic_t process_signal; /* the first that came, or 0 */
-/* The handler writes to it, so that poll wakes; it is never read. -1: there is none */
+/* The handler writes to it, so that poll() returns; it is never read. -1: there is no pipe */
 static int process_pipe[2] = {-1, -1};
 
-/* Descriptors 0 to 2 that were closed from the start: whatever has such a number now, it is not ours to read or write */
-static int process_closed[3];
+/* Descriptors 0 to 2 that were closed at the start. Whatever has such a number now is not ours to read or write. */
+static bool process_closed[3];
 
 /* The timer that interrupts reads and writes */
-static volatile sig_atomic_t
-    tick_depth; /* how many of its users there are just now; one may lie within another */
-static void (*volatile tick_look)(void); /* called at each tick; NULL: nothing is */
-static int tick_ready;                   /* the handler is installed */
+static volatile sig_atomic_t tick_depth; /* how many calls of wq_tick_start() are not stopped yet */
+static void (*volatile tick_look)(void); /* called at each tick; may be NULL */
+static bool tick_ready;                  /* the handler is installed */
 static struct sigaction tick_action;     /* what SIGALRM did before */
-static struct itimerval tick_before; /* an alarm that was set before us: alarm(2) outlives exec */
-static int64_t tick_since_us;        /* since when that one has been held up */
+static struct itimerval tick_before;     /* an alarm set before us, since alarm(2) survives exec */
+static int64_t tick_since_us;            /* since when our timer has replaced that alarm */
 
 static void on_signal(int sig)
 {
@@ -97,9 +96,7 @@ void wq_process_init(void)
 	sigaction(SIGTERM, &sa, NULL);
 	sa.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &sa, NULL);
-	sigaction(
-	    SIGXFSZ, &sa,
-	    NULL); /* a file over the limit of its size: an error of write, as a full disk is */
+	sigaction(SIGXFSZ, &sa, NULL); /* write() then returns EFBIG */
 }
 
 int wq_signal(void)
@@ -112,7 +109,7 @@ int64_t wq_now_us(void)
 	return wsi_clock_us();
 }
 
-int wq_wait(struct pollfd *p, unsigned n, int64_t until_us, int watch)
+int wq_wait(struct pollfd *p, unsigned n, int64_t until_us, bool watch)
 {
 	const struct timespec pause = {0, TICK_US * 1000};
 	int ms = wsi_ms_until(wq_now_us(), until_us), r;
@@ -124,14 +121,13 @@ int wq_wait(struct pollfd *p, unsigned n, int64_t until_us, int watch)
 		ms = WAIT_UNWOKEN_MS;
 	}
 	r = poll(p, n, ms);
-	if (r < 0
-	    && errno
-	           != EINTR) /* EINVAL: more descriptors than may be open. The caller tries again, but not at once */
+	/* EINVAL: more descriptors than may be open. The pause keeps the caller's loop from spinning. */
+	if (r < 0 && errno != EINTR)
 		nanosleep(&pause, NULL);
 	return r;
 }
 
-/* What is left of the alarm that was set before us; <= 0: it is due */
+/* The time left until the alarm that was set before us. <= 0: it is due; WQ_NEVER: there is no such alarm */
 static int64_t alarm_left_us(void)
 {
 	int64_t set_us =
@@ -146,7 +142,7 @@ static void on_tick(int sig)
 
 	if ((!tick_depth || alarm_left_us() <= 0) && tick_action.sa_handler == SIG_DFL) {
 		sigaction(sig, &tick_action, NULL);
-		raise(sig); /* that alarm, which is to end us */
+		raise(sig); /* the other alarm is due, and its default is to end the process */
 	}
 	if (tick_look)
 		tick_look();
@@ -159,14 +155,14 @@ static void tick_prepare(void)
 
 	memset(&sa, 0, sizeof sa);
 	sa.sa_handler = on_tick;
-	sa.sa_flags =
-	    SA_NODEFER; /* tick_look may write, and that is to be interrupted too. Without SA_RESTART */
+	/* tick_look may write, and ticks must interrupt that, too. SA_RESTART would defeat the purpose. */
+	sa.sa_flags = SA_NODEFER;
 	sigaction(SIGALRM, &sa, &tick_action);
 	sigemptyset(&sa.sa_mask);
 	sigaddset(&sa.sa_mask, SIGALRM);
-	sigprocmask(SIG_UNBLOCK, &sa.sa_mask,
-	            NULL); /* a signal that is blocked stays so across exec */
-	tick_ready = 1;
+	/* A blocked signal stays blocked across exec. */
+	sigprocmask(SIG_UNBLOCK, &sa.sa_mask, NULL);
+	tick_ready = true;
 }
 
 void wq_tick_look(void (*look)(void))
@@ -196,8 +192,8 @@ void wq_tick_stop(void)
 		return;
 	}
 	setitimer(ITIMER_REAL, &none, NULL);
-	tick_depth =
-	    0; /* not before there are no more ticks: on_tick takes what comes then for that other alarm */
+	/* Only now: before, on_tick() would take one of our ticks for the other alarm. */
+	tick_depth = 0;
 	if (left_us == WQ_NEVER)
 		return;
 	if (left_us < 1)
@@ -207,7 +203,7 @@ void wq_tick_stop(void)
 	setitimer(ITIMER_REAL, &tick_before, NULL);
 }
 
-int wq_is_closed(int fd)
+bool wq_is_closed(int fd)
 {
 	return fd >= 0 && fd < 3 && process_closed[fd];
 }

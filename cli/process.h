@@ -12,7 +12,7 @@ void wq_process_init(void);
 int wq_signal(void); /* SIGINT, SIGTERM, or 0: none came */
 int64_t wq_now_us(void);
 int wq_wait(struct pollfd *p, unsigned n, int64_t until_us,
-            int watch); /* p has room for one more; watch: signals end it */
+            bool watch); /* p has room for one more; watch: signals end it */
 
 /* From start to stop SIGALRM comes every 10 ms and ends what blocks. Pairs may lie within one another. */
 void wq_tick_start(void);
@@ -20,7 +20,7 @@ void wq_tick_stop(void);
 void wq_tick_look(void (*look)(
     void)); /* to be called at each tick, from the handler, where other ticks may come */
 
-int wq_is_closed(int fd); /* 1: descriptor 0, 1 or 2, and closed when the program began */
+bool wq_is_closed(int fd); /* descriptor 0, 1 or 2, and closed when the program began */
 /* As read and write, but never longer than some 10 ms: then EINTR, or what was done by then */
 ptrdiff_t wq_read(int fd, void *buf, size_t len);
 ptrdiff_t wq_write(int fd, const void *buf, size_t len);

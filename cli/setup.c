@@ -23,7 +23,7 @@ static int query_input_late(struct wq_query *q, const struct wq_input *in)
 
 static int query_usage(struct wq_query *q)
 {
-	q->usage = q->final = 1;
+	q->usage = q->final = true;
 	return wq_query_fail(q, WS_EUSAGE);
 }
 
@@ -286,7 +286,7 @@ int wq_query_open_ws(struct wq_query *q)
 		return wq_query_library_failed(q, r);
 	q->head = q->info->head;
 	q->head_len = q->info->head_len;
-	q->connected = 1;
+	q->connected = true;
 	if (q->o->details && q->head_len) { /* the library drops the head at the first ws_recv() */
 		q->head_copy = wq_alloc(NULL, NULL, 0, q->head_len);
 		if (!q->head_copy)

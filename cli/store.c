@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * store.c - messages that wait for a later step, or for the answer: one block that grows by what has come
+ * store.c - messages that wait for a later step or for the answer, first in, first out, in one block of memory
  */
 #include "cli/wsquery.h"
 #include <string.h>
 
+/* Before each message's bytes */
 struct store_head {
 	size_t len;
 	int type;
@@ -33,30 +34,42 @@ int wq_store_take(struct wq_store *s, struct ws_msg *msg)
 	return 1;
 }
 
+/* Makes room for need bytes behind the tail, first by moving what waits to the block's beginning. False: no memory */
+static bool store_make_room(struct wq_store *s, size_t need)
+{
+	size_t cap;
+	char *p;
+
+	if (need <= s->cap - s->tail)
+		return true;
+	if (s->head > 0) {
+		memmove(s->p, s->p + s->head, s->tail - s->head);
+		s->tail -= s->head;
+		s->head = 0;
+	}
+	if (need <= s->cap - s->tail)
+		return true;
+	cap = s->tail + need;
+	if (cap < 2 * s->cap)
+		cap = 2 * s->cap;
+	p = wq_alloc(NULL, s->p, s->cap, cap);
+	if (!p)
+		return false;
+	s->p = p;
+	s->cap = cap;
+	return true;
+}
+
 int wq_store_put(struct wq_store *s, const struct ws_msg *msg, size_t max)
 {
 	struct store_head h = {msg->len, msg->type};
-	size_t need, cap;
-	char *p;
 
 	if (msg->len > max || s->bytes > max - msg->len || (s->n >= WQ_MAX_KEPT && s->n >= max))
 		return WS_ETOOBIG;
 	if (s->n == 0)
 		s->head = s->tail = 0;
-	need = s->tail - s->head + sizeof h + msg->len;
-	if (s->tail + sizeof h + msg->len > s->cap && s->head) {
-		memmove(s->p, s->p + s->head, s->tail - s->head);
-		s->tail -= s->head;
-		s->head = 0;
-	}
-	if (need > s->cap) {
-		cap = need > 2 * s->cap ? need : 2 * s->cap;
-		p = wq_alloc(NULL, s->p, s->cap, cap);
-		if (!p)
-			return WS_EMEMORY;
-		s->p = p;
-		s->cap = cap;
-	}
+	if (!store_make_room(s, sizeof h + msg->len))
+		return WS_EMEMORY;
 	memcpy(s->p + s->tail, &h, sizeof h);
 	if (msg->len)
 		memcpy(s->p + s->tail + sizeof h, msg->data, msg->len);

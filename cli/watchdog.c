@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: ISC
  * watchdog.c - ends the program in the middle of a library call that computes on past the deadline, or past a signal
  *
- * A TLS library verifies a chain of certificates in one call, and the server chooses what there is to compute. So while
- * such a call runs, the ticks of process.c look at the clock. Once the query is overdue, the handler of that signal prints
- * the answer and exits.
+ * A TLS library verifies a chain of certificates in one call, and the server decides how much that computes. While such
+ * a call runs, the ticks of process.c look at the clock. Once the query is overdue, the signal handler prints the answer
+ * and exits.
  *
- * The interrupted call may have stopped anywhere, in malloc too. So nothing is allocated from then on but out of a
- * reserve (wq_memory_use_reserve), nothing is freed, only what such a call does not change is read
- * (wq_query_cut_short), and only async-signal-safe functions of the system are called. There is no way back into the
- * query, so a try that ends here is the last one.
+ * The call may have been interrupted anywhere, also within malloc. From then on memory comes from a reserve
+ * (wq_memory_use_reserve), nothing is freed, only what such a call does not change is read (wq_query_cut_short), and
+ * only async-signal-safe functions of the system are called. The query cannot go on, so this try is the last one.
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -16,10 +15,10 @@
 #include "cli/wsquery.h"
 #include <unistd.h>
 
-#define GRACE_US                                                                                   \
-	40000 /* past the deadline: until then the library has a chance to find out itself */
+/* How long after the deadline the library has the chance to notice it itself */
+#define GRACE_US 40000
 
-static struct wq_query *volatile watched; /* in a library call now, or NULL */
+static struct wq_query *volatile watched; /* the query in a library call, or NULL */
 static wq_answer_fn watchdog_answer;
 
 static void look_at_the_clock(void)

@@ -55,7 +55,7 @@ enum { WQ_OK = 0, WQ_FAILED = 1, WQ_UNMET = 3, WQ_USAGE = 64, WQ_NO_OUTPUT = 74 
 /* Errors of our own beside enum ws_err */
 enum { WQ_EUNMATCHED = -100, WQ_EINTERRUPTED = -101 };
 
-/* query.c: one try. Many could stand side by side: wq_query_step each, then poll what all of them want. */
+/* query.c: one try. Several can run side by side: wq_query_step() each, then poll what all of them want. */
 struct wq_query {
 	struct wq_options *o;
 	struct ws *ws;
@@ -77,59 +77,69 @@ struct wq_query {
 	} state;
 	struct ws_options lib;
 
-	/* the answer */
-	int err;   /* 0, enum ws_err or of our own */
-	int usage; /* 1: the command line was wrong; there is no answer but .error */
-	int final; /* 1: another try would fail alike */
-	int connected, attempts, signal;
-	const char *error; /* NULL: all that was asked for happened */
+	/* The answer, complete in the state WQ_ANSWER */
+	int err;           /* 0, enum ws_err, WQ_EUNMATCHED or WQ_EINTERRUPTED */
+	const char *error; /* the sentence; NULL: everything asked for happened */
+	bool usage;        /* the command line is wrong: only .error is part of the answer */
+	bool final;        /* another try would fail in the same way */
+	bool connected;
+	int attempts; /* tries, with this one */
+	int signal;   /* that ended it, or 0 */
 	const char *phase;
-	const struct ws_report *info; /* NULL: none */
-	int array;                    /* 1: data is an array, whatever came */
-	size_t n;          /* see wq_query_data: that many messages of the store, then .msg */
+	const struct ws_report *info; /* NULL: the library has not been called yet */
+	bool array;                   /* data is an array */
+	/* The data is the first n messages of the store, and then msg: see wq_query_data(). */
+	size_t n;
 	struct ws_msg msg; /* .data NULL: none */
 	const char *head;  /* of the handshake's response */
-	size_t head_len;
-	int64_t ping_us, first_us, total_us; /* -1: not reached */
+	size_t head_len;   /* 0: none */
+	int64_t ping_us;   /* -1: not reached, here and below */
+	int64_t first_us;  /* from since_us to the first message */
+	int64_t total_us;
 
-	/* at work */
-	int64_t start_us, deadline_us; /* WQ_NEVER: none */
-	int64_t since_us;              /* the upgrade, or the last send */
-	int64_t waiting_us;            /* when this waiting began */
-	size_t input, step, sent, seen;
+	/* The work */
+	int64_t start_us, deadline_us; /* WQ_NEVER: no deadline */
+	int64_t since_us;   /* when the WebSocket opened, or the last send before a message began */
+	int64_t waiting_us; /* when the current state began */
+	size_t input;       /* the input that is being read */
+	size_t step;        /* the step under way */
+	size_t sent;        /* bytes of a sending step that are taken */
+	size_t seen;        /* messages that did not match an expecting step */
 	struct wq_store store; /* messages that wait for a later step */
 	struct wq_store last;  /* the newest message that no step used up, or nothing */
-	const struct wq_pattern
-	    *unfinished; /* it was being matched when the query ended; NULL: none was */
-	char ping_data[16];
+	const struct wq_pattern *unfinished; /* was being matched when the query ended, or NULL */
+	char ping_data[16];                  /* begins with NUL: not made yet */
 	char *head_copy;
-	struct wq_why why;
+	struct wq_why why; /* where .error is written */
 };
 void wq_query_begin(struct wq_query *q, struct wq_options *o, int attempts, int64_t timeout_us);
-int wq_query_step(struct wq_query *q); /* 1: answered, or closed; 0: wait first */
-int64_t wq_query_wants(const struct wq_query *q, struct pollfd p[WS_FDS_MAX],
-                       unsigned *n); /* until when at most */
-/* Once answered: steps then lead to the end, at the latest at until_us. What was answered is gone, but for an error */
+/* 1: answered, or closed; 0: wait for what wq_query_wants() names, and call it again */
+int wq_query_step(struct wq_query *q);
+/* Fills p[0..*n) for poll(). Returns until when to wait at most. */
+int64_t wq_query_wants(const struct wq_query *q, struct pollfd p[WS_FDS_MAX], unsigned *n);
+/* After the answer: the following steps close the connection, until until_us at most. Then the data is gone, but not
+ * that of a query that failed. */
 void wq_query_close(struct wq_query *q, int64_t until_us);
-void wq_query_hang_up(const struct wq_query *q); /* the peer need not wait for wq_query_end */
-void wq_query_add(struct wq_query *q, const char *what,
-                  const char *more); /* to the error's sentence */
-void wq_query_interrupt(
-    struct wq_query *q); /* then: the signal came before another try, and the error says so too */
+/* Shuts the connection down before wq_query_end(), so that the peer need not wait for it. */
+void wq_query_hang_up(const struct wq_query *q);
+/* Adds to the error's sentence. */
+void wq_query_add(struct wq_query *q, const char *what, const char *more);
+/* A signal came before another try: the answer is then that the query was interrupted. */
+void wq_query_interrupt(struct wq_query *q);
 void wq_query_end(struct wq_query *q);
 int wq_query_status(const struct wq_query *q);
 struct wq_walk { /* zeroed at first */
 	size_t i, at;
 };
-int wq_query_data(const struct wq_query *q, struct wq_walk *walk,
-                  struct ws_msg *msg); /* the answer's next message: 1, or 0: no more */
-const char *wq_reason(int err);
-int64_t wq_cert_left(const struct ws_report *r); /* seconds */
+/* The next message of the answer: 1, or 0: no more */
+int wq_query_data(const struct wq_query *q, struct wq_walk *walk, struct ws_msg *msg);
+const char *wq_reason(int err);                  /* the word of details.reason */
+int64_t wq_cert_left(const struct ws_report *r); /* seconds until the certificate expires */
 void wq_put_url(struct wsi_text *t, const struct wq_query *q);
 
-/* True in a call that can compute for long, once a signal came or the deadline is grace_us past: for watchdog.c */
+/* For watchdog.c, in a call that can compute for long: true once a signal came or the deadline passed grace_us ago */
 int wq_query_overdue(const struct wq_query *q, int64_t grace_us);
-/* Answers q from within such a call, which never returns: reads only what the call does not change */
+/* Ends q with an error from within such a call, which never returns. Reads only what the call does not change. */
 void wq_query_cut_short(struct wq_query *q);
 
 #endif
