@@ -7,7 +7,7 @@
  *	net.c resolve.c sys.c sys_words.c (or net_none.c)  network and operating system    ws_net.h
  *	tls.c tls_words.c trust.c chain.c                  TLS                             ws_tls.h
  *	url.c frame.c header.c request.c response.c
- *	refusal.c proxy.c                                  texts and bytes, no I/O         ws_proto.h
+ *	refusal.c proxy.c no_proxy.c                       texts and bytes, no I/O         ws_proto.h
  *	text.c sha1.c base64.c utf8.c ip.c secret.c        functions of bytes alone        ws_pure.h
  *
  * ws_send and ws_ping are in send.c, ws_recv and ws_close in recv.c, ws_wants in conn.c.

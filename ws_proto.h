@@ -276,8 +276,8 @@ WSI const char *wsi_proxy_parse(struct wsi_proxy *p, const char *url, size_t len
 WSI int wsi_proxy_step(struct wsi_proxy *p, unsigned char *in, size_t in_len, struct wsi_text *out,
                        struct wsi_text *why);
 
-/* > 0: list (ws_options.no_proxy) has the host; 0: not; -1: an entry is no host, domain or CIDR block: *bad. The whole
- * list is checked first. url NULL: check alone. */
+/* no_proxy.c: 1 if the list, in the form of ws_options.no_proxy, covers the URL's host; 0 if not; -1 if *bad is not a
+ * host, domain or CIDR block. The whole list is checked in any case. url NULL: it is only checked. */
 WSI int wsi_no_proxy(const char *list, const struct wsi_url *url, struct wsi_str *bad);
 
 #endif

@@ -41,6 +41,7 @@ TESTS = {
     "request.c": ["test_request", "test_ws_open"],
     "response.c": ["test_response", "test_ws_open", "test_ws_upgrade"],
     "proxy.c": ["test_proxy", "test_ws_open"],
+    "no_proxy.c": ["test_proxy"],
     "secret.c": ["test_secret", "test_request"],
     "refusal.c": ["test_refusal", "test_response", "test_ws_upgrade"],
 }

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/shell.sh"
 
 [ -z "$sanitized" ] || CFLAGS=-Os # they need a libc
-pure='sha1 base64 utf8 text ip secret url frame header request response refusal proxy'
+pure='sha1 base64 utf8 text ip secret url frame header request response refusal proxy no_proxy'
 flags="-std=c11 -ffreestanding -fno-stack-protector -fno-pie -DWS_NO_NET -I."
 names() { # names NM-ARGUMENTS...: symbols, one a line
 	nm "$@" | awk 'NF > 1 { print $NF }' | sort -u
