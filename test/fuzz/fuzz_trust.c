@@ -32,7 +32,7 @@ static void must(int ok, int line, const char *what)
 	abort();
 }
 
-/* ---- What trust.c and chain.c have of net.c ---- */
+/* ---- The functions of sys.c that trust.c and chain.c use ---- */
 
 static long blocks;
 

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: ISC
+ * test_resolve.c - resolve.c through ws.h: names, the lookup thread, lost lookups
+ */
+#include "net.h"
+
+static void test_resolver(void)
+{
+	struct client c;
+	struct server s;
+	char text[100];
+	size_t i;
+	int nonblock, port, fd;
+
+	for (nonblock = 0; nonblock < 2; nonblock++) {
+		sigset_t was, is;
+		int sig;
+
+		server_start(&s, good, 3);
+		client_init(&c, "ws://slow.a127-0-0-1.test:%d/", s.port);
+		c.o.nonblock = nonblock;
+		pthread_sigmask(SIG_SETMASK, NULL, &was);
+		CHECK_EQ_U(client_open(&c), 0);
+		pthread_sigmask(SIG_SETMASK, NULL, &is);
+		for (sig = 1; sig < 32 && sigismember(&was, sig) == sigismember(&is, sig); sig++)
+			;
+		CHECK_EQ_U(sig, 32);
+		CHECK(ws_info(c.ws)->phase_us[WS_RESOLVE] >= 90000);
+		sprintf(text, "127.0.0.1:%d", s.port);
+		CHECK_EQ_S(ws_info(c.ws)->address, text);
+		if (nonblock)
+			CHECK(c.changes >= 1);
+		client_talk(&c);
+		client_free(&c);
+		/* the families alternate; addresses of other families are skipped */
+		client_init(&c, "ws://odd.a127-0-0-8.a127-0-0-9.a6.a127-0-0-1.test:%d/", s.port);
+		c.o.nonblock = nonblock;
+		CHECK_EQ_U(client_open(&c), 0);
+		client_talk(&c);
+		client_free(&c);
+		client_init(&c, "ws://a6.a127-0-0-1.test:%d/", s.port);
+		c.o.nonblock = nonblock;
+		c.o.family = 4;
+		CHECK_EQ_U(client_open(&c), 0);
+		client_talk(&c);
+		client_free(&c);
+		server_end(&s);
+
+		for (i = 0; i < sizeof gai_failures / sizeof gai_failures[0]; i++) {
+			client_init(&c, "ws://%stest/", gai_failures[i].name);
+			c.o.nonblock = nonblock;
+			CHECK_EQ_U(client_open(&c), gai_failures[i].result);
+			HAS(&c, gai_failures[i].has);
+			CHECK_EQ_U(ws_info(c.ws)->phase, WS_RESOLVE);
+			CHECK(!strpbrk(ws_error(c.ws), "0123456789"));
+			client_free(&c);
+		}
+		port = 0;
+		fd = bound("127.0.0.1", &port);
+		client_init(&c, "ws://many.test:%d/", port);
+		c.o.nonblock = nonblock;
+		CHECK_EQ_U(client_open(&c), WS_EREFUSED);
+		HAS(&c, "many.test");
+		sprintf(text, "127.77.77.%d:", WS_MAX_ADDRESSES);
+		HAS(&c, text);
+		sprintf(text, "127.77.77.%d:", WS_MAX_ADDRESSES + 1);
+		CHECK(!strstr(ws_error(c.ws), text));
+		client_free(&c);
+		close(fd);
+
+		/* a name that is never answered: abandoned at the deadline, or by ws_free */
+		resolver_holds();
+		client_init(&c, "ws://x.hang.test/");
+		c.o.nonblock = nonblock;
+		c.o.timeout_ms = 100;
+		CHECK_EQ_U(client_open(&c), WS_ETIMEOUT);
+		CHECK(c.us >= 100000 && c.us < 5000000);
+		HAS(&c, "resolve x.hang.test");
+		CHECK_EQ_U(ws_info(c.ws)->phase, WS_RESOLVE);
+		client_free(&c);
+		if (nonblock) {
+			struct ws_pollset set;
+
+			client_init(&c, "ws://y.hang.test/");
+			c.o.nonblock = 1;
+			c.ws = ws_new(c.url, &c.o);
+			CHECK_EQ_U(ws_open(c.ws), WS_AGAIN);
+			ws_wants(c.ws, &set);
+			CHECK(set.n == 1 && set.fd[0].fd >= 0 && set.fd[0].events == WS_POLL_READ);
+			CHECK(fcntl(set.fd[0].fd, F_GETFD) & FD_CLOEXEC);
+			CHECK_EQ_U(ws_open(c.ws), WS_AGAIN);
+			client_free(&c);
+			CHECK(fcntl(set.fd[0].fd, F_GETFD) < 0);
+		}
+		resolver_lets_go();
+	}
+	CHECK_EQ_U(atomic_load(&signals_open), 0); /* the thread blocks all signals */
+	CHECK_EQ_U(atomic_load(&odd_hints), 0);
+	/* a name that is too long */
+	{
+		char name[WS_MAX_URL];
+
+		strcpy(name, "ws://");
+		for (i = 5; i < 5 + 300; i++)
+			name[i] = i % 40 ? 'x' : '.';
+		strcpy(name + i, "/");
+		client_init(&c, "");
+		c.ws = ws_new(name, &c.o);
+		CHECK(ws_open(c.ws) == WS_ERESOLVE || ws_open(c.ws) == WS_EURL);
+		client_free(&c);
+	}
+}
+
+/* Lost lookups have a limit, and hold no descriptors. */
+static void test_lost_lookups(void)
+{
+	struct ws_pollset set;
+	struct client c;
+	int r, nonblock, begun, fds = count_fds();
+
+	resolver_holds();
+	begun = atomic_load(&lookups) + WS_MAX_LOST_LOOKUPS;
+	while (atomic_load(&lookups) < begun) { /* lost lookups of earlier tests may still end */
+		lose_lookup();
+		sleep_ms(1);
+	}
+	CHECK(count_fds() <= fds);
+	for (nonblock = 0; nonblock < 2; nonblock++) {
+		client_init(&c, "ws://again.test/");
+		c.o.nonblock = nonblock;
+		c.o.timeout_ms = 60;
+		CHECK_EQ_U(client_open(&c), WS_ETIMEOUT);
+		CHECK(c.us >= 60000);
+		CHECK_EQ_U(ws_info(c.ws)->phase, WS_RESOLVE);
+		HAS(&c, "resolve again.test: waiting for earlier lookups, too many of which are "
+		        "still unanswered: timed "
+		        "out after ");
+		client_free(&c);
+		/* a host that needs no lookup does not wait */
+		client_init(&c, "ws://localhost:1/");
+		c.o.nonblock = nonblock;
+		CHECK_EQ_U(client_open(&c), WS_EREFUSED);
+		client_free(&c);
+	}
+#if !defined(__SANITIZE_THREAD__)
+	{ /* a child of fork has no lost lookups */
+		int status = -1;
+		pid_t child = fork();
+
+		if (child == 0) {
+			client_init(&c, "ws://again.test/");
+			_exit(client_open(&c) == WS_ERESOLVE ? 0 : 1);
+		}
+		CHECK(child > 0 && waitpid(child, &status, 0) == child);
+		CHECK_EQ_U(status, 0);
+	}
+#endif
+	/* a lookup that waits starts as soon as others end */
+	client_init(&c, "ws://again.test/");
+	c.o.nonblock = 1;
+	c.ws = ws_new(c.url, &c.o);
+	CHECK_EQ_U(ws_open(c.ws), WS_AGAIN);
+	ws_wants(c.ws, &set);
+	CHECK(set.n == 0 && set.timeout_ms > 0 && set.timeout_ms <= 1000);
+	CHECK_EQ_U(atomic_load(&lookups), begun);
+	resolver_lets_go();
+	while ((r = ws_open(c.ws)) == WS_AGAIN) {
+		ws_wants(c.ws, &set);
+		poll_set(&set);
+	}
+	CHECK_EQ_U(r, WS_ERESOLVE);
+	HAS(&c, "resolve again.test: Temporary failure in name resolution: ");
+	client_free(&c);
+}
+
+/* Many connections in many threads. Some of their names are never answered. */
+#define THREADS 12
+#define ROUNDS 6 /* a third of them hang, in total fewer than WS_MAX_LOST_LOOKUPS */
+
+struct crowd {
+	int port, good, timeouts, others, wrong;
+};
+
+static void *crowd_run(void *arg)
+{
+	struct crowd *w = arg;
+	int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		struct client c;
+		struct ws_answer a;
+		char url[100];
+		int r, hang = i % 3 == 1;
+
+		client_init(&c, " ");
+		sprintf(url,
+		        hang    ? "ws://z.hang.test:%d/"
+		        : i % 3 ? "ws://a127-0-0-1.test:%d/"
+		                : "ws://localhost:%d/",
+		        w->port);
+		c.o.timeout_ms = hang ? 20 : 60000;
+		r = ws_query(url, &c.o, WS_TEXT, "x", 1, &a);
+		w->good += r == 0;
+		w->timeouts += r == WS_ETIMEOUT;
+		w->others += r != 0 && r != WS_ETIMEOUT;
+		if (r != 0 && r != WS_ETIMEOUT)
+			fprintf(stderr, "%s: %s\n", url, a.error);
+		ws_answer_free(&a, &c.o);
+		w->wrong += c.f.wrong || c.f.alive;
+	}
+	return NULL;
+}
+
+static void *serve_crowd(void *arg)
+{
+	int fd = *(int *)arg;
+
+	for (;;) {
+		static const char say[] = FAKE_101 "\x81\x02hi\x88\x02\x03\xe8";
+		char buf[1000];
+		ssize_t n;
+		size_t have = 0;
+		int c = accept(fd, NULL, NULL);
+
+		if (c < 0)
+			return NULL;
+		while (have < sizeof buf && (n = recv(c, buf + have, sizeof buf - have, 0)) > 0) {
+			have += (size_t)n;
+			if (have >= 4 && memcmp(buf + have - 4, "\r\n\r\n", 4) == 0) {
+				send(c, say, sizeof say - 1, MSG_NOSIGNAL);
+				break;
+			}
+		}
+		while (recv(c, buf, sizeof buf, 0) > 0)
+			;
+		close(c);
+	}
+}
+
+static void test_threads(void)
+{
+	struct crowd w[THREADS];
+	pthread_t t[THREADS], server[2];
+	int i, fd, port = 0;
+
+	fd = bound("127.0.0.1", &port);
+	listen(fd, 100);
+	resolver_holds();
+	memset(w, 0, sizeof w);
+	for (i = 0; i < 2; i++)
+		CHECK(pthread_create(&server[i], NULL, serve_crowd, &fd) == 0);
+	for (i = 0; i < THREADS; i++) {
+		w[i].port = port;
+		CHECK(pthread_create(&t[i], NULL, crowd_run, &w[i]) == 0);
+	}
+	for (i = 0; i < THREADS; i++) {
+		pthread_join(t[i], NULL);
+		CHECK_EQ_U(w[i].good, ROUNDS - ROUNDS / 3);
+		CHECK_EQ_U(w[i].timeouts, ROUNDS / 3);
+		CHECK_EQ_U(w[i].others, 0);
+		CHECK_EQ_U(w[i].wrong, 0);
+	}
+	resolver_lets_go();
+	shutdown(fd, SHUT_RDWR);
+	for (i = 0; i < 2; i++)
+		pthread_join(server[i], NULL);
+	close(fd);
+}
+
+#ifdef MALLOC_FAILS
+/* A lookup uses malloc. Everything else in a connection uses realloc. */
+static void test_no_memory_for_lookup(void)
+{
+	struct client c;
+
+	client_init(&c, "ws://none.test/");
+	c.o.alloc = NULL;
+	c.ws = ws_new(c.url, &c.o);
+	atomic_store(&malloc_fails, 1);
+	CHECK_EQ_U(ws_open(c.ws), WS_EMEMORY);
+	atomic_store(&malloc_fails, 0);
+	client_free(&c);
+}
+#endif
+
+int main(void)
+{
+	int before = count_fds();
+
+	if (ws_features() & WS_HAS_THREADS) {
+		TEST(test_resolver);
+		TEST(test_lost_lookups);
+		TEST(test_threads);
+	}
+#ifdef MALLOC_FAILS
+	if (ws_features() & WS_HAS_RESOLVER)
+		TEST(test_no_memory_for_lookup);
+#endif
+	return net_done(before);
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: ISC
+ * test_sys.c - sys.c through ws.h: a connected socket, signals, random bytes, no descriptors left
+ */
+#include "net.h"
+
+/* ws_options.use_fd. */
+static void test_use_fd(void)
+{
+	struct client c;
+	struct fake f;
+	struct ws_options o;
+	struct ws_io io;
+	struct ws_msg msg;
+	struct ws *ws;
+	int pair[2], r;
+
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+	send(pair[1], FAKE_101 "\x81\x02hi\x88\x02\x03\xe8", sizeof FAKE_101 - 1 + 8, 0);
+	client_init(&c, "ws://a.test/");
+	c.o.use_fd = 1;
+	c.o.fd = pair[0];
+	CHECK_EQ_U(client_open(&c), 0);
+	CHECK(fcntl(pair[0], F_GETFL) & O_NONBLOCK);
+	CHECK_EQ_S(ws_info(c.ws)->address, "a.test:80");
+	client_talk(&c);
+	client_free(&c);
+	CHECK(fcntl(pair[0], F_GETFD) < 0);
+	close(pair[1]);
+
+	check_row("the library owns fd even if another option or the URL is wrong");
+	for (r = 0; r < 2; r++) {
+		CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+		client_init(&c, r ? "ws://a.test/" : "ftp://a.test/");
+		c.o.use_fd = 1;
+		c.o.fd = pair[0];
+		c.o.family = r ? 3 : 0;
+		CHECK_EQ_U(client_open(&c), r ? WS_EUSAGE : WS_EURL);
+		client_free(&c);
+		CHECK(fcntl(pair[0], F_GETFD) < 0);
+		close(pair[1]);
+	}
+	check_row("not a descriptor");
+	for (r = 0; r < 2; r++) {
+		client_init(&c, "ws://a.test/");
+		c.o.use_fd = 1;
+		c.o.fd = r ? -1 : 9999;
+		CHECK_EQ_U(client_open(&c), WS_EUSAGE);
+		CHECK_EQ_S(ws_info(c.ws)->option, "fd");
+		client_free(&c);
+	}
+	check_row("sending to a closed peer raises no SIGPIPE");
+	signal(SIGPIPE, SIG_DFL);
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+	send(pair[1], FAKE_101, sizeof FAKE_101 - 1, 0);
+	client_init(&c, "ws://a.test/");
+	c.o.use_fd = 1;
+	c.o.fd = pair[0];
+	CHECK_EQ_U(client_open(&c), 0);
+	close(pair[1]);
+	for (r = 0; r < 3; r++)
+		ws_send(c.ws, WS_TEXT, "x", 1);
+	ws_ping(c.ws, "x", 1);
+	r = ws_recv(c.ws, &msg);
+	CHECK(r == WS_ECLOSED || r == WS_ERESET);
+	CHECK_EQ_U(ws_info(c.ws)->close_code, 1006);
+	client_free(&c);
+
+	check_row("io takes precedence over fd");
+	fake_init(&f, FAKE_101, sizeof FAKE_101 - 1);
+	fake_options(&f, &o, &io);
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+	o.use_fd = 1;
+	o.fd = pair[0];
+	ws = ws_new("ws://a.test/", &o);
+	CHECK_EQ_U(ws_open(ws), 0);
+	ws_free(ws);
+	CHECK_EQ_U(f.closes, 1);
+	fake_free(&f);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+/* The ways in which a peer ends a connection. */
+static void test_resets(void)
+{
+	static const struct visit script[] = {
+	    {{{"\r\n\r\n", FAKE_101, 0}}, RESET},
+	    {{{"\r\n\r\n", FAKE_101, 0}}, HANG_UP},
+	    {{{"\r\n\r\n", FAKE_101 "\x81\x05He", sizeof FAKE_101 - 1 + 4}}, HANG_UP},
+	    {{{"\r\n\r\n",
+	       FAKE_101 "\x81\x02hi\x88\x05\x0f\xa0"
+	                "bye",
+	       sizeof FAKE_101 - 1 + 11}},
+	     RESET},
+	    {{{"\r\n\r\n", "HTTP/1.1 101 S", 0}}, HANG_UP},
+	    {{{"\r\n\r\n", "", 0}}, HANG_UP},
+	    {{{"", "", 0}}, RESET},
+	};
+	static const int want[] = {WS_ERESET,  WS_ECLOSED, WS_ECLOSED, 0,
+	                           WS_ECLOSED, WS_ECLOSED, WS_ERESET};
+	struct server s;
+	struct client c;
+	struct ws_msg msg;
+	int i, r;
+
+	server_start(&s, script, 7);
+	for (i = 0; i < 7; i++) {
+		client_init(&c, "ws://127.0.0.1:%d/", s.port);
+		r = client_open(&c);
+		if (i < 4) {
+			CHECK_EQ_U(r, 0);
+			r = ws_recv(c.ws, &msg);
+			if (r < 0)
+				CHECK_EQ_U(ws_info(c.ws)->close_code, 1006);
+		}
+		if (!CHECK(r == want[i] || (i == 6 && r == WS_ECLOSED)))
+			fprintf(stderr, "%d: %d, %s\n", i, r, ws_error(c.ws));
+		if (i == 3) { /* data sent before the reset is not lost */
+			sleep_ms(50);
+			ws_send(c.ws, WS_TEXT, "x", 1);
+			r = ws_recv(c.ws, &msg);
+			CHECK((r == WS_ECLOSED && ws_info(c.ws)->close_code == 4000)
+			      || r == WS_ERESET);
+		}
+		client_free(&c);
+	}
+	server_end(&s);
+}
+
+/* Signals do not extend the deadline. */
+static atomic_int alarms;
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+	atomic_fetch_add(&alarms, 1);
+}
+
+static void test_signals(void)
+{
+	static const struct visit silent[] = {{{{"\r\n\r\n", FAKE_101, 0}}, LINGER},
+	                                      {{{"never", "", 0}}, LINGER}};
+	struct itimerval every = {{0, 7000}, {0, 7000}}, off = {{0, 0}, {0, 0}};
+	struct sigaction sa;
+	struct server s;
+	struct client c;
+	struct ws_msg msg;
+	sigset_t set;
+	int64_t start;
+	int r;
+
+	memset(&sa, 0, sizeof sa);
+	sa.sa_handler = on_alarm; /* no SA_RESTART */
+	sigaction(SIGALRM, &sa, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	server_start(&s, silent, 2);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	setitimer(ITIMER_REAL, &every, NULL);
+	client_init(&c, "ws://127.0.0.1:%d/", s.port);
+	CHECK_EQ_U(client_open(&c), 0);
+	ws_timeout(c.ws, 200);
+	start = clock_us();
+	r = ws_recv(c.ws, &msg);
+	CHECK_EQ_U(r, WS_ETIMEOUT);
+	CHECK(clock_us() - start >= 200000 && clock_us() - start < 5000000);
+	client_free(&c);
+	client_init(&c, "ws://127.0.0.1:%d/", s.port);
+	c.o.timeout_ms = 200;
+	CHECK_EQ_U(client_open(&c), WS_ETIMEOUT);
+	CHECK(c.us >= 200000 && c.us < 5000000);
+	client_free(&c);
+	setitimer(ITIMER_REAL, &off, NULL);
+	CHECK(atomic_load(&alarms) > 10);
+	server_end(&s);
+}
+
+/* The process has no descriptors left. */
+static void test_no_descriptors(void)
+{
+	struct rlimit old, none;
+	struct client c;
+	int fds[64], n = 0, k;
+
+	getrlimit(RLIMIT_NOFILE, &old);
+	none = old;
+	none.rlim_cur = 64;
+	setrlimit(RLIMIT_NOFILE, &none);
+	while (n < 64 && (fds[n] = dup(0)) >= 0)
+		n++;
+	client_init(&c, "ws://127.0.0.1:1/");
+	CHECK_EQ_U(client_open(&c), WS_EIO);
+	HAS(&c, "Too many open files");
+	client_free(&c);
+	if (ws_features() & WS_HAS_THREADS) {
+		client_init(&c, "ws://none.test/");
+		CHECK_EQ_U(client_open(&c), WS_EIO);
+		HAS(&c, "resolve none.test: the lookup cannot be started: Too many open files");
+		client_free(&c);
+		/* a lost lookup may release one, so a new lookup waits for it until the deadline */
+		for (k = 0; k < 2 && n; k++)
+			close(fds[--n]);
+		resolver_holds();
+		lose_lookup();
+		while (n < 64 && (fds[n] = dup(0)) >= 0)
+			n++;
+		client_init(&c, "ws://none.test/");
+		c.o.timeout_ms = 60;
+		CHECK_EQ_U(client_open(&c), WS_ETIMEOUT);
+		HAS(&c, "resolve none.test: waiting for earlier lookups, which are still "
+		        "unanswered: Too many open files");
+		client_free(&c);
+		resolver_lets_go();
+	}
+#if defined(__linux__)
+	/* /dev/urandom needs a descriptor */
+	atomic_store(&random_lacks, 1);
+	client_init(&c, "ws://a/");
+	c.o.entropy = NULL;
+	c.o.use_fd = 1;
+	c.o.fd = n ? fds[--n] : -1;
+	k = dup2(c.o.fd, c.o.fd);
+	CHECK_EQ_U(client_open(&c), WS_EENTROPY);
+	fds[n] = dup(0); /* take the descriptor that ws_free closed */
+	n += fds[n] >= 0;
+	client_free(&c);
+	atomic_store(&random_lacks, 0);
+	(void)k;
+#endif
+	for (k = 0; k < n; k++)
+		close(fds[k]);
+	setrlimit(RLIMIT_NOFILE, &old);
+}
+
+#if defined(__linux__)
+/* Random bytes: getrandom is interrupted, not ready yet after booting, or missing in an old
+ * kernel. */
+static void test_random(void)
+{
+	static const struct visit refuse[] = {
+	    {{{"\r\n\r\n", "HTTP/1.1 404 x\r\nContent-Length: 0\r\n\r\n", 0}}, LINGER},
+	    {{{"\r\n\r\n", "HTTP/1.1 404 x\r\nContent-Length: 0\r\n\r\n", 0}}, LINGER},
+	    {{{"\r\n\r\n", "HTTP/1.1 404 x\r\nContent-Length: 0\r\n\r\n", 0}}, LINGER},
+	    {{{"\r\n\r\n", "HTTP/1.1 404 x\r\nContent-Length: 0\r\n\r\n", 0}}, LINGER}};
+	struct server s;
+	struct client c;
+	char *keys[4];
+	int i, k;
+
+	server_start(&s, refuse, 4);
+	for (i = 0; i < 4; i++) {
+		client_init(&c, "ws://127.0.0.1:%d/", s.port);
+		c.o.entropy = NULL;
+		atomic_store(&random_interrupted, i == 1 ? 3 : 0);
+		atomic_store(&random_late, i == 2 ? 3 : 0);
+		atomic_store(&random_lacks, i == 3);
+		CHECK_EQ_U(client_open(&c), WS_EHTTP);
+		if (i == 2)
+			CHECK(c.us >= 20000);
+		client_free(&c);
+	}
+	atomic_store(&random_lacks, 0);
+	server_end(&s);
+	for (i = 0; i < 4; i++) {
+		keys[i] = strstr(s.seen[i], "Sec-WebSocket-Key: ");
+		if (!CHECK(keys[i] != NULL))
+			return;
+		CHECK(keys[i][19 + 24] == '\r' && keys[i][19 + 23] == '=');
+		for (k = 0; k < i; k++)
+			CHECK(memcmp(keys[i], keys[k], 19 + 24) != 0);
+	}
+	/* not ready before the deadline */
+	client_init(&c, "ws://127.0.0.1:%d/", s.port);
+	{
+		int pair[2];
+
+		CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+		c.o.use_fd = 1;
+		c.o.fd = pair[0];
+		c.o.entropy = NULL;
+		c.o.timeout_ms = 100;
+		atomic_store(&random_late, 1000000);
+		CHECK_EQ_U(client_open(&c), WS_ETIMEOUT);
+		CHECK(c.us >= 100000 && c.us < 5000000);
+		atomic_store(&random_late, 0);
+		client_free(&c);
+		close(pair[1]);
+	}
+}
+#endif
+
+int main(void)
+{
+	int before = count_fds();
+
+	TEST(test_use_fd);
+	TEST(test_resets);
+	TEST(test_signals);
+#if defined(__linux__)
+	TEST(test_random);
+#endif
+	TEST(test_no_descriptors);
+	return net_done(before);
+}
