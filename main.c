@@ -30,7 +30,7 @@ static int print_end(struct wq_out *out)
 	int err = wq_out_end(out);
 
 	if (err == ETIMEDOUT)
-		wq_say("standard output", "timed out: its reader did not take the answer");
+		wq_say("standard output", "its reader did not take the answer in time");
 	else if (err)
 		wq_say("standard output", strerror(err));
 	return err;
