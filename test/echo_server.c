@@ -56,9 +56,18 @@ static void put(struct conn *c, const void *p, size_t n)
 static void put_head(struct conn *c, unsigned char b0, uint64_t len)
 {
 	unsigned char h[10] = {b0};
-	size_t n = len < 126 ? 2 : len < 65536 ? 4 : 10, i;
+	size_t n, i;
 
-	h[1] = (unsigned char)(len < 126 ? len : len < 65536 ? 126 : 127);
+	if (len < 126) {
+		h[1] = (unsigned char)len;
+		n = 2;
+	} else if (len < 65536) {
+		h[1] = 126;
+		n = 4;
+	} else {
+		h[1] = 127;
+		n = 10;
+	}
 	for (i = 2; i < n; i++)
 		h[i] = (unsigned char)(len >> 8 * (n - 1 - i));
 	put(c, h, n);

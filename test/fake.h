@@ -488,11 +488,20 @@ static inline void script_byte(struct script *s, unsigned c)
 /* Adds a server's frame. Without a payload it has len bytes that count up */
 static inline void script_frame(struct script *s, unsigned b0, const void *payload, size_t len)
 {
-	unsigned k, more = len < 126 ? 0 : len < 65536 ? 2 : 8;
+	unsigned k, more;
 	size_t i;
 
 	script_byte(s, b0);
-	script_byte(s, more == 0 ? (unsigned)len : more == 2 ? 126 : 127);
+	if (len < 126) {
+		script_byte(s, (unsigned)len);
+		more = 0;
+	} else if (len < 65536) {
+		script_byte(s, 126);
+		more = 2;
+	} else {
+		script_byte(s, 127);
+		more = 8;
+	}
 	for (k = more; k > 0; k--)
 		script_byte(s, (unsigned)((uint64_t)len >> 8 * (k - 1)) & 0xff);
 	if (payload)

@@ -86,6 +86,17 @@ static void test_calls_in_each_state(void)
 
 static void test_our_close_ends_the_connection(void)
 {
+	static const struct {
+		const char *frame;
+		size_t len;
+		const char *says, *code;
+	} wrong[] = {
+	    {"\xc1\x00", 2, "protocol error", "1002"},
+	    {"\x81\x01\xff", 3, "UTF-8", "1007"},
+	    {"\x82\x03"
+	     "abc",
+	     5, "max_message", "1009"},
+	};
 	static const char r123[] = SIXTY SIXTY "abc", r124[] = SIXTY SIXTY "abcd";
 	struct talk t;
 	int c;
@@ -159,23 +170,13 @@ static void test_our_close_ends_the_connection(void)
 	for (c = 0; c < 3; c++) {
 		struct ws_msg msg;
 
-		talk_begin(&t,
-		           c == 0   ? "\xc1\x00"
-		           : c == 1 ? "\x81\x01\xff"
-		                    : "\x82\x03"
-		                      "abc",
-		           c == 0   ? 2
-		           : c == 1 ? 3
-		                    : 5);
+		talk_begin(&t, wrong[c].frame, wrong[c].len);
 		t.o.max_message = 2;
 		t.f.end = WS_IO_EOF;
 		talk_open(&t);
 		CHECK(ws_recv(t.ws, &msg) < 0);
-		CHECK(strstr(ws_error(t.ws), c == 0   ? "protocol error"
-		                             : c == 1 ? "UTF-8"
-		                                      : "max_message")
-		      != NULL);
-		CHECK(strstr(ws_error(t.ws), c == 0 ? "1002" : c == 1 ? "1007" : "1009") != NULL);
+		CHECK(strstr(ws_error(t.ws), wrong[c].says) != NULL);
+		CHECK(strstr(ws_error(t.ws), wrong[c].code) != NULL);
 		CHECK(strstr(ws_error(t.ws), "server.example.com:80") != NULL);
 		talk_end(&t);
 	}
