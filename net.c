@@ -64,11 +64,11 @@ static const struct net_words {
     [WSI_NET_NO_DEVICES] = {WS_EIO,
                             "this system cannot bind to a device by its name: give an address"},
     [WSI_NET_FOREIGN_ADDRESS] = {WS_EUNREACHABLE, "Cannot assign requested address: this machine "
-                                                  "does not have that one"},
+                                                  "does not have that address"},
     [WSI_NET_OTHER_FAMILY] = {WS_EUNREACHABLE,
                               "Address family not supported: one end is IPv4, the other IPv6"},
-    [WSI_NET_PATH_TOO_LONG] = {WS_EIO, "File name too long: the most bytes that a Unix socket's "
-                                       "path has is "},
+    [WSI_NET_PATH_TOO_LONG] = {WS_EIO, "File name too long: in bytes, the limit for a Unix "
+                                       "socket is "},
     [WSI_NET_BACKLOG_FULL] = {WS_EUNREACHABLE, "Resource temporarily unavailable: too many "
                                                "connections wait to be accepted"},
     [WSI_NET_REFUSED_BY_CALLER] = {WS_EIO, "refused by on_socket"},

@@ -383,8 +383,7 @@ static void test_unix(void)
 	if (!CHECK(mkdtemp(dir) != NULL))
 		return;
 	sprintf(path, "%s/s", dir);
-	sprintf(path_max,
-	        ": File name too long: the most bytes that a Unix socket's path has is %d",
+	sprintf(path_max, ": File name too long: in bytes, the limit for a Unix socket is %d",
 	        (int)sizeof sun.sun_path - 1);
 	memset(&sun, 0, sizeof sun);
 	sun.sun_family = AF_UNIX;
@@ -684,7 +683,7 @@ static void test_sockets(void)
 	c.o.local_interface = "192.0.2.77"; /* not an address of this machine */
 	CHECK_EQ_U(client_open(&c), WS_EUNREACHABLE);
 	HAS(&c, "connect from 192.0.2.77 to 127.0.0.1:");
-	HAS(&c, ": Cannot assign requested address: this machine does not have that one");
+	HAS(&c, ": Cannot assign requested address: this machine does not have that address");
 	client_free(&c);
 	client_init(&c, "ws://127.0.0.1:%d/", s.port);
 	c.o.local_interface = "::1"; /* the other family */

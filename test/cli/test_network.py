@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What only a network shows: two hosts in namespaces of their own, with a link that can lose, refuse and fall silent."""
+"""Tests that need a network: two hosts in network namespaces, with a link that can drop or reject packets."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from conftest import needs
 
 HERE = pathlib.Path(__file__).absolute().parent
 V4, V6 = "10.77.0.2", "fd77::2"  # the server; the client is .1
-DEAD4, DEAD6 = "10.77.0.99", "fd77::99"  # routed to the server, which drops what is for them
+DEAD4, DEAD6 = "10.77.0.99", "fd77::99"  # routed to the server, which drops their packets
 
 
 def sh(*args, check=True, **kw):
@@ -42,7 +42,7 @@ class Network:
             self.at(ns, "ip", "addr", "add", "10.77.0.%d/24" % n, "dev", dev)
             self.at(ns, "ip", "addr", "add", "fd77::%d/64" % n, "dev", dev, "nodad")
             self.at(ns, "ip", "link", "set", dev, "up")
-        # the dead addresses lead to the server, where they are not at home and nobody answers for them
+        # the dead addresses are routed to the server, which does not have them and does not answer for them
         self.at(self.client, "ip", "route", "add", DEAD4 + "/32", "via", V4)
         self.at(self.client, "ip", "-6", "route", "add", DEAD6 + "/128", "via", V6)
         self.etc.mkdir(parents=True)
@@ -58,7 +58,7 @@ class Network:
         return sh("ip", "netns", "exec", ns, *args, **kw)
 
     def rules(self, more):
-        """The server's firewall: always deaf to name queries and to what is for the dead addresses."""
+        """The server's firewall. It always drops name queries, and packets to the dead addresses."""
         script = """
             flush ruleset
             table inet t {
@@ -83,7 +83,7 @@ class Network:
         return p
 
     def run(self, *args, overrun=None, **kw):
-        """wsquery on the client; overrun: (seconds) it must end by then, and a slow machine SLACK later"""
+        """Runs wsquery on the client. It must end within overrun seconds; a slow machine has SLACK more."""
         begin = time.monotonic()
         p = subprocess.run(
             ["ip", "netns", "exec", self.client, conftest.WSQUERY, "-D", *args],
@@ -114,7 +114,7 @@ class Network:
 @pytest.fixture(scope="module")
 def whole_network():
     if os.geteuid() != 0:
-        pytest.skip("namespaces of a network want root")
+        pytest.skip("network namespaces need root")
     for tool in ("ip", "nft"):
         if not shutil.which(tool):
             pytest.skip(tool + " is not installed")
@@ -123,7 +123,7 @@ def whole_network():
         n.up()
     except subprocess.CalledProcessError as e:
         n.down()
-        pytest.skip("no namespace of a network can be made here: " + (e.stderr or str(e)).strip())
+        pytest.skip("cannot create a network namespace: " + (e.stderr or str(e)).strip())
     yield n
     n.down()
 
@@ -165,7 +165,7 @@ def test_resolver_that_never_answers_and_wait(net):
 @needs("resolver")
 @needs("threads")
 def test_resolver_that_never_answers_and_few_descriptors(net):
-    """Lookups that are left behind are bounded, so the last try tells what all of them met."""
+    """Lost lookups are limited, so even the last attempt reports the lookup that timed out."""
     most = 0
     with Client(net, "-t", "10ms", "--retry-delay", "0", "--wait", "2", "ws://unheard.example/") as c:
         resource.prlimit(c.p.pid, resource.RLIMIT_NOFILE, (64, 64))
@@ -184,11 +184,11 @@ def test_resolver_that_never_answers_and_few_descriptors(net):
 @needs("resolver")
 @pytest.mark.parametrize("name,good", [("dead6.test", V4), ("dead4.test", "[%s]" % V6)])
 def test_one_family_is_dead(net, name, good):
-    """RFC 8305: the other one is tried after 250 ms."""
+    """RFC 8305: the other family is tried after 250 ms."""
     net.serve("echo", good.strip("[]"))
     r = net.run("-d", "x", "-t", "20", "ws://%s:8080/" % name, status=0)
     assert r.details["address"] == good + ":8080"
-    assert r.details["timings_ms"]["connect"] < 5000  # nothing like the minutes of a SYN that is sent again
+    assert r.details["timings_ms"]["connect"] < 5000  # without the race: minutes, until the system gives up the SYN
 
 
 @needs("resolver")
@@ -237,12 +237,12 @@ def test_nobody_at_that_address(net):
 
 
 def test_reset_by_the_way(net):
-    """A middle box that resets what stands."""
+    """A middlebox resets an established connection."""
     server = net.serve("hold", V4)
     with Client(net, "-t", "20", "ws://%s:8080/" % V4) as c:
         assert server.stdout.readline() == "open\n"
         net.rules("tcp dport 8080 reject with tcp reset;")
-        server.stdin.write("go\n")  # its next segment is answered by ours, which meets the rule
+        server.stdin.write("go\n")  # our reply to its next segment matches the rule
         server.stdin.flush()
         r = c.end(status=3)
     assert r.details["reason"] in ("reset", "timeout")
@@ -250,7 +250,7 @@ def test_reset_by_the_way(net):
 
 @pytest.mark.parametrize("mode,phase", [("half", "receive"), ("hold", "receive"), ("nohead", "upgrade"), ("halfhead", "upgrade")])
 def test_falls_silent(net, mode, phase):
-    """The host is gone from one moment to the next: in the middle of a message, before one, in the upgrade."""
+    """The host disappears in the middle of a message, before a message, or during the upgrade."""
     server = net.serve(mode, V4)
     with Client(net, "-t", "2", "ws://%s:8080/" % V4) as c:
         assert server.stdout.readline() == "open\n"
@@ -291,12 +291,12 @@ def test_interface_that_does_not_lead_there(net, how):
     assert r.details["phase"] == "connect" and r.details["reason"] in ("unreachable", "timeout", "io")
 
 
-# What a person reads where the system refuses: (arguments, reason, what the sentence has); no number of the system's
+# Errors of the system: (arguments, reason, words of the sentence). No sentence shows an error number.
 WORDS = [
     (["ws://[fe80::1]:9/"], "unreachable", "[fe80::1]:9: a link-local address needs its zone, as in [fe80::1%25eth0]"),
     (["ws://[fe80::1%25nosuch0]:9/"], "resolve", "no such zone: there is no network interface \"nosuch0\""),
     (["--interface", "nosuch0", "ws://127.0.0.1:9/"], "io", "there is no network interface of this name"),
-    (["--interface", "192.0.2.77", "ws://127.0.0.1:9/"], "unreachable", "this machine does not have that one"),
+    (["--interface", "192.0.2.77", "ws://127.0.0.1:9/"], "unreachable", "this machine does not have that address"),
     (["--interface", "::1", "ws://127.0.0.1:9/"], "unreachable", "one end is IPv4, the other IPv6"),
     (["--unix-socket", "/dev/null/x", "ws://a/"], "unreachable", "Not a directory"),
 ]
@@ -305,7 +305,7 @@ WORDS = [
 @pytest.mark.parametrize("args,reason,has", WORDS, ids=[" ".join(a)[:40] for a, _, _ in WORDS])
 def test_words(args, reason, has):
     if "fe80" in args[-1] and not have_ipv6():
-        pytest.skip("no IPv6 here")
+        pytest.skip("no IPv6")
     r = conftest.run("-D", *args, status=1)
     assert r.details["reason"] == reason and has in r.error
     assert "errno" not in r.error and " error " not in r.error
@@ -331,7 +331,7 @@ def test_link_local_with_zone(net):
 
 
 class Client:
-    """wsquery on the client's side, while it runs"""
+    """A running wsquery on the client."""
 
     def __init__(self, net, *args):
         self.args = args
