@@ -537,6 +537,12 @@ static int chain_check_name(const struct chain_constraint *k, int kind, const st
 }
 
 /* The common names that stand in for DNS names where a server's certificate has no alternative names */
+/* The characters of a common name that may stand for a host */
+static bool chain_is_host_character(int c)
+{
+	return wsi_is_letter_or_digit(c) || wsi_is_one_of(c, "-._*");
+}
+
 static int chain_check_common_names(const struct chain_constraint *k, const struct wsi_cert *c)
 {
 	struct wsi_der in = c->subject, sets, set, pair, oid, value;
@@ -550,7 +556,8 @@ static int chain_check_common_names(const struct chain_constraint *k, const stru
 			    || der_next(&pair, &tag, &value) != 0)
 				return 0;
 			if (der_equal(&oid, &oid_common_name)
-			    && wsi_span((const char *)value.p, value.len, "09AZaz--..__**")
+			    && wsi_span_if((const char *)value.p, value.len,
+			                   chain_is_host_character)
 			           == value.len
 			    && chain_check_name(k, CHAIN_DNS, &value) != 0)
 				return -1;

@@ -163,6 +163,12 @@ static enum shown shown_of(const char *option)
 	return SHOWN_NOT;
 }
 
+/* The characters of an entry of no_proxy, up to a comma, a blank or a control character */
+static bool is_entry_character(int c)
+{
+	return c != ',' && c != ' ' && (c < 1 || c > 0x1f);
+}
+
 /* Puts what may be shown of the value of an option that is wrong. */
 static void put_value(struct wsi_text *t, const char *option, const char *value)
 {
@@ -187,10 +193,13 @@ static void put_value(struct wsi_text *t, const char *option, const char *value)
 		wsi_put_proxy_url(t, value, len);
 		return;
 	case SHOWN_HEADER: /* without a colon, where a value would begin is anyone's guess */
-		len = wsi_span(value, len, wsi_find(value, len, ':') < len ? "^::" : WSI_TCHAR);
+		at = wsi_find(value, len, ':');
+		if (at == len)
+			at = wsi_span_if(value, len, wsi_is_tchar);
+		len = at;
 		break;
 	case SHOWN_ENTRY:
-		len = wsi_span(value, len, "^\x01 ,,");
+		len = wsi_span_if(value, len, is_entry_character);
 		wsi_put_url(t, value, len);
 		return;
 	}

@@ -359,36 +359,3 @@ int wsi_digits(const char *p, size_t len, int max, int base)
 	}
 	return (int)v;
 }
-
-/* Replaced by the functions above */
-
-int wsi_among(const char *p, size_t len, const char *names)
-{
-	int k;
-
-	for (k = 0; *names != '\0'; k++) {
-		struct wsi_str s = {p, len};
-
-		if (wsi_is(s, names))
-			return k;
-		names += strlen(names) + 1;
-	}
-	return -1;
-}
-
-size_t wsi_span(const char *p, size_t len, const char *set)
-{
-	int others = *set == '^';
-	size_t i;
-
-	set += others;
-	for (i = 0; i < len; i++) {
-		const char *s = set;
-
-		while (*s != '\0' && (p[i] < s[0] || p[i] > s[1]))
-			s += 2;
-		if ((*s != '\0') == others)
-			break;
-	}
-	return i;
-}

@@ -94,11 +94,6 @@ WSI int wsi_number(const char *p, size_t len, int max);
 /* The same for a base of up to 16. */
 WSI int wsi_digits(const char *p, size_t len, int max, int base);
 
-/* Replaced by the functions above. */
-#define WSI_TCHAR "!!#'*+-.09AZ^z||~~"
-WSI size_t wsi_span(const char *p, size_t len, const char *set);
-WSI int wsi_among(const char *p, size_t len, const char *names);
-
 /* secret.c: which values are secrets. They are shown as "***", and such headers are not sent to another origin. */
 /* The name of a URL's parameter, percent-encoded or not. */
 WSI bool wsi_is_secret_name(const char *name, size_t len);

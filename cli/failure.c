@@ -222,6 +222,12 @@ int wq_query_no_memory(struct wq_query *q)
 
 /* Errors of the library */
 
+/* A character that a shell takes as it is */
+static bool query_needs_no_quotes(int c)
+{
+	return wsi_is_letter_or_digit(c) || wsi_is_one_of(c, "+._");
+}
+
 /* The subprotocol that the server chose, if it can be typed on a command line as it stands */
 static struct wsi_str query_chosen_subprotocol(const struct ws_report *r)
 {
@@ -232,8 +238,8 @@ static struct wsi_str query_chosen_subprotocol(const struct ws_report *r)
 	if (r->head_len == 0)
 		return none;
 	while ((line = wsi_header_next(line, &h)) != NULL)
-		if (wsi_among(h.name.p, h.name.len, "Sec-WebSocket-Protocol\0") == 0
-		    && wsi_span(h.value.p, h.value.len, "+.09AZ__az") == h.value.len)
+		if (wsi_is(h.name, "Sec-WebSocket-Protocol")
+		    && wsi_span_if(h.value.p, h.value.len, query_needs_no_quotes) == h.value.len)
 			return h.value;
 	return none;
 }

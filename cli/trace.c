@@ -44,7 +44,7 @@ static bool trace_is_url_header(const char *name, size_t len)
 /* A line of a head. Names are shown as they came; a line without a name is shown whole. */
 static void trace_put_header(struct wsi_text *t, int sent, const char *s, size_t len)
 {
-	size_t name = wsi_span(s, len, WSI_TCHAR);
+	size_t name = wsi_span_if(s, len, wsi_is_tchar);
 	struct wsi_str value;
 	bool secret;
 

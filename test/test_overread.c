@@ -57,12 +57,12 @@ static void words(char *p, size_t len)
 	struct wsi_str a = {p, len}, b = {"upgrade", 7};
 
 	wsi_has_token(a, "upgrade");
-	wsi_among(p, len, "ws\0wss\0upgrade\0");
+	wsi_is(a, "upgrade");
 	wsi_number(p, len, 1000);
 	wsi_digits(p, len, 1000, 16);
 	wsi_trim(p, len);
 	wsi_find(p, len, '\1');
-	wsi_span(p, len, WSI_TCHAR);
+	wsi_span_if(p, len, wsi_is_tchar);
 	wsi_same_str(a, b);
 	if (len > 0) {
 		wsi_in_domain(a, "example.com", 11);

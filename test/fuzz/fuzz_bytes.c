@@ -190,7 +190,7 @@ static void fuzz_text(const unsigned char *p, size_t len, size_t cut)
 	free(part);
 
 	/* A token is its own list, and none is found where it does not stand */
-	if (len > 0 && wsi_span((const char *)p, len, WSI_TCHAR) == len) {
+	if (len > 0 && wsi_span_if((const char *)p, len, wsi_is_tchar) == len) {
 		struct wsi_str a, b;
 
 		MUST(!memchr(p, ',', len) && !memchr(p, ' ', len));
