@@ -16,7 +16,7 @@ TLS = auto
 MUSL_CC = musl-gcc
 PYTHON = python3
 
-HDR = ws.h ws_pure.h ws_proto.h ws_net.h ws_tls.h ws_conn.h $(CLI_HDR)
+HDR = ws.h ws_pure.h ws_proto.h ws_net.h ws_tls.h ws_mbedtls.h ws_conn.h $(CLI_HDR)
 CLI_HDR != ls cli/*.h
 LIB_SRC = text.c sha1.c base64.c utf8.c ip.c secret.c url.c frame.c header.c request.c response.c refusal.c proxy.c no_proxy.c \
 	sys.c sys_words.c resolve.c net.c net_none.c conn.c check.c upgrade.c open.c send.c recv.c ws.c
@@ -36,7 +36,7 @@ MBEDTLS_LIBS != pkg-config --libs mbedtls mbedx509 mbedcrypto 2>/dev/null || ech
 TLS_FOUND != case '$(TLS)' in mbedtls | none) echo '$(TLS)' ;; *) t=.probe.$$$$; \
 	echo 'int main(void) { return 0; }' | $(CC) $(CPPFLAGS) $(CFLAGS) $(MBEDTLS_CFLAGS) -include mbedtls/ssl.h -x c - \
 		-o $$t $(LDFLAGS) $(MBEDTLS_LIBS) 2>/dev/null && echo mbedtls || echo none; rm -f $$t ;; esac
-TLS_SRC_mbedtls = tls.c tls_words.c trust.c chain.c
+TLS_SRC_mbedtls = trust.c chain.c tls_words.c tls_port.c tls_config.c tls_verdict.c tls_wire.c tls.c
 TLS_CFLAGS_mbedtls = -DWS_WITH_MBEDTLS $(MBEDTLS_CFLAGS)
 TLS_LIBS_mbedtls = $(MBEDTLS_LIBS)
 

@@ -6,7 +6,7 @@
 #        make-dist.sh -l		prints the names of the library's files without those of TLS
 #        make-dist.sh -L		prints them with those of TLS
 lib='text sha1 base64 utf8 ip secret url frame header request response refusal proxy no_proxy sys sys_words resolve net net_none conn check upgrade open send recv ws'
-tls='trust chain tls_words tls'
+tls='trust chain tls_words tls_port tls_config tls_verdict tls_wire tls'
 set -eu
 cd "$(dirname "$0")"
 case ${1-} in
@@ -65,7 +65,7 @@ $(sed 's/^/ * /; s/ *$//' LICENSE)
 #define WSI static
 #endif
 E
-	for header in ws_pure.h ws_proto.h ws_net.h ws_tls.h ws_conn.h; do
+	for header in ws_pure.h ws_proto.h ws_net.h ws_tls.h ws_mbedtls.h ws_conn.h; do
 		part $header
 	done
 	for file in ${lib% ws} $tls ws; do

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC
- * tls_words.c - layer 2: what mbedTLS's error numbers mean, in words for a person
+ * tls_words.c - errors and alerts of TLS in words for a person
  *
- * Three questions of tls.c are answered here: what is wrong with a certificate or key, what went wrong in a session, and
- * what a file holds in place of what was wanted. Numbers whose meaning would help nobody are not here: tls.c shows these.
+ * Three questions are answered here: what is wrong with a certificate or key, what went wrong in a
+ * session, and what a file holds in place of what was wanted. A number whose meaning would help
+ * nobody is not in the tables; wsi_tls_put_code shows it.
  */
-#include "ws_tls.h"
+#include "ws_mbedtls.h"
 
 #ifdef WS_WITH_MBEDTLS
 #include <string.h>
@@ -126,7 +127,8 @@ static const char *tls_find_words(const struct tls_words *table, size_t n, int c
 	return NULL;
 }
 
-/* An error can be the sum of two layers': that of the higher one, or the whole where there is but one */
+/* An error can be the sum of two layers': that of the higher one, or the whole where there is but
+ * one */
 static int tls_high_code(int ret)
 {
 	int high = -(-ret & 0xff80);
@@ -134,21 +136,21 @@ static int tls_high_code(int ret)
 	return high != 0 ? high : ret;
 }
 
-WSI const char *wsi_tls_certificate_words(int ret)
+const char *wsi_tls_certificate_words(int ret)
 {
 	return tls_find_words(tls_certificate_words,
 	                      sizeof tls_certificate_words / sizeof tls_certificate_words[0],
 	                      tls_high_code(ret));
 }
 
-WSI const char *wsi_tls_session_words(int ret)
+const char *wsi_tls_session_words(int ret)
 {
 	return tls_find_words(tls_session_words,
 	                      sizeof tls_session_words / sizeof tls_session_words[0],
 	                      tls_high_code(ret));
 }
 
-WSI int wsi_tls_lacks_cipher(int ret)
+int wsi_tls_lacks_cipher(int ret)
 {
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
 	switch (tls_high_code(ret)) {
@@ -168,9 +170,10 @@ WSI int wsi_tls_lacks_cipher(int ret)
 #endif
 }
 
-WSI const char *wsi_tls_file_words(const unsigned char *buf, size_t len, int want_key)
+const char *wsi_tls_file_words(const unsigned char *buf, size_t len, int want_key)
 {
-	/* PFX ::= SEQUENCE { version INTEGER (3), ... }, its length in the long form (RFC 7292 4) */
+	/* PFX ::= SEQUENCE { version INTEGER (3), ... }, its length in the long form (RFC 7292 4)
+	 */
 	static const unsigned char pfx_version[] = {0x02, 0x01, 0x03};
 	const char *text = (const char *)buf;
 	int certificate = strstr(text, "-----BEGIN CERTIFICATE-----") != NULL;
@@ -194,5 +197,116 @@ WSI const char *wsi_tls_file_words(const unsigned char *buf, size_t len, int wan
 	if (!want_key && !certificate)
 		return key ? "it has a private key, but no certificate" : "no certificate in it";
 	return NULL;
+}
+
+/* Sentences */
+
+void wsi_tls_put_hex(struct wsi_text *t, const unsigned char *p, size_t len)
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		wsi_put_c(t, digits[p[i] >> 4]);
+		wsi_put_c(t, digits[p[i] & 15]);
+	}
+}
+
+void wsi_tls_put_quoted(struct wsi_text *t, const void *p, size_t len)
+{
+	wsi_put_c(t, '"');
+	wsi_put_safe(t, p, len);
+	wsi_put_c(t, '"');
+}
+
+/* The library's own words where they are compiled in, and its number */
+void wsi_tls_put_code(struct wsi_text *t, int ret)
+{
+	unsigned char code[2] = {(unsigned char)(-ret >> 8), (unsigned char)-ret};
+#if defined(MBEDTLS_ERROR_C)
+	char text[128];
+
+	mbedtls_strerror(ret, text, sizeof text);
+	wsi_put(t, text);
+	wsi_put_c(t, ' ');
+#endif
+	wsi_put(t, "(mbedTLS -0x");
+	wsi_tls_put_hex(t, code, 2);
+	wsi_put_c(t, ')');
+}
+
+/* An error of mbedTLS that nothing else explains */
+void wsi_tls_put_failure(struct wsi_text *why, int ret)
+{
+	const char *words = wsi_tls_session_words(ret);
+
+	if (words != NULL)
+		wsi_put(why, words);
+	else
+		wsi_tls_put_code(why, ret);
+}
+
+/* RFC 8446 6, RFC 5246 7.2: an alert's name, and what it means to who reads it */
+void wsi_tls_put_alert(struct wsi_text *why, int alert)
+{
+#define TLS_WANTS_CLIENT "it wants a client certificate, or another one"
+#define TLS_DAMAGED "it could not read what we sent, or something between us changed it"
+	static const struct {
+		int code;
+		const char *name, *meaning;
+	} alerts[] = {
+	    {0, "close_notify", "it ended the connection in the TLS handshake"},
+	    {10, "unexpected_message",
+	     "our message does not fit what it expects: it may not speak this version of TLS"},
+	    {20, "bad_record_mac", TLS_DAMAGED},
+	    {22, "record_overflow", TLS_DAMAGED},
+	    {40, "handshake_failure",
+	     "no cipher suite, curve or version in common, or it wants a client certificate"},
+	    {42, "bad_certificate", TLS_WANTS_CLIENT},
+	    {43, "unsupported_certificate", TLS_WANTS_CLIENT},
+	    {44, "certificate_revoked", TLS_WANTS_CLIENT},
+	    {45, "certificate_expired", TLS_WANTS_CLIENT},
+	    {46, "certificate_unknown", TLS_WANTS_CLIENT},
+	    {47, "illegal_parameter", "something that we offer is out of range for it"},
+	    {48, "unknown_ca", TLS_WANTS_CLIENT},
+	    {49, "access_denied", "it does not let this client certificate in"},
+	    {50, "decode_error", TLS_DAMAGED},
+	    {51, "decrypt_error",
+	     "a signature or a key did not hold: perhaps that of the client certificate"},
+	    {70, "protocol_version", "no TLS version in common"},
+	    {71, "insufficient_security",
+	     "no cipher suite, curve or version in common, or it wants a client certificate"},
+	    {80, "internal_error", "something went wrong on the server: its log may say what"},
+	    {86, "inappropriate_fallback", "it speaks a higher version of TLS than we offered"},
+	    {90, "user_canceled", "it gave up"},
+	    {109, "missing_extension", "it wants an extension of TLS that we do not send"},
+	    {110, "unsupported_extension", "it does not accept an extension of TLS that we send"},
+	    {112, "unrecognized_name", "it has no site of this name"},
+	    {113, "bad_certificate_status_response",
+	     "it does not accept the state of a certificate"},
+	    {115, "unknown_psk_identity", "it does not know this client"},
+	    {116, "certificate_required", TLS_WANTS_CLIENT},
+	    {120, "no_application_protocol",
+	     "it speaks none of the protocols that we offer in ALPN, which is http/1.1 alone: this "
+	     "port is for another "
+	     "one, "
+	     "such as HTTP/2 without WebSockets, or MQTT"},
+	};
+	const char *name = NULL, *meaning = "which is not known here";
+	size_t i;
+
+	for (i = 0; i < sizeof alerts / sizeof alerts[0]; i++) {
+		if (alerts[i].code == alert) {
+			name = alerts[i].name;
+			meaning = alerts[i].meaning;
+		}
+	}
+	wsi_put(why, "the server sent the alert ");
+	if (name != NULL)
+		wsi_put(why, name);
+	wsi_put_c(why, '(');
+	wsi_put_u(why, (uint64_t)alert);
+	wsi_put(why, "): ");
+	wsi_put(why, meaning);
 }
 #endif

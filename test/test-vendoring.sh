@@ -25,7 +25,7 @@ mkdir "$consumer/ws"
 for name in $(sh make-dist.sh -l); do
 	cp "$name.c" "$consumer/ws"
 done
-cp ws.h ws_pure.h ws_proto.h ws_net.h ws_tls.h ws_conn.h "$consumer/ws"
+cp ws.h ws_pure.h ws_proto.h ws_net.h ws_tls.h ws_mbedtls.h ws_conn.h "$consumer/ws"
 check 'sources: a line in a Makefile' make -C "$consumer" CC="$CC" CFLAGS="$CFLAGS"
 check 'sources: it works' answers "$consumer/app"
 

@@ -1251,7 +1251,7 @@ static void test_ends(void)
 			if (i >= 3) {
 				CHECK_EQ_U(wsi_tls_why(p->t, &p->why), WS_ETLS);
 				if (!CHECK(strstr(p->why_buf, i == 3   ? "damaged on the way"
-				                              : i == 4 ? "no TLS record"
+				                              : i == 4 ? "not a TLS record"
 				                                       : "fatal alert")))
 					fprintf(stderr, "\t%s\n", p->why_buf);
 			}

@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: ISC
+ * tls_config.c - the TLS options of a program, and the certificates that it trusts
+ *
+ * The options are read once for each struct ws, so that mistakes are found before connecting.
+ *
+ * Trust is loaded lazily. A system's bundle has some 140 certificates and a chain needs one of
+ * them, so the bundle is not parsed. When the peer's chain is there, wsi_tls_find_issuers reads the
+ * bundle through a small buffer (trust.c) and parses those certificates whose subject may be the
+ * issuer of one that the peer sent.
+ *   Sound: all that is added is in the bundle, so what is accepted would be accepted with all of it.
+ *   Complete: mbedTLS looks for a trusted certificate by one rule, that its subject is the issuer of one in the chain,
+ *   and the comparison used to select (wsi_der_may_equal) holds wherever that of mbedTLS does.
+ */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "ws_mbedtls.h"
+
+#ifdef WS_WITH_MBEDTLS
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Trusted certificates */
+
+struct tls_taker {
+	struct wsi_trust trust;
+	mbedtls_x509_crt *into;
+	const struct wsi_cert *chain; /* take what may have issued one of these; NULL: take all */
+	int chain_n;
+	int taken, err; /* added to into; last error of parsing */
+};
+
+static int tls_may_issue(const struct tls_taker *k, const unsigned char *der, size_t len)
+{
+	const unsigned char *subject = wsi_der_subject(der, len, &len);
+	int i;
+
+	for (i = 0; subject != NULL && i < k->chain_n; i++) {
+		if (wsi_der_may_equal(subject, len, k->chain[i].issuer.p, k->chain[i].issuer.len))
+			return 1;
+	}
+	return 0;
+}
+
+/* Critical extensions that the library does not know, in a certificate that is trusted. Name
+ * constraints are checked by chain.c. Policies matter to who asks for one, which we do not. */
+static int tls_allow_extension(void *ctx, const mbedtls_x509_crt *crt, const mbedtls_x509_buf *oid,
+                               int critical, const unsigned char *p, const unsigned char *end)
+{
+	(void)ctx, (void)crt, (void)critical, (void)p, (void)end;
+	if (oid->len == 3 && oid->p[0] == 0x55 && oid->p[1] == 0x1d
+	    && (oid->p[2] == WSI_EXT_NAME_CONSTRAINTS || oid->p[2] == WSI_EXT_POLICIES
+	        || oid->p[2] == WSI_EXT_POLICY_MAPPINGS || oid->p[2] == WSI_EXT_INHIBIT_ANY_POLICY))
+		return 0;
+	return MBEDTLS_ERR_X509_INVALID_EXTENSIONS;
+}
+
+static int tls_take(void *ctx, const unsigned char *der, size_t len)
+{
+	struct tls_taker *k = ctx;
+	const mbedtls_x509_crt *x;
+	int ret;
+
+	if (k->chain != NULL && !tls_may_issue(k, der, len))
+		return 0;
+	for (x = k->into; x != NULL && x->raw.p != NULL;
+	     x = x->next) { /* directories have them twice */
+		if (x->raw.len == len && memcmp(x->raw.p, der, len) == 0)
+			return 0;
+	}
+	ret =
+	    mbedtls_x509_crt_parse_der_with_ext_cb(k->into, der, len, 1, tls_allow_extension, NULL);
+	if (ret == 0)
+		k->taken++;
+	else
+		k->err = ret;
+	return wsi_tls_no_memory(ret)
+	       || (k->chain == NULL && k->trust.again && k->taken > TLS_EAGER_MAX);
+}
+
+static void tls_note_unread(struct wsi_tls_config *c, const char *path, const char *cause)
+{
+	if (cause == NULL || c->unread != NULL)
+		return;
+	c->unread_path = path;
+	c->unread = cause;
+}
+
+/* Takes from a file or directory that was too large to be parsed at once: 0, WS_EMEMORY or
+ * WS_ETIMEOUT */
+static int tls_take_lazy(struct wsi_tls_config *c, struct tls_taker *k, const char *path,
+                         int is_dir)
+{
+	const char *cause = NULL;
+	int r;
+
+	if (path == NULL)
+		return 0;
+	r = wsi_trust_scan(&k->trust, &c->mem, path, is_dir, &cause);
+	if (r != 0)
+		tls_note_unread(c, path, cause);
+	return r == -1 ? 0 : r;
+}
+
+/* Adds to c->cas what may have issued a certificate of the chain: 0, WS_EMEMORY or WS_ETIMEOUT */
+int wsi_tls_find_issuers(struct wsi_tls_config *c, const struct wsi_cert *chain, int n)
+{
+	struct tls_taker k = {
+	    .trust = {.take = tls_take}, .into = &c->cas, .chain = chain, .chain_n = n};
+	int r;
+
+	k.trust.ctx = &k;
+	k.trust.until_us = c->until_us;
+	r = tls_take_lazy(c, &k, c->lazy_file, 0);
+	if (r == 0)
+		r = tls_take_lazy(c, &k, c->lazy_dir, 1);
+	if (r == 0 && c->opt->ca_file == NULL && c->opt->ca_dir == NULL) {
+		r = wsi_trust_system(&k.trust, &c->mem);
+		c->no_bundle = k.trust.seen == 0;
+		if (c->no_bundle)
+			tls_note_unread(c, "", k.trust.unread);
+	}
+	return wsi_tls_no_memory(k.err) ? WS_EMEMORY : r;
+}
+
+/* Settings */
+
+static int tls_bad(struct wsi_tls_config *c, const char *option, const char *value,
+                   const char *cause)
+{
+	*c->option = option;
+	if (value != NULL) {
+		wsi_tls_put_quoted(c->why, value, strlen(value));
+		wsi_put(c->why, ": ");
+	}
+	wsi_put(c->why, cause);
+	return WS_EUSAGE;
+}
+
+/* r: what reading came to, WS_ETIMEOUT or another */
+static int tls_bad_file(struct wsi_tls_config *c, const char *option, const char *path, ptrdiff_t r,
+                        const char *cause)
+{
+	(void)tls_bad(c, option, path, cause);
+	return r == WS_ETIMEOUT ? WS_ETIMEOUT : WS_EUSAGE;
+}
+
+/* A certificate or key that mbedTLS cannot read: what, "its key cannot be read" */
+static int tls_bad_code(struct wsi_tls_config *c, const char *option, const char *path,
+                        const char *what, int ret)
+{
+	const char *words = wsi_tls_certificate_words(ret);
+
+	if (wsi_tls_no_memory(ret))
+		return WS_EMEMORY;
+	(void)tls_bad(c, option, path, what);
+	wsi_put(c->why, ": ");
+	if (words != NULL)
+		wsi_put(c->why, words);
+	else
+		wsi_tls_put_code(c->why, ret);
+	return WS_EUSAGE;
+}
+
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000 && MBEDTLS_VERSION_NUMBER < 0x04000000
+/* Blinds computations with the client's key while it is checked; nothing that is sent comes from
+ * here */
+static int tls_blind(void *ctx, unsigned char *buf, size_t len)
+{
+	(void)ctx;
+	return wsi_entropy(buf, len) == 0 ? 0 : MBEDTLS_ERR_CTR_DRBG_ENTROPY_SOURCE_FAILED;
+}
+#endif
+
+/* A file or directory: parsed if it is small, else looked at, so that one without a certificate is
+ * found out */
+static int tls_load_trusted(struct wsi_tls_config *c, const char *path, int is_dir,
+                            const char **lazy)
+{
+	struct tls_taker k = {.trust = {.take = tls_take}, .into = &c->cas};
+	const char *cause, *name = is_dir ? "tls.ca_dir" : "tls.ca_file";
+	int r;
+
+	if (path == NULL)
+		return 0;
+	k.trust.ctx = &k;
+	k.trust.until_us = c->until_us;
+	r = wsi_trust_scan(&k.trust, &c->mem, path, is_dir, &cause);
+	if (r == WS_EMEMORY || wsi_tls_no_memory(k.err))
+		return WS_EMEMORY;
+	if (r != 0)
+		return tls_bad_file(c, name, path, r, cause);
+	if (k.taken == 0 && k.err != 0)
+		return tls_bad_code(c, name, path, "its certificate cannot be read", k.err);
+	if (k.trust.seen == 0) {
+		(void)tls_bad(c, name, path, "no certificate in it (PEM or DER)");
+		if (k.trust.unread != NULL) {
+			wsi_put(c->why, ", but a file that could not be read: ");
+			wsi_put(c->why, k.trust.unread);
+		}
+		return WS_EUSAGE;
+	}
+	if (k.trust.stop)
+		*lazy = path;
+	return 0;
+}
+
+static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size_t len,
+                        const char *path)
+{
+	const char *pass = c->opt->key_password, *words;
+	int ret;
+
+	ret = mbedtls_pk_parse_key(&c->key, buf, len, (const unsigned char *)pass,
+	                           pass ? strlen(pass) : 0 TLS_BLIND);
+	if (ret == MBEDTLS_ERR_PK_PASSWORD_REQUIRED)
+		return tls_bad(c, "tls.key_password", path,
+		               "the key is encrypted and no passphrase was given");
+	if (ret == MBEDTLS_ERR_PK_PASSWORD_MISMATCH)
+		return tls_bad(c, "tls.key_password", path, "wrong passphrase for the key");
+	if (ret != 0 && !wsi_tls_no_memory(ret)) {
+		words = wsi_tls_file_words(buf, strlen((const char *)buf), 1);
+		if (words != NULL)
+			return tls_bad(c, "tls.key_file", path, words);
+		if (pass != NULL && strstr((const char *)buf, "ENCRYPTED") != NULL)
+			return tls_bad(
+			    c, "tls.key_password", path,
+			    wsi_tls_lacks_cipher(ret)
+			        ? "the key is encrypted with a cipher that this TLS library lacks"
+			        : "wrong passphrase for the key"); /* the padding was right by chance */
+	}
+	if (ret != 0)
+		return tls_bad_code(c, "tls.key_file", path, "its private key cannot be read", ret);
+	ret = mbedtls_pk_check_pair(&c->own.pk, &c->key TLS_BLIND);
+	if (ret != 0)
+		return wsi_tls_no_memory(ret)
+		           ? WS_EMEMORY
+		           : tls_bad(c, "tls.key_file", path,
+		                     "the key does not belong to the certificate");
+	c->has_own = 1;
+	return 0;
+}
+
+/* buf has room for TLS_FILE_MAX bytes. PEM counts its NUL, DER does not */
+static int tls_load_own_in(struct wsi_tls_config *c, unsigned char *buf)
+{
+	const char *path = c->opt->cert_file, *cause, *words;
+	ptrdiff_t len = wsi_read_file(path, buf, TLS_FILE_MAX - 1, c->until_us, &cause);
+	int ret;
+
+	if (len < 0)
+		return tls_bad_file(c, "tls.cert_file", path, len, cause);
+	buf[len] = 0;
+	ret = mbedtls_x509_crt_parse(&c->own, buf, (size_t)len + (buf[0] != 0x30));
+	words = ret != 0 ? wsi_tls_file_words(buf, (size_t)len, 0) : NULL;
+	if (words != NULL && !wsi_tls_no_memory(ret))
+		return tls_bad(c, "tls.cert_file", path, words);
+	if (ret > 0)
+		return tls_bad(c, "tls.cert_file", path, "a certificate in it cannot be read");
+	if (ret != 0)
+		return tls_bad_code(c, "tls.cert_file", path, "its certificate cannot be read",
+		                    ret);
+	if (c->opt->key_file != NULL) {
+		path = c->opt->key_file;
+		len = wsi_read_file(path, buf, TLS_FILE_MAX - 1, c->until_us, &cause);
+		if (len < 0)
+			return tls_bad_file(c, "tls.key_file", path, len, cause);
+		buf[len] = 0;
+	}
+	return tls_load_key(c, buf, (size_t)len + (buf[0] != 0x30), path);
+}
+
+static int tls_load_own(struct wsi_tls_config *c)
+{
+	unsigned char *buf;
+	int ret;
+
+	if (c->opt->cert_file == NULL)
+		return c->opt->key_file == NULL ? 0
+		                                : tls_bad(c, "tls.key_file", c->opt->key_file,
+		                                          "it needs a certificate too");
+	buf = wsi_alloc(&c->mem, NULL, 0, TLS_FILE_MAX);
+	if (buf == NULL)
+		return WS_EMEMORY;
+	ret = tls_load_own_in(c, buf);
+	mbedtls_platform_zeroize(buf, TLS_FILE_MAX); /* it may hold a key */
+	wsi_alloc(&c->mem, buf, TLS_FILE_MAX, 0);
+	return ret;
+}
+
+int wsi_tls_same(const char *p, size_t len, const char *s)
+{
+	struct wsi_str a = {p, len}, b = {s, strlen(s)};
+
+	return wsi_same_str(a, b);
+}
+
+/* "TLS-ECDHE-RSA-WITH-..." is IANA's TLS_ECDHE_RSA_WITH_..., "TLS1-3-AES-..." TLS_AES_... */
+void wsi_tls_put_iana(struct wsi_text *t, const char *name)
+{
+	if (memcmp(name, "TLS1-3-", 7) == 0) {
+		wsi_put(t, "TLS_");
+		name += 7;
+	}
+	for (; *name != 0; name++)
+		wsi_put_c(t, *name == '-' ? '_' : *name);
+}
+
+/* The suite of that name, or 0 */
+static int tls_cipher(const char *name, size_t len)
+{
+	const int *id;
+	const char *known;
+	struct wsi_text iana;
+	char buf[64];
+
+	for (id = mbedtls_ssl_list_ciphersuites(); *id != 0; id++) {
+		known = mbedtls_ssl_get_ciphersuite_name(*id);
+		wsi_text_init(&iana, buf, sizeof buf);
+		wsi_tls_put_iana(&iana, known);
+		if (wsi_tls_same(name, len, known) || wsi_tls_same(name, len, buf))
+			return *id;
+	}
+	return 0;
+}
+
+/* What is offered unless the program says otherwise: all that the library has, but for key exchange
+ * over a group that the server makes up (DHE: it may be as costly as it likes), and for keys that
+ * we do not have (PSK, a password) */
+static void tls_load_suites(struct wsi_tls_config *c)
+{
+	const int *id;
+	const char *name;
+	int n = 0;
+
+	for (id = mbedtls_ssl_list_ciphersuites(); *id != 0 && n < TLS_SUITES_MAX; id++) {
+		name = mbedtls_ssl_get_ciphersuite_name(*id);
+		if (strncmp(name, "TLS-DHE-", 8) != 0 && strstr(name, "PSK-") == NULL
+		    && strstr(name, "JPAKE") == NULL)
+			c->suites[n++] = *id;
+	}
+}
+
+/* The next element of a list: 0 at its end */
+static int tls_next(const char **list, char sep, char sep2, const char **p, size_t *len)
+{
+	while (**list == sep || **list == sep2 || **list == ' ')
+		++*list;
+	*p = *list;
+	while (**list != 0 && **list != sep && **list != sep2 && **list != ' ')
+		++*list;
+	*len = (size_t)(*list - *p);
+	return *len > 0;
+}
+
+static int tls_load_limits(struct wsi_tls_config *c)
+{
+	const struct ws_tls *o = c->opt;
+	const char *list, *p;
+	unsigned char pin[36];
+	size_t len;
+	int n = 0, any12 = 0, any13 = 0;
+
+	if (o->min_version != 0 && o->min_version != 12 && o->min_version != 13)
+		return tls_bad(c, "tls.min_version", NULL, "must be 12 or 13 (TLS 1.2, TLS 1.3)");
+	if (o->max_version != 0 && o->max_version != 12 && o->max_version != 13)
+		return tls_bad(c, "tls.max_version", NULL, "must be 12 or 13 (TLS 1.2, TLS 1.3)");
+	c->min = o->min_version > TLS_MIN ? o->min_version : TLS_MIN;
+	c->max = o->max_version != 0 && o->max_version < TLS_MAX ? o->max_version : TLS_MAX;
+	if (o->max_version != 0 && o->min_version > o->max_version)
+		return tls_bad(c, "tls.min_version", NULL,
+		               "above the highest version allowed (max_version)");
+	if (c->min > TLS_MAX)
+		return tls_bad(c, "tls.min_version", NULL,
+		               "this build's TLS library has no TLS 1.3");
+	if (c->max < TLS_MIN)
+		return tls_bad(c, "tls.max_version", NULL,
+		               "this build's TLS library has no TLS 1.2");
+
+	for (list = o->ciphers ? o->ciphers : ""; tls_next(&list, ':', ',', &p, &len); n++) {
+		if (n == TLS_CIPHERS_MAX)
+			return tls_bad(c, "tls.ciphers", NULL, "more than 64 cipher suites");
+		c->ciphers[n] = tls_cipher(p, len);
+		if (c->ciphers[n] == 0) {
+			wsi_tls_put_quoted(c->why, p, len);
+			return tls_bad(c, "tls.ciphers", NULL,
+			               ": no cipher suite of this build's TLS library");
+		}
+		if (memcmp(mbedtls_ssl_get_ciphersuite_name(c->ciphers[n]), "TLS1-3-", 7) == 0)
+			any13 = 1;
+		else
+			any12 = 1;
+	}
+	if (o->ciphers != NULL && n == 0)
+		return tls_bad(c, "tls.ciphers", o->ciphers, "no cipher suite in it");
+	/* A version without a suite is not offered: the server might choose it */
+	if (n > 0 && !any13 && c->max == 13)
+		c->max = 12;
+	if (n > 0 && !any12 && c->min == 12)
+		c->min = 13;
+	if (c->min > c->max)
+		return tls_bad(c, "tls.ciphers", o->ciphers,
+		               "none for the TLS versions that are allowed");
+
+	for (list = o->pin_sha256 ? o->pin_sha256 : ""; tls_next(&list, ';', ';', &p, &len);
+	     c->pins_n++) {
+		if (c->pins_n == TLS_PINS_MAX)
+			return tls_bad(c, "tls.pin_sha256", NULL, "more than 8 pins");
+		if (len != 8 + 44 || memcmp(p, "sha256//", 8) != 0
+		    || wsi_base64_decode(pin, p + 8, 44) != 32)
+			return tls_bad(c, "tls.pin_sha256", o->pin_sha256,
+			               "not sha256//BASE64 of 32 bytes, several separated by ';'");
+		memcpy(c->pins[c->pins_n], pin, 32);
+	}
+	if (o->pin_sha256 != NULL && c->pins_n == 0)
+		return tls_bad(c, "tls.pin_sha256", o->pin_sha256, "no pin in it");
+	if (o->server_name != NULL
+	    && (*o->server_name == 0 || strlen(o->server_name) > TLS_NAME_MAX))
+		return tls_bad(c, "tls.server_name", o->server_name,
+		               "empty, or longer than 255 bytes");
+	return 0;
+}
+
+static int tls_load(struct wsi_tls_config *c)
+{
+	const char *path = c->opt->keylog_file;
+	int ret = tls_load_limits(c);
+
+	if (ret != 0 || c->opt->config != NULL)
+		return ret;
+	tls_load_suites(c);
+#if defined(MBEDTLS_USE_PSA_CRYPTO)                                                                \
+    || MBEDTLS_VERSION_NUMBER >= 0x04000000 /* wanted already to parse certificates */
+	if ((c->opt->ca_file != NULL || c->opt->ca_dir != NULL || c->opt->cert_file != NULL)
+	    && !TLS_PSA_INIT())
+		return WS_EENTROPY;
+#endif
+	ret = tls_load_trusted(c, c->opt->ca_file, 0, &c->lazy_file);
+	if (ret == 0)
+		ret = tls_load_trusted(c, c->opt->ca_dir, 1, &c->lazy_dir);
+	if (ret == 0)
+		ret = tls_load_own(c);
+	if (ret != 0 || path == NULL)
+		return ret;
+#if MBEDTLS_VERSION_NUMBER < 0x03000000 && !defined(MBEDTLS_SSL_EXPORT_KEYS)
+	return tls_bad(c, "tls.keylog_file", path,
+	               "this build's TLS library cannot export secrets");
+#else
+	struct stat st;
+
+	c->keylog_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
+	if (c->keylog_fd < 0)
+		return tls_bad(c, "tls.keylog_file", path, strerror(errno));
+	if (fstat(c->keylog_fd, &st) != 0
+	    || S_ISFIFO(st.st_mode)) /* whose reader may go: SIGPIPE */
+		return tls_bad(c, "tls.keylog_file", path, "is a pipe");
+	return 0;
+#endif
+}
+
+int wsi_tls_config_new(struct wsi_tls_config **out, const struct wsi_mem *mem,
+                       const struct ws_tls *tls, int64_t until_us, const char **option,
+                       struct wsi_text *why)
+{
+	struct wsi_tls_config *c = wsi_alloc(mem, NULL, 0, sizeof *c);
+	int ret;
+
+	*out = NULL;
+	if (c == NULL)
+		return WS_EMEMORY;
+	memset(c, 0, sizeof *c);
+	c->mem = *mem;
+	c->opt = tls;
+	c->until_us = until_us;
+	c->option = option;
+	c->why = why;
+	c->keylog_fd = -1;
+	mbedtls_x509_crt_init(&c->cas);
+	mbedtls_x509_crt_init(&c->own);
+	mbedtls_pk_init(&c->key);
+	ret = tls_load(c);
+	if (ret == 0)
+		*out = c;
+	else
+		wsi_tls_config_free(c);
+	return ret;
+}
+
+void wsi_tls_config_free(struct wsi_tls_config *c)
+{
+	struct wsi_mem mem;
+
+	if (c == NULL)
+		return;
+	mem = c->mem;
+	mbedtls_x509_crt_free(&c->cas);
+	mbedtls_x509_crt_free(&c->own);
+	mbedtls_pk_free(&c->key);
+	if (c->keylog_fd >= 0)
+		close(c->keylog_fd);
+	wsi_alloc(&mem, c, sizeof *c, 0);
+}
+#endif
