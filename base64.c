@@ -11,7 +11,8 @@ size_t wsi_base64_encode(char *out, const void *in, size_t len)
 	const unsigned char *s = in;
 	size_t i, o = 0;
 
-	/* Three bytes make four digits. At the end missing bytes count as zero, and their digits become '='. */
+	/* Three bytes make four digits. At the end missing bytes count as zero, and their digits
+	 * become '='. */
 	for (i = 0; i < len; i += 3) {
 		uint32_t v = (uint32_t)s[i] << 16;
 

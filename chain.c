@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * chain.c - layer 2: the rules that a chain of certificates must keep beyond what the TLS library checks
+ * chain.c - layer 2: the rules that a chain of certificates must keep beyond what the TLS library
+ * checks
  *
- * Everything here reads certificates in DER (RFC 5280) and nothing else: bytes in, a verdict and its sentence out. It knows
- * no TLS library, no clock and no memory of its own. tls.c asks three things of it:
+ * Everything here reads certificates in DER (RFC 5280) and nothing else: bytes in, a verdict and
+ * its sentence out. It knows no TLS library, no clock and no memory of its own. tls.c asks three
+ * things of it:
  *
  *   1. Before anything is verified: may verifying this chain be costly? The peer chooses the keys and how many
  *      certificates it sends, and the library tries each candidate of an issuer's name. (wsi_chain_check_cost)
@@ -59,7 +61,8 @@ static int der_equal(const struct wsi_der *a, const struct wsi_der *b)
 	return a->len == b->len && memcmp(a->p, b->p, a->len) == 0;
 }
 
-/* Bytes of an element's header, *len those of its content; 0: there is none, or it ends beyond p[0..n) */
+/* Bytes of an element's header, *len those of its content; 0: there is none, or it ends beyond
+ * p[0..n) */
 static size_t der_head(const unsigned char *p, size_t n, size_t *len)
 {
 	size_t head = 2, i;
@@ -77,7 +80,8 @@ static size_t der_head(const unsigned char *p, size_t n, size_t *len)
 	return *len <= n && head + *len <= n ? head : 0;
 }
 
-/* Takes the first element off in: *content is what is in it. 0, or -1: there is none that is whole */
+/* Takes the first element off in: *content is what is in it. 0, or -1: there is none that is whole
+ */
 static int der_next(struct wsi_der *in, int *tag, struct wsi_der *content)
 {
 	size_t len, head = der_head(in->p, in->len, &len);
@@ -407,8 +411,8 @@ static int chain_ends_with(const struct wsi_der *name, const unsigned char *tail
 	return wsi_same_str(a, b);
 }
 
-/* "corp.test" covers itself and what is below; ".corp.test" only what is below; "" everything. wide: a name with "*" is
- * covered too if it may stand for one that is. */
+/* "corp.test" covers itself and what is below; ".corp.test" only what is below; "" everything.
+ * wide: a name with "*" is covered too if it may stand for one that is. */
 static int chain_dns_is_within(const struct wsi_der *name, const struct wsi_der *base, int wide)
 {
 	if (base->len == 0)
@@ -436,7 +440,8 @@ static int chain_ip_is_within(const struct wsi_der *name, const struct wsi_der *
 	return 1;
 }
 
-/* A Name begins with all of the base's parts. Where their bytes are equal their boundaries are too. */
+/* A Name begins with all of the base's parts. Where their bytes are equal their boundaries are too.
+ */
 static int chain_directory_is_within(struct wsi_der name, struct wsi_der base)
 {
 	struct wsi_der parts, base_parts;
@@ -483,8 +488,8 @@ static int chain_put_constrained_name(const struct chain_constraint *k, int kind
 	return -1;
 }
 
-/* Looks for subtrees of the name's kind. *seen: there are some; 1: one of them covers it; -1: what they say cannot be
- * checked, and why has the sentence */
+/* Looks for subtrees of the name's kind. *seen: there are some; 1: one of them covers it; -1: what
+ * they say cannot be checked, and why has the sentence */
 static int chain_subtrees_cover(const struct chain_constraint *k, struct wsi_der list, int kind,
                                 const struct wsi_der *name, int wide, int *seen)
 {
@@ -536,7 +541,8 @@ static int chain_check_name(const struct chain_constraint *k, int kind, const st
 	return seen && r == 0 ? chain_put_constrained_name(k, kind, name) : 0;
 }
 
-/* The common names that stand in for DNS names where a server's certificate has no alternative names */
+/* The common names that stand in for DNS names where a server's certificate has no alternative
+ * names */
 /* The characters of a common name that may stand for a host */
 static bool chain_is_host_character(int c)
 {
@@ -650,7 +656,8 @@ WSI int wsi_chain_check_rules(const struct wsi_cert *path, int n, struct wsi_tex
 	for (i = 1; i < n; i++) {
 		r = chain_read_constraint(&k, &path[i]);
 		for (below = 0; below < i && r > 0; below++) {
-			/* RFC 5280 4.2.1.10: not to self-issued certificates, unless the final one */
+			/* RFC 5280 4.2.1.10: not to self-issued certificates, unless the final one
+			 */
 			self_issued = path[below].issuer.len == path[below].subject.len
 			              && memcmp(path[below].issuer.p, path[below].subject.p,
 			                        path[below].issuer.len)
@@ -667,7 +674,8 @@ WSI int wsi_chain_check_rules(const struct wsi_cert *path, int n, struct wsi_tex
 
 /* ---- 3. What the library lacks ---- */
 
-/* Certificate policies other than anyPolicy, which is all that mbedTLS knows of them where they are critical */
+/* Certificate policies other than anyPolicy, which is all that mbedTLS knows of them where they are
+ * critical */
 static int chain_has_policy(struct wsi_der value)
 {
 	struct wsi_der list, policy, oid;
@@ -707,7 +715,8 @@ static void chain_put_oid(struct wsi_text *t, const struct wsi_der *oid)
 
 static int chain_is_unknown(const struct wsi_der *oid, const struct wsi_der *value)
 {
-	/* subjectKeyIdentifier, keyUsage, subjectAltName, basicConstraints, authorityKeyIdentifier, extKeyUsage */
+	/* subjectKeyIdentifier, keyUsage, subjectAltName, basicConstraints, authorityKeyIdentifier,
+	 * extKeyUsage */
 	static const unsigned char known[] = {14, 15, WSI_EXT_ALTERNATIVE_NAMES,
 	                                      19, 35, WSI_EXT_EXTENDED_KEY_USAGE};
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * frame.c - WebSocket frames (RFC 6455 section 5): their header, the mask, and the codes of close frames
+ * frame.c - WebSocket frames (RFC 6455 section 5): their header, the mask, and the codes of close
+ * frames
  */
 #include "ws_proto.h"
 #include <string.h>
@@ -24,8 +25,8 @@ static uint64_t frame_number(const unsigned char *p, unsigned bytes)
 	return v;
 }
 
-/* RFC 6455 5.2: an extended length must need its bytes, and its top bit is 0. p[0..n) is what there is of a header of
- * head bytes; a fault is seen as soon as its bytes are there. */
+/* RFC 6455 5.2: an extended length must need its bytes, and its top bit is 0. p[0..n) is what there
+ * is of a header of head bytes; a fault is seen as soon as its bytes are there. */
 static bool frame_length_is_wrong(const unsigned char *p, size_t n, unsigned head)
 {
 	if (head == 4)

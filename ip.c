@@ -35,8 +35,9 @@ static int ip_parse_group(const char *s, size_t len)
 	return wsi_digits(s, len, 0xffff, 16);
 }
 
-/* Up to eight groups. The last two may be written as an IPv4 address, and one "::" stands for one or more groups of
- * zeros. At the head of the loop a group begins at s[at], and out[0..used) holds the groups before it. */
+/* Up to eight groups. The last two may be written as an IPv4 address, and one "::" stands for one
+ * or more groups of zeros. At the head of the loop a group begins at s[at], and out[0..used) holds
+ * the groups before it. */
 static bool ip_parse6(unsigned char out[16], const char *s, size_t len)
 {
 	size_t at = 0, used = 0;
@@ -103,7 +104,8 @@ static void ip_put4(struct wsi_text *t, const unsigned char *addr)
 	}
 }
 
-/* RFC 5952 4.2: "::" stands for the longest run of zero groups, for the first of several, and for no single group. */
+/* RFC 5952 4.2: "::" stands for the longest run of zero groups, for the first of several, and for
+ * no single group. */
 static void ip_find_zeros(const unsigned char *addr, int *first, int *count)
 {
 	int group, run = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * no_proxy.c - which hosts are reached without the proxy: the list of hosts, domains and CIDR blocks of
- * ws_options.no_proxy
+ * no_proxy.c - which hosts are reached without the proxy: the list of hosts, domains and CIDR
+ * blocks of ws_options.no_proxy
  */
 #include <string.h>
 #include "ws.h"
@@ -36,8 +36,9 @@ static bool no_proxy_is_separator(int c)
 	return c <= ' ' || c == ',';
 }
 
-/* Parses an entry without its "/bits": like a URL behind "//", but an IPv6 address needs no brackets, and a name may
- * begin with "." or "*.". port: what holds without one. False: it is wrong. */
+/* Parses an entry without its "/bits": like a URL behind "//", but an IPv6 address needs no
+ * brackets, and a name may begin with "." or "*.". port: what holds without one. False: it is
+ * wrong. */
 static bool no_proxy_parse_host(struct wsi_url *e, const char *p, size_t len, int port)
 {
 	size_t skip = 0;

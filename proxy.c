@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * proxy.c - the dialogue with a proxy as bytes in and bytes out: CONNECT (RFC 7231 4.3.6), SOCKS4 and SOCKS4a, SOCKS5
- * (RFC 1928) with user and password (RFC 1929)
+ * proxy.c - the dialogue with a proxy as bytes in and bytes out: CONNECT (RFC 7231 4.3.6), SOCKS4
+ * and SOCKS4a, SOCKS5 (RFC 1928) with user and password (RFC 1929)
  *
  * A dialogue goes through these states:
  *
@@ -8,7 +8,8 @@
  *	socks4://, socks4a://  START -> REPLY4 -> tunnel
  *	socks5://, socks5h://  START -> METHOD -> [AUTH] -> REPLY5 -> tunnel
  *
- * Each function that reads returns what wsi_proxy_step returns: 1 for the tunnel, 0, or -1 with a sentence in why.
+ * Each function that reads returns what wsi_proxy_step returns: 1 for the tunnel, 0, or -1 with a
+ * sentence in why.
  */
 #include <string.h>
 #include "ws.h"
@@ -35,7 +36,8 @@ static bool proxy_has_login(const struct wsi_proxy *p)
 
 /* The URL */
 
-/* Decodes a part of the userinfo. Returns its length; -1: it is too long, or has a NUL, which ends it in SOCKS4. */
+/* Decodes a part of the userinfo. Returns its length; -1: it is too long, or has a NUL, which ends
+ * it in SOCKS4. */
 static int proxy_decode(unsigned char *out, struct wsi_str part)
 {
 	const char *p = part.p, *end = part.p + part.len;
@@ -51,7 +53,8 @@ static int proxy_decode(unsigned char *out, struct wsi_str part)
 	return n;
 }
 
-/* Makes the message of RFC 1929 2 in p->login: version, length, user, length, password. False: a part is too long. */
+/* Makes the message of RFC 1929 2 in p->login: version, length, user, length, password. False: a
+ * part is too long. */
 static bool proxy_make_login(struct wsi_proxy *p)
 {
 	const struct wsi_str userinfo = p->url.userinfo;
@@ -194,7 +197,8 @@ static void proxy_put_port(const struct wsi_proxy *p, struct wsi_text *out)
 	proxy_put_byte(out, (unsigned)p->target->port & 0xff);
 }
 
-/* Without an IPv4 address the name goes behind the message, as in SOCKS4a: the address is then 0.0.0.1. */
+/* Without an IPv4 address the name goes behind the message, as in SOCKS4a: the address is then
+ * 0.0.0.1. */
 static void proxy_put_socks4(const struct wsi_proxy *p, struct wsi_text *out)
 {
 	static const unsigned char no_address[4] = {0, 0, 0, 1};
@@ -343,7 +347,8 @@ static const char *proxy_meaning5(unsigned code)
 	}
 }
 
-/* The length of a SOCKS5 reply, of which 5 bytes have arrived. 0: the type of its address is unknown. */
+/* The length of a SOCKS5 reply, of which 5 bytes have arrived. 0: the type of its address is
+ * unknown. */
 static size_t proxy_reply5_len(const unsigned char *in)
 {
 	const size_t around = 4 + 2; /* version, code, reserved, type; port */

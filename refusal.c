@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * refusal.c - says why an upgrade, or a proxy's CONNECT, was refused, and what may help
  *
- * One status has many causes. So each hint considers the other headers, the beginning of the body and what we sent. It
- * says "perhaps" where these do not decide.
+ * One status has many causes. So each hint considers the other headers, the beginning of the body
+ * and what we sent. It says "perhaps" where these do not decide.
  */
 #include <string.h>
 #include "ws.h"
@@ -25,7 +25,8 @@ static struct wsi_str refusal_first_word(struct wsi_str s)
 	return s;
 }
 
-/* The schemes that a sentence may show. Any other word of the header may be a secret without a scheme. */
+/* The schemes that a sentence may show. Any other word of the header may be a secret without a
+ * scheme. */
 static int refusal_is_known_scheme(struct wsi_str scheme)
 {
 	return wsi_is(scheme, "Basic") || wsi_is(scheme, "Bearer") || wsi_is(scheme, "Digest")
@@ -264,7 +265,8 @@ static bool refusal_is_comma_or_blank(int c)
 	return c == ',' || wsi_is_blank(c);
 }
 
-/* The length of an item of a list, up to the comma behind it. A comma in quotation marks does not count. */
+/* The length of an item of a list, up to the comma behind it. A comma in quotation marks does not
+ * count. */
 static size_t refusal_item_len(struct wsi_str list)
 {
 	bool quoted = false;
@@ -291,8 +293,8 @@ static struct wsi_str refusal_item_scheme(struct wsi_str item)
 	return scheme;
 }
 
-/* Takes the next challenge from the value of a header (RFC 7235 4.1). Returns its scheme, which has no length if there
- * is none. */
+/* Takes the next challenge from the value of a header (RFC 7235 4.1). Returns its scheme, which has
+ * no length if there is none. */
 static struct wsi_str refusal_next_scheme(struct wsi_str *list)
 {
 	struct wsi_str scheme = {"", 0};

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * request.c - the request of the opening handshake (RFC 6455 4.1), and which options may go into it
  *
- * wsi_request_check runs first and looks at every option. So wsi_put_request can rely on them: no string has a line
- * break or another byte that would end its header, and every header of the user has a name and a colon.
+ * wsi_request_check runs first and looks at every option. So wsi_put_request can rely on them: no
+ * string has a line break or another byte that would end its header, and every header of the user
+ * has a name and a colon.
  */
 #include <string.h>
 #include "ws.h"
@@ -69,7 +70,8 @@ static int request_may_send(const struct wsi_request *r, const struct wsi_header
 	return !wsi_is_secret_header(h->name.p, h->name.len) && !wsi_is(h->name, "Host");
 }
 
-/* True if the user has a header of that name, which stands in place of ours. One without a value removes ours. */
+/* True if the user has a header of that name, which stands in place of ours. One without a value
+ * removes ours. */
 static int request_is_replaced(const struct wsi_request *r, const char *name)
 {
 	const char *const *line;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * response.c - the response of the opening handshake: its head (RFC 7230), whether a 101 accepts our request (RFC 6455
- * 4.1), and the body of a refusal
+ * response.c - the response of the opening handshake: its head (RFC 7230), whether a 101 accepts
+ * our request (RFC 6455 4.1), and the body of a refusal
  */
 #include <string.h>
 #include "ws.h"
@@ -35,11 +35,13 @@ static const struct {
 
 /* The head, byte by byte
  *
- * A head is read in two states, which r->len tells apart: within the first STATUS_CODE_END bytes every place has its own
- * set of bytes; behind them come text and line ends, up to an empty line. A line ends with LF or CR LF (RFC 7230 3.5).
+ * A head is read in two states, which r->len tells apart: within the first STATUS_CODE_END bytes
+ * every place has its own set of bytes; behind them come text and line ends, up to an empty line. A
+ * line ends with LF or CR LF (RFC 7230 3.5).
  */
 
-/* True if the byte may stand at that place, at most STATUS_CODE_END, of the status line: RFC 7230 3.1.2. */
+/* True if the byte may stand at that place, at most STATUS_CODE_END, of the status line: RFC 7230
+ * 3.1.2. */
 static int response_fits_status(size_t at, char byte)
 {
 	switch (at) {
@@ -206,7 +208,8 @@ static int response_parse(struct wsi_response *r, char *p, struct wsi_text *why)
 
 int wsi_response_read(struct wsi_response *r, char *p, size_t len, struct wsi_text *why)
 {
-	/* p[0..r->len) is the beginning of a head, with r->lines complete lines, and not yet all of it */
+	/* p[0..r->len) is the beginning of a head, with r->lines complete lines, and not yet all of
+	 * it */
 	while (r->len < len) {
 		const size_t at = r->len;
 
@@ -329,7 +332,8 @@ static int response_check_subprotocol(const struct wsi_seen *s, const char *cons
 	return response_wrong_subprotocol(why, chosen, ", which was not offered");
 }
 
-/* Content-Length and Transfer-Encoding do not count: a 101 has no body (RFC 9110 15.2, RFC 7230 3.3.3). */
+/* Content-Length and Transfer-Encoding do not count: a 101 has no body (RFC 9110 15.2, RFC 7230
+ * 3.3.3). */
 int wsi_response_check(const struct wsi_response *r, const char *accept, const char *const *offered,
                        const char **subprotocol, const char **option, struct wsi_text *why)
 {
@@ -398,7 +402,8 @@ static enum wsi_body_state response_size_digit(struct wsi_body *b, char byte)
 	return WSI_CHUNK_SIZE;
 }
 
-/* The line with the chunk's size has ended. A chunk of 0 bytes is the last; a trailer is not waited for. */
+/* The line with the chunk's size has ended. A chunk of 0 bytes is the last; a trailer is not waited
+ * for. */
 static enum wsi_body_state response_size_end(const struct wsi_body *b)
 {
 	return b->left > 0 ? WSI_CHUNK_DATA : WSI_BODY_ENDED;

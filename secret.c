@@ -18,7 +18,8 @@ static const char *const secret_not[] = {"WWW-Authenticate", "Proxy-Authenticate
                                          "Access-Control-Allow-Credentials"};
 #define SECRET_NOT (sizeof secret_not / sizeof secret_not[0])
 
-/* Takes the next byte from *p, in lower case. A percent-encoded letter means the same as the letter (RFC 3986 2.1). */
+/* Takes the next byte from *p, in lower case. A percent-encoded letter means the same as the letter
+ * (RFC 3986 2.1). */
 static int secret_next(const char **p, const char *end)
 {
 	const char *s = *p;
@@ -78,9 +79,9 @@ bool wsi_is_secret_response_header(const char *name, size_t len)
 	return wsi_is_secret_header(name, len);
 }
 
-/* A name begins after each of "/;?&#=", also after a percent-encoded one, because a parameter may hold a whole URL. A
- * value ends at the first character that ends it for any server. In a query a ';' does not end it: many servers count
- * the ';' to the value. */
+/* A name begins after each of "/;?&#=", also after a percent-encoded one, because a parameter may
+ * hold a whole URL. A value ends at the first character that ends it for any server. In a query a
+ * ';' does not end it: many servers count the ';' to the value. */
 struct wsi_str wsi_find_secret(const char *p, size_t len)
 {
 	const char *end = p + len, *name = p;

@@ -46,7 +46,8 @@ static void sha1_block(uint32_t h[5], uint32_t w[80])
 	h[4] += e;
 }
 
-/* Section 4: four bytes of the padded message from `at` on. The message is followed by a byte 0x80 and zeros. */
+/* Section 4: four bytes of the padded message from `at` on. The message is followed by a byte 0x80
+ * and zeros. */
 static uint32_t sha1_word(const unsigned char *p, unsigned len, unsigned at)
 {
 	uint32_t word = 0;
@@ -68,8 +69,8 @@ void wsi_sha1(unsigned char out[20], const void *p, unsigned len)
 	uint32_t w[80];
 	unsigned at, t, i;
 
-	/* Section 4: the padding takes at least nine bytes. The last eight of them hold the length in bits, whose upper half
-	 * is 0 here. */
+	/* Section 4: the padding takes at least nine bytes. The last eight of them hold the length
+	 * in bits, whose upper half is 0 here. */
 	for (at = 0; at < len + 9; at += 64) {
 		for (t = 0; t < 16; t++)
 			w[t] = sha1_word(p, len, at + 4 * t);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * text.c - strings that are built in a fixed buffer, and the searching, comparing and reading of short strings
+ * text.c - strings that are built in a fixed buffer, and the searching, comparing and reading of
+ * short strings
  */
 #include "ws_pure.h"
 #include <limits.h>
@@ -80,8 +81,8 @@ int wsi_ms_until(int64_t now_us, int64_t then_us)
 	return (int)ms;
 }
 
-/* Keeps three significant digits and no zeros at the end. The rest is cut off: rounding would turn 999.9 ms into 1000
- * ms. */
+/* Keeps three significant digits and no zeros at the end. The rest is cut off: rounding would turn
+ * 999.9 ms into 1000 ms. */
 void wsi_put_ms(struct wsi_text *t, int64_t us)
 {
 	const char *unit = " ms";
@@ -104,9 +105,10 @@ void wsi_put_ms(struct wsi_text *t, int64_t us)
 
 /* Bytes of a peer */
 
-/* Characters that nobody sees, or that change how the text around them looks: controls, line ends, marks of direction,
- * the rest of Unicode's general category Cf, and Default_Ignorable_Code_Point (joiners, variation selectors, tags and
- * fillers, also those not assigned yet). In ascending order. */
+/* Characters that nobody sees, or that change how the text around them looks: controls, line ends,
+ * marks of direction, the rest of Unicode's general category Cf, and Default_Ignorable_Code_Point
+ * (joiners, variation selectors, tags and fillers, also those not assigned yet). In ascending
+ * order. */
 static const struct text_range {
 	uint32_t first, last;
 } text_unseen[] = {
@@ -130,8 +132,8 @@ bool wsi_is_unseen(uint32_t cp)
 	return false;
 }
 
-/* The length of the character at p; *safe tells whether it can be shown. A byte that begins no character has the length
- * 1: what follows it may be good. */
+/* The length of the character at p; *safe tells whether it can be shown. A byte that begins no
+ * character has the length 1: what follows it may be good. */
 static size_t text_next(const char *p, size_t len, bool *safe)
 {
 	uint32_t cp;

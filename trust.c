@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * trust.c - layer 2: certificates in files and directories, PEM or DER, in pieces of a small buffer; knows no TLS
+ * trust.c - layer 2: certificates in files and directories, PEM or DER, in pieces of a small
+ * buffer; knows no TLS
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -40,8 +41,8 @@ static int trust_open(int dir, const char *path)
 	return openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 }
 
-/* read(2) until that time, WS_ETIMEOUT then; -1: errno. A pipe is waited for, as is its first writer: reading a FIFO
- * that has none yet is no end of it */
+/* read(2) until that time, WS_ETIMEOUT then; -1: errno. A pipe is waited for, as is its first
+ * writer: reading a FIFO that has none yet is no end of it */
 static ptrdiff_t trust_read(int fd, int wait, void *buf, size_t len, int64_t until_us)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -70,8 +71,8 @@ static void trust_take(struct trust_scan *s)
 	s->der_len = 0;
 }
 
-/* Base64 up to its '-' or the end of p[0..n): how much of it that was. What is no base64 is skipped (ends of lines,
- * padding): whoever takes the certificate will see if it is one. */
+/* Base64 up to its '-' or the end of p[0..n): how much of it that was. What is no base64 is skipped
+ * (ends of lines, padding): whoever takes the certificate will see if it is one. */
 static size_t trust_base64(struct trust_scan *s, const unsigned char *p, size_t n)
 {
 	static const unsigned char values[] = {
@@ -169,7 +170,8 @@ static int trust_fd(struct trust_scan *s, int fd, int wait, const char **cause)
 	return 0;
 }
 
-/* The regular files of a directory. One that cannot be read does not keep the others from being trusted */
+/* The regular files of a directory. One that cannot be read does not keep the others from being
+ * trusted */
 static int trust_dir(struct trust_scan *s, DIR *dir, const char **cause)
 {
 	struct dirent *e;

@@ -117,7 +117,8 @@ static struct wsi_str url_slice(const char *from, const char *to)
 	return s;
 }
 
-/* NULL if the part holds only escapes and characters of the class. Otherwise what is wrong, and u->at. */
+/* NULL if the part holds only escapes and characters of the class. Otherwise what is wrong, and
+ * u->at. */
 static const char *url_check(struct wsi_url *u, struct wsi_str part, wsi_class *is)
 {
 	size_t n = wsi_url_span_if(part.p, part.len, is);
@@ -247,7 +248,8 @@ const char *wsi_url_rest(struct wsi_url *u, const char *p, size_t len, int port)
 	u->port = port;
 	u->standard_port = port;
 	u->zone.len = 0;
-	/* The userinfo ends at the last '@', so that no part of a password is taken for the host. */
+	/* The userinfo ends at the last '@', so that no part of a password is taken for the host.
+	 */
 	while (host > p && host[-1] != '@')
 		host--;
 	u->userinfo = url_slice(p, host);
@@ -270,7 +272,8 @@ const char *wsi_url_rest(struct wsi_url *u, const char *p, size_t len, int port)
 	return url_check(u, u->path, url_is_path);
 }
 
-/* What a URL or a reference begins with. Between the two lengths stands the authority, with its "//". */
+/* What a URL or a reference begins with. Between the two lengths stands the authority, with its
+ * "//". */
 struct url_parts {
 	size_t scheme; /* length of "scheme:", or 0 */
 	size_t path;   /* where the path begins */
@@ -304,8 +307,8 @@ static const struct url_scheme *url_find_scheme(const char *p, size_t len)
 	return NULL;
 }
 
-/* Takes "scheme://" and returns that scheme; what follows becomes the userinfo until its end is known. Returns NULL if
- * there is no such beginning, or no such scheme. */
+/* Takes "scheme://" and returns that scheme; what follows becomes the userinfo until its end is
+ * known. Returns NULL if there is no such beginning, or no such scheme. */
 static const struct url_scheme *url_parse_scheme(struct wsi_url *u, const char *url, size_t len)
 {
 	struct url_parts parts = url_split(url, len);
@@ -355,8 +358,9 @@ const char *wsi_url_parse_proxy(struct wsi_url *u, const char *url, size_t len)
 
 /* Showing */
 
-/* How much may be shown of the authority of a URL that is wrong: all of it, or what stands before something after a ':'
- * that is not a number, because that may be a password. The colons of an IPv6 address do not count. */
+/* How much may be shown of the authority of a URL that is wrong: all of it, or what stands before
+ * something after a ':' that is not a number, because that may be a password. The colons of an IPv6
+ * address do not count. */
 static size_t url_shown_authority(const char *p, size_t len)
 {
 	unsigned char addr[16];
@@ -382,8 +386,8 @@ static size_t url_shown_authority(const char *p, size_t len)
 	return i;
 }
 
-/* Appends a URL that is wrong, from behind its scheme on. Where its userinfo ends cannot be known, so that it is shown
- * from behind the last '@' on. */
+/* Appends a URL that is wrong, from behind its scheme on. Where its userinfo ends cannot be known,
+ * so that it is shown from behind the last '@' on. */
 static void url_put_wrong(struct wsi_text *t, const char *p, const char *end, bool is_proxy)
 {
 	const char *begin = end, *path, *to;
@@ -574,8 +578,8 @@ void wsi_put_hostport(struct wsi_text *t, const struct wsi_url *u, bool always_p
 
 /* Resolving references (RFC 3986 5.2) */
 
-/* The end of p[root..end) without its last segment; each segment ends with its '/'. A path that loses its only segment
- * becomes "/", as RFC 3986 5.2.4 has it. */
+/* The end of p[root..end) without its last segment; each segment ends with its '/'. A path that
+ * loses its only segment becomes "/", as RFC 3986 5.2.4 has it. */
 static size_t url_drop_segment(char *p, size_t root, size_t end)
 {
 	if (end == root)
@@ -588,7 +592,8 @@ static size_t url_drop_segment(char *p, size_t root, size_t end)
 	return end;
 }
 
-/* RFC 3986 5.2.4, in the path t->p[root..end): removes its segments "." and "..". What follows the path moves up. */
+/* RFC 3986 5.2.4, in the path t->p[root..end): removes its segments "." and "..". What follows the
+ * path moves up. */
 static void url_remove_dots(struct wsi_text *t, size_t root, size_t end)
 {
 	char *p = t->p;
@@ -623,7 +628,8 @@ bool wsi_url_resolve(struct wsi_text *t, const char *ref, size_t len)
 	path_len = wsi_find(ref, len, '?');
 	parts = url_split(ref, path_len);
 
-	/* RFC 3986 5.2.2: the base keeps what stands before the first part that the reference has. */
+	/* RFC 3986 5.2.2: the base keeps what stands before the first part that the reference has.
+	 */
 	if (len == 0) {
 		t->len = wsi_find(t->p, t->len, '#');
 		path = t->len;

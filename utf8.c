@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * utf8.c - checks UTF-8 (RFC 3629), stopping and going on at any byte, and decodes single characters
+ * utf8.c - checks UTF-8 (RFC 3629), stopping and going on at any byte, and decodes single
+ * characters
  *
- * The state between two bytes holds the bits of the character so far and, from bit UTF8_LACKS on, how many bytes it
- * still lacks.
+ * The state between two bytes holds the bits of the character so far and, from bit UTF8_LACKS on,
+ * how many bytes it still lacks.
  */
 #include "ws_pure.h"
 #include <string.h>
@@ -10,7 +11,8 @@
 #define UTF8_WRONG 0xffffffff
 #define UTF8_LACKS 24
 
-/* The first byte of a character. 0xc0 and 0xc1 would begin overlong forms, 0xf5 and above characters over U+10FFFF. */
+/* The first byte of a character. 0xc0 and 0xc1 would begin overlong forms, 0xf5 and above
+ * characters over U+10FFFF. */
 static uint32_t utf8_take_first(unsigned char c)
 {
 	uint32_t lacks = 3;
@@ -26,8 +28,8 @@ static uint32_t utf8_take_first(unsigned char c)
 	return lacks << UTF8_LACKS | (c & (0x3fU >> lacks));
 }
 
-/* Takes the byte c and returns the next state. RFC 3629 section 4: the second byte shows whether a form is overlong, a
- * surrogate, or over U+10FFFF. */
+/* Takes the byte c and returns the next state. RFC 3629 section 4: the second byte shows whether a
+ * form is overlong, a surrogate, or over U+10FFFF. */
 static uint32_t utf8_take(uint32_t state, unsigned char c)
 {
 	uint32_t lacks = state >> UTF8_LACKS, bits;

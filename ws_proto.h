@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * ws_proto.h - internal: text and bytes of the protocols. No socket, clock, allocation or stdio; of libc
- * memcpy, memmove, memset, memcmp and strlen at most. Slices point into the caller's bytes.
+ * ws_proto.h - internal: text and bytes of the protocols. No socket, clock, allocation or stdio; of
+ * libc memcpy, memmove, memset, memcmp and strlen at most. Slices point into the caller's bytes.
  */
 #ifndef WS_PROTO_H
 #define WS_PROTO_H
@@ -20,13 +20,15 @@ enum wsi_scheme {
 struct wsi_url {
 	enum wsi_scheme scheme;
 	bool secure; /* wss, https */
-	/* As it stands in the URL, percent-encoded and without its '@'. If the URL is wrong, it may hold all that follows
-	 * "scheme://", or the whole URL if it does not begin so: everything that may contain a password. */
+	/* As it stands in the URL, percent-encoded and without its '@'. If the URL is wrong, it may
+	 * hold all that follows "scheme://", or the whole URL if it does not begin so: everything
+	 * that may contain a password. */
 	struct wsi_str userinfo;
 	/* Without brackets and without a zone */
 	struct wsi_str host;
 	struct wsi_str zone; /* "eth0" of "[fe80::1%25eth0]" (RFC 6874) */
-	/* 4 or 16 if the host is a numeric address of that many bytes, which are in addr; 0 if it is a name. */
+	/* 4 or 16 if the host is a numeric address of that many bytes, which are in addr; 0 if it
+	 * is a name. */
 	int ip;
 	unsigned char addr[16];
 	int port;          /* as given, or standard_port */
@@ -36,35 +38,39 @@ struct wsi_url {
 	/* If the URL is wrong, the byte at fault */
 	const char *at;
 };
-/* The URL of a server. Returns NULL, or what is wrong: a static sentence, without any part of the userinfo. */
+/* The URL of a server. Returns NULL, or what is wrong: a static sentence, without any part of the
+ * userinfo. */
 WSI const char *wsi_url_parse(struct wsi_url *u, const char *url, size_t len);
 /* The URL of a proxy. Without "scheme://" it means http://, as for curl. */
 WSI const char *wsi_url_parse_proxy(struct wsi_url *u, const char *url, size_t len);
-/* What follows "scheme://". The port is the one to use where none is given. Sets all but scheme and secure. */
+/* What follows "scheme://". The port is the one to use where none is given. Sets all but scheme and
+ * secure. */
 WSI const char *wsi_url_rest(struct wsi_url *u, const char *p, size_t len, int port);
-/* Appends a URL, right or wrong: without userinfo, and with the values of secret parameters as "***". Of a wrong one,
- * what follows a ':' and is not a number is left out too, because it may be a password. */
+/* Appends a URL, right or wrong: without userinfo, and with the values of secret parameters as
+ * "***". Of a wrong one, what follows a ':' and is not a number is left out too, because it may be
+ * a password. */
 WSI void wsi_put_url(struct wsi_text *t, const char *url, size_t len);
 /* The same for a reference, and for the URL of a proxy that is wrong. */
 WSI void wsi_put_location(struct wsi_text *t, const char *ref, size_t len);
 WSI void wsi_put_proxy_url(struct wsi_text *t, const char *url, size_t len);
-/* Appends what wsi_url_parse returned for a URL that goes up to end, and how the wrong byte is written: "...: in its user
- * name, \ is written %5C". wsi_put_url_why adds the number of the byte: "... (byte 11)". */
+/* Appends what wsi_url_parse returned for a URL that goes up to end, and how the wrong byte is
+ * written: "...: in its user name, \ is written %5C". wsi_put_url_why adds the number of the byte:
+ * "... (byte 11)". */
 WSI void wsi_put_url_fault(struct wsi_text *t, const struct wsi_url *u, const char *end,
                            const char *why);
 WSI void wsi_put_url_why(struct wsi_text *t, const struct wsi_url *u, const char *url, size_t len,
                          const char *why);
 /* Appends "[::1]:8080", without the port if it is the standard one, unless always_port. */
 WSI void wsi_put_hostport(struct wsi_text *t, const struct wsi_url *u, bool always_port);
-/* RFC 3986 5.2: turns t, an absolute URL, into the URL that the reference means there, without its fragment. False if it
- * does not fit, or t is not absolute. */
+/* RFC 3986 5.2: turns t, an absolute URL, into the URL that the reference means there, without its
+ * fragment. False if it does not fit, or t is not absolute. */
 WSI bool wsi_url_resolve(struct wsi_text *t, const char *ref, size_t len);
 /* The number of bytes up to the first that is neither of the class nor part of an escape "%41". */
 WSI size_t wsi_url_span_if(const char *p, size_t len, wsi_class *is);
 /* Takes the next byte from *p, percent-decoded, where wsi_url_span_if has checked the escapes. */
 WSI int wsi_url_next(const char **p);
-/* 1: the host is the domain; 2: it is in the domain, by whole labels; 0: neither. Case and a final dot do not matter.
- * Neither may be empty. */
+/* 1: the host is the domain; 2: it is in the domain, by whole labels; 0: neither. Case and a final
+ * dot do not matter. Neither may be empty. */
 WSI int wsi_in_domain(struct wsi_str host, const char *domain, size_t len);
 #define wsi_is_localhost(host) wsi_in_domain(host, "localhost", 9) /* RFC 6761 6.3 */
 
@@ -84,9 +90,9 @@ struct wsi_frame {
 	unsigned char
 	    head; /* bytes of the header; 0: it is not whole, and the other fields are not set */
 };
-/* Decodes the header of a server's frame. NULL, or what violates the RFC whatever bytes follow: a reserved opcode, a
- * control frame that is fragmented or over 125 bytes, a mask, a length that is not minimal or has its top bit set. The
- * caller decides who may set RSV. */
+/* Decodes the header of a server's frame. NULL, or what violates the RFC whatever bytes follow: a
+ * reserved opcode, a control frame that is fragmented or over 125 bytes, a mask, a length that is
+ * not minimal or has its top bit set. The caller decides who may set RSV. */
 WSI const char *wsi_frame_decode(struct wsi_frame *f, const unsigned char *p, size_t n);
 /* Writes a header and returns its length, 2 to 14. Without a key the frame is not masked. */
 WSI size_t wsi_frame_encode(unsigned char out[WSI_FRAME_HEAD_MAX], unsigned char b0, uint64_t len,
@@ -104,11 +110,11 @@ struct wsi_header {
 };
 /* RFC 7230 3.2: the bytes of a header's value. NUL and CR are not among them, so either ends it. */
 WSI bool wsi_is_header_text(int c);
-/* Splits "Name: value". Returns the end of the value, which is the first byte that is not wsi_is_header_text. NULL: the
- * line is not a header. */
+/* Splits "Name: value". Returns the end of the value, which is the first byte that is not
+ * wsi_is_header_text. NULL: the line is not a header. */
 WSI const char *wsi_header_split(const char *line, struct wsi_header *h);
-/* Splits a line of a head that wsi_response_read has accepted, or of our request. Returns the next line; NULL: this is
- * the empty line at the end. */
+/* Splits a line of a head that wsi_response_read has accepted, or of our request. Returns the next
+ * line; NULL: this is the empty line at the end. */
 WSI const char *wsi_header_next(const char *line, struct wsi_header *h);
 /* The first header line of such a head. */
 WSI const char *wsi_head_fields(const char *head, size_t len);
@@ -123,14 +129,14 @@ struct wsi_request {
 	const struct wsi_url *url;
 	const char *key;              /* Sec-WebSocket-Key */
 	const struct ws_options *opt; /* wsi_request_check has found nothing wrong with it */
-	/* 0: a redirect has left the first origin. Then user, userinfo, bearer, cookie and host are left out, and of
-	 * the user's headers Host and those of wsi_is_secret_header. */
+	/* 0: a redirect has left the first origin. Then user, userinfo, bearer, cookie and host are
+	 * left out, and of the user's headers Host and those of wsi_is_secret_header. */
 	int same_origin;
 };
 /* Appends the request to out. It did not fit if out->cut. */
 WSI void wsi_put_request(const struct wsi_request *r);
-/* Checks the options that go into a request. NULL: all are right. Otherwise the end of a sentence, static or in text;
- * *option is then the field of ws_options, and *value the wrong string. */
+/* Checks the options that go into a request. NULL: all are right. Otherwise the end of a sentence,
+ * static or in text; *option is then the field of ws_options, and *value the wrong string. */
 WSI const char *wsi_request_check(const struct ws_options *o, const char **option,
                                   const char **value, struct wsi_text *text);
 /* "name:password" in base64 */
@@ -158,8 +164,8 @@ struct wsi_seen {
 	/* Of the first one that is not empty. "0" only if no other one has a value. */
 	struct wsi_str value;
 	int count;
-	/* 1: they list "websocket" (Upgrade), "Upgrade" (Connection), "chunked" (Transfer-Encoding) or "13"
-	 * (Sec-WebSocket-Version). 0 for all others. */
+	/* 1: they list "websocket" (Upgrade), "Upgrade" (Connection), "chunked" (Transfer-Encoding)
+	 * or "13" (Sec-WebSocket-Version). 0 for all others. */
 	int listed;
 };
 /* All zero at first. */
@@ -179,14 +185,15 @@ struct wsi_response {
 	const char *fields;
 	struct wsi_seen seen[WSI_SEEN];
 };
-/* Goes on with a head of which p[0..len) has arrived: the bytes of the last call and more.
- *  1: it is complete. r->len is its length with the empty line, and its folded lines are unfolded (RFC 7230 3.2.4).
- *  0: more has to come.
- * -1: it is larger than WS_MAX_HEAD or WS_MAX_HEAD_LINES, or is not a head of HTTP/1.x. why is then the end of a
+/* Goes on with a head of which p[0..len) has arrived: the bytes of the last call and more. 1: it is
+ * complete. r->len is its length with the empty line, and its folded lines are unfolded (RFC 7230
+ * 3.2.4). 0: more has to come. -1: it is larger than WS_MAX_HEAD or WS_MAX_HEAD_LINES, or is not a
+ * head of HTTP/1.x. why is then the end of a
  *     sentence. If the status line was right, r->status and r->reason hold what it said. */
 WSI int wsi_response_read(struct wsi_response *r, char *p, size_t len, struct wsi_text *why);
-/* Checks a 101 by the rules of RFC 6455 4.1. 0: the WebSocket is open; *subprotocol is one of the offered strings, or
- * NULL. -1: why is the end of a sentence, *option the field of ws_options that may help, or "". */
+/* Checks a 101 by the rules of RFC 6455 4.1. 0: the WebSocket is open; *subprotocol is one of the
+ * offered strings, or NULL. -1: why is the end of a sentence, *option the field of ws_options that
+ * may help, or "". */
 WSI int wsi_response_check(const struct wsi_response *r, const char *accept,
                            const char *const *offered, const char **subprotocol,
                            const char **option, struct wsi_text *why);
@@ -210,7 +217,8 @@ struct wsi_body {
 	uint64_t left;
 };
 WSI void wsi_body_init(struct wsi_body *b, const struct wsi_response *r);
-/* Decodes len bytes into out; what does not fit is dropped. A byte that does not belong into a chunked body ends it. */
+/* Decodes len bytes into out; what does not fit is dropped. A byte that does not belong into a
+ * chunked body ends it. */
 WSI void wsi_body_feed(struct wsi_body *b, struct wsi_text *out, const char *p, size_t len);
 
 /* refusal.c */
@@ -229,10 +237,11 @@ struct wsi_refusal {
 	    *opt; /* that no secret of theirs is shown, if the body quotes them */
 	struct wsi_sent sent;
 };
-/* 1: a text of the server shows a secret that we may have sent to that URL: it must not stand in a sentence */
+/* 1: a text of the server shows a secret that we may have sent to that URL: it must not stand in a
+ * sentence */
 WSI int wsi_shows_secret(struct wsi_str text, const struct ws_options *o, const struct wsi_url *u);
-/* Appends " Forbidden (\"first line of the body\"): what may help", to go behind the status. Returns the field of
- * ws_options that may help, or "" */
+/* Appends " Forbidden (\"first line of the body\"): what may help", to go behind the status.
+ * Returns the field of ws_options that may help, or "" */
 WSI const char *wsi_put_refusal(struct wsi_text *t, const struct wsi_refusal *f);
 /* Likewise for the answer to CONNECT; login: 1: user and password were sent */
 WSI void wsi_put_proxy_refusal(struct wsi_text *t, const struct wsi_response *r, int login);
@@ -247,7 +256,8 @@ struct wsi_proxy {
 	int state;
 	/* 1xx responses to CONNECT so far. */
 	int interim;
-	/* Set by the caller before the first step. If it has resolved the target, also addr and addr_len (4 or 16). */
+	/* Set by the caller before the first step. If it has resolved the target, also addr and
+	 * addr_len (4 or 16). */
 	const struct wsi_url *target;
 	int addr_len;
 	unsigned char addr[16];
@@ -262,22 +272,25 @@ struct wsi_proxy {
 		struct wsi_response response;
 	};
 };
-/* True if the caller must resolve the target's name for a proxy of that scheme: SOCKS4 and SOCKS5. */
+/* True if the caller must resolve the target's name for a proxy of that scheme: SOCKS4 and SOCKS5.
+ */
 WSI bool wsi_proxy_resolves_here(int kind);
 /* Begins anew. NULL, or what is wrong with the URL, which must outlive the dialogue. */
 WSI const char *wsi_proxy_parse(struct wsi_proxy *p, const char *url, size_t len);
-/* One step. in holds the bytes of the proxy that no step has used yet; what has to be sent is appended to out.
- *  1: the tunnel is open. The bytes behind p->used belong to it.
- *  0: send out, then step again with what is behind p->used. If there was nothing to send and nothing was used, read
+/* One step. in holds the bytes of the proxy that no step has used yet; what has to be sent is
+ * appended to out. 1: the tunnel is open. The bytes behind p->used belong to it. 0: send out, then
+ * step again with what is behind p->used. If there was nothing to send and nothing was used, read
  *     more before.
- * -1: the proxy refused, or did not speak the protocol. why is the end of a sentence that begins with the proxy's
+ * -1: the proxy refused, or did not speak the protocol. why is the end of a sentence that begins
+ * with the proxy's
  *     name: "said 407 Proxy Authentication Required". It shows no secret. */
 #define WSI_PROXY_OUT_MAX 2048 /* room that out must have */
 WSI int wsi_proxy_step(struct wsi_proxy *p, unsigned char *in, size_t in_len, struct wsi_text *out,
                        struct wsi_text *why);
 
-/* no_proxy.c: 1 if the list, in the form of ws_options.no_proxy, covers the URL's host; 0 if not; -1 if *bad is not a
- * host, domain or CIDR block. The whole list is checked in any case. url NULL: it is only checked. */
+/* no_proxy.c: 1 if the list, in the form of ws_options.no_proxy, covers the URL's host; 0 if not;
+ * -1 if *bad is not a host, domain or CIDR block. The whole list is checked in any case. url NULL:
+ * it is only checked. */
 WSI int wsi_no_proxy(const char *list, const struct wsi_url *url, struct wsi_str *bad);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * ws_tls.h - internal: TLS over any transport, and the certificates that it trusts. Only for builds with mbedTLS.
+ * ws_tls.h - internal: TLS over any transport, and the certificates that it trusts. Only for builds
+ * with mbedTLS.
  */
 #ifndef WS_TLS_H
 #define WS_TLS_H
@@ -27,8 +28,8 @@ WSI int wsi_trust_system(struct wsi_trust *t, const struct wsi_mem *mem);
 WSI ptrdiff_t wsi_read_file(const char *path, void *buf, size_t cap, int64_t until_us,
                             const char **cause);
 
-/* chain.c: the rules of a chain of certificates that the TLS library does not check; bytes alone, without any TLS library.
- * What refuses puts a clause in why: "the server's certificate has ..." */
+/* chain.c: the rules of a chain of certificates that the TLS library does not check; bytes alone,
+ * without any TLS library. What refuses puts a clause in why: "the server's certificate has ..." */
 struct wsi_der {
 	const unsigned char *p;
 	size_t len;
@@ -52,19 +53,22 @@ enum wsi_extension {
 };
 WSI int wsi_cert_read(struct wsi_cert *c, const unsigned char *der,
                       size_t len); /* 0; -1: it is none */
-/* 1: it has the extension, whose content is *value; 0: it has not; -1: its extensions cannot be read */
+/* 1: it has the extension, whose content is *value; 0: it has not; -1: its extensions cannot be
+ * read */
 WSI int wsi_cert_extension(const struct wsi_cert *c, int id, int *critical, struct wsi_der *value);
 /* A Name with its header, as "C=XX, O=Some CA, CN=Its name" */
 WSI void wsi_put_dn(struct wsi_text *t, const unsigned char *name, size_t len);
-/* The body of a Certificate message of TLS 1.2: how many certificates it has (certs has the first WSI_CHAIN_MAX), the
- * server's first; -1: it cannot be read */
+/* The body of a Certificate message of TLS 1.2: how many certificates it has (certs has the first
+ * WSI_CHAIN_MAX), the server's first; -1: it cannot be read */
 WSI int wsi_chain_read(struct wsi_cert certs[WSI_CHAIN_MAX], const unsigned char *message,
                        size_t len);
 /* 0; -1: it may be costly to verify. n as of wsi_chain_read */
 WSI int wsi_chain_check_cost(const struct wsi_cert *certs, int n, struct wsi_text *why);
-/* path: a verified chain, from the server's certificate to the trusted one. 0; -1: it breaks a rule */
+/* path: a verified chain, from the server's certificate to the trusted one. 0; -1: it breaks a rule
+ */
 WSI int wsi_chain_check_rules(const struct wsi_cert *path, int n, struct wsi_text *why);
-/* The first critical extension that mbedTLS does not know; nothing if there is none. n <= WSI_CHAIN_MAX */
+/* The first critical extension that mbedTLS does not know; nothing if there is none. n <=
+ * WSI_CHAIN_MAX */
 WSI void wsi_chain_put_unknown(const struct wsi_cert *certs, int n, struct wsi_text *why);
 /* The Name of a certificate's subject, with its header; NULL: there is none */
 WSI const unsigned char *wsi_der_subject(const unsigned char *p, size_t n, size_t *len);
@@ -77,40 +81,45 @@ WSI const char *wsi_tls_certificate_words(
     int ret); /* "its dates are invalid", of a certificate or a key */
 WSI const char *wsi_tls_session_words(int ret); /* "the server ... ", a whole clause */
 WSI int wsi_tls_lacks_cipher(int ret); /* 1: the key may be encrypted with what the library lacks */
-/* What the file holds in place of a certificate or key; NULL: nothing else that we know. buf[len] is 0 */
+/* What the file holds in place of a certificate or key; NULL: nothing else that we know. buf[len]
+ * is 0 */
 WSI const char *wsi_tls_file_words(const unsigned char *buf, size_t len, int want_key);
 
-/* tls.c. Two objects: the settings, parsed once per struct ws and found wrong before connecting; a session, one per
- * connection, over any transport. */
+/* tls.c. Two objects: the settings, parsed once per struct ws and found wrong before connecting; a
+ * session, one per connection, over any transport. */
 struct wsi_tls_config;
 struct wsi_tls;
-/* 0; WS_EUSAGE: *option is the field's name ("tls.ca_file"), why a sentence's end that names value and cause;
- * WS_ETIMEOUT: likewise, a file was not read to its end at until_us (by wsi_clock_us); WS_EMEMORY. The system's bundle is not read here
- * but when a session needs it. */
+/* 0; WS_EUSAGE: *option is the field's name ("tls.ca_file"), why a sentence's end that names value
+ * and cause; WS_ETIMEOUT: likewise, a file was not read to its end at until_us (by wsi_clock_us);
+ * WS_EMEMORY. The system's bundle is not read here but when a session needs it. */
 WSI int wsi_tls_config_new(struct wsi_tls_config **out, const struct wsi_mem *mem,
                            const struct ws_tls *tls, int64_t until_us, const char **option,
                            struct wsi_text *why);
 WSI void wsi_tls_config_free(struct wsi_tls_config *c);
-/* name: for SNI and verification, unless tls.server_name is set and same_origin; ip: 4 or 16 if it is an address, 0 a
- * name. same_origin 0: no client certificate, no server_name of the options. io: copied; it must outlive the session.
- * 0; WS_AGAIN: entropy said "not yet", call again later; WS_EENTROPY, WS_ETLS, WS_EMEMORY.
+/* name: for SNI and verification, unless tls.server_name is set and same_origin; ip: 4 or 16 if it
+ * is an address, 0 a name. same_origin 0: no client certificate, no server_name of the options. io:
+ * copied; it must outlive the session. 0; WS_AGAIN: entropy said "not yet", call again later;
+ * WS_EENTROPY, WS_ETLS, WS_EMEMORY.
  */
 WSI int wsi_tls_new(struct wsi_tls **out, struct wsi_tls_config *c, const struct ws_io *io,
                     struct wsi_str name, int ip, int same_origin,
                     int (*entropy)(void *ctx, void *buf, size_t len), void *entropy_ctx,
                     struct wsi_text *why);
-/* 0; WS_IO_READ, WS_IO_WRITE; WS_ETLS, WS_ECERT, WS_ERESET, WS_EIO, WS_EMEMORY, or WSI_TLS_LATE (at until_us, by
- * wsi_clock_us, it was still looking for trusted certificates): why is a sentence's end */
+/* 0; WS_IO_READ, WS_IO_WRITE; WS_ETLS, WS_ECERT, WS_ERESET, WS_EIO, WS_EMEMORY, or WSI_TLS_LATE (at
+ * until_us, by wsi_clock_us, it was still looking for trusted certificates): why is a sentence's
+ * end */
 enum { WSI_TLS_LATE = 1 };
 WSI int wsi_tls_handshake(struct wsi_tls *t, int64_t until_us, struct wsi_text *why);
-/* As a transport: io is the struct wsi_tls. WS_IO_EOF: the peer said close_notify; WS_IO_RESET: it ended without, which
- * in mid message is an error (it may be cut off by anyone) and after the close frame is not; WS_IO_ERROR: see
- * wsi_tls_why. A write that came to WS_IO_WRITE must be tried again with the same bytes, more may follow them. */
+/* As a transport: io is the struct wsi_tls. WS_IO_EOF: the peer said close_notify; WS_IO_RESET: it
+ * ended without, which in mid message is an error (it may be cut off by anyone) and after the close
+ * frame is not; WS_IO_ERROR: see wsi_tls_why. A write that came to WS_IO_WRITE must be tried again
+ * with the same bytes, more may follow them. */
 WSI ptrdiff_t wsi_tls_read(void *io, void *buf, size_t len);
 WSI ptrdiff_t wsi_tls_write(void *io, const void *buf, size_t len);
 WSI size_t
 wsi_tls_pending(const struct wsi_tls *t); /* bytes read and decrypted that poll knows nothing of */
-/* After WS_IO_ERROR: WS_ETLS, WS_EIO (the transport's own), WS_EMEMORY (of which there is no more to say) */
+/* After WS_IO_ERROR: WS_ETLS, WS_EIO (the transport's own), WS_EMEMORY (of which there is no more
+ * to say) */
 WSI int wsi_tls_why(const struct wsi_tls *t, struct wsi_text *why);
 WSI void wsi_tls_goodbye(struct wsi_tls *t); /* close_notify, once, not awaited */
 WSI void wsi_tls_report(const struct wsi_tls *t,

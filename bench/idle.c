@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
  * idle.c - what an open connection costs while nothing happens
  *
- * usage: idle [CONNECTIONS]
- * A forked server upgrades them and holds them; this process opens them all in one thread from one poll loop, with its
- * own allocator to count, once with the least buffers and once with the default ones; resident is what the system
- * counts as this process's own. Lines: name, value, unit.
+ * usage: idle [CONNECTIONS] A forked server upgrades them and holds them; this process opens them
+ * all in one thread from one poll loop, with its own allocator to count, once with the least
+ * buffers and once with the default ones; resident is what the system counts as this process's own.
+ * Lines: name, value, unit.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -44,7 +44,8 @@ static void *count(void *user_data, void *ptr, size_t old_len, size_t new_len)
 	return p;
 }
 
-/* Upgrades each connection whose request comes, and keeps it until its standard input, the pipe, ends */
+/* Upgrades each connection whose request comes, and keeps it until its standard input, the pipe,
+ * ends */
 static void serve(int listener, int end)
 {
 	char head[4096],

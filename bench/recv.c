@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
  * recv.c - how fast messages come in, frames are masked and text is checked
  *
- * usage: recv [ROUNDS [MEBIBYTES]]
- * Messages of 64 KiB and 125 bytes come from a forked sender over loopback TCP: once to ws_recv, once to a loop that
- * does nothing but recv into a buffer of the same size and step over the frames' headers in place. By turns; the best
- * round of each counts. Lines: name, value, unit.
+ * usage: recv [ROUNDS [MEBIBYTES]] Messages of 64 KiB and 125 bytes come from a forked sender over
+ * loopback TCP: once to ws_recv, once to a loop that does nothing but recv into a buffer of the
+ * same size and step over the frames' headers in place. By turns; the best round of each counts.
+ * Lines: name, value, unit.
  */
 #define _GNU_SOURCE
 #include <netinet/in.h>

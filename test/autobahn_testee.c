@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * autobahn_testee.c - the client that an Autobahn test suite's fuzzing server tests
  *
- * usage: autobahn_testee [-s] URL AGENT
- * Runs every case of the fuzzing server at URL ("ws://127.0.0.1:9001"), echoing each message with its type until the
- * server closes, then has the reports written. -s: messages are received and sent on in pieces.
+ * usage: autobahn_testee [-s] URL AGENT Runs every case of the fuzzing server at URL
+ * ("ws://127.0.0.1:9001"), echoing each message with its type until the server closes, then has the
+ * reports written. -s: messages are received and sent on in pieces.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC
  * check.h - counts tests and names the ones that fail
  *
- * A test is a function. main runs each with TEST(function). A function that works through a table, or through several
- * cases, begins each with check_row("%s", name); then every one of them is a test too, and what the function checks
- * outside of them is one more. A test passes when it made checks and none of them failed; after a failed check it goes
- * on. To add a case, add a row to the nearest table, or a function and its TEST line in main.
+ * A test is a function. main runs each with TEST(function). A function that works through a table,
+ * or through several cases, begins each with check_row("%s", name); then every one of them is a
+ * test too, and what the function checks outside of them is one more. A test passes when it made
+ * checks and none of them failed; after a failed check it goes on. To add a case, add a row to the
+ * nearest table, or a function and its TEST line in main.
  */
 #ifndef CHECK_H
 #define CHECK_H

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC
- * echo_server.c - a small strict WebSocket echo server on the loopback, for the demo, the tests and the bench
+ * echo_server.c - a small strict WebSocket echo server on the loopback, for the demo, the tests and
+ * the bench
  *
- * usage: echo_server [-n CONNECTIONS] [-6]
- * Prints its URL, "ws://127.0.0.1:PORT/", as one line, then serves until its standard input ends, or with -n until that
- * many connections were served. Frames go back as they came, piece by piece, so a message of any size takes one buffer.
- * The path /flood/COUNT/SIZE sends COUNT text messages of SIZE bytes (COUNT 0: without end) as quickly as they are
- * taken, then closes. A client that breaks RFC 6455 is told 1002 and named on stderr; the exit status is then 1.
+ * usage: echo_server [-n CONNECTIONS] [-6] Prints its URL, "ws://127.0.0.1:PORT/", as one line,
+ * then serves until its standard input ends, or with -n until that many connections were served.
+ * Frames go back as they came, piece by piece, so a message of any size takes one buffer. The path
+ * /flood/COUNT/SIZE sends COUNT text messages of SIZE bytes (COUNT 0: without end) as quickly as
+ * they are taken, then closes. A client that breaks RFC 6455 is told 1002 and named on stderr; the
+ * exit status is then 1.
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -145,7 +147,8 @@ static void upgrade(struct conn *c, const char *head)
 	}
 }
 
-/* Reads the header at p[0..n). Returns its length, or 0: more bytes are needed, or a broken rule was reported */
+/* Reads the header at p[0..n). Returns its length, or 0: more bytes are needed, or a broken rule
+ * was reported */
 static size_t frame(struct conn *c, const unsigned char *p, size_t n)
 {
 	size_t ext = 0, i;
@@ -323,8 +326,8 @@ static int serve(struct conn *c, int revents)
 			return 1;
 		c->out_at = c->out_len = 0;
 		if (c->state == CLOSING) {
-			/* RFC 6455 7.1.1: the server ends the stream first; what still comes is read, or it would be
-			 * reset */
+			/* RFC 6455 7.1.1: the server ends the stream first; what still comes is
+			 * read, or it would be reset */
 			shutdown(c->fd, SHUT_WR);
 			c->state = DRAIN;
 		}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * fake.h - everything that a connection takes from its caller, scripted for the tests
  *
- * The transport's peer follows a script. The clock moves only when the client waits. The entropy is known. The allocator
- * counts, moves every block that grows, and fails when a test says so.
+ * The transport's peer follows a script. The clock moves only when the client waits. The entropy is
+ * known. The allocator counts, moves every block that grows, and fails when a test says so.
  */
 #ifndef FAKE_H
 #define FAKE_H
@@ -23,8 +23,9 @@
 static const char fake_nonce[17] = "the sample nonce";
 
 struct fake {
-	/* What the peer sends. Bytes arrive while the client waits: `split` bytes first (0: `step`), then `step` bytes
-	 * at a time (0: all), `gap_us` apart. Then comes `end`: 0 for silence, or WS_IO_EOF, WS_IO_RESET, WS_IO_ERROR. */
+	/* What the peer sends. Bytes arrive while the client waits: `split` bytes first (0:
+	 * `step`), then `step` bytes at a time (0: all), `gap_us` apart. Then comes `end`: 0 for
+	 * silence, or WS_IO_EOF, WS_IO_RESET, WS_IO_ERROR. */
 	const unsigned char *in;
 	size_t in_len, split, step;
 	int64_t gap_us;
@@ -34,8 +35,8 @@ struct fake {
 	/* Most bytes that one io_read gives; 0: no limit */
 	size_t read_max;
 
-	/* How the peer reads: it takes `room` bytes at once. When the client waits to write, it takes `drain` more
-	 * after `drain_us`. */
+	/* How the peer reads: it takes `room` bytes at once. When the client waits to write, it
+	 * takes `drain` more after `drain_us`. */
 	size_t room, drain, write_max;
 	int64_t drain_us;
 	/* The connection is reset after this many bytes were sent; 0: never */
@@ -57,7 +58,8 @@ struct fake {
 	/* The call of an io_ function with this number, from 1 on, returns io_fail; 0: none does */
 	unsigned long io_fail_at;
 	int io_fail;
-	/* The allocation with this number, from 1 on, fails, and with alloc_fail_on all later ones too; 0: none does */
+	/* The allocation with this number, from 1 on, fails, and with alloc_fail_on all later ones
+	 * too; 0: none does */
 	unsigned long alloc_fail_at;
 	int alloc_fail_on;
 	/* Most bytes allocated at a time; 0: no limit */
@@ -319,7 +321,8 @@ static inline int fake_entropy(void *user_data, void *buf, size_t len)
 	return 0;
 }
 
-/* Each block is preceded by its length, which shows a wrong old_len; each block moves when it grows */
+/* Each block is preceded by its length, which shows a wrong old_len; each block moves when it grows
+ */
 #define FAKE_MAGIC 0x57a7e5u
 struct fake_block {
 	size_t len;
@@ -406,7 +409,8 @@ static inline void fake_poll(struct fake *f, const struct ws *ws)
 	fake_wait(f, events, set.timeout_ms);
 }
 
-/* Unmasks the next frame that the client sent. 1: sets *payload, *len, *b0 and key; 0: there is no complete frame */
+/* Unmasks the next frame that the client sent. 1: sets *payload, *len, *b0 and key; 0: there is no
+ * complete frame */
 static inline int fake_frame(struct fake *f, size_t *at, unsigned *b0, unsigned char **payload,
                              size_t *len, unsigned char key[4])
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * freestanding.c - examples/memory.c as a program without any libc: all there is beneath it are these four functions
+ * freestanding.c - examples/memory.c as a program without any libc: all there is beneath it are
+ * these four functions
  */
 #include <stddef.h>
 #include <stdint.h>

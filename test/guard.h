@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * guard.h - places bytes directly before or after an inaccessible page
  *
- * Reading or writing one byte too many then ends the test, with any compiler and without a sanitizer. It needs
- * _POSIX_C_SOURCE 200809L.
+ * Reading or writing one byte too many then ends the test, with any compiler and without a
+ * sanitizer. It needs _POSIX_C_SOURCE 200809L.
  */
 #ifndef GUARD_H
 #define GUARD_H

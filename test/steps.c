@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * steps.c - checks that the cost of input grows in proportion to its length; test-steps.sh builds and runs it
+ * steps.c - checks that the cost of input grows in proportion to its length; test-steps.sh builds
+ * and runs it
  *
- * The library is compiled so that each basic block counts itself. Each case makes an input of n bytes that would be
- * costly for a quadratic parser, and runs it for n and for 2n: the second may cost little more than twice the first. The
- * test uses no clock.
+ * The library is compiled so that each basic block counts itself. Each case makes an input of n
+ * bytes that would be costly for a quadratic parser, and runs it for n and for 2n: the second may
+ * cost little more than twice the first. The test uses no clock.
  */
 #include "../ws_proto.h"
 #include "../ws.h"
@@ -21,7 +22,8 @@ void __sanitizer_cov_trace_pc(void)
 
 static char text[40000], out_buf[40000];
 
-/* Writes `before`, then `unit` repeated up to n bytes, then `behind`. Returns the number of bytes */
+/* Writes `before`, then `unit` repeated up to n bytes, then `behind`. Returns the number of bytes
+ */
 static size_t build(size_t n, const char *before, const char *unit, const char *behind)
 {
 	size_t len = strlen(before), u = strlen(unit), at;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * talk.h - two ways to test a connection over the fake transport: a whole run (run) and an open connection (struct talk)
+ * talk.h - two ways to test a connection over the fake transport: a whole run (run) and an open
+ * connection (struct talk)
  */
 #ifndef TALK_H
 #define TALK_H
@@ -58,7 +59,8 @@ static inline void say_bytes(char *buf, size_t cap, size_t *len, const void *dat
 
 #define SAY(o, part, ...) say((o)->part, sizeof(o)->part, &(o)->part##_len, __VA_ARGS__)
 
-/* The frames sent after the request: "P" pong, "I" ping, "C" close and its code, "T" "B" "K" data */
+/* The frames sent after the request: "P" pong, "I" ping, "C" close and its code, "T" "B" "K" data
+ */
 static inline void say_sent(struct outcome *o)
 {
 	struct fake *f = &o->fake;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * test_base64.c - base64.c: RFC 4648's vectors, round trips, and every way to be wrong (it decodes for TLS only)
+ * test_base64.c - base64.c: RFC 4648's vectors, round trips, and every way to be wrong (it decodes
+ * for TLS only)
  */
 #include "ws_pure.h"
 #include "check.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * test_frame.c - frame.c: RFC 6455 5.7's examples, each rule of 5.2 on both sides, the mask, the close codes
+ * test_frame.c - frame.c: RFC 6455 5.7's examples, each rule of 5.2 on both sides, the mask, the
+ * close codes
  */
 #include "ws_proto.h"
 #include "check.h"
@@ -7,7 +8,8 @@
 
 static const unsigned char rfc_key[4] = {0x37, 0xfa, 0x21, 0x3d};
 
-/* From memory of exactly n bytes: the header's length; 0: more is needed; -1: *why says what is wrong */
+/* From memory of exactly n bytes: the header's length; 0: more is needed; -1: *why says what is
+ * wrong */
 static int decode(struct wsi_frame *f, const unsigned char *p, size_t n, const char **why)
 {
 	unsigned char *exact = malloc(n);
@@ -137,7 +139,8 @@ static const struct {
     {"\x10\x00", 2, 2, 2, 0, NULL},
 };
 
-/* A length whose top bit is set, or that overflows, is among these (as in gorilla, undici, libre) */
+/* A length whose top bit is set, or that overflows, is among these (as in gorilla, undici, libre)
+ */
 static void test_rules(void)
 {
 	struct wsi_frame f;
@@ -182,7 +185,8 @@ static void test_rules(void)
 	}
 }
 
-/* The lengths about each power of two: what is encoded is decoded, at its last byte and no sooner */
+/* The lengths about each power of two: what is encoded is decoded, at its last byte and no sooner
+ */
 static void test_round_trip(void)
 {
 	struct wsi_frame f;

@@ -521,7 +521,8 @@ static void test_proxy_reads_too_far(void)
 			c.o.tls.insecure_no_verify = 1;
 			c.f.alloc_fail_at = (unsigned long)fail_at;
 			r = client_open(&c);
-			/* if only the memory for the sentence is missing, the error stays WS_ETLS */
+			/* if only the memory for the sentence is missing, the error stays WS_ETLS
+			 */
 			CHECK(r == WS_ETLS || (r == WS_EMEMORY && c.f.failed_allocs));
 			failed += r == WS_EMEMORY;
 			client_free(&c);

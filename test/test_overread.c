@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * test_overread.c - no parser reads a byte before or behind its input
  *
- * Every sample, each of its beginnings and each of its ends lie once against a guard page behind them and once against
- * one before them. What the parsers make of them is the business of their own tests.
+ * Every sample, each of its beginnings and each of its ends lie once against a guard page behind
+ * them and once against one before them. What the parsers make of them is the business of their own
+ * tests.
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -110,7 +111,8 @@ static void mask(char *p, size_t len)
 	wsi_mask(out_buf, p, len, (const unsigned char *)"abcd");
 }
 
-/* A head, and if it is whole all that is read out of it, the body behind it, and why it was refused */
+/* A head, and if it is whole all that is read out of it, the body behind it, and why it was refused
+ */
 static void head(char *p, size_t len)
 {
 	static const char *const offered[] = {"chat", NULL};
@@ -230,7 +232,8 @@ static void json(char *p, size_t len)
 }
 
 #ifdef WS_WITH_MBEDTLS
-/* A CA's certificate with alternative names, name constraints, key usages and policies, made by openssl(1) */
+/* A CA's certificate with alternative names, name constraints, key usages and policies, made by
+ * openssl(1) */
 static const unsigned char certificate[] = {
     48,  130, 1,   237, 48,  130, 1,   148, 160, 3,   2,   1,   2,   2,   20,  87,  6,   250, 152,
     133, 219, 161, 75,  9,   85,  74,  233, 11,  122, 24,  33,  90,  133, 106, 198, 48,  10,  6,
@@ -261,7 +264,8 @@ static const unsigned char certificate[] = {
     27,  187, 38,
 };
 
-/* A certificate by itself, and as the one of a chain; its length in front of it, as in a Certificate message, is right */
+/* A certificate by itself, and as the one of a chain; its length in front of it, as in a
+ * Certificate message, is right */
 static void certificates(char *p, size_t len)
 {
 	static const int ids[] = {WSI_EXT_ALTERNATIVE_NAMES, WSI_EXT_NAME_CONSTRAINTS,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * test_proxy.c - proxy.c: whole dialogues with the proxy's bytes at once, byte by byte, at every split and at every
- * truncation; proxies' URLs; lists of hosts that do without
+ * test_proxy.c - proxy.c: whole dialogues with the proxy's bytes at once, byte by byte, at every
+ * split and at every truncation; proxies' URLs; lists of hosts that do without
  */
 #include <stdlib.h>
 #include "ws.h"
@@ -492,8 +492,9 @@ static const struct dialogue {
     REPLY("\5\0\0\xff\0", "an address of the unknown type 255", 0),
 };
 
-/* Plays it: the proxy's bytes come in pieces of step bytes, the first of first bytes; only len of them come. behind is
- * what follows the proxy's last byte. As the caller does: unused bytes are kept and shown again. 1, 0 or -1. */
+/* Plays it: the proxy's bytes come in pieces of step bytes, the first of first bytes; only len of
+ * them come. behind is what follows the proxy's last byte. As the caller does: unused bytes are
+ * kept and shown again. 1, 0 or -1. */
 static int play(const struct dialogue *d, size_t first, size_t step, size_t len, const char *behind)
 {
 	struct wsi_url u;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * test_refusal.c - refusal.c: what is said of a refused upgrade, from its status, its headers, its body and what was
- * sent. A case is one line of the table. What is said of a proxy's refusal is in test_proxy.c, with its dialogues.
+ * test_refusal.c - refusal.c: what is said of a refused upgrade, from its status, its headers, its
+ * body and what was sent. A case is one line of the table. What is said of a proxy's refusal is in
+ * test_proxy.c, with its dialogues.
  */
 #include "ws.h"
 #include "ws_proto.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * test_request.c - request.c and header.c: the request byte for byte, and what its options may not hold
+ * test_request.c - request.c and header.c: the request byte for byte, and what its options may not
+ * hold
  */
 #include <stdlib.h>
 #include "ws.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * test_response.c - response.c: where a head ends at any split, which 101 accepts our request, and bodies
+ * test_response.c - response.c: where a head ends at any split, which 101 accepts our request, and
+ * bodies
  */
 #include <stdlib.h>
 #include "ws.h"
@@ -29,7 +30,8 @@ struct scanned {
 	char why[700];
 };
 
-/* Feeds the bytes in two pieces and then whole, each in a block of its size; step: in pieces of that many */
+/* Feeds the bytes in two pieces and then whole, each in a block of its size; step: in pieces of
+ * that many */
 static struct scanned scan(const char *p, size_t len, size_t first, size_t step)
 {
 	struct wsi_response s = {0};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * test_secret.c - secret.c: which names have secrets for values, and what of a URL's path and query is shown
+ * test_secret.c - secret.c: which names have secrets for values, and what of a URL's path and query
+ * is shown
  */
 #include "ws_pure.h"
 #include "check.h"

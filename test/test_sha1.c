@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * test_sha1.c - sha1.c against the published vectors, at the lengths where padding changes, and at every length
+ * test_sha1.c - sha1.c against the published vectors, at the lengths where padding changes, and at
+ * every length
  */
 #include "ws_pure.h"
 #include "check.h"
@@ -81,7 +82,8 @@ static void test_vectors(void)
 	}
 }
 
-/* The digests of every length up to 200, one behind the other, have the digest that another program gives */
+/* The digests of every length up to 200, one behind the other, have the digest that another program
+ * gives */
 static void test_lengths(void)
 {
 	unsigned char text[200], seen[201][20], digest[20];

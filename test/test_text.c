@@ -16,8 +16,9 @@ static void put_all(struct wsi_text *t)
 	wsi_put_ms(t, 1500000);
 }
 
-/* Every capacity: a beginning of the whole, terminated, nothing written behind (the memory has exactly that size). The
- * length is that of what was written; in nanomsg it was that of the whole. */
+/* Every capacity: a beginning of the whole, terminated, nothing written behind (the memory has
+ * exactly that size). The length is that of what was written; in nanomsg it was that of the whole.
+ */
 static void test_cut(void)
 {
 	static const char whole[] = "abc\0d-1234567890\xe6\x97\xa5?\xc3\xa9"
@@ -120,7 +121,8 @@ static const struct {
     {S("\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0"), "???\xc2\xa0"}, /* C1 controls; then a no-break space */
     {S("\xe2\x80\xa7\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xae\xe2\x80\xaf"),
      "\xe2\x80\xa7???\xe2\x80\xaf"},
-    /* what is invisible, or changes direction: each with a neighbour that is neither, where there is one */
+    /* what is invisible, or changes direction: each with a neighbour that is neither, where there
+     * is one */
     {S("a\xc2\xac\xc2\xad\xc2\xae"), "a\xc2\xac?\xc2\xae"},        /* soft hyphen */
     {S("\xcd\x8e\xcd\x8f\xcd\x90"), "\xcd\x8e?\xcd\x90"},          /* grapheme joiner */
     {S("\xd8\x9b\xd8\x9c\xd8\x9d"), "\xd8\x9b?\xd8\x9d"},          /* Arabic letter mark */
@@ -236,7 +238,8 @@ static void test_safe(void)
 	CHECK_EQ_U(round, 20000);
 }
 
-/* Both sides of both ends of each range: Unicode 15, Cf, Cc, Zl, Zp and Default_Ignorable_Code_Point */
+/* Both sides of both ends of each range: Unicode 15, Cf, Cc, Zl, Zp and
+ * Default_Ignorable_Code_Point */
 static const struct {
 	uint32_t cp;
 	int is;

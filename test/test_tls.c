@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * test_tls.c - tls.c against a server of mbedTLS, both in this process, one flight at a time over two buffers.
- * The certificates are made first, by test/tls/make-certs (openssl), or are in the directory TLS_CERTS.
+ * test_tls.c - tls.c against a server of mbedTLS, both in this process, one flight at a time over
+ * two buffers. The certificates are made first, by test/tls/make-certs (openssl), or are in the
+ * directory TLS_CERTS.
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -371,8 +372,8 @@ static void server_step(struct pair *p)
 
 static int64_t shake_until = INT64_MAX;
 
-/* Both until the client has an answer. Its flights: each return of the client's call that would block ends one.
- * flights >= 0: the server falls silent after so many; 1 is then returned. */
+/* Both until the client has an answer. Its flights: each return of the client's call that would
+ * block ends one. flights >= 0: the server falls silent after so many; 1 is then returned. */
 static int shake(struct pair *p, int flights)
 {
 	int rc, still = 0;
@@ -633,7 +634,8 @@ static void test_certificates(void)
 				fprintf(stderr, "\t%s for %s: %d %s\n", s.cert, s.name, rc,
 				        p->why_buf);
 			CHECK(p->why.cut == 0);
-			/* once failed, it stays so, with the same words, and never says a word of data */
+			/* once failed, it stays so, with the same words, and never says a word of
+			 * data */
 			if (rc != 0) {
 				char first[600];
 
@@ -1023,7 +1025,8 @@ static void test_alpn(void)
 	pair_free(p);
 }
 
-/* A server that stalls, closes or resets after each flight, and one cut off after so many bytes of the handshake */
+/* A server that stalls, closes or resets after each flight, and one cut off after so many bytes of
+ * the handshake */
 static void test_stalls(void)
 {
 	struct setup s = with_ca(good);
@@ -1091,8 +1094,9 @@ static void test_flips(void)
 			s.flip = flip;
 			p = pair_new(&s);
 			rc = shake(p, -1);
-			/* a wrong length makes it wait for more; in the head of a record the second 3 of its version
-			 * is of no account (RFC 8446 5.1) and the one thing that no hash covers */
+			/* a wrong length makes it wait for more; in the head of a record the second
+			 * 3 of its version is of no account (RFC 8446 5.1) and the one thing that
+			 * no hash covers */
 			if (!CHECK(rc == WS_ETLS || rc == WS_ECERT || rc == 1
 			           || (rc == 0 && p->down.flipped == 3))
 			    || !CHECK(rc == 1 || rc == 0 || p->why.len > 0))
@@ -1314,7 +1318,8 @@ static void test_parting_words(void)
 	}
 }
 
-/* What poll cannot see: the rest of a record, several records in one read of the transport are still in it */
+/* What poll cannot see: the rest of a record, several records in one read of the transport are
+ * still in it */
 static void test_pending(void)
 {
 	unsigned char buf[100];
@@ -1682,7 +1687,8 @@ static void test_library_memory(void)
 }
 #endif
 
-/* ---- The connection above: how it starts TLS, and how long a call of it may read below TLS ---- */
+/* ---- The connection above: how it starts TLS, and how long a call of it may read below TLS ----
+ */
 
 struct flood {
 	unsigned char record[7]; /* comes again and again */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * test_tls_words.c - what is said in place of mbedTLS's numbers, and of files that hold something else
+ * test_tls_words.c - what is said in place of mbedTLS's numbers, and of files that hold something
+ * else
  */
 #include "check.h"
 #include "ws_tls.h"

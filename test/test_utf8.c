@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC
- * test_utf8.c - utf8.c against the set of all characters, and against the boundary cases of Markus Kuhn's test
+ * test_utf8.c - utf8.c against the set of all characters, and against the boundary cases of Markus
+ * Kuhn's test
  */
 #include "ws_pure.h"
 #include "check.h"
 #include <stdlib.h>
 
-/* What the reference knows: for one, two and three bytes whether they are a character, or begin one. It is filled by
- * writing down each of the 1112064 characters, and shares no rule with utf8.c. */
+/* What the reference knows: for one, two and three bytes whether they are a character, or begin
+ * one. It is filled by writing down each of the 1112064 characters, and shares no rule with utf8.c.
+ */
 enum { NOTHING, BEGINS, WHOLE };
 static unsigned char one[1 << 8], two[1 << 16],
     three[1 << 21]; /* three: without the lead's upper bits, all set */
@@ -73,7 +75,8 @@ static int agree(const unsigned char *s, size_t len)
 	return got == want && (want < len || (state == 0) == whole);
 }
 
-/* All strings of one to three bytes, alone and with ASCII behind (where they take another way through the code) */
+/* All strings of one to three bytes, alone and with ASCII behind (where they take another way
+ * through the code) */
 static void test_all_short(void)
 {
 	unsigned char s[12] = "xxxxxxxxxxx";
@@ -231,7 +234,8 @@ static const struct {
      12, 0},
 };
 
-/* One case in memory of exactly its size: at once, in each two parts, in each three, and a byte at a time */
+/* One case in memory of exactly its size: at once, in each two parts, in each three, and a byte at
+ * a time */
 static int runs(const unsigned char *s, size_t len, size_t good, int whole)
 {
 	size_t a, b, got;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC
- * test_ws_attack.c - faults that other WebSocket clients had: a crafted frame that makes the client loop, and memory
- * that is used after it was freed at the upgrade. test/README.md has the list of all such faults and their tests.
+ * test_ws_attack.c - faults that other WebSocket clients had: a crafted frame that makes the client
+ * loop, and memory that is used after it was freed at the upgrade. test/README.md has the list of
+ * all such faults and their tests.
  */
 #include "talk.h"
 
-/* A frame that makes the client loop without end (curl): any first two bytes, any length, whether the peer reads or
- * not. It is counted in calls of the transport: a few, and for each frame (a ping is answered) no more than three. */
+/* A frame that makes the client loop without end (curl): any first two bytes, any length, whether
+ * the peer reads or not. It is counted in calls of the transport: a few, and for each frame (a ping
+ * is answered) no more than three. */
 #define CALLS_MAX(frames) (20 + 3 * (frames))
 
 static void loop_try(const unsigned char *bytes, size_t len, size_t frames, int deaf, int nonblock)
@@ -49,7 +51,8 @@ static void test_frame_that_loops(void)
 		for (i = 0; i < sizeof seconds; i++) {
 			for (k = 0; k < sizeof tails; k++) {
 				memset(bytes, tails[k], sizeof bytes);
-				/* the same frame again and again, as far as its payload does not swallow the next */
+				/* the same frame again and again, as far as its payload does not
+				 * swallow the next */
 				for (n = frames = 0; n + 2 <= sizeof bytes;
 				     n += 2 + (seconds[i] & 0x7f), frames++) {
 					bytes[n] = (unsigned char)b0;
@@ -78,8 +81,9 @@ static void destroy(char *s)
 	free(s);
 }
 
-/* Use after free at the upgrade (libwebsockets): URL and options are gone once ws_open has ended, and the buffers of the
- * opening too (fake_alloc overwrites what is freed), while frames came in the same read as the answer */
+/* Use after free at the upgrade (libwebsockets): URL and options are gone once ws_open has ended,
+ * and the buffers of the opening too (fake_alloc overwrites what is freed), while frames came in
+ * the same read as the answer */
 static void upgrade_try(size_t split, int nonblock)
 {
 	static const char head[] = FAKE_101_OF("Sec-WebSocket-Protocol: chat\r\nServer: a\r\n");

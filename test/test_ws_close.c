@@ -192,8 +192,9 @@ static void test_our_close_ends_the_connection(void)
 	SENT_ALL(&t);
 	talk_end(&t);
 
-	/* The peer breaks the rules, or hangs up, while we close. As after any other violation it is waited for: who hangs
-	 * up with something unread resets the connection, and what the peer had not read yet is lost */
+	/* The peer breaks the rules, or hangs up, while we close. As after any other violation it
+	 * is waited for: who hangs up with something unread resets the connection, and what the
+	 * peer had not read yet is lost */
 	for (c = 0; c < 3; c++) {
 		talk_begin(&t, "", 0);
 		talk_open(&t);

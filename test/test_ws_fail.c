@@ -124,8 +124,8 @@ static void test_any_failing_call_leaves_no_trace(void)
 					same = strcmp(o.got, good.got) == 0
 					       && strcmp(o.end, good.end) == 0
 					       && strcmp(o.sent, good.sent) == 0;
-					/* "nothing now" changes nothing; else the messages are a beginning, and no
-					 * success */
+					/* "nothing now" changes nothing; else the messages are a
+					 * beginning, and no success */
 					fits =
 					    w < 2
 					        ? same

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * test_ws_open.c - Tests opening a connection: options, URLs, names, and the deadline up to the upgrade
+ * test_ws_open.c - Tests opening a connection: options, URLs, names, and the deadline up to the
+ * upgrade
  *
  * It uses the public interface of ws.h over the scripted transport of fake.h.
  */

@@ -119,8 +119,8 @@ static void test_query_answers(void)
 	CHECK_EQ_U(ws_query(NULL, NULL, WS_TEXT, "x", 1, &a), WS_EURL);
 	ws_answer_free(&a, NULL);
 #endif
-	/* A greeting arrives before everything is sent. The rest is still sent, and if that fails, so does the
-	 * query. */
+	/* A greeting arrives before everything is sent. The rest is still sent, and if that fails,
+	 * so does the query. */
 	for (k = 0; k < 2; k++) {
 		static char data[100000];
 

@@ -333,8 +333,8 @@ static void test_received_close_codes(void)
 	}
 }
 
-/* Payloads of every length that a header or a buffer makes special, also where header and payload together overflow a
- * buffer (as in gorilla, libre) */
+/* Payloads of every length that a header or a buffer makes special, also where header and payload
+ * together overflow a buffer (as in gorilla, libre) */
 static void test_lengths(void)
 {
 	static const size_t lengths[] = {0,     1,     2,     5,     120,   124,   125,   126,
@@ -516,8 +516,8 @@ static void test_pings_are_answered(void)
 	}
 }
 
-/* A peer that pings and never reads: what waits for it is bounded (in undici it was not), and the last ping is answered
- * (RFC 6455 5.5.3) */
+/* A peer that pings and never reads: what waits for it is bounded (in undici it was not), and the
+ * last ping is answered (RFC 6455 5.5.3) */
 static void test_ping_flood(void)
 {
 	struct talk t;
@@ -680,8 +680,8 @@ static void test_recv_keeps_its_deadline(void)
 	}
 }
 
-/* With nonblock no call lasts: under a flood, of empty fragments too (as in undici, ws), each returns after a bounded
- * number of reads and no wait */
+/* With nonblock no call lasts: under a flood, of empty fragments too (as in undici, ws), each
+ * returns after a bounded number of reads and no wait */
 static void test_flood(void)
 {
 	static const struct {

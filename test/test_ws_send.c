@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * test_ws_send.c - Tests sending: whole messages, pieces, a peer that reads slowly, and the deadline
+ * test_ws_send.c - Tests sending: whole messages, pieces, a peer that reads slowly, and the
+ * deadline
  *
  * It uses the public interface of ws.h over the scripted transport of fake.h.
  */
@@ -22,8 +23,8 @@ static void collect_message(struct talk *t, unsigned type, struct script *out, s
 	} while (b0 && !(b0 & 0x80));
 }
 
-/* A transport that takes a few bytes at a time: everything arrives, once, in order; a resumed frame is one frame. In
- * curl partial writes were miscounted. */
+/* A transport that takes a few bytes at a time: everything arrives, once, in order; a resumed frame
+ * is one frame. In curl partial writes were miscounted. */
 static void test_short_writes(void)
 {
 	static const size_t takes[] = {1, 3, 13, 100, 255, 256, 257, 4095, 4096, 5000};
@@ -228,7 +229,8 @@ static void test_what_is_sent_arrives(void)
 	talk_end(&t);
 }
 
-/* Bytes that ws_recv gave can be sent from where they are, while more arrives and however long it takes */
+/* Bytes that ws_recv gave can be sent from where they are, while more arrives and however long it
+ * takes */
 static void test_received_bytes_can_be_sent(void)
 {
 	static const size_t lengths[] = {1, 100, 3000, 16000, 16379, 16380, 16381, 50000};
@@ -264,7 +266,8 @@ static void test_received_bytes_can_be_sent(void)
 			t.f.drain = 200;
 			t.f.drain_us = mode & 4 ? 10 : 100;
 			t.f.wake_us = 25;
-			/* a program that stops where it would have to keep the bytes itself: what was taken is right */
+			/* a program that stops where it would have to keep the bytes itself: what
+			 * was taken is right */
 			while (ws_recv(t.ws, &msg) == 0
 			       && ws_send(t.ws, WS_BINARY, msg.data, msg.len) == (ptrdiff_t)msg.len)
 				;
@@ -399,7 +402,8 @@ static void test_send_keeps_its_deadline(void)
 		talk_end(&t);
 	}
 
-	/* a peer that is gone, as a ping finds it, or a pong that was to be sent; what it said before is received still
+	/* a peer that is gone, as a ping finds it, or a pong that was to be sent; what it said
+	 * before is received still
 	 */
 	for (r = 0; r < 4; r++) {
 		talk_begin(&t, "\x89\x01p\x81\x02hi\x88\x02\x0f\xa0", r & 2 ? 11 : 3);
@@ -532,7 +536,8 @@ static void test_send_keeps_its_deadline(void)
 	}
 }
 
-/* A transport that takes little at once does not cost a move of all the rest each time: it would be quadratic */
+/* A transport that takes little at once does not cost a move of all the rest each time: it would be
+ * quadratic */
 struct piecemeal {
 	struct fake f; /* first: io is this */
 	const char *next;

@@ -359,8 +359,8 @@ static void test_subprotocol_without_offer(void)
 	check_clean(&o.fake);
 }
 
-/* A response head has at most 16 KiB and 100 lines, and each interim response has these limits of its own (ws had no such
- * limits) */
+/* A response head has at most 16 KiB and 100 lines, and each interim response has these limits of
+ * its own (ws had no such limits) */
 static void test_head_limits(void)
 {
 	int over, interim, lines, b;
@@ -556,7 +556,8 @@ static void test_refused_upgrade(void)
 		fake_free(&f);
 		script_free(&s);
 	}
-	/* a body that dribbles is given up after a second, or at the deadline, and is still a refusal */
+	/* a body that dribbles is given up after a second, or at the deadline, and is still a
+	 * refusal */
 	for (b = 0; b < 3; b++) {
 		struct ws_options o;
 		struct ws_io io;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * test_ws_world.c - Tests what the caller supplies: allocator, entropy, poll loop, transport and trace
+ * test_ws_world.c - Tests what the caller supplies: allocator, entropy, poll loop, transport and
+ * trace
  *
  * It uses the public interface of ws.h over the scripted transport of fake.h.
  */
@@ -179,8 +180,8 @@ static unsigned char pattern(size_t i)
 	return (unsigned char)(i * 131 + i / 977);
 }
 
-/* A server: answers the handshake; then sends a message of BIG bytes before it reads one, or echoes one in small pieces
- * as it comes, reading and writing by turns */
+/* A server: answers the handshake; then sends a message of BIG bytes before it reads one, or echoes
+ * one in small pieces as it comes, reading and writing by turns */
 static void *far_end_run(void *arg)
 {
 	struct far_end *e = arg;
@@ -312,8 +313,8 @@ static void test_send_and_recv_at_once(void)
 
 #endif
 
-/* Random bytes arrive late, or never. Nothing replaces them: masks come from no other source (curl used one mask for all
- * frames). */
+/* Random bytes arrive late, or never. Nothing replaces them: masks come from no other source (curl
+ * used one mask for all frames). */
 static void test_entropy(void)
 {
 	struct talk t;
@@ -711,7 +712,8 @@ static void test_trace_shows_frames(void)
 	script_free(&s);
 }
 
-/* A trace callback that blocks: what lies in the buffer does not outlast the deadline because of it */
+/* A trace callback that blocks: what lies in the buffer does not outlast the deadline because of it
+ */
 static void slow_trace(void *user_data, int sent, int type, const void *data, size_t len)
 {
 	struct fake *f = user_data;
@@ -798,7 +800,8 @@ static void test_trace_of_incomplete_frames(void)
 	}
 }
 
-/* ws_recv has a short cut for an idle connection. An error, a close and a failed write each end it */
+/* ws_recv has a short cut for an idle connection. An error, a close and a failed write each end it
+ */
 static void test_idle_short_cut_ends(void)
 {
 	static const char two[] = "\x82\x01"

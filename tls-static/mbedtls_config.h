@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * mbedtls_config.h - what a WebSocket client needs of mbedTLS 3.6, and no more: TLS 1.2 and 1.3, ephemeral key
- * exchange, authenticated ciphers, the certificates of public and private CAs, client certificates with encrypted PKCS
- * #8 keys. Left out: servers, DTLS, CBC and static RSA suites, PSK, tickets, renegotiation, SHA-1, MD5, DES, files,
- * texts.
+ * mbedtls_config.h - what a WebSocket client needs of mbedTLS 3.6, and no more: TLS 1.2 and 1.3,
+ * ephemeral key exchange, authenticated ciphers, the certificates of public and private CAs, client
+ * certificates with encrypted PKCS #8 keys. Left out: servers, DTLS, CBC and static RSA suites,
+ * PSK, tickets, renegotiation, SHA-1, MD5, DES, files, texts.
  */
 #define MBEDTLS_HAVE_ASM
 #define MBEDTLS_HAVE_TIME

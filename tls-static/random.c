@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * random.c - random bytes for mbedTLS's PSA, from the system: by itself, mbedTLS with musl would open /dev/random,
- * which a container or a chroot may not have
+ * random.c - random bytes for mbedTLS's PSA, from the system: by itself, mbedTLS with musl would
+ * open /dev/random, which a container or a chroot may not have
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * test_json.c - checks what json.c, out.c and result.c write; strings are read back by a strict reader of RFC 8259
+ * test_json.c - checks what json.c, out.c and result.c write; strings are read back by a strict
+ * reader of RFC 8259
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * test_match.c - the pattern matcher: vectors by hand; generated patterns against sets of positions computed from the
- * pattern's tree, and against regexec
+ * test_match.c - the pattern matcher: vectors by hand; generated patterns against sets of positions
+ * computed from the pattern's tree, and against regexec
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -371,7 +371,8 @@ static void test_vectors(void)
 	}
 }
 
-/* Each class against C's own definition, character by character, and as a set of a longer list and negated */
+/* Each class against C's own definition, character by character, and as a set of a longer list and
+ * negated */
 static void test_classes(void)
 {
 	static const struct {
@@ -893,7 +894,8 @@ static int gen_bracket(void)
 		uint32_t c = some_char(), d;
 
 		if (i > 0 && below(6) == 0) {
-			/* A locale has its own members beyond ASCII; musl has no collating elements */
+			/* A locale has its own members beyond ASCII; musl has no collating elements
+			 */
 			const unsigned which = !gen.ascii && gen.portable
 			                           ? 4 + below(2)
 			                           : below(gen.collating ? 6 : 4);
@@ -1174,7 +1176,8 @@ static void check_generated(unsigned patterns, int portable, int ascii)
 
 	gen.ascii = ascii;
 	gen.portable = portable;
-	/* musl has no collating elements, and errs where { } and groups nest, and where anchors meet what may be empty
+	/* musl has no collating elements, and errs where { } and groups nest, and where anchors
+	 * meet what may be empty
 	 */
 	gen.collating = !portable || libc_says("[[=a=][.b.]]", "b") == 1;
 	gen.simple = portable && libc_says("((0b{2,3}a)*ac+){2,4}", "aaabacbbbbaacbcccababa") != 0;
@@ -1215,7 +1218,8 @@ static void check_generated(unsigned patterns, int portable, int ascii)
 	CHECK(matched > patterns && matched < patterns * 11);
 }
 
-/* 1 MiB that a backtracking matcher, or one that starts anew at each byte, does not finish before the alarm */
+/* 1 MiB that a backtracking matcher, or one that starts anew at each byte, does not finish before
+ * the alarm */
 static void test_linear(void)
 {
 	static const char *const patterns[] = {

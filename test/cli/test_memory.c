@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
  * test_memory.c - the arena against a shadow copy
  *
- * A sanitizer sees nothing of blocks within an arena (main.c has none then), so this test does its work: it holds a
- * copy of every live block, and after each call it looks whether blocks overlap, whether their bytes are still the
- * copy's, and whether anything before the arena was written to; behind it lies a page that ends the test when it is
- * touched.
+ * A sanitizer sees nothing of blocks within an arena (main.c has none then), so this test does its
+ * work: it holds a copy of every live block, and after each call it looks whether blocks overlap,
+ * whether their bytes are still the copy's, and whether anything before the arena was written to;
+ * behind it lies a page that ends the test when it is touched.
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -143,7 +143,8 @@ static void test_stack(void)
 	CHECK_EQ_S(wrong(64) ? wrong(64) : "right", "right");
 }
 
-/* The last block grows and shrinks where it lies; one that fits no more goes to malloc with its bytes */
+/* The last block grows and shrinks where it lies; one that fits no more goes to malloc with its
+ * bytes */
 static void test_last_block(void)
 {
 	unsigned char *first;

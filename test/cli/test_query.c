@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * test_query.c - what a query answers, by the state in which it ends
  *
- * A row is a command line and what the server sends. The peer is a script (fake.h), so that also states which a real
- * peer reaches only by chance are reached every time. Every row runs twice: all bytes at once, and byte by byte.
+ * A row is a command line and what the server sends. The peer is a script (fake.h), so that also
+ * states which a real peer reaches only by chance are reached every time. Every row runs twice: all
+ * bytes at once, and byte by byte.
  */
 #include "../fake.h"
 #include "../../cli/wsquery.h"
@@ -28,7 +29,8 @@ static int parse(const char *line)
 	return wq_options_parse(&o, argc, argv);
 }
 
-/* Messages separated by '|'; one that begins with '#' is binary, with '~' comes in two fragments; "" is none */
+/* Messages separated by '|'; one that begins with '#' is binary, with '~' comes in two fragments;
+ * "" is none */
 static void script_says(struct script *s, const char *says)
 {
 	while (*says) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * test_store.c - kept messages come out as they went in, and the store's memory is bounded by what waits in it
+ * test_store.c - kept messages come out as they went in, and the store's memory is bounded by what
+ * waits in it
  */
 #include "../../cli/wsquery.h"
 #include "../check.h"
@@ -96,8 +97,9 @@ static void test_first_in_first_out(void)
 	}
 }
 
-/* Compaction: with always some messages waiting the store is never empty, and yet it does not grow with what has passed
- * through it. The bound is twice what waits at most, for a store grows by doubling. */
+/* Compaction: with always some messages waiting the store is never empty, and yet it does not grow
+ * with what has passed through it. The bound is twice what waits at most, for a store grows by
+ * doubling. */
 static void test_memory_is_bounded_by_what_waits(void)
 {
 	size_t waiting, n, largest_cap = 0;
@@ -139,7 +141,8 @@ static void test_growth(void)
 	wq_store_free(&store);
 }
 
-/* Compaction moves what waits, and that alone: the bytes are right before and after, for every place of the head */
+/* Compaction moves what waits, and that alone: the bytes are right before and after, for every
+ * place of the head */
 static void test_compaction_keeps_the_bytes(void)
 {
 	size_t kept, taken, i, end;

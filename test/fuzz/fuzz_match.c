@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * fuzz_match.c - any pattern and any text: at once, in pieces, and by another search with the same matcher the answer
- * is the same. For libFuzzer; with -DFUZZ_MAIN a program that takes the files named, or makes up inputs of its own.
+ * fuzz_match.c - any pattern and any text: at once, in pieces, and by another search with the same
+ * matcher the answer is the same. For libFuzzer; with -DFUZZ_MAIN a program that takes the files
+ * named, or makes up inputs of its own.
  *
- * The input: two bytes with the length of the pattern, one with the size of the pieces, the pattern, the text.
+ * The input: two bytes with the length of the pattern, one with the size of the pieces, the
+ * pattern, the text.
  */
 #include "cli/match.h"
 #include <stdio.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * fuzz_text.c - any bytes for url.c, request.c, response.c and proxy.c: what comes in pieces must mean what it means whole,
- *slices stay in their bytes, no option gets a line of its own into a request, and no userinfo into a sentence.
+ * fuzz_text.c - any bytes for url.c, request.c, response.c and proxy.c: what comes in pieces must
+ * mean what it means whole, slices stay in their bytes, no option gets a line of its own into a
+ * request, and no userinfo into a sentence.
  *
  *	clang -g -O1 -fsanitize=fuzzer,address,undefined -I. test/fuzz/fuzz_text.c text.c url.c ...   libFuzzer
  *	cc -DFUZZ_MAIN ...    alone: the files named are inputs; without any, its own seeds are varied

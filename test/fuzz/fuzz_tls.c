@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * fuzz_tls.c - a client's TLS session (tls.c with mbedTLS) against what a server sends, spoiled anywhere
  *
- *	clang -g -O1 -fsanitize=fuzzer,address,undefined -I. -DWS_WITH_MBEDTLS test/fuzz/fuzz_tls.c LIBRARY tls.c \
- *		tls_words.c trust.c chain.c -lmbedtls -lmbedx509 -lmbedcrypto
+ *	clang -g -O1 -fsanitize=fuzzer,address,undefined -I. -DWS_WITH_MBEDTLS test/fuzz/fuzz_tls.c \
+ *		$(sh make-dist.sh -L | sed 's/[^ ]*/&.c/g') -lmbedtls -lmbedx509 -lmbedcrypto
  *	cc -DFUZZ_MAIN ...      instead: runs the files given as arguments, or 500 random inputs
  *
  * Clock and random bytes are the same for each input. So a handshake of TLS 1.2 with a server of mbedTLS is recorded
@@ -240,7 +240,8 @@ static const struct ws_tls *client_options(void)
 	return &options;
 }
 
-/* The other end's random bytes are its own, so that the client's are the same with and without it */
+/* The other end's random bytes are its own, so that the client's are the same with and without it
+ */
 static int server_random(void *ctx, unsigned char *buf, size_t len)
 {
 	uint64_t client = random_state;

@@ -5,8 +5,9 @@
  *		text.c utf8.c ip.c
  *	cc -DFUZZ_MAIN ...      instead: runs the files given as arguments, or 20000 random inputs
  *
- * What a scan takes out of a file must be what a second, slow and plain reader of the whole text finds. Certificates and
- * chains are read in memory that ends where they end, so that a byte too many is seen.
+ * What a scan takes out of a file must be what a second, slow and plain reader of the whole text
+ * finds. Certificates and chains are read in memory that ends where they end, so that a byte too
+ * many is seen.
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: ISC
- * fuzz_ws.c - what a server sends, as any bytes cut anywhere, against the whole client over a fake transport
+ * fuzz_ws.c - what a server sends, as any bytes cut anywhere, against the whole client over a fake
+ * transport
  *
- * With libFuzzer:	clang -fsanitize=fuzzer,address,undefined -I. test/fuzz/fuzz_ws.c LIBRARY
- * By itself:		cc -DFUZZ_MAIN -I. test/fuzz/fuzz_ws.c LIBRARY; ./a.out [FILE...], or ./a.out -n COUNT [SEED]
+ * With libFuzzer: clang -fsanitize=fuzzer,address,undefined -I. test/fuzz/fuzz_ws.c LIBRARY By
+ * itself:            cc -DFUZZ_MAIN -I. test/fuzz/fuzz_ws.c LIBRARY; ./a.out [FILE...], or ./a.out
+ * -n COUNT [SEED]
  *
- * Each input is played several times: at once to a blocking client with default buffers, then in small pieces to one
- * that does not block and has small buffers. What is received must be the same, the error too; memory stays below a
- * limit; what the client sends is well formed. Then an allocation or a call of the transport fails: never a crash, a
- * leak or a message that the server did not send.
+ * Each input is played several times: at once to a blocking client with default buffers, then in
+ * small pieces to one that does not block and has small buffers. What is received must be the same,
+ * the error too; memory stays below a limit; what the client sends is well formed. Then an
+ * allocation or a call of the transport fails: never a crash, a leak or a message that the server
+ * did not send.
  */
 #include "test/fake.h"
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * cbmc_main.c - for CBMC: every input up to a small length, exactly, and what must hold of the results.
- * test/prove/run starts each entry point.
+ * cbmc_main.c - for CBMC: every input up to a small length, exactly, and what must hold of the
+ * results. test/prove/run starts each entry point.
  */
 #include "ws_proto.h"
 #include <string.h>
@@ -103,7 +103,8 @@ void check_base64(void)
 	MUST(in[k] == out[k]);
 }
 
-/* Any 0 to 14 bytes: what is taken is what would be sent, and fewer bytes say the same or nothing yet */
+/* Any 0 to 14 bytes: what is taken is what would be sent, and fewer bytes say the same or nothing
+ * yet */
 void check_frame(void)
 {
 	size_t n = any_size(), fewer = any_size(), k = any_size();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * eva_main.c - for Frama-C's Eva: the pure functions on any bytes of any length up to the buffer's, with any state that
- * they can have left behind. test/prove/run starts each.
+ * eva_main.c - for Frama-C's Eva: the pure functions on any bytes of any length up to the buffer's,
+ * with any state that they can have left behind. test/prove/run starts each.
  */
 #include "ws_proto.h"
 #include "__fc_builtin.h"
@@ -12,8 +12,8 @@ void prove_sha1(void);
 void prove_ip(void);
 void prove_frame(void);
 
-/* Length by length where Eva has to know how two counters hang together; what is given are then the last bytes of a
- * buffer, as is the room, so that one more is outside
+/* Length by length where Eva has to know how two counters hang together; what is given are then the
+ * last bytes of a buffer, as is the room, so that one more is outside
  */
 #define N 64
 static unsigned char in[N], out[2 * N];
