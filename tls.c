@@ -69,7 +69,7 @@ static void tls_export(void *ctx, mbedtls_ssl_key_export_type type, const unsign
 	else if (type == MBEDTLS_SSL_KEY_EXPORT_TLS1_3_SERVER_APPLICATION_TRAFFIC_SECRET)
 		label = "SERVER_TRAFFIC_SECRET_0";
 #endif
-	if (label != NULL)
+	if (label)
 		tls_keylog(ctx, label, client_random, secret, len);
 }
 #elif defined(MBEDTLS_SSL_EXPORT_KEYS)
@@ -201,7 +201,7 @@ static int tls_setup(struct wsi_tls *t, int same_origin)
 	const mbedtls_ssl_config *conf = t->c->opt->config;
 	int ret = 0;
 
-	if (conf == NULL) {
+	if (!conf) {
 		ret = tls_configure(t, same_origin);
 		if (ret != 0)
 			return ret;
@@ -231,7 +231,7 @@ int wsi_tls_new(struct wsi_tls **out, struct wsi_tls_config *c, const struct ws_
 	int ret;
 
 	*out = NULL;
-	if (t == NULL)
+	if (!t)
 		return WS_EMEMORY;
 	memset(t, 0, sizeof *t);
 	t->c = c;
@@ -247,7 +247,7 @@ int wsi_tls_new(struct wsi_tls **out, struct wsi_tls_config *c, const struct ws_
 	mbedtls_ctr_drbg_init(&t->drbg);
 #endif
 	(void)ip; /* wsi_ip_parse tells the same, for server_name too */
-	if (c->opt->server_name != NULL && same_origin) {
+	if (c->opt->server_name && same_origin) {
 		name.p = c->opt->server_name;
 		name.len = strlen(name.p);
 	}
@@ -389,7 +389,7 @@ static int tls_check_foreign(struct wsi_tls *t)
 #if defined(MBEDTLS_SSL_KEEP_PEER_CERTIFICATE)
 	const mbedtls_x509_crt *crt = mbedtls_ssl_get_peer_cert(&t->ssl);
 
-	if (crt != NULL) {
+	if (crt) {
 		wsi_tls_remember(t, crt);
 		if (t->ip_len > 0
 		    && !t->c->opt
@@ -413,11 +413,11 @@ static int tls_settle(struct wsi_tls *t, int ret)
 {
 	const struct ws_tls *o = t->c->opt;
 
-	if (ret == 0 && o->config != NULL)
+	if (ret == 0 && o->config)
 		ret = tls_check_foreign(t);
 	if (ret == 0 && t->flags == 0
 	    && ((t->c->pins_n > 0 && !t->pinned)
-	        || (o->config == NULL && !o->insecure_no_verify && !t->verified))) {
+	        || (!o->config && !o->insecure_no_verify && !t->verified))) {
 		t->flags =
 		    MBEDTLS_X509_BADCERT_OTHER; /* a handshake without certificate, or one that is not to be had */
 		wsi_put(&t->cert_why, "the server showed no certificate");
@@ -588,11 +588,11 @@ void wsi_tls_free(struct wsi_tls *t)
 {
 	struct wsi_mem mem;
 
-	if (t == NULL)
+	if (!t)
 		return;
 	mem = t->c->mem;
 	wsi_tls_drop_chain(t);
-	if (t->held != NULL)
+	if (t->held)
 		wsi_alloc(&mem, t->held, t->held_len, 0);
 	mbedtls_ssl_free(&t->ssl);
 	mbedtls_ssl_config_free(&t->conf);

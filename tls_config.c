@@ -38,7 +38,7 @@ static int tls_may_issue(const struct tls_taker *k, const unsigned char *der, si
 	const unsigned char *subject = wsi_der_subject(der, len, &len);
 	int i;
 
-	for (i = 0; subject != NULL && i < k->chain_n; i++) {
+	for (i = 0; subject && i < k->chain_n; i++) {
 		if (wsi_der_may_equal(subject, len, k->chain[i].issuer.p, k->chain[i].issuer.len))
 			return 1;
 	}
@@ -64,10 +64,9 @@ static int tls_take(void *ctx, const unsigned char *der, size_t len)
 	const mbedtls_x509_crt *x;
 	int ret;
 
-	if (k->chain != NULL && !tls_may_issue(k, der, len))
+	if (k->chain && !tls_may_issue(k, der, len))
 		return 0;
-	for (x = k->into; x != NULL && x->raw.p != NULL;
-	     x = x->next) { /* directories have them twice */
+	for (x = k->into; x && x->raw.p; x = x->next) { /* directories have them twice */
 		if (x->raw.len == len && memcmp(x->raw.p, der, len) == 0)
 			return 0;
 	}
@@ -77,13 +76,12 @@ static int tls_take(void *ctx, const unsigned char *der, size_t len)
 		k->taken++;
 	else
 		k->err = ret;
-	return wsi_tls_no_memory(ret)
-	       || (k->chain == NULL && k->trust.again && k->taken > TLS_EAGER_MAX);
+	return wsi_tls_no_memory(ret) || (!k->chain && k->trust.again && k->taken > TLS_EAGER_MAX);
 }
 
 static void tls_note_unread(struct wsi_tls_config *c, const char *path, const char *cause)
 {
-	if (cause == NULL || c->unread != NULL)
+	if (!cause || c->unread)
 		return;
 	c->unread_path = path;
 	c->unread = cause;
@@ -97,7 +95,7 @@ static int tls_take_lazy(struct wsi_tls_config *c, struct tls_taker *k, const ch
 	const char *cause = NULL;
 	int r;
 
-	if (path == NULL)
+	if (!path)
 		return 0;
 	r = wsi_trust_scan(&k->trust, &c->mem, path, is_dir, &cause);
 	if (r != 0)
@@ -117,7 +115,7 @@ int wsi_tls_find_issuers(struct wsi_tls_config *c, const struct wsi_cert *chain,
 	r = tls_take_lazy(c, &k, c->lazy_file, 0);
 	if (r == 0)
 		r = tls_take_lazy(c, &k, c->lazy_dir, 1);
-	if (r == 0 && c->opt->ca_file == NULL && c->opt->ca_dir == NULL) {
+	if (r == 0 && !c->opt->ca_file && !c->opt->ca_dir) {
 		r = wsi_trust_system(&k.trust, &c->mem);
 		c->no_bundle = k.trust.seen == 0;
 		if (c->no_bundle)
@@ -132,7 +130,7 @@ static int tls_bad(struct wsi_tls_config *c, const char *option, const char *val
                    const char *cause)
 {
 	*c->option = option;
-	if (value != NULL) {
+	if (value) {
 		wsi_tls_put_quoted(c->why, value, strlen(value));
 		wsi_put(c->why, ": ");
 	}
@@ -158,7 +156,7 @@ static int tls_bad_code(struct wsi_tls_config *c, const char *option, const char
 		return WS_EMEMORY;
 	(void)tls_bad(c, option, path, what);
 	wsi_put(c->why, ": ");
-	if (words != NULL)
+	if (words)
 		wsi_put(c->why, words);
 	else
 		wsi_tls_put_code(c->why, ret);
@@ -184,7 +182,7 @@ static int tls_load_trusted(struct wsi_tls_config *c, const char *path, int is_d
 	const char *cause, *name = is_dir ? "tls.ca_dir" : "tls.ca_file";
 	int r;
 
-	if (path == NULL)
+	if (!path)
 		return 0;
 	k.trust.ctx = &k;
 	k.trust.until_us = c->until_us;
@@ -197,7 +195,7 @@ static int tls_load_trusted(struct wsi_tls_config *c, const char *path, int is_d
 		return tls_bad_code(c, name, path, "its certificate cannot be read", k.err);
 	if (k.trust.seen == 0) {
 		(void)tls_bad(c, name, path, "no certificate in it (PEM or DER)");
-		if (k.trust.unread != NULL) {
+		if (k.trust.unread) {
 			wsi_put(c->why, ", but a file that could not be read: ");
 			wsi_put(c->why, k.trust.unread);
 		}
@@ -223,9 +221,9 @@ static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size
 		return tls_bad(c, "tls.key_password", path, "wrong passphrase for the key");
 	if (ret != 0 && !wsi_tls_no_memory(ret)) {
 		words = wsi_tls_file_words(buf, strlen((const char *)buf), 1);
-		if (words != NULL)
+		if (words)
 			return tls_bad(c, "tls.key_file", path, words);
-		if (pass != NULL && strstr((const char *)buf, "ENCRYPTED") != NULL)
+		if (pass && strstr((const char *)buf, "ENCRYPTED") != NULL)
 			return tls_bad(
 			    c, "tls.key_password", path,
 			    wsi_tls_lacks_cipher(ret)
@@ -256,14 +254,14 @@ static int tls_load_own_in(struct wsi_tls_config *c, unsigned char *buf)
 	buf[len] = 0;
 	ret = mbedtls_x509_crt_parse(&c->own, buf, (size_t)len + (buf[0] != 0x30));
 	words = ret != 0 ? wsi_tls_file_words(buf, (size_t)len, 0) : NULL;
-	if (words != NULL && !wsi_tls_no_memory(ret))
+	if (words && !wsi_tls_no_memory(ret))
 		return tls_bad(c, "tls.cert_file", path, words);
 	if (ret > 0)
 		return tls_bad(c, "tls.cert_file", path, "a certificate in it cannot be read");
 	if (ret != 0)
 		return tls_bad_code(c, "tls.cert_file", path, "its certificate cannot be read",
 		                    ret);
-	if (c->opt->key_file != NULL) {
+	if (c->opt->key_file) {
 		path = c->opt->key_file;
 		len = wsi_read_file(path, buf, TLS_FILE_MAX - 1, c->until_us, &cause);
 		if (len < 0)
@@ -278,12 +276,12 @@ static int tls_load_own(struct wsi_tls_config *c)
 	unsigned char *buf;
 	int ret;
 
-	if (c->opt->cert_file == NULL)
+	if (!c->opt->cert_file)
 		return c->opt->key_file == NULL ? 0
 		                                : tls_bad(c, "tls.key_file", c->opt->key_file,
 		                                          "it needs a certificate too");
 	buf = wsi_alloc(&c->mem, NULL, 0, TLS_FILE_MAX);
-	if (buf == NULL)
+	if (!buf)
 		return WS_EMEMORY;
 	ret = tls_load_own_in(c, buf);
 	mbedtls_platform_zeroize(buf, TLS_FILE_MAX); /* it may hold a key */
@@ -356,31 +354,51 @@ static int tls_next(const char **list, char sep, char sep2, const char **p, size
 	return *len > 0;
 }
 
-static int tls_load_limits(struct wsi_tls_config *c)
+static int tls_load_versions(struct wsi_tls_config *c)
 {
+	static const char versions[] = "must be 12 or 13 (TLS 1.2, TLS 1.3)";
 	const struct ws_tls *o = c->opt;
-	const char *list, *p;
-	unsigned char pin[36];
-	size_t len;
-	int n = 0, any12 = 0, any13 = 0;
 
 	if (o->min_version != 0 && o->min_version != 12 && o->min_version != 13)
-		return tls_bad(c, "tls.min_version", NULL, "must be 12 or 13 (TLS 1.2, TLS 1.3)");
+		return tls_bad(c, "tls.min_version", NULL, versions);
 	if (o->max_version != 0 && o->max_version != 12 && o->max_version != 13)
-		return tls_bad(c, "tls.max_version", NULL, "must be 12 or 13 (TLS 1.2, TLS 1.3)");
-	c->min = o->min_version > TLS_MIN ? o->min_version : TLS_MIN;
-	c->max = o->max_version != 0 && o->max_version < TLS_MAX ? o->max_version : TLS_MAX;
+		return tls_bad(c, "tls.max_version", NULL, versions);
 	if (o->max_version != 0 && o->min_version > o->max_version)
 		return tls_bad(c, "tls.min_version", NULL,
 		               "above the highest version allowed (max_version)");
+	c->min = TLS_MIN;
+	if (o->min_version > c->min)
+		c->min = o->min_version;
+	c->max = TLS_MAX;
+	if (o->max_version != 0 && o->max_version < c->max)
+		c->max = o->max_version;
 	if (c->min > TLS_MAX)
 		return tls_bad(c, "tls.min_version", NULL,
 		               "this build's TLS library has no TLS 1.3");
 	if (c->max < TLS_MIN)
 		return tls_bad(c, "tls.max_version", NULL,
 		               "this build's TLS library has no TLS 1.2");
+	return 0;
+}
 
-	for (list = o->ciphers ? o->ciphers : ""; tls_next(&list, ':', ',', &p, &len); n++) {
+static bool tls_is_for_13(int cipher)
+{
+	return memcmp(mbedtls_ssl_get_ciphersuite_name(cipher), "TLS1-3-", 7) == 0;
+}
+
+/* The versions are known. One without a cipher suite is not offered, since the server might choose
+ * it. */
+static int tls_load_ciphers(struct wsi_tls_config *c)
+{
+	const struct ws_tls *o = c->opt;
+	const char *list = o->ciphers, *p;
+	bool any12 = false, any13 = false;
+	size_t len;
+	int n = 0;
+
+	if (!list)
+		return 0;
+	for (; tls_next(&list, ':', ',', &p, &len); n++) {
 		if (n == TLS_CIPHERS_MAX)
 			return tls_bad(c, "tls.ciphers", NULL, "more than 64 cipher suites");
 		c->ciphers[n] = tls_cipher(p, len);
@@ -389,38 +407,58 @@ static int tls_load_limits(struct wsi_tls_config *c)
 			return tls_bad(c, "tls.ciphers", NULL,
 			               ": no cipher suite of this build's TLS library");
 		}
-		if (memcmp(mbedtls_ssl_get_ciphersuite_name(c->ciphers[n]), "TLS1-3-", 7) == 0)
-			any13 = 1;
+		if (tls_is_for_13(c->ciphers[n]))
+			any13 = true;
 		else
-			any12 = 1;
+			any12 = true;
 	}
-	if (o->ciphers != NULL && n == 0)
+	if (n == 0)
 		return tls_bad(c, "tls.ciphers", o->ciphers, "no cipher suite in it");
-	/* A version without a suite is not offered: the server might choose it */
-	if (n > 0 && !any13 && c->max == 13)
+	if (!any13 && c->max == 13)
 		c->max = 12;
-	if (n > 0 && !any12 && c->min == 12)
+	if (!any12 && c->min == 12)
 		c->min = 13;
 	if (c->min > c->max)
 		return tls_bad(c, "tls.ciphers", o->ciphers,
 		               "none for the TLS versions that are allowed");
+	return 0;
+}
 
-	for (list = o->pin_sha256 ? o->pin_sha256 : ""; tls_next(&list, ';', ';', &p, &len);
-	     c->pins_n++) {
+static int tls_load_pins(struct wsi_tls_config *c)
+{
+	const char *list = c->opt->pin_sha256, *p;
+	unsigned char pin[36]; /* 44 characters of base64 may hold 33 bytes */
+	size_t len;
+
+	if (!list)
+		return 0;
+	for (; tls_next(&list, ';', ';', &p, &len); c->pins_n++) {
 		if (c->pins_n == TLS_PINS_MAX)
 			return tls_bad(c, "tls.pin_sha256", NULL, "more than 8 pins");
 		if (len != 8 + 44 || memcmp(p, "sha256//", 8) != 0
 		    || wsi_base64_decode(pin, p + 8, 44) != 32)
-			return tls_bad(c, "tls.pin_sha256", o->pin_sha256,
+			return tls_bad(c, "tls.pin_sha256", c->opt->pin_sha256,
 			               "not sha256//BASE64 of 32 bytes, several separated by ';'");
 		memcpy(c->pins[c->pins_n], pin, 32);
 	}
-	if (o->pin_sha256 != NULL && c->pins_n == 0)
-		return tls_bad(c, "tls.pin_sha256", o->pin_sha256, "no pin in it");
-	if (o->server_name != NULL
-	    && (*o->server_name == 0 || strlen(o->server_name) > TLS_NAME_MAX))
-		return tls_bad(c, "tls.server_name", o->server_name,
-		               "empty, or longer than 255 bytes");
+	if (c->pins_n == 0)
+		return tls_bad(c, "tls.pin_sha256", c->opt->pin_sha256, "no pin in it");
+	return 0;
+}
+
+static int tls_load_limits(struct wsi_tls_config *c)
+{
+	const char *name = c->opt->server_name;
+	int r = tls_load_versions(c);
+
+	if (r == 0)
+		r = tls_load_ciphers(c);
+	if (r == 0)
+		r = tls_load_pins(c);
+	if (r)
+		return r;
+	if (name && (*name == '\0' || strlen(name) > TLS_NAME_MAX))
+		return tls_bad(c, "tls.server_name", name, "empty, or longer than 255 bytes");
 	return 0;
 }
 
@@ -429,13 +467,12 @@ static int tls_load(struct wsi_tls_config *c)
 	const char *path = c->opt->keylog_file;
 	int ret = tls_load_limits(c);
 
-	if (ret != 0 || c->opt->config != NULL)
+	if (ret != 0 || c->opt->config)
 		return ret;
 	tls_load_suites(c);
 #if defined(MBEDTLS_USE_PSA_CRYPTO)                                                                \
     || MBEDTLS_VERSION_NUMBER >= 0x04000000 /* wanted already to parse certificates */
-	if ((c->opt->ca_file != NULL || c->opt->ca_dir != NULL || c->opt->cert_file != NULL)
-	    && !TLS_PSA_INIT())
+	if ((c->opt->ca_file || c->opt->ca_dir || c->opt->cert_file) && !TLS_PSA_INIT())
 		return WS_EENTROPY;
 #endif
 	ret = tls_load_trusted(c, c->opt->ca_file, 0, &c->lazy_file);
@@ -443,7 +480,7 @@ static int tls_load(struct wsi_tls_config *c)
 		ret = tls_load_trusted(c, c->opt->ca_dir, 1, &c->lazy_dir);
 	if (ret == 0)
 		ret = tls_load_own(c);
-	if (ret != 0 || path == NULL)
+	if (ret != 0 || !path)
 		return ret;
 #if MBEDTLS_VERSION_NUMBER < 0x03000000 && !defined(MBEDTLS_SSL_EXPORT_KEYS)
 	return tls_bad(c, "tls.keylog_file", path,
@@ -469,7 +506,7 @@ int wsi_tls_config_new(struct wsi_tls_config **out, const struct wsi_mem *mem,
 	int ret;
 
 	*out = NULL;
-	if (c == NULL)
+	if (!c)
 		return WS_EMEMORY;
 	memset(c, 0, sizeof *c);
 	c->mem = *mem;
@@ -493,7 +530,7 @@ void wsi_tls_config_free(struct wsi_tls_config *c)
 {
 	struct wsi_mem mem;
 
-	if (c == NULL)
+	if (!c)
 		return;
 	mem = c->mem;
 	mbedtls_x509_crt_free(&c->cas);

@@ -64,7 +64,7 @@ static int tls_name_fits(const unsigned char *p, size_t len, const char *name)
 
 	if (wsi_tls_same(pattern, len, name))
 		return 1;
-	if (len < 3 || p[0] != '*' || p[1] != '.' || memchr(p + 2, '.', len - 2) == NULL)
+	if (len < 3 || p[0] != '*' || p[1] != '.' || !memchr(p + 2, '.', len - 2))
 		return 0;
 	for (i = 0; name[i] != 0 && name[i] != '.'; i++)
 		;
@@ -102,11 +102,11 @@ static int tls_names(const struct wsi_tls *t, const mbedtls_x509_crt *crt, struc
 	const char *sep = "";
 	int kind, n_listed = 0;
 
-	for (san = &crt->subject_alt_names; san != NULL && san->buf.p != NULL; san = san->next) {
+	for (san = &crt->subject_alt_names; san && san->buf.p; san = san->next) {
 		kind = san->buf.tag & MBEDTLS_ASN1_TAG_VALUE_MASK;
 		if (kind != MBEDTLS_X509_SAN_DNS_NAME && kind != MBEDTLS_X509_SAN_IP_ADDRESS)
 			continue;
-		if (names != NULL && n_listed++ < 8) {
+		if (names && n_listed++ < 8) {
 			wsi_put(names, sep);
 			sep = ", ";
 			if (kind == MBEDTLS_X509_SAN_DNS_NAME)
@@ -129,13 +129,13 @@ static int tls_names(const struct wsi_tls *t, const mbedtls_x509_crt *crt, struc
 	if (tls_has_alternative_names(crt))
 		return 0;
 	/* The common name never counts for an address */
-	for (n = &crt->subject; n != NULL && n->oid.p != NULL; n = n->next) {
+	for (n = &crt->subject; n && n->oid.p; n = n->next) {
 		if (n->oid.len != 3 || memcmp(n->oid.p, "\x55\x04\x03", 3) != 0)
 			continue;
 		if (t->ip_len == 0 && tls_name_fits(n->val.p, n->val.len, t->name))
 			return 1;
 		*misplaced |= tls_is_our_address(t, n->val.p, n->val.len);
-		if (names != NULL) {
+		if (names) {
 			wsi_put(names, sep);
 			sep = ", ";
 			wsi_put_safe(names, n->val.p, n->val.len);
@@ -414,14 +414,14 @@ static int tls_judge_copy(struct wsi_tls *t, mbedtls_x509_crt *copy)
 	uint32_t flags;
 	int n = 0, ret;
 
-	for (; x != NULL && n >= 0; x = x->next) {
+	for (; x && n >= 0; x = x->next) {
 		if (n < WSI_CHAIN_MAX && wsi_cert_read(&certs[n], x->raw.p, x->raw.len) != 0)
 			n = -1;
 		else
 			n++;
 	}
 	ret = wsi_tls_look(t, certs, n);
-	for (x = mbedtls_ssl_get_peer_cert(&t->ssl); x != NULL && ret == 0; x = x->next)
+	for (x = mbedtls_ssl_get_peer_cert(&t->ssl); x && ret == 0; x = x->next)
 		ret = mbedtls_x509_crt_parse_der(copy, x->raw.p, x->raw.len);
 	if (ret != 0 || n == 0) /* no certificate: see tls_settle */
 		return ret;

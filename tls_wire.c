@@ -27,7 +27,7 @@ static int tls_hold(struct wsi_tls *t, const unsigned char *buf, size_t len)
 {
 	unsigned char *p = wsi_alloc(&t->c->mem, t->held, t->held_len, t->held_len + len);
 
-	if (p == NULL)
+	if (!p)
 		return MBEDTLS_ERR_SSL_ALLOC_FAILED;
 	memcpy(p + t->held_len, buf, len);
 	t->held = p;
@@ -51,7 +51,7 @@ int wsi_tls_send(void *ctx, const unsigned char *buf, size_t len)
 
 void wsi_tls_drop_chain(struct wsi_tls *t)
 {
-	if (t->chain != NULL)
+	if (t->chain)
 		wsi_alloc(&t->c->mem, t->chain, t->chain_len, 0);
 	t->chain = NULL;
 }
@@ -115,7 +115,7 @@ static int tls_collect(struct wsi_tls *t, const unsigned char *p, size_t len)
 				return ret;
 		} else {
 			n = len < t->message_left ? len : t->message_left;
-			if (t->chain != NULL) {
+			if (t->chain) {
 				memcpy(t->chain + t->chain_n, p, n);
 				t->chain_n += n;
 			}
@@ -125,7 +125,7 @@ static int tls_collect(struct wsi_tls *t, const unsigned char *p, size_t len)
 		}
 		if (t->message_head_n == 4 && t->message_left == 0) {
 			t->message_head_n = 0;
-			if (t->chain != NULL)
+			if (t->chain)
 				return tls_chain_is_whole(t);
 		}
 	}
@@ -141,7 +141,7 @@ static void tls_record_begins(struct wsi_tls *t)
 #if TLS_HOLDS
 	/* Only TLS 1.3 has such records in its handshake: the server's certificates are in them */
 	if (t->record[0] == MBEDTLS_SSL_MSG_APPLICATION_DATA && !t->done && !t->looked
-	    && t->c->opt->config == NULL) {
+	    && !t->c->opt->config) {
 		mbedtls_ssl_conf_authmode(&t->conf, MBEDTLS_SSL_VERIFY_NONE);
 		t->holding = 1;
 	}
@@ -168,7 +168,7 @@ static int tls_sniff(struct wsi_tls *t, const unsigned char *p, size_t len)
 			    && t->record[4] == 2 && n == t->record_left)
 				t->alert = p[n - 1];
 			if (t->record[0] == MBEDTLS_SSL_MSG_HANDSHAKE && !t->done && !t->looked
-			    && t->c->opt->config == NULL)
+			    && !t->c->opt->config)
 				ret = tls_collect(t, p, n);
 			t->record_left -= n;
 			p += n;

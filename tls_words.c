@@ -240,7 +240,7 @@ void wsi_tls_put_failure(struct wsi_text *why, int ret)
 {
 	const char *words = wsi_tls_session_words(ret);
 
-	if (words != NULL)
+	if (words)
 		wsi_put(why, words);
 	else
 		wsi_tls_put_code(why, ret);
@@ -302,7 +302,7 @@ void wsi_tls_put_alert(struct wsi_text *why, int alert)
 		}
 	}
 	wsi_put(why, "the server sent the alert ");
-	if (name != NULL)
+	if (name)
 		wsi_put(why, name);
 	wsi_put_c(why, '(');
 	wsi_put_u(why, (uint64_t)alert);

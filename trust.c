@@ -182,11 +182,11 @@ static int trust_dir(struct trust_scan *s, DIR *dir, const char **cause)
 	while (!s->t->stop && r != WS_ETIMEOUT) {
 		errno = 0;
 		e = readdir(dir);
-		if (e == NULL && errno != 0) {
+		if (!e && errno != 0) {
 			*cause = strerror(errno);
 			return -1;
 		}
-		if (e == NULL)
+		if (!e)
 			return 0;
 		if (e->d_name[0] == '.')
 			continue;
@@ -200,7 +200,7 @@ static int trust_dir(struct trust_scan *s, DIR *dir, const char **cause)
 			why = trust_cause(WS_ETIMEOUT);
 			r = WS_ETIMEOUT;
 		}
-		if (why != NULL && s->t->unread == NULL)
+		if (why && !s->t->unread)
 			s->t->unread = why;
 		if (fd >= 0)
 			close(fd);
@@ -215,13 +215,13 @@ static int trust_scan(struct trust_scan *s, int fd, const struct stat *st, const
 	DIR *dir = S_ISDIR(st->st_mode) ? fdopendir(fd) : NULL;
 	int r = -1;
 
-	if (dir != NULL)
+	if (dir)
 		r = trust_dir(s, dir, cause);
 	else if (S_ISDIR(st->st_mode))
 		*cause = strerror(errno);
 	else
 		r = trust_fd(s, fd, !S_ISREG(st->st_mode), cause);
-	if (dir != NULL)
+	if (dir)
 		closedir(dir); /* the descriptor was the directory's */
 	else
 		close(fd);
@@ -247,7 +247,7 @@ WSI int wsi_trust_scan(struct wsi_trust *t, const struct wsi_mem *mem, const cha
 	else if (!want_dir && S_ISDIR(st.st_mode))
 		*cause = "is a directory";
 	s = *cause == NULL ? wsi_alloc(mem, NULL, 0, sizeof *s) : NULL;
-	if (s == NULL) {
+	if (!s) {
 		if (fd >= 0)
 			close(fd);
 		return *cause == NULL ? WS_EMEMORY : -1;
@@ -287,7 +287,7 @@ WSI int wsi_trust_system(struct wsi_trust *t, const struct wsi_mem *mem)
 		r = wsi_trust_scan(t, mem, places[i].path, places[i].is_dir, &cause);
 		if (r == WS_EMEMORY || r == WS_ETIMEOUT)
 			return r;
-		if (r != 0 && errno != ENOENT && errno != ENOTDIR && t->unread == NULL)
+		if (r != 0 && errno != ENOENT && errno != ENOTDIR && !t->unread)
 			t->unread = cause;
 	}
 	return 0;
@@ -305,7 +305,7 @@ WSI ptrdiff_t wsi_read_file(const char *path, void *buf, size_t cap, int64_t unt
 	*cause = NULL;
 	if (fd < 0 || fstat(fd, &st) != 0)
 		*cause = strerror(errno);
-	while (*cause == NULL) {
+	while (!*cause) {
 		n = trust_read(fd, !S_ISREG(st.st_mode), b + len, cap - len, until_us);
 		if (n <= 0)
 			break;
@@ -313,11 +313,11 @@ WSI ptrdiff_t wsi_read_file(const char *path, void *buf, size_t cap, int64_t unt
 		if (len == cap)
 			*cause = "too large";
 	}
-	if (*cause == NULL && n < 0)
+	if (!*cause && n < 0)
 		*cause = trust_cause(n);
 	if (fd >= 0)
 		close(fd);
-	if (*cause == NULL)
+	if (!*cause)
 		return (ptrdiff_t)len;
 	return n == WS_ETIMEOUT ? n : -1;
 }
