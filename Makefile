@@ -36,7 +36,7 @@ MBEDTLS_LIBS != pkg-config --libs mbedtls mbedx509 mbedcrypto 2>/dev/null || ech
 TLS_FOUND != case '$(TLS)' in mbedtls | none) echo '$(TLS)' ;; *) t=.probe.$$$$; \
 	echo 'int main(void) { return 0; }' | $(CC) $(CPPFLAGS) $(CFLAGS) $(MBEDTLS_CFLAGS) -include mbedtls/ssl.h -x c - \
 		-o $$t $(LDFLAGS) $(MBEDTLS_LIBS) 2>/dev/null && echo mbedtls || echo none; rm -f $$t ;; esac
-TLS_SRC_mbedtls = trust.c chain.c tls_words.c tls_port.c tls_config.c tls_verdict.c tls_wire.c tls.c
+TLS_SRC_mbedtls = trust.c der.c chain.c tls_words.c tls_port.c tls_config.c tls_verdict.c tls_wire.c tls.c
 TLS_CFLAGS_mbedtls = -DWS_WITH_MBEDTLS $(MBEDTLS_CFLAGS)
 TLS_LIBS_mbedtls = $(MBEDTLS_LIBS)
 

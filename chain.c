@@ -26,215 +26,16 @@
 #define CHAIN_SAME_NAME_MAX 3 /* certificates of one subject: a root and two cross-signed ones */
 #define CHAIN_COMPARED_MAX (1L << 18) /* comparisons of a name with a constraint, in one chain */
 
-/* ---- DER ---- */
-
-enum chain_der_tag {
-	DER_BOOLEAN = 0x01,
-	DER_INTEGER = 0x02,
-	DER_BIT_STRING = 0x03,
-	DER_OCTET_STRING = 0x04,
-	DER_OID = 0x06,
-	DER_SEQUENCE = 0x30,
-	DER_SET = 0x31,
-	DER_VERSION = 0xa0,   /* [0] of TBSCertificate */
-	DER_EXTENSIONS = 0xa3 /* [3] of TBSCertificate */
-};
-
-/* Object identifiers, whose bytes may be zero */
-#define CHAIN_OID(bytes)                                                                           \
-	{                                                                                          \
-		(const unsigned char *)(bytes), sizeof(bytes) - 1                                  \
-	}
-static const struct wsi_der oid_common_name = CHAIN_OID("\x55\x04\x03");
-static const struct wsi_der oid_rsa = CHAIN_OID("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01");
-static const struct wsi_der oid_ec = CHAIN_OID("\x2a\x86\x48\xce\x3d\x02\x01");
-static const struct wsi_der oid_p256 = CHAIN_OID("\x2a\x86\x48\xce\x3d\x03\x01\x07");
-static const struct wsi_der oid_p384 = CHAIN_OID("\x2b\x81\x04\x00\x22");
-static const struct wsi_der oid_p521 = CHAIN_OID("\x2b\x81\x04\x00\x23");
-static const struct wsi_der oid_server_auth = CHAIN_OID("\x2b\x06\x01\x05\x05\x07\x03\x01");
-static const struct wsi_der oid_any_usage = CHAIN_OID("\x55\x1d\x25\x00");
-static const struct wsi_der oid_any_policy = CHAIN_OID("\x55\x1d\x20\x00");
-static const struct wsi_der oid_ns_cert_type = CHAIN_OID("\x60\x86\x48\x01\x86\xf8\x42\x01\x01");
-
-static int der_equal(const struct wsi_der *a, const struct wsi_der *b)
-{
-	return a->len == b->len && memcmp(a->p, b->p, a->len) == 0;
-}
-
-/* Bytes of an element's header, *len those of its content; 0: there is none, or it ends beyond
- * p[0..n) */
-static size_t der_head(const unsigned char *p, size_t n, size_t *len)
-{
-	size_t head = 2, i;
-
-	if (n < 2)
-		return 0;
-	*len = p[1];
-	if (p[1] & 0x80) {
-		head += p[1] & 0x7f;
-		if (head > 5 || head > n)
-			return 0;
-		for (*len = 0, i = 2; i < head; i++)
-			*len = *len << 8 | p[i];
-	}
-	return *len <= n && head + *len <= n ? head : 0;
-}
-
-/* Takes the first element off in: *content is what is in it. 0, or -1: there is none that is whole
- */
-static int der_next(struct wsi_der *in, int *tag, struct wsi_der *content)
-{
-	size_t len, head = der_head(in->p, in->len, &len);
-
-	if (head == 0)
-		return -1;
-	*tag = in->p[0];
-	content->p = in->p + head;
-	content->len = len;
-	in->p += head + len;
-	in->len -= head + len;
-	return 0;
-}
-
-/* The same for an element that must have this tag; else nothing is taken */
-static int der_take(struct wsi_der *in, int want, struct wsi_der *content)
-{
-	int tag;
-
-	if (in->len == 0 || in->p[0] != want)
-		return -1;
-	return der_next(in, &tag, content);
-}
-
-/* The same, and *whole is the element with its header */
-static int der_take_whole(struct wsi_der *in, int want, struct wsi_der *whole)
-{
-	struct wsi_der content;
-
-	whole->p = in->p;
-	if (der_take(in, want, &content) != 0)
-		return -1;
-	whole->len = (size_t)(in->p - whole->p);
-	return 0;
-}
-
-WSI const unsigned char *wsi_der_subject(const unsigned char *p, size_t n, size_t *len)
-{
-	struct wsi_cert c;
-
-	if (wsi_cert_read(&c, p, n) != 0)
-		return NULL;
-	*len = c.subject.len;
-	return c.subject.p;
-}
-
-WSI int wsi_der_may_equal(const unsigned char *a, size_t a_len, const unsigned char *b,
-                          size_t b_len)
-{
-	size_t i;
-
-	if (a_len != b_len)
-		return 0;
-	for (i = 0; i < a_len; i++) {
-		if (wsi_lower(a[i]) != wsi_lower(b[i]) && (a[i] ^ b[i]) != (0x0c ^ 0x13))
-			return 0;
-	}
-	return 1;
-}
-
-/* ---- One certificate ---- */
-
-WSI int wsi_cert_read(struct wsi_cert *c, const unsigned char *der, size_t len)
-{
-	struct wsi_der in = {der, len}, cert, tbs, skipped, more;
-	int tag;
-
-	memset(c, 0, sizeof *c);
-	/* RFC 5280 4.1 */
-	if (der_take(&in, DER_SEQUENCE, &cert) != 0 || der_take(&cert, DER_SEQUENCE, &tbs) != 0)
-		return -1;
-	(void)der_take(&tbs, DER_VERSION, &skipped);
-	if (der_take(&tbs, DER_INTEGER, &skipped) != 0
-	    || der_take(&tbs, DER_SEQUENCE, &skipped) != 0
-	    || der_take_whole(&tbs, DER_SEQUENCE, &c->issuer) != 0
-	    || der_take(&tbs, DER_SEQUENCE, &skipped) != 0
-	    || der_take_whole(&tbs, DER_SEQUENCE, &c->subject) != 0)
-		return -1;
-	if (der_take(&tbs, DER_SEQUENCE, &c->key) != 0)
-		return 0; /* whoever wants the key will miss it */
-	while (tbs.len > 0) {
-		if (der_next(&tbs, &tag, &more) != 0)
-			return -1;
-		if (tag == DER_EXTENSIONS && der_take(&more, DER_SEQUENCE, &c->extensions) != 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* Takes the next extension off list. 1; 0: there are no more; -1: it cannot be read */
-static int chain_extension_next(struct wsi_der *list, struct wsi_der *oid, int *critical,
-                                struct wsi_der *value)
-{
-	struct wsi_der one, boolean;
-
-	if (list->len == 0)
-		return 0;
-	if (der_take(list, DER_SEQUENCE, &one) != 0 || der_take(&one, DER_OID, oid) != 0)
-		return -1;
-	*critical = 0;
-	if (der_take(&one, DER_BOOLEAN, &boolean) == 0)
-		*critical = boolean.len > 0 && boolean.p[0] != 0;
-	return der_take(&one, DER_OCTET_STRING, value) == 0 ? 1 : -1;
-}
-
-WSI int wsi_cert_extension(const struct wsi_cert *c, int id, int *critical, struct wsi_der *value)
-{
-	struct wsi_der list = c->extensions, oid;
-	int r;
-
-	while ((r = chain_extension_next(&list, &oid, critical, value)) == 1) {
-		if (oid.len == 3 && oid.p[0] == 0x55 && oid.p[1] == 0x1d && oid.p[2] == id)
-			return 1;
-	}
-	return r;
-}
-
-/* "C=XX, O=Some CA, CN=Its name": the attributes that people know a name by */
-WSI void wsi_put_dn(struct wsi_text *t, const unsigned char *name, size_t len)
-{
-	static const struct {
-		struct wsi_der oid;
-		const char *text;
-	} known[] = {{CHAIN_OID("\x55\x04\x03"), "CN="},
-	             {CHAIN_OID("\x55\x04\x06"), "C="},
-	             {CHAIN_OID("\x55\x04\x07"), "L="},
-	             {CHAIN_OID("\x55\x04\x08"), "ST="},
-	             {CHAIN_OID("\x55\x04\x0a"), "O="},
-	             {CHAIN_OID("\x55\x04\x0b"), "OU="},
-	             {CHAIN_OID("\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19"), "DC="}};
-	struct wsi_der in = {name, len}, sets, set, pair, oid, value;
-	const char *sep = "";
-	size_t i;
-	int tag;
-
-	if (der_take(&in, DER_SEQUENCE, &sets) != 0)
-		return;
-	while (der_take(&sets, DER_SET, &set) == 0) {
-		while (der_take(&set, DER_SEQUENCE, &pair) == 0) {
-			if (der_take(&pair, DER_OID, &oid) != 0
-			    || der_next(&pair, &tag, &value) != 0)
-				return;
-			for (i = 0; i < sizeof known / sizeof known[0]; i++) {
-				if (!der_equal(&oid, &known[i].oid))
-					continue;
-				wsi_put(t, sep);
-				wsi_put(t, known[i].text);
-				wsi_put_safe(t, value.p, value.len);
-				sep = ", ";
-			}
-		}
-	}
-}
+static const struct wsi_der oid_common_name = WSI_OID("\x55\x04\x03");
+static const struct wsi_der oid_rsa = WSI_OID("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01");
+static const struct wsi_der oid_ec = WSI_OID("\x2a\x86\x48\xce\x3d\x02\x01");
+static const struct wsi_der oid_p256 = WSI_OID("\x2a\x86\x48\xce\x3d\x03\x01\x07");
+static const struct wsi_der oid_p384 = WSI_OID("\x2b\x81\x04\x00\x22");
+static const struct wsi_der oid_p521 = WSI_OID("\x2b\x81\x04\x00\x23");
+static const struct wsi_der oid_server_auth = WSI_OID("\x2b\x06\x01\x05\x05\x07\x03\x01");
+static const struct wsi_der oid_any_usage = WSI_OID("\x55\x1d\x25\x00");
+static const struct wsi_der oid_any_policy = WSI_OID("\x55\x1d\x20\x00");
+static const struct wsi_der oid_ns_cert_type = WSI_OID("\x60\x86\x48\x01\x86\xf8\x42\x01\x01");
 
 static void chain_put_subject(struct wsi_text *t, const struct wsi_cert *c)
 {
@@ -255,7 +56,7 @@ static void chain_put_which(struct wsi_text *t, const struct wsi_cert *c, int de
 	}
 }
 
-/* ---- 1. What verifying may cost ---- */
+/* What verifying may cost */
 
 WSI int wsi_chain_read(struct wsi_cert certs[WSI_CHAIN_MAX], const unsigned char *message,
                        size_t len)
@@ -302,8 +103,9 @@ static int chain_rsa_is_costly(struct wsi_der bits, struct wsi_text *why)
 		bits.p++;
 		bits.len--;
 	}
-	if (der_take(&bits, DER_SEQUENCE, &key) != 0 || der_take(&key, DER_INTEGER, &modulus) != 0
-	    || der_take(&key, DER_INTEGER, &exponent) != 0) {
+	if (wsi_der_take(&bits, WSI_DER_SEQUENCE, &key) != 0
+	    || wsi_der_take(&key, WSI_DER_INTEGER, &modulus) != 0
+	    || wsi_der_take(&key, WSI_DER_INTEGER, &exponent) != 0) {
 		wsi_put(why, "has an RSA key that cannot be read");
 		return 1;
 	}
@@ -327,22 +129,22 @@ static int chain_key_is_costly(const struct wsi_cert *c, struct wsi_text *why)
 {
 	struct wsi_der key = c->key, algorithm, oid, curve, bits;
 
-	if (der_take(&key, DER_SEQUENCE, &algorithm) != 0
-	    || der_take(&algorithm, DER_OID, &oid) != 0
-	    || der_take(&key, DER_BIT_STRING, &bits) != 0) {
+	if (wsi_der_take(&key, WSI_DER_SEQUENCE, &algorithm) != 0
+	    || wsi_der_take(&algorithm, WSI_DER_OID, &oid) != 0
+	    || wsi_der_take(&key, WSI_DER_BIT_STRING, &bits) != 0) {
 		wsi_put(why, "has a public key that cannot be read");
 		return 1;
 	}
-	if (der_equal(&oid, &oid_rsa))
+	if (wsi_der_equal(&oid, &oid_rsa))
 		return chain_rsa_is_costly(bits, why);
-	if (!der_equal(&oid, &oid_ec)) {
+	if (!wsi_der_equal(&oid, &oid_ec)) {
 		wsi_put(why,
 		        "has a public key that is neither RSA nor ECDSA, which is not supported");
 		return 1;
 	}
-	if (der_take(&algorithm, DER_OID, &curve) == 0
-	    && (der_equal(&curve, &oid_p256) || der_equal(&curve, &oid_p384)
-	        || der_equal(&curve, &oid_p521)))
+	if (wsi_der_take(&algorithm, WSI_DER_OID, &curve) == 0
+	    && (wsi_der_equal(&curve, &oid_p256) || wsi_der_equal(&curve, &oid_p384)
+	        || wsi_der_equal(&curve, &oid_p521)))
 		return 0;
 	wsi_put(why, "has a key on an elliptic curve other than P-256, P-384 and P-521, the ones "
 	             "that are accepted");
@@ -385,7 +187,7 @@ WSI int wsi_chain_check_cost(const struct wsi_cert *certs, int n, struct wsi_tex
 	return 0;
 }
 
-/* ---- 2. Rules that the library does not know ---- */
+/* Rules that the library does not know */
 
 /* GeneralName, RFC 5280 4.2.1.6 */
 enum chain_name_kind { CHAIN_DNS = 0x82, CHAIN_IP = 0x87, CHAIN_DIRECTORY = 0xa4 };
@@ -446,8 +248,8 @@ static int chain_directory_is_within(struct wsi_der name, struct wsi_der base)
 {
 	struct wsi_der parts, base_parts;
 
-	if (der_take(&name, DER_SEQUENCE, &parts) != 0
-	    || der_take(&base, DER_SEQUENCE, &base_parts) != 0)
+	if (wsi_der_take(&name, WSI_DER_SEQUENCE, &parts) != 0
+	    || wsi_der_take(&base, WSI_DER_SEQUENCE, &base_parts) != 0)
 		return 0;
 	return base_parts.len <= parts.len
 	       && wsi_der_may_equal(parts.p, base_parts.len, base_parts.p, base_parts.len);
@@ -497,8 +299,8 @@ static int chain_subtrees_cover(const struct chain_constraint *k, struct wsi_der
 	int tag;
 
 	while (list.len > 0) {
-		if (der_take(&list, DER_SEQUENCE, &subtree) != 0
-		    || der_next(&subtree, &tag, &base) != 0)
+		if (wsi_der_take(&list, WSI_DER_SEQUENCE, &subtree) != 0
+		    || wsi_der_next(&subtree, &tag, &base) != 0)
 			return chain_constraint_fails(k,
 			                              " has name constraints that cannot be read");
 		if (--*k->left < 0)
@@ -554,14 +356,14 @@ static int chain_check_common_names(const struct chain_constraint *k, const stru
 	struct wsi_der in = c->subject, sets, set, pair, oid, value;
 	int tag;
 
-	if (der_take(&in, DER_SEQUENCE, &sets) != 0)
+	if (wsi_der_take(&in, WSI_DER_SEQUENCE, &sets) != 0)
 		return 0;
-	while (der_take(&sets, DER_SET, &set) == 0) {
-		while (der_take(&set, DER_SEQUENCE, &pair) == 0) {
-			if (der_take(&pair, DER_OID, &oid) != 0
-			    || der_next(&pair, &tag, &value) != 0)
+	while (wsi_der_take(&sets, WSI_DER_SET, &set) == 0) {
+		while (wsi_der_take(&set, WSI_DER_SEQUENCE, &pair) == 0) {
+			if (wsi_der_take(&pair, WSI_DER_OID, &oid) != 0
+			    || wsi_der_next(&pair, &tag, &value) != 0)
 				return 0;
-			if (der_equal(&oid, &oid_common_name)
+			if (wsi_der_equal(&oid, &oid_common_name)
 			    && wsi_span_if((const char *)value.p, value.len,
 			                   chain_is_host_character)
 			           == value.len
@@ -584,11 +386,11 @@ static int chain_check_names(const struct chain_constraint *k, const struct wsi_
 		return -1;
 	if (r == 0)
 		return is_server ? chain_check_common_names(k, c) : 0;
-	if (r < 0 || der_take(&value, DER_SEQUENCE, &list) != 0)
+	if (r < 0 || wsi_der_take(&value, WSI_DER_SEQUENCE, &list) != 0)
 		return chain_constraint_fails(
 		    k, " has name constraints, and the names it issued for cannot be read");
 	while (list.len > 0) {
-		if (der_next(&list, &tag, &name) != 0)
+		if (wsi_der_next(&list, &tag, &name) != 0)
 			return chain_constraint_fails(
 			    k, " has name constraints, and the names it issued for cannot be read");
 		if (chain_check_name(k, tag, &name) != 0)
@@ -609,10 +411,10 @@ static int chain_read_constraint(struct chain_constraint *k, const struct wsi_ce
 	r = wsi_cert_extension(ca, WSI_EXT_NAME_CONSTRAINTS, &k->critical, &value);
 	if (r == 0)
 		return 0;
-	if (r < 0 || der_take(&value, DER_SEQUENCE, &subtrees) != 0)
+	if (r < 0 || wsi_der_take(&value, WSI_DER_SEQUENCE, &subtrees) != 0)
 		return chain_constraint_fails(k, " has name constraints that cannot be read");
 	while (subtrees.len > 0) {
-		if (der_next(&subtrees, &tag, &list) != 0 || (tag != 0xa0 && tag != 0xa1))
+		if (wsi_der_next(&subtrees, &tag, &list) != 0 || (tag != 0xa0 && tag != 0xa1))
 			return chain_constraint_fails(k,
 			                              " has name constraints that cannot be read");
 		*(tag == 0xa0 ? &k->permitted : &k->excluded) = list;
@@ -628,10 +430,10 @@ static int chain_may_serve(const struct wsi_cert *c)
 
 	if (r == 0)
 		return 1;
-	if (r < 0 || der_take(&value, DER_SEQUENCE, &list) != 0)
+	if (r < 0 || wsi_der_take(&value, WSI_DER_SEQUENCE, &list) != 0)
 		return 0;
-	while (der_take(&list, DER_OID, &oid) == 0) {
-		if (der_equal(&oid, &oid_server_auth) || der_equal(&oid, &oid_any_usage))
+	while (wsi_der_take(&list, WSI_DER_OID, &oid) == 0) {
+		if (wsi_der_equal(&oid, &oid_server_auth) || wsi_der_equal(&oid, &oid_any_usage))
 			return 1;
 	}
 	return 0;
@@ -672,7 +474,7 @@ WSI int wsi_chain_check_rules(const struct wsi_cert *path, int n, struct wsi_tex
 	return 0;
 }
 
-/* ---- 3. What the library lacks ---- */
+/* What the library lacks */
 
 /* Certificate policies other than anyPolicy, which is all that mbedTLS knows of them where they are
  * critical */
@@ -680,10 +482,11 @@ static int chain_has_policy(struct wsi_der value)
 {
 	struct wsi_der list, policy, oid;
 
-	if (der_take(&value, DER_SEQUENCE, &list) != 0)
+	if (wsi_der_take(&value, WSI_DER_SEQUENCE, &list) != 0)
 		return 1;
-	while (der_take(&list, DER_SEQUENCE, &policy) == 0) {
-		if (der_take(&policy, DER_OID, &oid) != 0 || !der_equal(&oid, &oid_any_policy))
+	while (wsi_der_take(&list, WSI_DER_SEQUENCE, &policy) == 0) {
+		if (wsi_der_take(&policy, WSI_DER_OID, &oid) != 0
+		    || !wsi_der_equal(&oid, &oid_any_policy))
 			return 1;
 	}
 	return 0;
@@ -720,7 +523,7 @@ static int chain_is_unknown(const struct wsi_der *oid, const struct wsi_der *val
 	static const unsigned char known[] = {14, 15, WSI_EXT_ALTERNATIVE_NAMES,
 	                                      19, 35, WSI_EXT_EXTENDED_KEY_USAGE};
 
-	if (der_equal(oid, &oid_ns_cert_type))
+	if (wsi_der_equal(oid, &oid_ns_cert_type))
 		return 0;
 	if (oid->len != 3 || oid->p[0] != 0x55 || oid->p[1] != 0x1d)
 		return 1;
@@ -745,7 +548,7 @@ WSI void wsi_chain_put_unknown(const struct wsi_cert *certs, int n, struct wsi_t
 
 	for (i = 0; i < n; i++) {
 		list = certs[i].extensions;
-		while (chain_extension_next(&list, &oid, &critical, &value) == 1) {
+		while (wsi_cert_extension_next(&list, &oid, &critical, &value) == 1) {
 			if (!critical || !chain_is_unknown(&oid, &value))
 				continue;
 			chain_put_which(why, &certs[i], i);

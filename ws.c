@@ -5,7 +5,7 @@
  *
  *	ws.c check.c open.c upgrade.c send.c recv.c conn.c  a connection: struct ws         ws_conn.h
  *	net.c resolve.c sys.c sys_words.c (or net_none.c)  network and operating system    ws_net.h
- *	tls.c tls_wire.c tls_verdict.c tls_config.c tls_port.c tls_words.c trust.c chain.c
+ *	tls.c tls_wire.c tls_verdict.c tls_config.c tls_port.c tls_words.c trust.c chain.c der.c
  *	                                                   TLS                             ws_tls.h
  *	url.c frame.c header.c request.c response.c
  *	refusal.c proxy.c no_proxy.c                       texts and bytes, no I/O         ws_proto.h

@@ -41,6 +41,29 @@ struct wsi_cert {                       /* parts of a certificate, which lie in 
 };
 #define WSI_CHAIN_MAX 10 /* certificates that a server may send */
 
+/* der.c */
+enum wsi_der_tag {
+	WSI_DER_BOOLEAN = 0x01,
+	WSI_DER_INTEGER = 0x02,
+	WSI_DER_BIT_STRING = 0x03,
+	WSI_DER_OCTET_STRING = 0x04,
+	WSI_DER_OID = 0x06,
+	WSI_DER_SEQUENCE = 0x30,
+	WSI_DER_SET = 0x31,
+	WSI_DER_VERSION = 0xa0,   /* [0] of TBSCertificate */
+	WSI_DER_EXTENSIONS = 0xa3 /* [3] of TBSCertificate */
+};
+/* An object identifier as a constant: its bytes, which may be zero */
+#define WSI_OID(bytes)                                                                             \
+	{                                                                                          \
+		(const unsigned char *)(bytes), sizeof(bytes) - 1                                  \
+	}
+WSI int wsi_der_equal(const struct wsi_der *a, const struct wsi_der *b);
+WSI int wsi_der_next(struct wsi_der *in, int *tag, struct wsi_der *content);
+WSI int wsi_der_take(struct wsi_der *in, int want, struct wsi_der *content);
+WSI int wsi_cert_extension_next(struct wsi_der *list, struct wsi_der *oid, int *critical,
+                                struct wsi_der *value);
+
 /* RFC 5280 4.2.1: the last number of 2.5.29.x */
 enum wsi_extension {
 	WSI_EXT_ALTERNATIVE_NAMES = 17,
