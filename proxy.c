@@ -101,7 +101,7 @@ const char *wsi_proxy_parse(struct wsi_proxy *p, const char *url, size_t len)
 	return NULL;
 }
 
-bool wsi_proxy_resolves_here(int kind)
+bool wsi_proxy_resolves_here(enum wsi_scheme kind)
 {
 	switch (kind) {
 	case WSI_SOCKS4:

@@ -252,7 +252,7 @@ struct wsi_proxy {
 	/* Bytes that the last step took from in. */
 	size_t used;
 	/* The scheme of its URL. */
-	int kind;
+	enum wsi_scheme kind;
 	int state;
 	/* 1xx responses to CONNECT so far. */
 	int interim;
@@ -274,7 +274,7 @@ struct wsi_proxy {
 };
 /* True if the caller must resolve the target's name for a proxy of that scheme: SOCKS4 and SOCKS5.
  */
-WSI bool wsi_proxy_resolves_here(int kind);
+WSI bool wsi_proxy_resolves_here(enum wsi_scheme kind);
 /* Begins anew. NULL, or what is wrong with the URL, which must outlive the dialogue. */
 WSI const char *wsi_proxy_parse(struct wsi_proxy *p, const char *url, size_t len);
 /* One step. in holds the bytes of the proxy that no step has used yet; what has to be sent is

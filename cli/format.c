@@ -37,7 +37,7 @@ int wq_nagios_status(const struct wq_query *q)
 {
 	if (q->signal)
 		return 128 + q->signal;
-	return nagios_state(q);
+	return (int)nagios_state(q);
 }
 
 static void put_state(struct wq_out *o, enum nagios_state state)
