@@ -246,59 +246,57 @@ void wsi_tls_put_failure(struct wsi_text *why, int ret)
 		wsi_tls_put_code(why, ret);
 }
 
-/* RFC 8446 6, RFC 5246 7.2: an alert's name, and what it means to who reads it */
-void wsi_tls_put_alert(struct wsi_text *why, int alert)
-{
+/* The alerts of TLS (RFC 8446 6, RFC 5246 7.2), and what each means to the reader */
 #define TLS_WANTS_CLIENT "it wants a client certificate, or another one"
 #define TLS_DAMAGED "it could not read what we sent, or something between us changed it"
-	static const struct {
-		int code;
-		const char *name, *meaning;
-	} alerts[] = {
-	    {0, "close_notify", "it ended the connection in the TLS handshake"},
-	    {10, "unexpected_message",
-	     "our message does not fit what it expects: it may not speak this version of TLS"},
-	    {20, "bad_record_mac", TLS_DAMAGED},
-	    {22, "record_overflow", TLS_DAMAGED},
-	    {40, "handshake_failure",
-	     "no cipher suite, curve or version in common, or it wants a client certificate"},
-	    {42, "bad_certificate", TLS_WANTS_CLIENT},
-	    {43, "unsupported_certificate", TLS_WANTS_CLIENT},
-	    {44, "certificate_revoked", TLS_WANTS_CLIENT},
-	    {45, "certificate_expired", TLS_WANTS_CLIENT},
-	    {46, "certificate_unknown", TLS_WANTS_CLIENT},
-	    {47, "illegal_parameter", "something that we offer is out of range for it"},
-	    {48, "unknown_ca", TLS_WANTS_CLIENT},
-	    {49, "access_denied", "it does not let this client certificate in"},
-	    {50, "decode_error", TLS_DAMAGED},
-	    {51, "decrypt_error",
-	     "a signature or a key did not hold: perhaps that of the client certificate"},
-	    {70, "protocol_version", "no TLS version in common"},
-	    {71, "insufficient_security",
-	     "no cipher suite, curve or version in common, or it wants a client certificate"},
-	    {80, "internal_error", "something went wrong on the server: its log may say what"},
-	    {86, "inappropriate_fallback", "it speaks a higher version of TLS than we offered"},
-	    {90, "user_canceled", "it gave up"},
-	    {109, "missing_extension", "it wants an extension of TLS that we do not send"},
-	    {110, "unsupported_extension", "it does not accept an extension of TLS that we send"},
-	    {112, "unrecognized_name", "it has no site of this name"},
-	    {113, "bad_certificate_status_response",
-	     "it does not accept the state of a certificate"},
-	    {115, "unknown_psk_identity", "it does not know this client"},
-	    {116, "certificate_required", TLS_WANTS_CLIENT},
-	    {120, "no_application_protocol",
-	     "it speaks none of the protocols that we offer in ALPN, which is http/1.1 alone: this "
-	     "port is for another "
-	     "one, "
-	     "such as HTTP/2 without WebSockets, or MQTT"},
-	};
+static const struct {
+	int code;
+	const char *name, *meaning;
+} tls_alerts[] = {
+    {0, "close_notify", "it ended the connection in the TLS handshake"},
+    {10, "unexpected_message",
+     "our message does not fit what it expects: it may not speak this version of TLS"},
+    {20, "bad_record_mac", TLS_DAMAGED},
+    {22, "record_overflow", TLS_DAMAGED},
+    {40, "handshake_failure",
+     "no cipher suite, curve or version in common, or it wants a client certificate"},
+    {42, "bad_certificate", TLS_WANTS_CLIENT},
+    {43, "unsupported_certificate", TLS_WANTS_CLIENT},
+    {44, "certificate_revoked", TLS_WANTS_CLIENT},
+    {45, "certificate_expired", TLS_WANTS_CLIENT},
+    {46, "certificate_unknown", TLS_WANTS_CLIENT},
+    {47, "illegal_parameter", "something that we offer is out of range for it"},
+    {48, "unknown_ca", TLS_WANTS_CLIENT},
+    {49, "access_denied", "it does not let this client certificate in"},
+    {50, "decode_error", TLS_DAMAGED},
+    {51, "decrypt_error",
+     "a signature or a key did not hold: perhaps that of the client certificate"},
+    {70, "protocol_version", "no TLS version in common"},
+    {71, "insufficient_security",
+     "no cipher suite, curve or version in common, or it wants a client certificate"},
+    {80, "internal_error", "something went wrong on the server: its log may say what"},
+    {86, "inappropriate_fallback", "it speaks a higher version of TLS than we offered"},
+    {90, "user_canceled", "it gave up"},
+    {109, "missing_extension", "it wants an extension of TLS that we do not send"},
+    {110, "unsupported_extension", "it does not accept an extension of TLS that we send"},
+    {112, "unrecognized_name", "it has no site of this name"},
+    {113, "bad_certificate_status_response", "it does not accept the state of a certificate"},
+    {115, "unknown_psk_identity", "it does not know this client"},
+    {116, "certificate_required", TLS_WANTS_CLIENT},
+    {120, "no_application_protocol",
+     "it speaks none of the protocols that we offer in ALPN, which is http/1.1 alone: this "
+     "port is for another one, such as HTTP/2 without WebSockets, or MQTT"},
+};
+
+void wsi_tls_put_alert(struct wsi_text *why, int alert)
+{
 	const char *name = NULL, *meaning = "which is not known here";
 	size_t i;
 
-	for (i = 0; i < sizeof alerts / sizeof alerts[0]; i++) {
-		if (alerts[i].code == alert) {
-			name = alerts[i].name;
-			meaning = alerts[i].meaning;
+	for (i = 0; i < sizeof tls_alerts / sizeof tls_alerts[0]; i++) {
+		if (tls_alerts[i].code == alert) {
+			name = tls_alerts[i].name;
+			meaning = tls_alerts[i].meaning;
 		}
 	}
 	wsi_put(why, "the server sent the alert ");
