@@ -264,7 +264,7 @@ int wsi_tls_new(struct wsi_tls **out, struct wsi_tls_config *c, const struct ws_
 	if (t->entropy_rc > 0) {
 		ret = WS_AGAIN;
 	} else if (t->entropy_rc < 0) {
-		wsi_put(why, "no random bytes to be had");
+		wsi_put(why, "no random bytes available");
 		ret = WS_EENTROPY;
 	} else if (wsi_tls_no_memory(ret)) {
 		ret = WS_EMEMORY;

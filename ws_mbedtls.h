@@ -61,127 +61,188 @@
 #define MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION MBEDTLS_ERR_SSL_BAD_HS_PROTOCOL_VERSION
 #endif
 
-#define TLS_CIPHERS_MAX 64
-#define TLS_PINS_MAX 8
-#define TLS_FILE_MAX 65536 /* a certificate chain or key of the client */
-#define TLS_EAGER_MAX 8  /* a file or directory of so many trusted certificates is parsed at once */
-#define TLS_NAME_MAX 255 /* RFC 1035 2.3.4 */
-#define TLS_PATH_MAX 16  /* certificates of a verified chain; the library takes 10 */
-#define TLS_SUITES_MAX 256        /* cipher suites that we offer unless told */
-#define TLS_CHAIN_BYTES_MAX 16384 /* of a Certificate message; the library takes no more */
+#define TLS_CIPHERS_MAX 64        /* in the option tls.ciphers */
+#define TLS_SUITES_MAX 256        /* cipher suites offered without that option */
+#define TLS_PINS_MAX 8            /* in the option tls.pin_sha256 */
+#define TLS_FILE_MAX 65536        /* bytes of the client's certificate chain or key */
+#define TLS_EAGER_MAX 8           /* so few trusted certificates are parsed at once */
+#define TLS_NAME_MAX 255          /* RFC 1035 2.3.4 */
+#define TLS_PATH_MAX 16           /* certificates of a verified chain; mbedTLS allows 10 */
+#define TLS_CHAIN_BYTES_MAX 16384 /* of a Certificate message; mbedTLS takes no more */
 
+/* One for all sessions of a struct ws */
 struct wsi_tls_config {
 	struct wsi_mem mem;
 	const struct ws_tls *opt;
-	const char **option; /* these two only while it is made */
+	/* The end of the call under way: files are not read beyond it. */
+	int64_t until_us;
+
+	/* Where a mistake in the options is told. Set only while the configuration is made. */
+	const char **option;
 	struct wsi_text *why;
-	int64_t until_us;                 /* of the call under way: no file is read beyond it */
-	const char *lazy_file, *lazy_dir; /* trusted, and not parsed yet */
-	mbedtls_x509_crt cas;             /* trusted, parsed */
+
+	/* Trusted certificates: those that are parsed, and the file and directory that each session
+	 * searches for more. */
+	mbedtls_x509_crt cas;
+	const char *lazy_file, *lazy_dir;
+	/* 1: this machine has no bundle in any of the usual places. */
+	int no_bundle;
+	/* The first file or directory that could not be read while a session needed it, and the
+	 * reason. unread_path is "" for the system's bundle. NULL: all could be read. */
+	const char *unread_path, *unread;
+
+	/* The client's certificate and its key. */
+	int has_own;
 	mbedtls_x509_crt own;
 	mbedtls_pk_context key;
-	int has_own;
+
+	/* What is offered. The versions are 12 or 13. Both lists end with 0. */
 	int min, max;
-	int ciphers[TLS_CIPHERS_MAX + 1]; /* what the program asked for; 0 ends them */
-	int suites[TLS_SUITES_MAX + 1];   /* else these are offered: see tls_load_suites */
+	/* Of tls.ciphers. Empty: suites are offered. */
+	int ciphers[TLS_CIPHERS_MAX + 1];
+	int suites[TLS_SUITES_MAX + 1];
+
+	/* SHA-256 of public keys. */
 	unsigned char pins[TLS_PINS_MAX][32];
 	int pins_n;
+	/* -1: none. */
 	int keylog_fd;
-	int no_bundle; /* 1: this machine has no trusted certificates that we could find */
-	/* The first file or directory of trusted certificates that could not be read while a
-	 * session needed it, and why. unread_path "": the system's bundle */
-	const char *unread_path, *unread;
 };
 
 struct wsi_tls {
 	struct wsi_tls_config *c;
 	struct ws_io io;
-	int (*entropy)(void *ctx, void *buf, size_t len);
-	void *entropy_ctx;
-	int entropy_rc; /* its last answer */
 	mbedtls_ssl_context ssl;
 	mbedtls_ssl_config conf;
+	const char *alpn[2];
+
+	/* Random bytes. */
+	int (*entropy)(void *ctx, void *buf, size_t len);
+	void *entropy_ctx;
+	/* What its last call returned. */
+	int entropy_rc;
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
 	mbedtls_ctr_drbg_context drbg;
 #endif
-	const char *alpn[2];
-	char name[TLS_NAME_MAX + 1]; /* what the certificate must be for */
+
+	/* Whom the certificate must be for: a name, or the address that it is in numbers. */
+	char name[TLS_NAME_MAX + 1];
 	unsigned char ip[16];
-	int ip_len; /* 4, 16: the name is this address */
-	int done, gone,
-	    got_data; /* handshake over; no more to be sent; some of the server's data came */
-	int verified, pinned; /* the certificate held; its key is one of the pins */
-	ptrdiff_t end; /* what reading came to in the end: WS_IO_EOF, WS_IO_RESET, WS_IO_ERROR */
-	int failed;    /* WS_EMEMORY, WS_ETIMEOUT: what ended the search for trusted certificates */
-	int io_err,
-	    err; /* first WS_IO_ of the transport that is none of READ, WRITE; first of mbedTLS */
-	size_t unsent;   /* length of the write that the library has taken but not got rid of */
-	size_t out_left; /* bytes in its output buffer, whatever they are */
-	/* The record that comes in, see tls_sniff */
-	unsigned char record[5]; /* its header */
-	size_t record_n;         /* bytes of that */
-	size_t record_left;      /* bytes of the record still to come */
-	/* The server's Certificate message of TLS 1.2, see tls_collect */
-	unsigned char message_head[4];
-	size_t message_head_n;     /* bytes of that */
-	size_t message_left;       /* bytes of the message still to come */
-	unsigned char *chain;      /* allocated while it is collected: its body */
-	size_t chain_len, chain_n; /* its length, and bytes of it that are there */
-	int looked;                /* it is over */
-	int refused;               /* we refuse it, and the server is to be told */
-	struct wsi_text unknown;   /* a critical extension in it that the library may not know */
-	char unknown_buf[256];
-	/* What is held back in TLS 1.3 until the server is verified */
+	/* 4 or 16; 0: it is a name. */
+	int ip_len;
+
+	/* The session. done: the handshake is over. gone: nothing more can be sent. got_data:
+	 * application data came. */
+	int done, gone, got_data;
+	/* The error of mbedTLS that ended it. 0: none. */
+	int err;
+	/* How the transport failed: WS_IO_EOF, WS_IO_RESET or WS_IO_ERROR. 0: it did not. */
+	int io_err;
+	/* What every further read returns: WS_IO_EOF, WS_IO_RESET or WS_IO_ERROR. 0: none. */
+	ptrdiff_t end;
+	char cipher[64];
+
+	/* Output. mbedTLS encrypts a write at once, so the rest must be offered again unchanged. */
+	/* Length of the write that waits in mbedTLS's buffer. */
+	size_t unsent;
+	/* Bytes in that buffer, whether of a write or of an alert. */
+	size_t out_left;
+	/* TLS 1.3: output held back until the server's certificate has been verified. */
 	int holding;
 	unsigned char *held;
 	size_t held_len, held_sent;
-	/* The chain while it is verified */
+
+	/* Input: the record that is coming in. Its header, how many bytes of that are there, and how
+	 * many bytes of the record are not. */
+	unsigned char record[5];
+	size_t record_n;
+	size_t record_left;
+	/* The server's last alert, if it was in the clear. -1: none. */
+	int alert;
+	/* 1: the first bytes were "HTTP/". */
+	int plain;
+
+	/* Input: the handshake message of TLS 1.2 that is coming in, counted in the same way. */
+	unsigned char message_head[4];
+	size_t message_head_n;
+	size_t message_left;
+	/* Body of the Certificate message, allocated while it is collected. */
+	unsigned char *chain;
+	size_t chain_len, chain_n;
+
+	/* The verdict on the server's certificate. looked: its chain was examined before it was
+	 * verified. refused: we refused it, and the server must be told. */
+	int looked, refused;
+	/* verified: chain and, unless told not to, name hold. pinned: its key is one of the pins. */
+	int verified, pinned;
+	/* WS_EMEMORY or WS_ETIMEOUT: how the search for its issuer ended. 0: well. */
+	int failed;
+	/* MBEDTLS_X509_BADCERT_..., and what they mean in words. */
+	uint32_t flags;
+	struct wsi_text cert_why;
+	char cert_why_buf[400];
+	/* A critical extension in it that mbedTLS does not support. */
+	struct wsi_text unknown;
+	char unknown_buf[256];
+	/* The chain while it is verified, from the server's certificate on. */
 	struct wsi_cert path[TLS_PATH_MAX];
 	int path_n;
-	int alert;                /* the peer's last, where it was readable; -1 */
-	int plain;                /* 1: the first bytes were HTTP */
-	uint32_t flags;           /* of the verification: MBEDTLS_X509_BADCERT_ */
-	struct wsi_text cert_why; /* why it failed */
-	char cert_why_buf[400];
+	char subject[256], issuer[256];
+	/* Seconds since 1970. */
 	int64_t not_after;
-	char subject[256], issuer[256], cipher[64];
 };
 
 /* tls_words.c */
 WSI void wsi_tls_put_hex(struct wsi_text *t, const unsigned char *p, size_t len);
 WSI void wsi_tls_put_quoted(struct wsi_text *t, const void *p, size_t len);
+/* mbedTLS's own words, if they are compiled in, and the number. */
 WSI void wsi_tls_put_code(struct wsi_text *t, int ret);
+/* An error that nothing else explains. */
 WSI void wsi_tls_put_failure(struct wsi_text *why, int ret);
 WSI void wsi_tls_put_alert(struct wsi_text *why, int alert);
 
 /* tls_port.c */
 WSI int wsi_tls_no_memory(int ret);
+/* Which keys and signatures of certificates are accepted. */
 WSI const mbedtls_x509_crt_profile *wsi_tls_get_profile(void);
+/* Sets the curves that are offered. */
 WSI void wsi_tls_set_groups(mbedtls_ssl_config *conf);
 
 /* tls_config.c */
+/* Adds what may have issued a certificate of the chain to the trusted ones. 0, WS_EMEMORY or
+ * WS_ETIMEOUT. */
 WSI int wsi_tls_find_issuers(struct wsi_tls_config *c, const struct wsi_cert *chain, int n);
+/* 1: p[0..len) is the string s, ASCII case ignored. */
 WSI int wsi_tls_same(const char *p, size_t len, const char *s);
+/* The IANA name of a cipher suite that mbedTLS knows by this name. */
 WSI void wsi_tls_put_iana(struct wsi_text *t, const char *name);
 
-/* tls_verdict.c */
+/* tls_verdict.c. Results are 0 or an error of mbedTLS. */
+/* Before a chain is verified: what it may cost, and who may have issued it. n is what wsi_chain_read
+ * returned. */
+WSI int wsi_tls_look(struct wsi_tls *t, const struct wsi_cert *certs, int n);
+/* Refuses the certificate, whatever mbedTLS says. Write the reason into the text. */
+WSI struct wsi_text *wsi_tls_refuse(struct wsi_tls *t);
+/* The callback of mbedTLS for each certificate of a chain. */
+WSI int wsi_tls_verify(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *flags);
+/* Keeps what the report shows of the server's certificate. */
+WSI void wsi_tls_remember(struct wsi_tls *t, const mbedtls_x509_crt *crt);
 WSI void wsi_tls_check_name(struct wsi_tls *t, const mbedtls_x509_crt *crt);
+WSI int wsi_tls_check_pin(struct wsi_tls *t, const mbedtls_x509_crt *crt);
+/* Writes into cert_why what is wrong with a certificate. crt NULL: mbedTLS does not show it. */
 WSI void wsi_tls_put_problem(struct wsi_tls *t, const mbedtls_x509_crt *crt, int depth,
                              uint32_t flags);
-WSI int wsi_tls_check_pin(struct wsi_tls *t, const mbedtls_x509_crt *crt);
-WSI void wsi_tls_remember(struct wsi_tls *t, const mbedtls_x509_crt *crt);
-WSI struct wsi_text *wsi_tls_refuse(struct wsi_tls *t);
-WSI int wsi_tls_verify(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *flags);
-WSI int wsi_tls_look(struct wsi_tls *t, const struct wsi_cert *certs, int n);
 #if TLS_HOLDS
+/* Verifies the chain of TLS 1.3, which mbedTLS took in without verifying it. */
 WSI int wsi_tls_judge_held(struct wsi_tls *t);
 #endif
 
-/* tls_wire.c */
+/* tls_wire.c: the callbacks of mbedTLS */
 WSI int wsi_tls_send(void *ctx, const unsigned char *buf, size_t len);
-WSI void wsi_tls_drop_chain(struct wsi_tls *t);
 WSI int wsi_tls_recv(void *ctx, unsigned char *buf, size_t len);
+WSI void wsi_tls_drop_chain(struct wsi_tls *t);
 #if TLS_HOLDS
+/* Sends what was held back. 0 or an error of mbedTLS. */
 WSI int wsi_tls_release_held(struct wsi_tls *t);
 #endif
 
