@@ -92,9 +92,9 @@ static int tls_entropy(void *ctx, unsigned char *buf, size_t len)
 	return t->entropy_rc == 0 ? 0 : MBEDTLS_ERR_SSL_INTERNAL_ERROR;
 }
 
-/* Before 4.0 all that is random for us comes from the program's entropy, but for what TLS 1.3 takes
- * from PSA; that, and all of 4.0, seeds itself and might wait for the system: so ask first whether
- * there is any. */
+/* Before mbedTLS 4.0 our random bytes come from the program's entropy, except those that TLS 1.3
+ * takes from PSA. PSA, and all of 4.0, seeds itself and may block until the system has random
+ * bytes. So this asks first whether it has. */
 static int tls_seed(struct wsi_tls *t)
 {
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
@@ -124,10 +124,10 @@ static void tls_configure_versions(mbedtls_ssl_config *conf, int min, int max)
 }
 
 #if defined(MBEDTLS_SSL_PROTO_TLS1_3) && MBEDTLS_VERSION_NUMBER >= 0x03020000
-/* mbedTLS 3.6.6 offers RSA-PSS, which TLS 1.3 wants, and then refuses it in a ServerKeyExchange of
- * TLS 1.2 (Mbed-TLS issue 10668). So PKCS #1, which TLS 1.3 does not use here, goes first, for
- * servers that heed the client's order; and PSS is not offered at all where TLS 1.2 is the most
- * that is allowed. */
+/* mbedTLS 3.6.6 offers RSA-PSS, which TLS 1.3 needs, and then refuses it in a ServerKeyExchange of
+ * TLS 1.2 (Mbed-TLS issue 10668). So PKCS #1, which TLS 1.3 does not use here, is first in the
+ * list, for servers that follow the client's order. PSS is not offered if TLS 1.2 is the highest
+ * version allowed. */
 #define TLS_SIGNATURES_12                                                                          \
 	MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256, MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,      \
 	    MBEDTLS_TLS1_3_SIG_ECDSA_SECP521R1_SHA512, MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,        \
@@ -153,8 +153,8 @@ static int tls_configure(struct wsi_tls *t, int same_origin)
 #if defined(MBEDTLS_SSL_PROTO_TLS1_3) && MBEDTLS_VERSION_NUMBER >= 0x03020000
 	mbedtls_ssl_conf_sig_algs(conf, c->max == 13 ? tls_signatures : tls_signatures_12);
 #endif
-	/* With OPTIONAL the library does not insist on key usage either; without a callback's
-	 * verdict it accepts all */
+	/* With OPTIONAL mbedTLS accepts every chain, whatever its key usage. The callback's verdict
+	 * decides. */
 	mbedtls_ssl_conf_authmode(conf, c->opt->insecure_no_verify ? MBEDTLS_SSL_VERIFY_OPTIONAL
 	                                                           : MBEDTLS_SSL_VERIFY_REQUIRED);
 	mbedtls_ssl_conf_ca_chain(conf, &c->cas, NULL);
@@ -186,7 +186,8 @@ static int tls_configure(struct wsi_tls *t, int same_origin)
 static int tls_set_name(struct wsi_tls *t, struct wsi_str name)
 {
 	while (name.len > 0
-	       && name.p[name.len - 1] == '.') /* the root's dot is part of no certificate */
+	       && name.p[name.len - 1]
+	              == '.') /* certificates do not have the final dot of the root */
 		name.len--;
 	if (name.len == 0 || name.len > TLS_NAME_MAX)
 		return -1;
@@ -246,7 +247,7 @@ int wsi_tls_new(struct wsi_tls **out, struct wsi_tls_config *c, const struct ws_
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
 	mbedtls_ctr_drbg_init(&t->drbg);
 #endif
-	(void)ip; /* wsi_ip_parse tells the same, for server_name too */
+	(void)ip; /* wsi_ip_parse finds the same, also for server_name */
 	if (c->opt->server_name && same_origin) {
 		name.p = c->opt->server_name;
 		name.len = strlen(name.p);
@@ -382,8 +383,8 @@ static int tls_explain(const struct wsi_tls *t, int ret, struct wsi_text *why)
 	return WS_ETLS;
 }
 
-/* With a program's own settings the library has verified as they say; what it could not is left to
- * us */
+/* With a program's own settings mbedTLS has verified as they say. What it could not is done here.
+ */
 static int tls_check_foreign(struct wsi_tls *t)
 {
 #if defined(MBEDTLS_SSL_KEEP_PEER_CERTIFICATE)
@@ -393,7 +394,7 @@ static int tls_check_foreign(struct wsi_tls *t)
 		wsi_tls_remember(t, crt);
 		if (t->ip_len > 0
 		    && !t->c->opt
-		            ->insecure_no_hostname) /* it was not told the address: it would be SNI */
+		            ->insecure_no_hostname) /* mbedTLS did not get the address: it would send it as SNI */
 			wsi_tls_check_name(t, crt);
 		if (t->flags == 0 && t->c->pins_n > 0)
 			return wsi_tls_check_pin(t, crt);
@@ -408,7 +409,8 @@ static int tls_check_foreign(struct wsi_tls *t)
 	return 0;
 }
 
-/* The library's answer, made stricter where it is not ours that has been asked */
+/* The result of the handshake. That of mbedTLS is not enough if it was not asked about everything.
+ */
 static int tls_settle(struct wsi_tls *t, int ret)
 {
 	const struct ws_tls *o = t->c->opt;
@@ -419,13 +421,13 @@ static int tls_settle(struct wsi_tls *t, int ret)
 	    && ((t->c->pins_n > 0 && !t->pinned)
 	        || (!o->config && !o->insecure_no_verify && !t->verified))) {
 		t->flags =
-		    MBEDTLS_X509_BADCERT_OTHER; /* a handshake without certificate, or one that is not to be had */
+		    MBEDTLS_X509_BADCERT_OTHER; /* no certificate came, or mbedTLS does not show it */
 		wsi_put(&t->cert_why, "the server showed no certificate");
 	}
 	if ((ret == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED || ret == MBEDTLS_ERR_SSL_BAD_CERTIFICATE)
 	    && t->flags == 0) {
 		t->flags = mbedtls_ssl_get_verify_result(
-		    &t->ssl); /* of checks that come after the callback: key usage */
+		    &t->ssl); /* of checks after the callback, such as key usage */
 		if (t->flags == 0 || t->flags == (uint32_t)-1)
 			t->flags = MBEDTLS_X509_BADCERT_OTHER;
 		wsi_tls_put_problem(t, NULL, 0, t->flags);
@@ -456,14 +458,15 @@ int wsi_tls_handshake(struct wsi_tls *t, int64_t until_us, struct wsi_text *why)
 		return WS_IO_READ;
 	if (ret == MBEDTLS_ERR_SSL_WANT_WRITE)
 		return WS_IO_WRITE;
-	/* Who refuses our certificate says so and hangs up, and then it is our write that fails */
+	/* A server that refuses our certificate sends an alert and closes, so that our write fails.
+	 * The alert may still be there to be read. */
 	for (i = 0; ret != 0 && t->io_err == WS_IO_RESET && i < 16
 	            && wsi_tls_recv(t, rest, sizeof rest) > 0;
 	     i++)
 		if (t->alert >= 0)
 			ret = MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE;
 	if (t->refused
-	    && !t->holding) /* the library knows nothing of it, so it did not tell the server */
+	    && !t->holding) /* mbedTLS does not know that we refuse, so it sent no alert */
 		(void)mbedtls_ssl_send_alert_message(&t->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
 		                                     MBEDTLS_SSL_ALERT_MSG_BAD_CERT);
 	t->err = tls_settle(t, ret);
@@ -478,7 +481,7 @@ int wsi_tls_handshake(struct wsi_tls *t, int64_t until_us, struct wsi_text *why)
 	return 0;
 }
 
-/* What mbedtls_ssl_read or _write returned, as a transport's */
+/* Turns the result of mbedtls_ssl_read or mbedtls_ssl_write into that of a transport. */
 static ptrdiff_t tls_result(struct wsi_tls *t, int ret)
 {
 	if (ret > 0)
@@ -500,17 +503,17 @@ ptrdiff_t wsi_tls_read(void *io, void *buf, size_t len)
 	ptrdiff_t n = WS_IO_READ;
 	int i, ret;
 
-	if (t->end != 0) /* the library must not be asked again */
+	if (t->end != 0) /* mbedTLS must not be called again */
 		return t->end;
-	/* A peer that sends nothing but what brings no bytes must not keep us here: wsi_tls_pending
-	 * tells of more */
+	/* A peer that sends only records without data must not keep us here. wsi_tls_pending says
+	 * if there is more. */
 	for (i = 0; i < 16; i++) {
 		ret = mbedtls_ssl_read(&t->ssl, buf, len);
 #if defined(MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
 		if (ret == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
 			continue;
 #endif
-		if (ret == 0 && t->io_err == 0) /* a record without bytes */
+		if (ret == 0 && t->io_err == 0) /* an empty record */
 			continue;
 		n = tls_result(t, ret);
 		t->got_data |= n > 0;

@@ -28,9 +28,9 @@
 struct tls_taker {
 	struct wsi_trust trust;
 	mbedtls_x509_crt *into;
-	const struct wsi_cert *chain; /* take what may have issued one of these; NULL: take all */
+	const struct wsi_cert *chain; /* take what may have issued one of these; NULL: all */
 	int chain_n;
-	int taken, err; /* added to into; last error of parsing */
+	int taken, err; /* how many were added; the last error of parsing */
 };
 
 static int tls_may_issue(const struct tls_taker *k, const unsigned char *der, size_t len)
@@ -45,8 +45,8 @@ static int tls_may_issue(const struct tls_taker *k, const unsigned char *der, si
 	return 0;
 }
 
-/* Critical extensions that the library does not know, in a certificate that is trusted. Name
- * constraints are checked by chain.c. Policies matter to who asks for one, which we do not. */
+/* Critical extensions that mbedTLS does not support, in a trusted certificate. chain.c checks name
+ * constraints. Policies matter only to a client that asks for one, which we do not. */
 static int tls_allow_extension(void *ctx, const mbedtls_x509_crt *crt, const mbedtls_x509_buf *oid,
                                int critical, const unsigned char *p, const unsigned char *end)
 {
@@ -66,7 +66,8 @@ static int tls_take(void *ctx, const unsigned char *der, size_t len)
 
 	if (k->chain && !tls_may_issue(k, der, len))
 		return 0;
-	for (x = k->into; x && x->raw.p; x = x->next) { /* directories have them twice */
+	for (x = k->into; x && x->raw.p;
+	     x = x->next) { /* a directory may hold a certificate twice */
 		if (x->raw.len == len && memcmp(x->raw.p, der, len) == 0)
 			return 0;
 	}
@@ -87,8 +88,8 @@ static void tls_note_unread(struct wsi_tls_config *c, const char *path, const ch
 	c->unread = cause;
 }
 
-/* Takes from a file or directory that was too large to be parsed at once: 0, WS_EMEMORY or
- * WS_ETIMEOUT */
+/* Searches a file or directory that was too large to be parsed at once. 0, WS_EMEMORY or
+ * WS_ETIMEOUT. */
 static int tls_take_lazy(struct wsi_tls_config *c, struct tls_taker *k, const char *path,
                          int is_dir)
 {
@@ -103,7 +104,6 @@ static int tls_take_lazy(struct wsi_tls_config *c, struct tls_taker *k, const ch
 	return r == -1 ? 0 : r;
 }
 
-/* Adds to c->cas what may have issued a certificate of the chain: 0, WS_EMEMORY or WS_ETIMEOUT */
 int wsi_tls_find_issuers(struct wsi_tls_config *c, const struct wsi_cert *chain, int n)
 {
 	struct tls_taker k = {
@@ -138,7 +138,7 @@ static int tls_bad(struct wsi_tls_config *c, const char *option, const char *val
 	return WS_EUSAGE;
 }
 
-/* r: what reading came to, WS_ETIMEOUT or another */
+/* r: the error of reading, WS_ETIMEOUT or another. */
 static int tls_bad_file(struct wsi_tls_config *c, const char *option, const char *path, ptrdiff_t r,
                         const char *cause)
 {
@@ -146,7 +146,7 @@ static int tls_bad_file(struct wsi_tls_config *c, const char *option, const char
 	return r == WS_ETIMEOUT ? WS_ETIMEOUT : WS_EUSAGE;
 }
 
-/* A certificate or key that mbedTLS cannot read: what, "its key cannot be read" */
+/* mbedTLS cannot read a certificate or key. what: "its key cannot be read". */
 static int tls_bad_code(struct wsi_tls_config *c, const char *option, const char *path,
                         const char *what, int ret)
 {
@@ -164,8 +164,8 @@ static int tls_bad_code(struct wsi_tls_config *c, const char *option, const char
 }
 
 #if MBEDTLS_VERSION_NUMBER >= 0x03000000 && MBEDTLS_VERSION_NUMBER < 0x04000000
-/* Blinds computations with the client's key while it is checked; nothing that is sent comes from
- * here */
+/* Random bytes that blind computations with the client's key while it is checked. Nothing that is
+ * sent depends on them. */
 static int tls_blind(void *ctx, unsigned char *buf, size_t len)
 {
 	(void)ctx;
@@ -173,8 +173,7 @@ static int tls_blind(void *ctx, unsigned char *buf, size_t len)
 }
 #endif
 
-/* A file or directory: parsed if it is small, else looked at, so that one without a certificate is
- * found out */
+/* Parses a small file or directory. Of a large one it only makes sure that it has a certificate. */
 static int tls_load_trusted(struct wsi_tls_config *c, const char *path, int is_dir,
                             const char **lazy)
 {
@@ -228,7 +227,7 @@ static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size
 			    c, "tls.key_password", path,
 			    wsi_tls_lacks_cipher(ret)
 			        ? "the key is encrypted with a cipher that this TLS library lacks"
-			        : "wrong passphrase for the key"); /* the padding was right by chance */
+			        : "wrong passphrase for the key"); /* a wrong key may decrypt to valid padding by chance */
 	}
 	if (ret != 0)
 		return tls_bad_code(c, "tls.key_file", path, "its private key cannot be read", ret);
@@ -242,7 +241,7 @@ static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size
 	return 0;
 }
 
-/* buf has room for TLS_FILE_MAX bytes. PEM counts its NUL, DER does not */
+/* buf has room for TLS_FILE_MAX bytes. mbedTLS counts the NUL behind PEM, but none behind DER. */
 static int tls_load_own_in(struct wsi_tls_config *c, unsigned char *buf)
 {
 	const char *path = c->opt->cert_file, *cause, *words;
@@ -307,7 +306,7 @@ void wsi_tls_put_iana(struct wsi_text *t, const char *name)
 		wsi_put_c(t, *name == '-' ? '_' : *name);
 }
 
-/* The suite of that name, or 0 */
+/* The cipher suite of that name, or 0. */
 static int tls_cipher(const char *name, size_t len)
 {
 	const int *id;
@@ -325,9 +324,8 @@ static int tls_cipher(const char *name, size_t len)
 	return 0;
 }
 
-/* What is offered unless the program says otherwise: all that the library has, but for key exchange
- * over a group that the server makes up (DHE: it may be as costly as it likes), and for keys that
- * we do not have (PSK, a password) */
+/* What is offered unless the program chooses: every cipher suite of mbedTLS except DHE, whose group
+ * the server chooses as costly as it likes, and those that need a shared key or password. */
 static void tls_load_suites(struct wsi_tls_config *c)
 {
 	const int *id;
@@ -342,7 +340,7 @@ static void tls_load_suites(struct wsi_tls_config *c)
 	}
 }
 
-/* The next element of a list: 0 at its end */
+/* Takes the next element off a list. 0: there are no more. */
 static int tls_next(const char **list, char sep, char sep2, const char **p, size_t *len)
 {
 	while (**list == sep || **list == sep2 || **list == ' ')
@@ -471,7 +469,7 @@ static int tls_load(struct wsi_tls_config *c)
 		return ret;
 	tls_load_suites(c);
 #if defined(MBEDTLS_USE_PSA_CRYPTO)                                                                \
-    || MBEDTLS_VERSION_NUMBER >= 0x04000000 /* wanted already to parse certificates */
+    || MBEDTLS_VERSION_NUMBER >= 0x04000000 /* needed already to parse certificates */
 	if ((c->opt->ca_file || c->opt->ca_dir || c->opt->cert_file) && !TLS_PSA_INIT())
 		return WS_EENTROPY;
 #endif
@@ -492,7 +490,7 @@ static int tls_load(struct wsi_tls_config *c)
 	if (c->keylog_fd < 0)
 		return tls_bad(c, "tls.keylog_file", path, strerror(errno));
 	if (fstat(c->keylog_fd, &st) != 0
-	    || S_ISFIFO(st.st_mode)) /* whose reader may go: SIGPIPE */
+	    || S_ISFIFO(st.st_mode)) /* its reader may close it, and writing would raise SIGPIPE */
 		return tls_bad(c, "tls.keylog_file", path, "is a pipe");
 	return 0;
 #endif

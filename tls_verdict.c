@@ -30,7 +30,7 @@ static void tls_put_date(struct wsi_text *t, int year, int mon, int day, int hou
 	}
 }
 
-/* Seconds since 1970 in 64 bits, whatever the libc's time_t */
+/* Seconds since 1970. A time_t may have only 32 bits. */
 static int64_t tls_seconds(const mbedtls_x509_time *x)
 {
 	int64_t y = x->year - (x->mon <= 2), m = (x->mon + 9) % 12; /* years begin in March */
@@ -55,8 +55,8 @@ static void tls_put_clock(struct wsi_text *t)
 
 /* Names and rules */
 
-/* RFC 6125 6.4: ASCII case ignored; "*" is a whole left-most label, stands for one, and two must
- * follow it */
+/* RFC 6125 6.4: ASCII case is ignored. "*" must be the whole left-most label, stands for one label,
+ * and at least two labels must follow it. */
 static int tls_name_fits(const unsigned char *p, size_t len, const char *name)
 {
 	const char *pattern = (const char *)p;
@@ -71,7 +71,7 @@ static int tls_name_fits(const unsigned char *p, size_t len, const char *name)
 	return i > 0 && wsi_tls_same(pattern + 1, len - 1, name + i);
 }
 
-/* 1: the text is the address that t's server must have, written as a name */
+/* 1: the text is the address that we want, written as a name. */
 static int tls_is_our_address(const struct wsi_tls *t, const unsigned char *p, size_t len)
 {
 	unsigned char ip[16];
@@ -80,8 +80,8 @@ static int tls_is_our_address(const struct wsi_tls *t, const unsigned char *p, s
 	       && memcmp(ip, t->ip, (size_t)t->ip_len) == 0;
 }
 
-/* RFC 6125 6.4.4: the common name counts only where there are no alternative names. An extension
- * that has none in it rules it out all the same. */
+/* RFC 6125 6.4.4: the common name counts only in a certificate without alternative names. An empty
+ * extension rules it out too. */
 static int tls_has_alternative_names(const mbedtls_x509_crt *crt)
 {
 	struct wsi_cert c;
@@ -92,8 +92,8 @@ static int tls_has_alternative_names(const mbedtls_x509_crt *crt)
 	       || wsi_cert_extension(&c, WSI_EXT_ALTERNATIVE_NAMES, &critical, &value) != 0;
 }
 
-/* 1: the certificate is for t's name. names: where to list those that it is for, or NULL.
- * *misplaced: the address that we want stands in it, but as a name */
+/* 1: the certificate is for the name that we want. Its names are appended to names, unless that is
+ * NULL. *misplaced: it has the address that we want, but as a name. */
 static int tls_names(const struct wsi_tls *t, const mbedtls_x509_crt *crt, struct wsi_text *names,
                      int *misplaced)
 {
@@ -323,7 +323,6 @@ void wsi_tls_remember(struct wsi_tls *t, const mbedtls_x509_crt *crt)
 	t->not_after = tls_seconds(&crt->valid_to);
 }
 
-/* Begins the sentence on why the certificate does not hold, and makes it so */
 struct wsi_text *wsi_tls_refuse(struct wsi_tls *t)
 {
 	t->flags |= MBEDTLS_X509_BADCERT_OTHER;
@@ -331,9 +330,8 @@ struct wsi_text *wsi_tls_refuse(struct wsi_tls *t)
 	return &t->cert_why;
 }
 
-/* The library's verification callback, from the top of the chain down to the server's certificate
- * (depth 0), whose flags are the verdict. What is wrong with several certificates is told of the
- * last one. */
+/* mbedTLS calls this from the top of the chain down to the server's certificate (depth 0), whose
+ * flags are the verdict. If several certificates are wrong, the sentence is about the last. */
 int wsi_tls_verify(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
 {
 	struct wsi_tls *t = ctx;
@@ -341,7 +339,7 @@ int wsi_tls_verify(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
 	int ret, n;
 
 	if (crt->raw.p
-	    == NULL) { /* mbedTLS has passed over the one that the server sent, and this stands in its place */
+	    == NULL) { /* an empty one: mbedTLS has skipped the one that the server sent */
 		wsi_put(wsi_tls_refuse(t),
 		        "the server's certificate is signed with an algorithm that "
 		        "this TLS library lacks");
@@ -376,21 +374,19 @@ int wsi_tls_verify(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
 	return 0;
 }
 
-/* 0, or an error of mbedTLS: t->failed says why */
+/* 0, or an error of mbedTLS with the reason in t->failed. */
 static int tls_search(struct wsi_tls *t, const struct wsi_cert *certs, int n)
 {
 	t->failed = wsi_tls_find_issuers(t->c, certs, n);
 	return t->failed == 0 ? 0 : MBEDTLS_ERR_X509_FATAL_ERROR;
 }
 
-/* Before the chain is verified: what it may cost, and who may have issued it. n as of
- * wsi_chain_read. 0; an error of mbedTLS, also where we refuse it */
 int wsi_tls_look(struct wsi_tls *t, const struct wsi_cert *certs, int n)
 {
 	struct wsi_text why;
 	char buf[sizeof t->cert_why_buf];
 
-	if (n == 0) /* the library refuses it */
+	if (n == 0) /* mbedTLS refuses it */
 		return 0;
 	wsi_text_init(&why, buf, sizeof buf);
 	if (n < 0)
@@ -405,8 +401,8 @@ int wsi_tls_look(struct wsi_tls *t, const struct wsi_cert *certs, int n)
 }
 
 #if TLS_HOLDS
-/* Verifies the chain of TLS 1.3 that the library took in unseen. It hands it out as const, and
- * wants to verify one that is not, so this is a copy. */
+/* Verifies the chain of TLS 1.3. mbedTLS returns it as const but verifies only one that is not, so
+ * copy is one. */
 static int tls_judge_copy(struct wsi_tls *t, mbedtls_x509_crt *copy)
 {
 	const mbedtls_x509_crt *x = mbedtls_ssl_get_peer_cert(&t->ssl);
@@ -423,7 +419,7 @@ static int tls_judge_copy(struct wsi_tls *t, mbedtls_x509_crt *copy)
 	ret = wsi_tls_look(t, certs, n);
 	for (x = mbedtls_ssl_get_peer_cert(&t->ssl); x && ret == 0; x = x->next)
 		ret = mbedtls_x509_crt_parse_der(copy, x->raw.p, x->raw.len);
-	if (ret != 0 || n == 0) /* no certificate: see tls_settle */
+	if (ret != 0 || n == 0) /* tls_settle refuses an empty chain */
 		return ret;
 	ret = mbedtls_x509_crt_verify_with_profile(copy, &t->c->cas, NULL, wsi_tls_get_profile(),
 	                                           NULL, &flags, wsi_tls_verify, t);
@@ -437,7 +433,7 @@ static int tls_judge_copy(struct wsi_tls *t, mbedtls_x509_crt *copy)
 	return ret;
 }
 
-/* The handshake is over for mbedTLS: now the verdict, once. 0, or an error of mbedTLS. */
+/* mbedTLS has completed the handshake. The verdict is found once. */
 int wsi_tls_judge_held(struct wsi_tls *t)
 {
 	mbedtls_x509_crt copy;

@@ -22,7 +22,7 @@ static int tls_io_error(struct wsi_tls *t, ptrdiff_t n)
 	return n == WS_IO_EOF ? MBEDTLS_ERR_SSL_CONN_EOF : MBEDTLS_ERR_NET_CONN_RESET;
 }
 
-/* Keeps what the library wants to send until the server is verified: see the top */
+/* Keeps what mbedTLS wants to send until the server is verified. */
 static int tls_hold(struct wsi_tls *t, const unsigned char *buf, size_t len)
 {
 	unsigned char *p = wsi_alloc(&t->c->mem, t->held, t->held_len, t->held_len + len);
@@ -56,7 +56,7 @@ void wsi_tls_drop_chain(struct wsi_tls *t)
 	t->chain = NULL;
 }
 
-/* A message begins, whose header is in message_head. 0, or an error of mbedTLS */
+/* A message begins; its header is in message_head. 0 or an error of mbedTLS. */
 static int tls_message_begins(struct wsi_tls *t)
 {
 	const unsigned char *h = t->message_head;
@@ -79,13 +79,13 @@ static int tls_message_begins(struct wsi_tls *t)
 	return t->chain != NULL ? 0 : MBEDTLS_ERR_SSL_ALLOC_FAILED;
 }
 
-/* The whole Certificate message is there, but for the library */
+/* The Certificate message is complete, but mbedTLS has not got its last byte. */
 static int tls_chain_is_whole(struct wsi_tls *t)
 {
 	struct wsi_cert certs[WSI_CHAIN_MAX];
 	int n = wsi_chain_read(certs, t->chain, t->chain_len), ret;
 
-	if (n == 0) { /* mbedTLS 2.28 would go on with a certificate that has nothing in it */
+	if (n == 0) { /* mbedTLS 2.28 would continue with an empty certificate */
 		wsi_put(wsi_tls_refuse(t), "the server showed no certificate");
 		t->refused = 1;
 		ret = MBEDTLS_ERR_X509_CERT_VERIFY_FAILED;
@@ -99,8 +99,8 @@ static int tls_chain_is_whole(struct wsi_tls *t)
 	return ret;
 }
 
-/* Collects the Certificate message out of the handshake's messages in the clear, however they lie
- * in records. 0, or an error of mbedTLS */
+/* Collects the Certificate message from the handshake messages in the clear, however they are split
+ * into records. 0 or an error of mbedTLS. */
 static int tls_collect(struct wsi_tls *t, const unsigned char *p, size_t len)
 {
 	size_t n;
@@ -132,14 +132,15 @@ static int tls_collect(struct wsi_tls *t, const unsigned char *p, size_t len)
 	return 0;
 }
 
-/* A record begins, whose header is in t->record */
+/* A record begins; its header is in t->record. */
 static void tls_record_begins(struct wsi_tls *t)
 {
 	t->record_left = (size_t)t->record[3] << 8 | t->record[4];
 	t->plain |= memcmp(t->record, "HTTP/", 5) == 0;
 	t->alert = -1;
 #if TLS_HOLDS
-	/* Only TLS 1.3 has such records in its handshake: the server's certificates are in them */
+	/* Only the handshake of TLS 1.3 has encrypted records. The server's certificates are in
+	 * them. */
 	if (t->record[0] == MBEDTLS_SSL_MSG_APPLICATION_DATA && !t->done && !t->looked
 	    && !t->c->opt->config) {
 		mbedtls_ssl_conf_authmode(&t->conf, MBEDTLS_SSL_VERIFY_NONE);
@@ -148,9 +149,9 @@ static void tls_record_begins(struct wsi_tls *t)
 #endif
 }
 
-/* Looks over the records that come in. What is no record at all is HTTP more often than not; the
- * library does not tell the alert it got; and see the top. Only what is in the clear can be read:
- * that is all that comes before the keys. 0, or an error of mbedTLS */
+/* Looks at the bytes that come in before mbedTLS gets them, as far as they are in the clear: for
+ * HTTP in place of TLS, for the number of an alert, which mbedTLS does not tell, and for the
+ * Certificate message. 0 or an error of mbedTLS. */
 static int tls_sniff(struct wsi_tls *t, const unsigned char *p, size_t len)
 {
 	size_t n;
@@ -193,7 +194,6 @@ int wsi_tls_recv(void *ctx, unsigned char *buf, size_t len)
 }
 
 #if TLS_HOLDS
-/* The server is verified: what was held back goes out. 0, or an error of mbedTLS. */
 int wsi_tls_release_held(struct wsi_tls *t)
 {
 	ptrdiff_t n;
