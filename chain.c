@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: ISC
- * chain.c - layer 2: the rules that a chain of certificates must keep beyond what the TLS library
- * checks
+ * chain.c - rules for a chain of certificates that the TLS library does not check
  *
- * Everything here reads certificates in DER (RFC 5280) and nothing else: bytes in, a verdict and
- * its sentence out. It knows no TLS library, no clock and no memory of its own. tls.c asks three
- * things of it:
+ * Bytes in, a verdict and its sentence out: this file reads certificates in DER (RFC 5280) and does
+ * not know a TLS library, a clock or an allocator. The TLS files ask it three questions:
  *
- *   1. Before anything is verified: may verifying this chain be costly? The peer chooses the keys and how many
- *      certificates it sends, and the library tries each candidate of an issuer's name. (wsi_chain_check_cost)
- *   2. Once the library has found the chain good: does it keep the rules that the library does not know?
- *      Name constraints and extended key usage. (wsi_chain_check_rules)
- *   3. When the library cannot read the chain: which extension is it that the library lacks? (wsi_chain_put_unknown)
+ *   1. Before anything is verified: may verifying this chain be costly? The peer chooses the keys
+ *      and the number of certificates, and mbedTLS tries every candidate of an issuer's name.
+ *      (wsi_chain_check_cost)
+ *   2. After mbedTLS has verified the chain: does it obey the rules that mbedTLS does not know, name
+ *      constraints and extended key usage? (wsi_chain_check_rules)
+ *   3. When mbedTLS cannot read the chain: which extension does it not support?
+ *      (wsi_chain_put_unknown)
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
 #include "ws_tls.h"
 
-#ifdef WS_WITH_MBEDTLS /* else nobody asks */
+#ifdef WS_WITH_MBEDTLS
 #include <string.h>
 
 #define CHAIN_RSA_MAX 8192 /* bits of a modulus */
@@ -44,7 +44,7 @@ static void chain_put_subject(struct wsi_text *t, const struct wsi_cert *c)
 	wsi_put_c(t, '"');
 }
 
-/* Begins a sentence on the certificate at this place of the chain */
+/* Begins a sentence about the certificate at this depth of the chain. */
 static void chain_put_which(struct wsi_text *t, const struct wsi_cert *c, int depth)
 {
 	if (depth == 0) {
@@ -77,7 +77,7 @@ WSI int wsi_chain_read(struct wsi_cert certs[WSI_CHAIN_MAX], const unsigned char
 	return at == len ? n : -1;
 }
 
-/* Bits of an unsigned number */
+/* The number of bits of an unsigned INTEGER. */
 static unsigned der_bits(struct wsi_der n)
 {
 	unsigned bits, top;
@@ -94,7 +94,7 @@ static unsigned der_bits(struct wsi_der n)
 	return bits;
 }
 
-/* What is wrong with an RSA key, whose BIT STRING this is: 1, and a clause in why; 0: nothing */
+/* bits: the BIT STRING of an RSA key. 1, with a clause in why: it is costly. 0: it is not. */
 static int chain_rsa_is_costly(struct wsi_der bits, struct wsi_text *why)
 {
 	struct wsi_der key, modulus, exponent;
@@ -124,7 +124,7 @@ static int chain_rsa_is_costly(struct wsi_der bits, struct wsi_text *why)
 	return 0;
 }
 
-/* 1, and a clause in why: the key is of a kind, or of a size, that no public CA certifies */
+/* 1, with a clause in why: no public CA certifies keys of this kind or size. */
 static int chain_key_is_costly(const struct wsi_cert *c, struct wsi_text *why)
 {
 	struct wsi_der key = c->key, algorithm, oid, curve, bits;
@@ -187,7 +187,7 @@ WSI int wsi_chain_check_cost(const struct wsi_cert *certs, int n, struct wsi_tex
 	return 0;
 }
 
-/* Rules that the library does not know */
+/* Rules that mbedTLS does not know */
 
 /* GeneralName, RFC 5280 4.2.1.6 */
 enum chain_name_kind { CHAIN_DNS = 0x82, CHAIN_IP = 0x87, CHAIN_DIRECTORY = 0xa4 };
@@ -195,8 +195,8 @@ enum chain_name_kind { CHAIN_DNS = 0x82, CHAIN_IP = 0x87, CHAIN_DIRECTORY = 0xa4
 struct chain_constraint {
 	const struct wsi_cert *ca;
 	int critical;
-	struct wsi_der permitted, excluded; /* GeneralSubtrees; empty: there are none */
-	long *left;                         /* of CHAIN_COMPARED_MAX */
+	struct wsi_der permitted, excluded; /* GeneralSubtrees, or empty */
+	long *left;                         /* comparisons left of CHAIN_COMPARED_MAX */
 	struct wsi_text *why;
 };
 
@@ -213,8 +213,8 @@ static int chain_ends_with(const struct wsi_der *name, const unsigned char *tail
 	return wsi_same_str(a, b);
 }
 
-/* "corp.test" covers itself and what is below; ".corp.test" only what is below; "" everything.
- * wide: a name with "*" is covered too if it may stand for one that is. */
+/* "corp.test" covers itself and the names below it; ".corp.test" only those below it; "" all names.
+ * wide: a name with "*" is covered too if it may stand for a name that is. */
 static int chain_dns_is_within(const struct wsi_der *name, const struct wsi_der *base, int wide)
 {
 	if (base->len == 0)
@@ -228,7 +228,7 @@ static int chain_dns_is_within(const struct wsi_der *name, const struct wsi_der 
 	       && chain_ends_with(base, name->p + 1, name->len - 1);
 }
 
-/* An address, and a mask behind it */
+/* base is an address followed by a mask. */
 static int chain_ip_is_within(const struct wsi_der *name, const struct wsi_der *base)
 {
 	size_t i;
@@ -242,8 +242,7 @@ static int chain_ip_is_within(const struct wsi_der *name, const struct wsi_der *
 	return 1;
 }
 
-/* A Name begins with all of the base's parts. Where their bytes are equal their boundaries are too.
- */
+/* A Name is covered if it begins with all parts of the base. Equal bytes have equal boundaries. */
 static int chain_directory_is_within(struct wsi_der name, struct wsi_der base)
 {
 	struct wsi_der parts, base_parts;
@@ -265,7 +264,7 @@ static int chain_is_within(int kind, const struct wsi_der *name, const struct ws
 	return chain_directory_is_within(*name, *base);
 }
 
-/* Begins the sentence on a constraint */
+/* Begins the sentence about a constraint. */
 static int chain_constraint_fails(const struct chain_constraint *k, const char *how)
 {
 	wsi_put(k->why, "in its chain the authority ");
@@ -290,8 +289,8 @@ static int chain_put_constrained_name(const struct chain_constraint *k, int kind
 	return -1;
 }
 
-/* Looks for subtrees of the name's kind. *seen: there are some; 1: one of them covers it; -1: what
- * they say cannot be checked, and why has the sentence */
+/* Looks at the subtrees of the name's kind. *seen: there are some. 1: one of them covers the name;
+ * 0: none does; -1: they cannot be checked, and why has the sentence. */
 static int chain_subtrees_cover(const struct chain_constraint *k, struct wsi_der list, int kind,
                                 const struct wsi_der *name, int wide, int *seen)
 {
@@ -307,7 +306,7 @@ static int chain_subtrees_cover(const struct chain_constraint *k, struct wsi_der
 			return chain_constraint_fails(k, " has too many name constraints");
 		if (tag != kind)
 			continue;
-		if (subtree.len > 0) /* minimum and maximum, which RFC 5280 does not use */
+		if (subtree.len > 0) /* minimum and maximum, which RFC 5280 forbids */
 			return chain_constraint_fails(
 			    k, " has name constraints of a form that is not supported");
 		if (kind != CHAIN_DNS && kind != CHAIN_IP && kind != CHAIN_DIRECTORY) {
@@ -328,7 +327,7 @@ static int chain_subtrees_cover(const struct chain_constraint *k, struct wsi_der
 	return 0;
 }
 
-/* 0; -1, and the sentence: the constraint does not allow this name */
+/* 0; -1, with the sentence: the constraint does not allow this name. */
 static int chain_check_name(const struct chain_constraint *k, int kind, const struct wsi_der *name)
 {
 	int r, seen = 0;
@@ -343,14 +342,13 @@ static int chain_check_name(const struct chain_constraint *k, int kind, const st
 	return seen && r == 0 ? chain_put_constrained_name(k, kind, name) : 0;
 }
 
-/* The common names that stand in for DNS names where a server's certificate has no alternative
- * names */
 /* The characters of a common name that may stand for a host */
 static bool chain_is_host_character(int c)
 {
 	return wsi_is_letter_or_digit(c) || wsi_is_one_of(c, "-._*");
 }
 
+/* Without alternative names the common names count as DNS names. */
 static int chain_check_common_names(const struct chain_constraint *k, const struct wsi_cert *c)
 {
 	struct wsi_der in = c->subject, sets, set, pair, oid, value;
@@ -374,7 +372,7 @@ static int chain_check_common_names(const struct chain_constraint *k, const stru
 	return 0;
 }
 
-/* All names of a certificate below the authority of k */
+/* Checks all names of a certificate below the CA of k. */
 static int chain_check_names(const struct chain_constraint *k, const struct wsi_cert *c,
                              int is_server)
 {
@@ -399,7 +397,7 @@ static int chain_check_names(const struct chain_constraint *k, const struct wsi_
 	return 0;
 }
 
-/* 1: the authority has name constraints; 0: none; -1, and the sentence: they cannot be read */
+/* 1: the CA has name constraints; 0: it has none; -1, with the sentence: they cannot be read. */
 static int chain_read_constraint(struct chain_constraint *k, const struct wsi_cert *ca)
 {
 	struct wsi_der value, subtrees, list;
@@ -422,7 +420,7 @@ static int chain_read_constraint(struct chain_constraint *k, const struct wsi_ce
 	return 1;
 }
 
-/* 1: it has no extended key usage, or one that allows a TLS server */
+/* 1: the certificate has no extended key usage, or one that allows a TLS server. */
 static int chain_may_serve(const struct wsi_cert *c)
 {
 	struct wsi_der value, list, oid;
@@ -446,8 +444,7 @@ WSI int wsi_chain_check_rules(const struct wsi_cert *path, int n, struct wsi_tex
 	int i, below, r, self_issued;
 
 	for (i = 0; i < n; i++) {
-		if (i > 0
-		    && i == n - 1) /* the trusted one is for whatever the user trusts it for */
+		if (i > 0 && i == n - 1) /* the user decides what the trusted one is for */
 			continue;
 		if (chain_may_serve(&path[i]))
 			continue;
@@ -474,10 +471,10 @@ WSI int wsi_chain_check_rules(const struct wsi_cert *path, int n, struct wsi_tex
 	return 0;
 }
 
-/* What the library lacks */
+/* Extensions that mbedTLS does not support */
 
-/* Certificate policies other than anyPolicy, which is all that mbedTLS knows of them where they are
- * critical */
+/* 1: there is a certificate policy other than anyPolicy, the only critical one that mbedTLS
+ * supports. */
 static int chain_has_policy(struct wsi_der value)
 {
 	struct wsi_der list, policy, oid;
@@ -503,7 +500,7 @@ static void chain_put_oid(struct wsi_text *t, const struct wsi_der *oid)
 		v = v << 7 | (oid->p[i] & 0x7f);
 		if (oid->p[i] & 0x80)
 			continue;
-		if (is_first) { /* it holds two */
+		if (is_first) { /* the first number holds two */
 			wsi_put_u(t, v < 80 ? v / 40 : 2);
 			wsi_put_c(t, '.');
 			wsi_put_u(t, v < 80 ? v % 40 : v - 80);

@@ -8,15 +8,15 @@
 #ifdef WS_WITH_MBEDTLS
 #include <string.h>
 
-/* DER */
+/* Elements */
 
 int wsi_der_equal(const struct wsi_der *a, const struct wsi_der *b)
 {
 	return a->len == b->len && memcmp(a->p, b->p, a->len) == 0;
 }
 
-/* Bytes of an element's header, *len those of its content; 0: there is none, or it ends beyond
- * p[0..n) */
+/* The length of an element's header; *len is that of its content. 0: p[0..n) does not hold a whole
+ * element. */
 static size_t der_head(const unsigned char *p, size_t n, size_t *len)
 {
 	size_t head = 2, i;
@@ -34,8 +34,6 @@ static size_t der_head(const unsigned char *p, size_t n, size_t *len)
 	return *len <= n && head + *len <= n ? head : 0;
 }
 
-/* Takes the first element off in: *content is what is in it. 0, or -1: there is none that is whole
- */
 int wsi_der_next(struct wsi_der *in, int *tag, struct wsi_der *content)
 {
 	size_t len, head = der_head(in->p, in->len, &len);
@@ -50,7 +48,6 @@ int wsi_der_next(struct wsi_der *in, int *tag, struct wsi_der *content)
 	return 0;
 }
 
-/* The same for an element that must have this tag; else nothing is taken */
 int wsi_der_take(struct wsi_der *in, int want, struct wsi_der *content)
 {
 	int tag;
@@ -60,7 +57,7 @@ int wsi_der_take(struct wsi_der *in, int want, struct wsi_der *content)
 	return wsi_der_next(in, &tag, content);
 }
 
-/* The same, and *whole is the element with its header */
+/* As wsi_der_take, but *whole is the element with its header. */
 static int der_take_whole(struct wsi_der *in, int want, struct wsi_der *whole)
 {
 	struct wsi_der content;
@@ -116,7 +113,7 @@ WSI int wsi_cert_read(struct wsi_cert *c, const unsigned char *der, size_t len)
 	    || der_take_whole(&tbs, WSI_DER_SEQUENCE, &c->subject) != 0)
 		return -1;
 	if (wsi_der_take(&tbs, WSI_DER_SEQUENCE, &c->key) != 0)
-		return 0; /* whoever wants the key will miss it */
+		return 0; /* the fields that are missing stay empty */
 	while (tbs.len > 0) {
 		if (wsi_der_next(&tbs, &tag, &more) != 0)
 			return -1;
@@ -127,7 +124,6 @@ WSI int wsi_cert_read(struct wsi_cert *c, const unsigned char *der, size_t len)
 	return 0;
 }
 
-/* Takes the next extension off list. 1; 0: there are no more; -1: it cannot be read */
 int wsi_cert_extension_next(struct wsi_der *list, struct wsi_der *oid, int *critical,
                             struct wsi_der *value)
 {
@@ -156,7 +152,7 @@ WSI int wsi_cert_extension(const struct wsi_cert *c, int id, int *critical, stru
 	return r;
 }
 
-/* "C=XX, O=Some CA, CN=Its name": the attributes that people know a name by */
+/* The attributes by which people know a name, as in "C=XX, O=Some CA, CN=Its name". */
 WSI void wsi_put_dn(struct wsi_text *t, const unsigned char *name, size_t len)
 {
 	static const struct {

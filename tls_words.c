@@ -26,7 +26,7 @@ struct tls_words {
 	const char *words;
 };
 
-/* Of a certificate or a key: "its ... ", as a sentence's end */
+/* For a certificate or a key: the end of a sentence, "its ..." */
 static const struct tls_words tls_certificate_words[] = {
     {MBEDTLS_ERR_X509_FEATURE_UNAVAILABLE,
      "it needs a feature that this TLS library does not support"},
@@ -66,7 +66,7 @@ static const struct tls_words tls_certificate_words[] = {
 #endif
 };
 
-/* Of a session: whole clauses */
+/* For a session: whole clauses */
 static const struct tls_words tls_session_words[] = {
     {MBEDTLS_ERR_SSL_FEATURE_UNAVAILABLE, "the server chose what this TLS library lacks"},
     {MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE, "the server sent a TLS message out of turn"},
@@ -127,8 +127,7 @@ static const char *tls_find_words(const struct tls_words *table, size_t n, int c
 	return NULL;
 }
 
-/* An error can be the sum of two layers': that of the higher one, or the whole where there is but
- * one */
+/* An error may be the sum of the errors of two layers: then this is that of the higher one. */
 static int tls_high_code(int ret)
 {
 	int high = -(-ret & 0xff80);
@@ -185,7 +184,7 @@ const char *wsi_tls_file_words(const unsigned char *buf, size_t len, int want_ke
 	    && memcmp(buf + 2 + (buf[1] & 3), pfx_version, 3) == 0)
 		return "it is PKCS #12, which is not read here: openssl pkcs12 -nodes makes PEM of "
 		       "it";
-	if (buf[0] == 0x30) /* DER, of whatever it is */
+	if (buf[0] == 0x30) /* some DER */
 		return NULL;
 	if (strstr(text, "-----BEGIN ") == NULL)
 		return "it is neither PEM nor DER";
@@ -219,7 +218,6 @@ void wsi_tls_put_quoted(struct wsi_text *t, const void *p, size_t len)
 	wsi_put_c(t, '"');
 }
 
-/* The library's own words where they are compiled in, and its number */
 void wsi_tls_put_code(struct wsi_text *t, int ret)
 {
 	unsigned char code[2] = {(unsigned char)(-ret >> 8), (unsigned char)-ret};
@@ -235,7 +233,6 @@ void wsi_tls_put_code(struct wsi_text *t, int ret)
 	wsi_put_c(t, ')');
 }
 
-/* An error of mbedTLS that nothing else explains */
 void wsi_tls_put_failure(struct wsi_text *why, int ret)
 {
 	const char *words = wsi_tls_session_words(ret);

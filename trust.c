@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: ISC
- * trust.c - layer 2: certificates in files and directories, PEM or DER, in pieces of a small
- * buffer; knows no TLS
+ * trust.c - finds certificates in files and directories, PEM or DER, through a small buffer
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
 #include "ws_tls.h"
 
-#ifdef WS_WITH_MBEDTLS /* else nobody asks */
+#ifdef WS_WITH_MBEDTLS
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +18,7 @@
 #define TRUST_DER_MAX 8192 /* one certificate */
 #define TRUST_MAX                                                                                  \
 	(16 * 1024 * 1024)  /* all that is read of a file, or of the files of a directory */
-#define TRUST_POLL_MS 60000 /* between two looks at the clock, while a pipe brings nothing */
+#define TRUST_POLL_MS 60000 /* between two looks at the clock while a pipe is empty */
 
 enum trust_mode { TRUST_TEXT, TRUST_BASE64, TRUST_DER };
 
@@ -29,9 +28,10 @@ struct trust_scan {
 	uint32_t bits;
 	int bits_n;
 	size_t line_len, der_len;
-	size_t left; /* of TRUST_MAX */
+	size_t left; /* bytes left of TRUST_MAX */
 	char line[32];
-	unsigned char der[TRUST_DER_MAX + 1]; /* one more than allowed: too long */
+	unsigned char
+	    der[TRUST_DER_MAX + 1]; /* one byte more than allowed shows that it is too long */
 	unsigned char buf[4096];
 };
 
@@ -41,8 +41,8 @@ static int trust_open(int dir, const char *path)
 	return openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 }
 
-/* read(2) until that time, WS_ETIMEOUT then; -1: errno. A pipe is waited for, as is its first
- * writer: reading a FIFO that has none yet is no end of it */
+/* read(2), but at until_us WS_ETIMEOUT. -1: see errno. It waits for a pipe, also for the first
+ * writer of a FIFO, whose absence looks like the end of the file. */
 static ptrdiff_t trust_read(int fd, int wait, void *buf, size_t len, int64_t until_us)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -71,12 +71,12 @@ static void trust_take(struct trust_scan *s)
 	s->der_len = 0;
 }
 
-/* Base64 up to its '-' or the end of p[0..n): how much of it that was. What is no base64 is skipped
- * (ends of lines, padding): whoever takes the certificate will see if it is one. */
+/* Decodes base64 up to a '-' or the end of p[0..n), and returns how much that was. Other characters
+ * (ends of lines, padding) are skipped: the parser of the certificate will find what is wrong. */
 static size_t trust_base64(struct trust_scan *s, const unsigned char *p, size_t n)
 {
 	static const unsigned char values[] = {
-	    /* from '+' to 'z'; 64: none */
+	    /* values of '+' to 'z'; 64: not base64 */
 	    62, 64, 64, 64, 63, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 64, 64, 64, 64, 64,
 	    64, 64, 0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17,
 	    18, 19, 20, 21, 22, 23, 24, 25, 64, 64, 64, 64, 64, 64, 26, 27, 28, 29, 30, 31,
@@ -134,7 +134,7 @@ static const char *trust_cause(ptrdiff_t r)
 	return r == WS_ETIMEOUT ? "timed out before all of it was read" : strerror(errno);
 }
 
-/* All of it, or until there is enough: 0; -1 or WS_ETIMEOUT, *cause */
+/* Scans all of it, or until take has enough. 0; -1 or WS_ETIMEOUT with the reason in *cause. */
 static int trust_fd(struct trust_scan *s, int fd, int wait, const char **cause)
 {
 	ptrdiff_t n;
@@ -170,8 +170,7 @@ static int trust_fd(struct trust_scan *s, int fd, int wait, const char **cause)
 	return 0;
 }
 
-/* The regular files of a directory. One that cannot be read does not keep the others from being
- * trusted */
+/* Scans the regular files of a directory. One that cannot be read does not stop the others. */
 static int trust_dir(struct trust_scan *s, DIR *dir, const char **cause)
 {
 	struct dirent *e;
@@ -209,7 +208,7 @@ static int trust_dir(struct trust_scan *s, DIR *dir, const char **cause)
 	return r == WS_ETIMEOUT ? r : 0;
 }
 
-/* What is open as fd, which is closed in the end */
+/* Scans what is open as fd, and closes it. */
 static int trust_scan(struct trust_scan *s, int fd, const struct stat *st, const char **cause)
 {
 	DIR *dir = S_ISDIR(st->st_mode) ? fdopendir(fd) : NULL;
