@@ -4,7 +4,7 @@
 # the settings beside this script, for a static program. CC (musl-gcc) and CFLAGS (-Os and sections) are yours.
 # The sources: a release, or `apt-get source mbedtls` with a deb-src line of Debian 13 (trixie). Then:
 #	$CC ... -DWS_WITH_MBEDTLS -DMBEDTLS_CONFIG_FILE='"tls-static/mbedtls_config.h"' -isystem MBEDTLS_SRC/include \
-#		FILES trust.c tls.c OUT/libmbedtls.a
+#		FILES OUT/libmbedtls.a		(FILES: as make-dist.sh -L prints them)
 # shellcheck disable=SC2086 # CFLAGS are words
 set -eu
 [ $# = 2 ] || { echo "usage: build.sh MBEDTLS_SRC OUT" >&2; exit 64; }
