@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC
- * dialogue.c - a query on the open connection: the ping, and the steps that send, expect and collect
+ * dialogue.c - a query on the open connection: the ping, and the steps that send, expect and
+ * collect
  *
- * A message takes one of four ways. A step uses it up; or it arrives before the step that may want it and waits in the
- * store (query_keep); or a step passes over it, and a copy of it is kept for the answer until the next one comes
- * (query_remember); or it matches --fail-on and ends the query. Copies are needed because the bytes of a message from
- * the library are gone with the next ws_recv().
+ * A message takes one of four ways. A step uses it up; or it arrives before the step that may want
+ * it and waits in the store (query_keep); or a step passes over it, and a copy of it is kept for
+ * the answer until the next one comes (query_remember); or it matches --fail-on and ends the query.
+ * Copies are needed because the bytes of a message from the library are gone with the next
+ * ws_recv().
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -28,8 +30,8 @@ static int query_stop(struct wq_query *q, int err)
 	return err == WQ_EINTERRUPTED ? wq_query_interrupted(q) : wq_query_lost(q, err);
 }
 
-/* 1: the message matches, 0: it does not, or an error of query_stopped(). The matcher is fed in slices because a costly
- * pattern must not outlast the deadline. */
+/* 1: the message matches, 0: it does not, or an error of query_stopped(). The matcher is fed in
+ * slices because a costly pattern must not outlast the deadline. */
 static int query_match(const struct wq_query *q, const struct wq_pattern *pattern,
                        const struct ws_msg *msg)
 {
@@ -72,7 +74,8 @@ static int query_keep(struct wq_query *q, const struct ws_msg *msg)
 	return QUERY_ENDED;
 }
 
-/* Copies a message that no step used up, in place of the one before it: 0, or QUERY_ENDED when there is no memory */
+/* Copies a message that no step used up, in place of the one before it: 0, or QUERY_ENDED when
+ * there is no memory */
 static int query_remember(struct wq_query *q, const struct ws_msg *msg)
 {
 	wq_store_clear(&q->last);
@@ -103,7 +106,8 @@ static int query_match_stopped(struct wq_query *q, const struct wq_pattern *patt
 	return query_stop(q, err);
 }
 
-/* True when a message may be quoted in a sentence: it is text, and does not repeat a password or the like that we sent */
+/* True when a message may be quoted in a sentence: it is text, and does not repeat a password or
+ * the like that we sent */
 static bool query_can_quote(const struct wq_query *q, const struct ws_msg *msg)
 {
 	struct wsi_str text = {msg->data, msg->len < 4 * QUERY_SHOWN ? msg->len : 4 * QUERY_SHOWN};
@@ -161,8 +165,8 @@ static int query_is_our_pong(const struct wq_query *q, const struct ws_msg *msg)
 	       && memcmp(msg->data, q->ping_data, sizeof q->ping_data) == 0;
 }
 
-/* Receives a new message. QUERY_GO_ON: it is in *msg; in the state PONG it can also be the answer to our ping. Other
- * pongs are dropped. */
+/* Receives a new message. QUERY_GO_ON: it is in *msg; in the state PONG it can also be the answer
+ * to our ping. Other pongs are dropped. */
 static int query_receive(struct wq_query *q, struct ws_msg *msg)
 {
 	int err;
@@ -360,8 +364,8 @@ static bool query_has_unsent(const struct wq_query *q)
 	return false;
 }
 
-/* No message is asked for, but the last step's data must be written. What arrives meanwhile is only needed for the
- * answer of a query that fails. */
+/* No message is asked for, but the last step's data must be written. What arrives meanwhile is only
+ * needed for the answer of a query that fails. */
 int wq_query_flush(struct wq_query *q)
 {
 	struct ws_msg msg;

@@ -165,8 +165,9 @@ void wq_query_put_lasted(struct wsi_text *t, int64_t since_us)
 
 /* The end of a query */
 
-/* Chooses what the answer of a failed query shows: with an array all messages that were collected, else the newest
- * one that no step used up. q->msg is set already where the failure is about one certain message. */
+/* Chooses what the answer of a failed query shows: with an array all messages that were collected,
+ * else the newest one that no step used up. q->msg is set already where the failure is about one
+ * certain message. */
 static void query_choose_data(struct wq_query *q)
 {
 	size_t at;

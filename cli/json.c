@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * json.c - writes JSON: RFC 8259, on one line, valid UTF-8 whatever the bytes
  *
- * It knows nothing of queries: result.c calls it in the order in which the members stand in result.schema.json. Commas
- * need no call: the emitter remembers whether a value stands before the next one.
+ * It knows nothing of queries: result.c calls it in the order in which the members stand in
+ * result.schema.json. Commas need no call: the emitter remembers whether a value stands before the
+ * next one.
  */
 #include "cli/wsquery.h"
 #include <string.h>
@@ -109,8 +110,8 @@ static void put_code_point(struct wq_out *out, uint32_t cp)
 	put_unit(out, 0xdc00 + ((cp - 0x10000) & 0x3ff));
 }
 
-/* s begins with no valid character. Returns how many bytes one U+FFFD stands for: those that could begin a character,
- * at least 1 (Unicode 3.9, "maximal subpart"). */
+/* s begins with no valid character. Returns how many bytes one U+FFFD stands for: those that could
+ * begin a character, at least 1 (Unicode 3.9, "maximal subpart"). */
 static size_t invalid_len(const unsigned char *s, size_t len)
 {
 	uint32_t cp;
@@ -121,8 +122,8 @@ static size_t invalid_len(const unsigned char *s, size_t len)
 	return n;
 }
 
-/* How many bytes from s on can be written as they are. A character that a terminal would not show is valid in JSON but
- * is escaped all the same. */
+/* How many bytes from s on can be written as they are. A character that a terminal would not show
+ * is valid in JSON but is escaped all the same. */
 static size_t unescaped_len(const unsigned char *s, size_t len)
 {
 	uint32_t cp;
@@ -144,7 +145,8 @@ static size_t unescaped_len(const unsigned char *s, size_t len)
 	return i;
 }
 
-/* Writes what s begins with as an escape, or as U+FFFD if it is not UTF-8. Returns the bytes used up. */
+/* Writes what s begins with as an escape, or as U+FFFD if it is not UTF-8. Returns the bytes used
+ * up. */
 static size_t put_escape(struct wq_out *out, const unsigned char *s, size_t len)
 {
 	uint32_t cp;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * match.c - runs a pattern's program over a text: each character moves all live states at once, so time is linear
+ * match.c - runs a pattern's program over a text: each character moves all live states at once, so
+ * time is linear
  *
- * A character of UTF-8 is taken whole. Any byte that begins none counts as one U+FFFD by itself, and the next byte is
- * looked at anew; so a character cut off after three bytes counts as three. Up to three bytes that may yet become a
- * character are held from one slice of the text to the next.
+ * A character of UTF-8 is taken whole. Any byte that begins none counts as one U+FFFD by itself,
+ * and the next byte is looked at anew; so a character cut off after three bytes counts as three. Up
+ * to three bytes that may yet become a character are held from one slice of the text to the next.
  */
 #include "cli/pattern.h"
 #include <string.h>
@@ -18,16 +19,22 @@ struct match_list {
 struct wsi_match {
 	struct match_state *code;
 	size_t states;
-	uint32_t *sets; /* of brackets, see match_has */
-	struct match_list
-	    now; /* states that await a character or the end; those of start only at the text's start */
-	uint16_t *then; /* room for the next */
-	struct match_list
-	    start;      /* states that a match beginning here awaits, but at the text's start */
-	uint16_t round; /* a number for each list made; 0: none */
-	unsigned char yes, at_start, at_end, held;
-	unsigned char hold[4];    /* bytes of a character that may be cut in two */
-	unsigned char first[256]; /* 0: no character that begins with this byte begins a match */
+	/* The brackets' sets, see enum match_set. */
+	uint32_t *sets;
+	/* States that await a character or the end. Those of start only at the text's start. */
+	struct match_list now;
+	/* Room for the next list. */
+	uint16_t *then;
+	/* States that a match beginning here awaits, except at the text's start. */
+	struct match_list start;
+	/* Each list that is made has a number. 0: none. */
+	uint16_t round;
+	unsigned char yes, at_start, at_end;
+	/* Bytes of a character that may be cut in two, and their number. */
+	unsigned char hold[4];
+	unsigned char held;
+	/* 0: no character that begins with this byte begins a match. */
+	unsigned char first[256];
 };
 
 /* The memory for what b has counted; 0: the pattern is wrong */
@@ -55,28 +62,30 @@ size_t wsi_match_size(const char *pattern, size_t len, const char **why, size_t 
 	return size;
 }
 
-/* The set: the last character asked for and whether it is in it; words << 1 | negated; pairs of ends. All copies of a
- * bracket share one, so that a character is looked up once, however many repetitions are live. */
-static int match_has(uint32_t *set, uint32_t c)
+/* True if the set has the character. All copies of a bracket share one set, which remembers its last
+ * answer: so a character is looked up once, however many repetitions are live. */
+static bool match_has(uint32_t *set, uint32_t c)
 {
-	uint32_t in, i;
+	bool in = set[MATCH_SET_NEGATED];
+	uint32_t i;
 
-	if (set[0] >> 1 != c) {
-		in = set[1] & 1;
-		for (i = 2; i < set[1] >> 1; i += 2) {
-			if (c >= set[i] && c <= set[i + 1]) {
-				in ^= 1;
-				break;
-			}
+	if (set[MATCH_SET_LAST] == c)
+		return set[MATCH_SET_ANSWER];
+	for (i = MATCH_SET_RANGES; i < set[MATCH_SET_END]; i += 2) {
+		if (c >= set[i] && c <= set[i + 1]) {
+			in = !in;
+			break;
 		}
-		set[0] = c << 1 | in;
 	}
-	return set[0] & 1;
+	set[MATCH_SET_LAST] = c;
+	set[MATCH_SET_ANSWER] = in;
+	return in;
 }
 
-/* Lists, from out on, what s leads to without taking a character: the list's new end. Forks whose other way is still to
- * be followed wait below top, the end of the list's room, which has a place for every state; none is both there and
- * listed. */
+/* Lists, from out on, the states that s leads to without taking a character. Returns the list's new
+ * end. The room for the list ends at top and has a place for every state. Two things share it: the
+ * list, which grows up from out, and a stack of forks whose other way is still to be followed, which
+ * grows down from top. They cannot meet, since no state is in both. */
 static uint16_t *match_follow(struct wsi_match *m, unsigned s, uint16_t *out, uint16_t *const top)
 {
 	const unsigned round = m->round;
@@ -108,7 +117,8 @@ static uint16_t *match_follow(struct wsi_match *m, unsigned s, uint16_t *out, ui
 	}
 }
 
-/* True if a state with this word takes c, a character or the word of states that await the text's start or end. */
+/* True if a state with this word takes c, a character or the word of states that await the text's
+ * start or end. */
 static bool match_takes(const struct wsi_match *m, uint32_t word, uint32_t c)
 {
 	if (word == c)
@@ -266,6 +276,31 @@ void wsi_match_start(struct wsi_match *m)
 	match_step(m, MATCH_WORD(MATCH_BEGIN, 0));
 }
 
+/* Adds a byte to the character that the last slice cut in two, and takes what is complete now. */
+static void match_feed_held(struct wsi_match *m, unsigned char byte)
+{
+	size_t n;
+
+	m->hold[m->held++] = byte;
+	while (m->held > 0) {
+		n = match_one(m, m->hold, m->held);
+		if (n == 0)
+			return;
+		m->held = (unsigned char)(m->held - n);
+		memmove(m->hold, m->hold + n, m->held);
+	}
+}
+
+/* How many bytes from p on cannot begin a match. */
+static size_t match_skip(const struct wsi_match *m, const unsigned char *p, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && !m->first[p[n]])
+		n++;
+	return n;
+}
+
 int wsi_match_feed(struct wsi_match *m, const void *text, size_t len)
 {
 	const unsigned char *p = text;
@@ -275,21 +310,16 @@ int wsi_match_feed(struct wsi_match *m, const void *text, size_t len)
 		m->at_start = 0;
 	while (i < len && !m->yes) {
 		if (m->held > 0) {
-			m->hold[m->held++] = p[i++];
-			while (m->held > 0 && (n = match_one(m, m->hold, m->held)) > 0) {
-				m->held = (unsigned char)(m->held - n);
-				memmove(m->hold, m->hold + n, m->held);
-			}
+			match_feed_held(m, p[i++]);
 			continue;
 		}
 		if (m->now.n == 0) {
-			while (i < len && !m->first[p[i]])
-				i++;
+			i += match_skip(m, p + i, len - i);
 			if (i == len)
 				break;
 		}
 		n = match_one(m, p + i, len - i);
-		if (n == 0) {
+		if (n == 0) { /* the slice ends within a character */
 			m->held = (unsigned char)(len - i);
 			memcpy(m->hold, p + i, m->held);
 			break;

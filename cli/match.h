@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * match.h - layer 0, internal: POSIX extended regular expressions without back-references; yes or no; linear time
+ * match.h - layer 0, internal: POSIX extended regular expressions without back-references; yes or
+ * no; linear time
  */
 #ifndef WSQUERY_MATCH_H
 #define WSQUERY_MATCH_H
@@ -12,13 +13,16 @@
 
 struct wsi_match; /* lives in memory of the caller, together with all it needs */
 
-/* How much memory a pattern wants (an upper bound computed from it), or 0: it is wrong; then *why is a static sentence
- * and *where the offset of the byte it is about. The pattern must be UTF-8; NUL is a character. */
+/* How much memory a pattern wants (an upper bound computed from it), or 0: it is wrong; then *why
+ * is a static sentence and *where the offset of the byte it is about. The pattern must be UTF-8;
+ * NUL is a character. */
 WSI size_t wsi_match_size(const char *pattern, size_t len, const char **why, size_t *where);
-/* mem: wsi_match_size(pattern, len) bytes, aligned as malloc does. The pattern is not needed afterwards. */
+/* mem: wsi_match_size(pattern, len) bytes, aligned as malloc does. The pattern is not needed
+ * afterwards. */
 WSI struct wsi_match *wsi_match_init(void *mem, size_t mem_len, const char *pattern, size_t len);
 
-/* A text in slices of any size, cut anywhere, also within a character. A byte that is no UTF-8 counts as U+FFFD. */
+/* A text in slices of any size, cut anywhere, also within a character. A byte that is no UTF-8
+ * counts as U+FFFD. */
 WSI void wsi_match_start(struct wsi_match *m);
 WSI int wsi_match_feed(struct wsi_match *m, const void *text,
                        size_t len);         /* 1: matches, whatever follows; 0: go on */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * memory.c - the one allocator of program and library: blocks of a small arena, and malloc once that is full
+ * memory.c - the one allocator of program and library: blocks of a small arena, and malloc once
+ * that is full
  *
- * A query has few blocks and frees most of them in the reverse order, so the arena is a stack. It lies on the stack of
- * main(): that needs no system call and touches few pages.
+ * A query has few blocks and frees most of them in the reverse order, so the arena is a stack. It
+ * lies on the stack of main(): that needs no system call and touches few pages.
  */
 #include "cli/wsquery.h"
 #include <stdlib.h>

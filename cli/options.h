@@ -95,7 +95,8 @@ int wq_options_use_inputs(struct wq_options *o);
 /* Begins a sentence about a file: "-d, --data: \"file\": " */
 struct wsi_text *wq_input_wrong(const struct wq_input *in, struct wq_why *why);
 
-/* optable.c. "cacert" for "tls.ca_file", a field of struct ws_options; NULL if no option sets it. */
+/* optable.c. "cacert" for "tls.ca_file", a field of struct ws_options; NULL if no option sets it.
+ */
 const char *wq_option_of(const char *field);
 /* "-t, --timeout" for "timeout" */
 void wq_put_option(struct wsi_text *t, const char *name);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * out.c - writes text to a descriptor whose reader may be slow or gone, and to standard error
  *
- * The text is collected in a buffer. Each write is bounded in time by wq_write(), and between two writes the clock
- * tells whether the reader has had its time. Once it has, the rest is dropped and .err is set.
+ * The text is collected in a buffer. Each write is bounded in time by wq_write(), and between two
+ * writes the clock tells whether the reader has had its time. Once it has, the rest is dropped and
+ * .err is set.
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -11,11 +12,12 @@
 #include <errno.h>
 #include <string.h>
 
-/* A reader that takes nothing is waited for this long after the deadline or a signal, and standard error at any time.
- * The contract: a reader of stdout has at least 100 ms. */
+/* A reader that takes nothing is waited for this long after the deadline or a signal, and standard
+ * error at any time. The contract: a reader of stdout has at least 100 ms. */
 #define PATIENCE_US 100000
-/* A reader that goes on reading has this long after the deadline, or longer for a large answer. Together with a tick
- * and the program's exit this makes the 100 ms by which a query may outlast its deadline. */
+/* A reader that goes on reading has this long after the deadline, or longer for a large answer.
+ * Together with a tick and the program's exit this makes the 100 ms by which a query may outlast
+ * its deadline. */
 #define GRACE_US 80000
 /* Bytes in a microsecond that a reader must take after the deadline: 10 MB/s */
 #define LEAST_RATE 10
@@ -65,7 +67,8 @@ static bool out_is_late(struct wq_out *o)
 	return now_us >= o->idle_until_us && now_us - o->moved_us >= PATIENCE_US;
 }
 
-/* Writes the buffer. One write is made however late it is: a reader that is there gets the answer. */
+/* Writes the buffer. One write is made however late it is: a reader that is there gets the answer.
+ */
 static void out_flush(struct wq_out *o)
 {
 	size_t done = 0;
@@ -193,8 +196,9 @@ static void put_padded(struct wsi_text *t, int v, int digits)
 	wsi_put_n(t, buf, (size_t)digits);
 }
 
-/* The date of a day counted from 0000-03-01. A year that begins in March has its leap day at its end, so the lengths
- * of the months before it never change (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms"). */
+/* The date of a day counted from 0000-03-01. A year that begins in March has its leap day at its
+ * end, so the lengths of the months before it never change (Howard Hinnant, "chrono-Compatible
+ * Low-Level Date Algorithms"). */
 static void put_day(struct wsi_text *t, int days)
 {
 	int era = days / 146097; /* of 400 years */

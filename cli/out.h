@@ -10,8 +10,9 @@ struct wq_out {
 	int fd;
 	int err; /* errno of the first failure, after which all is dropped. ETIMEDOUT: too slow. */
 
-	/* A reader that takes nothing for 100 ms is given up, but not before idle_until_us. A reader that is slow is
-	 * given up at most_us. Both may be WQ_NEVER. A signal sets the first to now, the second to grace_us later. */
+	/* A reader that takes nothing for 100 ms is given up, but not before idle_until_us. A
+	 * reader that is slow is given up at most_us. Both may be WQ_NEVER. A signal sets the first
+	 * to now, the second to grace_us later. */
 	int64_t idle_until_us, most_us, grace_us;
 	int64_t moved_us; /* when the reader last took something */
 	bool tried;       /* at least one write was made */
@@ -20,8 +21,8 @@ struct wq_out {
 	char *buf;
 	char small[256]; /* .buf, until it is full */
 };
-/* until_us: the query's deadline. A reader that goes on reading has 80 ms after it, or a second for each 10 MB of size,
- * whichever is longer. size: about how many bytes will be written. */
+/* until_us: the query's deadline. A reader that goes on reading has 80 ms after it, or a second for
+ * each 10 MB of size, whichever is longer. size: about how many bytes will be written. */
 void wq_out_init(struct wq_out *o, int fd, int64_t until_us, size_t size);
 void wq_out_n(struct wq_out *o, const void *p, size_t len);
 void wq_out(struct wq_out *o, const char *s);
@@ -31,8 +32,8 @@ void wq_out_decimal(struct wq_out *o, uint64_t v, int places); /* 1500, 3: "1.50
 int wq_out_end(struct wq_out *o);                              /* 0 or .err */
 #define WQ_DATE_LEN 20
 void wq_put_date(struct wsi_text *t, int64_t time); /* RFC 3339, UTC; from seconds since 1970 */
-/* Standard error. Its reader is waited for until the time set with wq_err_until(). Before that is called, a message is
- * waited for 100 ms. */
+/* Standard error. Its reader is waited for until the time set with wq_err_until(). Before that is
+ * called, a message is waited for 100 ms. */
 void wq_err_init(struct wq_out *o);
 void wq_err_until(int64_t until_us);
 bool wq_err_is_over(void); /* that time has come, or nobody reads standard error */

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: ISC
  * pattern.c - parses a POSIX extended regular expression into a program of states
  *
- * The pattern is read twice by the same code: first to count the states, then to write them. There is one state for
- * each character, '.', bracket and anchor, one for each fork of a repetition, two for each '|', and two for the begin
- * and the match. A piece of program is entered at its first state and left behind its last, and its forks and jumps
- * are distances within it. So it can be moved and copied, and repetitions are written out.
+ * The pattern is read twice by the same code: first to count the states, then to write them. There
+ * is one state for each character, '.', bracket and anchor, one for each fork of a repetition, two
+ * for each '|', and two for the begin and the match. A piece of program is entered at its first
+ * state and left behind its last, and its forks and jumps are distances within it. So it can be
+ * moved and copied, and repetitions are written out.
  *
  * What POSIX.1-2024 XBD 9 leaves undefined is an error, except that
  *   - an empty alternative, pattern or pair of parentheses matches the empty string
  *   - a repetition can be repeated: a** is (a*)*
  *   - \ before ASCII characters other than letters and digits stands for that character (there is no \<)
  *   - ranges in brackets are ordered by code point.
- * A ')' without '(' stands for itself (9.4.3), and so does \ in brackets (9.3.5). '?' behind a repetition asks for the
- * shortest match (9.4.6): this does not change whether there is a match, so it is ignored.
+ * A ')' without '(' stands for itself (9.4.3), and so does \ in brackets (9.3.5). '?' behind a
+ * repetition asks for the shortest match (9.4.6): this does not change whether there is a match, so
+ * it is ignored.
  */
 #include "cli/pattern.h"
 #include <string.h>
@@ -199,8 +201,8 @@ static int pattern_bracket(struct wsi_pattern *b)
 
 	if (negated)
 		b->at++;
-	b->sets_n += 2; /* for the two words before the ranges, see match_has in match.c */
-	first = b->at;  /* a ']' that stands first stands for itself */
+	b->sets_n += MATCH_SET_RANGES;
+	first = b->at; /* a ']' that stands first stands for itself */
 	while (b->at == first || !pattern_byte(b, b->at, ']')) {
 		if (b->at >= b->len) {
 			b->where = open;
@@ -216,15 +218,18 @@ static int pattern_bracket(struct wsi_pattern *b)
 	if (b->sets_n > PATTERN_SETS_MAX)
 		return pattern_fail(b, "too much in brackets");
 	if (b->sets) {
-		b->sets[set] = UINT32_MAX;
-		b->sets[set + 1] = (uint32_t)(b->sets_n - set) << 1 | (uint32_t)negated;
+		b->sets[set + MATCH_SET_LAST] = UINT32_MAX; /* no character */
+		b->sets[set + MATCH_SET_ANSWER] = 0;
+		b->sets[set + MATCH_SET_END] = (uint32_t)(b->sets_n - set);
+		b->sets[set + MATCH_SET_NEGATED] = negated;
 	}
 	return pattern_emit(b, MATCH_WORD(MATCH_SET, set));
 }
 
 /* Repetitions */
 
-/* Reads digits. A value over the limit counts as the limit and one. PATTERN_NO_END: there are none */
+/* Reads digits. A value over the limit counts as the limit and one. PATTERN_NO_END: there are none
+ */
 static size_t pattern_number(struct wsi_pattern *b)
 {
 	size_t v = 0, start = b->at;
@@ -318,7 +323,8 @@ static int parse_repetition(struct pattern_parser *ps, uint32_t c, bool again)
 
 /* Groups and alternatives */
 
-/* "|": in front of the alternative that ends here comes a fork to the next one, behind it a jump to the group's end. */
+/* "|": in front of the alternative that ends here comes a fork to the next one, behind it a jump to
+ * the group's end. */
 static int pattern_alternative(struct wsi_pattern *b, struct pattern_group *g)
 {
 	size_t n = b->n, branch = g->branch;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * pattern.h - layer 0, internal: the program of states that pattern.c makes of a pattern and match.c runs
+ * pattern.h - internal: the program of states that pattern.c makes of a pattern and match.c runs
  */
 #ifndef WSQUERY_PATTERN_H
 #define WSQUERY_PATTERN_H
@@ -23,8 +23,19 @@ enum match_op {
 
 struct match_state {
 	uint32_t word;
-	uint16_t next;  /* the state behind it, set by match.c */
-	uint16_t round; /* the round of match.c that listed it last */
+	/* The state behind it, set by match.c. */
+	uint16_t next;
+	/* The number of the list of match.c that it was put into last. */
+	uint16_t round;
+};
+
+/* The words of a bracket's set: a header, then the first and last character of each range. */
+enum match_set {
+	MATCH_SET_LAST,    /* the character that was looked up last */
+	MATCH_SET_ANSWER,  /* 1: it is in the set */
+	MATCH_SET_END,     /* words of the set */
+	MATCH_SET_NEGATED, /* 1: the set has what is in none of the ranges */
+	MATCH_SET_RANGES   /* where they begin */
 };
 
 /* A pattern being parsed. code and sets are NULL in the first reading, which only counts. */
@@ -38,8 +49,8 @@ struct wsi_pattern {
 	const char *why; /* what is wrong */
 	size_t where;    /* the byte at which the current part begins */
 };
-/* p and len, and for the second reading code and sets, are set by the caller; the rest is 0. Returns 0, or -1: see .why
- * and .where. The argument of each FORK and JUMP is a distance. */
+/* p and len, and for the second reading code and sets, are set by the caller; the rest is 0.
+ * Returns 0, or -1: see .why and .where. The argument of each FORK and JUMP is a distance. */
 WSI int wsi_pattern_parse(struct wsi_pattern *b);
 
 #endif

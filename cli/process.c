@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: ISC
- * process.c - this process: descriptors 0 to 2, signals, clock, waiting, and reads and writes that cannot block for long
+ * process.c - this process: descriptors 0 to 2, signals, clock, waiting, and reads and writes that
+ * cannot block for long
  *
- * Other processes may share standard input, output and error. So their flags are left alone: O_NONBLOCK would hold for
- * all of these processes. What poll() reports is no promise, either: another process may take the bytes or fill the
- * pipe before we do, and a terminal may take less than we write. Any read or write can therefore block, and a timer
- * interrupts it: meanwhile SIGALRM comes every TICK_US. The handler need not do anything. The call ends with EINTR, or
- * with what it has done so far, and the caller looks at the clock before the next one. A tick that comes just before the
- * call is lost, but the next one is not. This works for terminals, pipes and sockets, and needs neither threads nor
- * /proc (opening /proc/self/fd/1 with O_NONBLOCK would be another way).
+ * Other processes may share standard input, output and error. So their flags are left alone:
+ * O_NONBLOCK would hold for all of these processes. What poll() reports is no promise, either:
+ * another process may take the bytes or fill the pipe before we do, and a terminal may take less
+ * than we write. Any read or write can therefore block, and a timer interrupts it: meanwhile
+ * SIGALRM comes every TICK_US. The handler need not do anything. The call ends with EINTR, or with
+ * what it has done so far, and the caller looks at the clock before the next one. A tick that comes
+ * just before the call is lost, but the next one is not. This works for terminals, pipes and
+ * sockets, and needs neither threads nor /proc (opening /proc/self/fd/1 with O_NONBLOCK would be
+ * another way).
  */
 #ifndef _XOPEN_SOURCE
 #define _XOPEN_SOURCE 700 /* for setitimer */
@@ -31,7 +34,8 @@ static volatile sig_atomic_t process_signal; /* the first that came, or 0 */
 /* The handler writes to it, so that poll() returns; it is never read. -1: there is no pipe */
 static int process_pipe[2] = {-1, -1};
 
-/* Descriptors 0 to 2 that were closed at the start. Whatever has such a number now is not ours to read or write. */
+/* Descriptors 0 to 2 that were closed at the start. Whatever has such a number now is not ours to
+ * read or write. */
 static bool process_closed[3];
 
 /* The timer that interrupts reads and writes */
@@ -65,8 +69,9 @@ static void make_pipe(void)
 	process_pipe[0] = process_pipe[1] = -1;
 }
 
-/* Where some of the descriptors 0 to 2 are closed, a socket that leads nowhere takes their place: the connection must not
- * become standard output. Where even that fails, process_closed still keeps us from writing to it. */
+/* Where some of the descriptors 0 to 2 are closed, a socket that leads nowhere takes their place:
+ * the connection must not become standard output. Where even that fails, process_closed still keeps
+ * us from writing to it. */
 static void guard_closed(void)
 {
 	int fd;
@@ -84,7 +89,8 @@ void wq_process_init(void)
 {
 	struct sigaction sa;
 
-	/* The lowest free numbers are given out first: where the pipe's are above 2, all of 0 to 2 are open */
+	/* The lowest free numbers are given out first: where the pipe's are above 2, all of 0 to 2
+	 * are open */
 	make_pipe();
 	if (process_pipe[0] < 0) {
 		guard_closed();
@@ -121,13 +127,15 @@ int wq_wait(struct pollfd *p, unsigned n, int64_t until_us, bool watch)
 		ms = WAIT_UNWOKEN_MS;
 	}
 	r = poll(p, n, ms);
-	/* EINVAL: more descriptors than may be open. The pause keeps the caller's loop from spinning. */
+	/* EINVAL: more descriptors than may be open. The pause keeps the caller's loop from
+	 * spinning. */
 	if (r < 0 && errno != EINTR)
 		nanosleep(&pause, NULL);
 	return r;
 }
 
-/* The time left until the alarm that was set before us. <= 0: it is due; WQ_NEVER: there is no such alarm */
+/* The time left until the alarm that was set before us. <= 0: it is due; WQ_NEVER: there is no such
+ * alarm */
 static int64_t alarm_left_us(void)
 {
 	int64_t set_us =
@@ -155,7 +163,8 @@ static void tick_prepare(void)
 
 	memset(&sa, 0, sizeof sa);
 	sa.sa_handler = on_tick;
-	/* tick_look may write, and ticks must interrupt that, too. SA_RESTART would defeat the purpose. */
+	/* tick_look may write, and ticks must interrupt that, too. SA_RESTART would defeat the
+	 * purpose. */
 	sa.sa_flags = SA_NODEFER;
 	sigaction(SIGALRM, &sa, &tick_action);
 	sigemptyset(&sa.sa_mask);

@@ -14,7 +14,8 @@ int64_t wq_now_us(void);
 int wq_wait(struct pollfd *p, unsigned n, int64_t until_us,
             bool watch); /* p has room for one more; watch: signals end it */
 
-/* From start to stop SIGALRM comes every 10 ms and ends what blocks. Pairs may lie within one another. */
+/* From start to stop SIGALRM comes every 10 ms and ends what blocks. Pairs may lie within one
+ * another. */
 void wq_tick_start(void);
 void wq_tick_stop(void);
 void wq_tick_look(void (*look)(

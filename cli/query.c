@@ -4,8 +4,9 @@
  *	INPUT --> OPTION_INPUT --> (ws_new) --> DATA_INPUT --> OPEN --> [PING --> PONG] --> STEP
  *	STEP --> SEND --> STEP      STEP --> EXPECT --> STEP      STEP --> COLLECT or FLUSH --> ANSWER
  *
- * Each state has one function, which says how to go on (enum query_result). Any of them can end in ANSWER by
- * wq_query_fail(). The functions stand in setup.c (up to OPEN) and dialogue.c (the others).
+ * Each state has one function, which says how to go on (enum query_result). Any of them can end in
+ * ANSWER by wq_query_fail(). The functions stand in setup.c (up to OPEN) and dialogue.c (the
+ * others).
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L

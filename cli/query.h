@@ -16,7 +16,8 @@ enum query_result {
 	QUERY_ENDED = 1   /* the answer is known, or the connection is closed */
 };
 
-/* setup.c: one function for each state before the open connection. They return enum query_result. */
+/* setup.c: one function for each state before the open connection. They return enum query_result.
+ */
 int wq_query_open_inputs(struct wq_query *q);
 int wq_query_read_inputs(struct wq_query *q);
 int wq_query_make_ws(struct wq_query *q);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * setup.c - a query before the WebSocket is open: reads the inputs, makes the library's options, opens the connection
+ * setup.c - a query before the WebSocket is open: reads the inputs, makes the library's options,
+ * opens the connection
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -41,7 +42,8 @@ static int query_not_text(struct wq_query *q, const struct wq_input *in, size_t 
 	return query_usage(q);
 }
 
-/* Gives a step its input, which must be text without --binary. The library checks the values of options. */
+/* Gives a step its input, which must be text without --binary. The library checks the values of
+ * options. */
 static int query_use_input(struct wq_query *q, struct wq_input *in)
 {
 	uint32_t state = 0;
@@ -77,7 +79,8 @@ int wq_query_open_inputs(struct wq_query *q)
 	return QUERY_GO_ON;
 }
 
-/* In the state OPTION_INPUT reads the inputs of options, else those of steps. QUERY_GO_ON: all are complete. */
+/* In the state OPTION_INPUT reads the inputs of options, else those of steps. QUERY_GO_ON: all are
+ * complete. */
 int wq_query_read_inputs(struct wq_query *q)
 {
 	for (; q->input < q->o->n_inputs; q->input++) {
@@ -129,8 +132,8 @@ static bool is_tls_field(const char *field)
 	return strncmp(field, "tls.", 4) == 0;
 }
 
-/* Writes the library's sentence about an option, with the option's name on the command line or the variable's name.
- * Returns the variable that its value came from, or NULL. */
+/* Writes the library's sentence about an option, with the option's name on the command line or the
+ * variable's name. Returns the variable that its value came from, or NULL. */
 static const char *query_put_wrong_option(struct wq_query *q)
 {
 	const char *field = q->info->option, *why = ws_error(q->ws), *name = wq_option_of(field);
@@ -166,7 +169,8 @@ static bool uses_tls(const struct wq_options *o)
 	return !o->url_is_valid || o->target.secure;
 }
 
-/* The library refused an option. 0: its value came from the environment and is ignored from now on; else QUERY_ENDED */
+/* The library refused an option. 0: its value came from the environment and is ignored from now on;
+ * else QUERY_ENDED */
 static int query_wrong_option(struct wq_query *q)
 {
 	const char *field = q->info->option, *from = query_put_wrong_option(q);
@@ -183,7 +187,8 @@ static int query_wrong_option(struct wq_query *q)
 	return 0;
 }
 
-/* True for a short question and its answer. Small buffers touch fewer pages; long data does not go through them. */
+/* True for a short question and its answer. Small buffers touch fewer pages; long data does not go
+ * through them. */
 static bool query_is_small(const struct wq_options *o)
 {
 	size_t i;
@@ -200,7 +205,8 @@ static bool query_reads_tls_files(const struct ws_options *o)
 	return o->tls.ca_file || o->tls.ca_dir || o->tls.cert_file || o->tls.key_file;
 }
 
-/* Adds what the files of options and the environment say, in the first try alone. 0, or QUERY_ENDED */
+/* Adds what the files of options and the environment say, in the first try alone. 0, or QUERY_ENDED
+ */
 static int query_complete_options(struct wq_query *q)
 {
 	int r;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * store.c - messages that wait for a later step or for the answer, first in, first out, in one block of memory
+ * store.c - messages that wait for a later step or for the answer, first in, first out, in one
+ * block of memory
  */
 #include "cli/wsquery.h"
 #include <string.h>
@@ -34,7 +35,8 @@ int wq_store_take(struct wq_store *s, struct ws_msg *msg)
 	return 1;
 }
 
-/* Makes room for need bytes behind the tail, first by moving what waits to the block's beginning. False: no memory */
+/* Makes room for need bytes behind the tail, first by moving what waits to the block's beginning.
+ * False: no memory */
 static bool store_make_room(struct wq_store *s, size_t need)
 {
 	size_t cap;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC
- * watchdog.c - ends the program in the middle of a library call that computes on past the deadline, or past a signal
+ * watchdog.c - ends the program in the middle of a library call that computes on past the deadline,
+ * or past a signal
  *
- * A TLS library verifies a chain of certificates in one call, and the server decides how much that computes. While such
- * a call runs, the ticks of process.c look at the clock. Once the query is overdue, the signal handler prints the answer
- * and exits.
+ * A TLS library verifies a chain of certificates in one call, and the server decides how much that
+ * computes. While such a call runs, the ticks of process.c look at the clock. Once the query is
+ * overdue, the signal handler prints the answer and exits.
  *
- * The call may have been interrupted anywhere, also within malloc. From then on memory comes from a reserve
- * (wq_memory_use_reserve), nothing is freed, only what such a call does not change is read (wq_query_cut_short), and
- * only async-signal-safe functions of the system are called. The query cannot go on, so this try is the last one.
+ * The call may have been interrupted anywhere, also within malloc. From then on memory comes from a
+ * reserve (wq_memory_use_reserve), nothing is freed, only what such a call does not change is read
+ * (wq_query_cut_short), and only async-signal-safe functions of the system are called. The query
+ * cannot go on, so this try is the last one.
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L

@@ -55,7 +55,8 @@ enum { WQ_OK = 0, WQ_FAILED = 1, WQ_UNMET = 3, WQ_USAGE = 64, WQ_NO_OUTPUT = 74 
 /* Errors of our own beside enum ws_err */
 enum { WQ_EUNMATCHED = -100, WQ_EINTERRUPTED = -101 };
 
-/* query.c: one try. Several can run side by side: wq_query_step() each, then poll what all of them want. */
+/* query.c: one try. Several can run side by side: wq_query_step() each, then poll what all of them
+ * want. */
 struct wq_query {
 	struct wq_options *o;
 	struct ws *ws;
@@ -117,8 +118,8 @@ void wq_query_begin(struct wq_query *q, struct wq_options *o, int attempts, int6
 int wq_query_step(struct wq_query *q);
 /* Fills p[0..*n) for poll(). Returns until when to wait at most. */
 int64_t wq_query_wants(const struct wq_query *q, struct pollfd p[WS_FDS_MAX], unsigned *n);
-/* After the answer: the following steps close the connection, until until_us at most. Then the data is gone, but not
- * that of a query that failed. */
+/* After the answer: the following steps close the connection, until until_us at most. Then the data
+ * is gone, but not that of a query that failed. */
 void wq_query_close(struct wq_query *q, int64_t until_us);
 /* Shuts the connection down before wq_query_end(), so that the peer need not wait for it. */
 void wq_query_hang_up(const struct wq_query *q);
@@ -137,9 +138,11 @@ const char *wq_reason(int err);                  /* the word of details.reason *
 int64_t wq_cert_left(const struct ws_report *r); /* seconds until the certificate expires */
 void wq_put_url(struct wsi_text *t, const struct wq_query *q);
 
-/* For watchdog.c, in a call that can compute for long: true once a signal came or the deadline passed grace_us ago */
+/* For watchdog.c, in a call that can compute for long: true once a signal came or the deadline
+ * passed grace_us ago */
 int wq_query_overdue(const struct wq_query *q, int64_t grace_us);
-/* Ends q with an error from within such a call, which never returns. Reads only what the call does not change. */
+/* Ends q with an error from within such a call, which never returns. Reads only what the call does
+ * not change. */
 void wq_query_cut_short(struct wq_query *q);
 
 #endif

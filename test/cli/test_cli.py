@@ -290,6 +290,13 @@ def test_verbose():
     assert r.data == "hello there"
 
 
+def test_verbose_does_not_call_a_short_payload_cut():
+    with Server(lambda c: c.upgrade(frame(0x8, b"\x03")).eof()) as s:
+        r = run("-v", s.url, status=3)
+    close = [x for x in r.err.splitlines() if x.startswith("<") and "close" in x]
+    assert len(close) == 1 and "..." not in close[0], r.err
+
+
 def test_verbose_shows_invalid_responses():
     for answer, shown in (
         (b"HTTP/1.1 400 Bad\r\nX: y\r\nbroken line\r\n\r\n", ["< HTTP/1.1 400 Bad", "< X: y", "< broken line"]),
