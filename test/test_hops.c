@@ -542,7 +542,8 @@ int main(void)
 
 	if (ws_features() & WS_HAS_REDIRECTS)
 		TEST(test_redirects);
-	TEST(test_proxies);
+	if (ws_features() & WS_HAS_PROXY)
+		TEST(test_proxies);
 	if ((ws_features() & WS_HAS_PROXY) && (ws_features() & WS_HAS_TLS))
 		TEST(test_proxy_reads_too_far);
 	return net_done(before);
