@@ -10,7 +10,7 @@ import threading
 import time
 
 import pytest
-from conftest import BUILT_IN, Running, run
+from conftest import BUILT_IN, Running, needs, run
 from servers import (
     BINARY,
     CLOSE,
@@ -364,6 +364,7 @@ def test_fail_on_binary():
     assert "binary message of 5 bytes" in r.error
 
 
+@needs("nagios")
 @pytest.mark.parametrize("args", [["--bearer", "s3cretToken"], ["-u", "joe:s3cretToken"], ["-b", "id=s3cretToken"]])
 def test_fail_on_quotes_no_secret(args):
     with Server(says("bad s3cretToken")) as s:

@@ -2,7 +2,7 @@
  * fuzz_tls.c - a client's TLS session (tls.c with mbedTLS) against what a server sends, spoiled anywhere
  *
  *	clang -g -O1 -fsanitize=fuzzer,address,undefined -I. -DWS_WITH_MBEDTLS test/fuzz/fuzz_tls.c \
- *		$(sh make-dist.sh -L | sed 's/[^ ]*/&.c/g') -lmbedtls -lmbedx509 -lmbedcrypto
+ *		LIBRARY -lmbedtls -lmbedx509 -lmbedcrypto	(the files that make-dist.sh -L names)
  *	cc -DFUZZ_MAIN ...      instead: runs the files given as arguments, or 500 random inputs
  *
  * Clock and random bytes are the same for each input. So a handshake of TLS 1.2 with a server of mbedTLS is recorded
