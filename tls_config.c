@@ -288,13 +288,6 @@ static int tls_load_own(struct wsi_tls_config *c)
 	return ret;
 }
 
-int wsi_tls_same(const char *p, size_t len, const char *s)
-{
-	struct wsi_str a = {p, len}, b = {s, strlen(s)};
-
-	return wsi_same_str(a, b);
-}
-
 /* "TLS-ECDHE-RSA-WITH-..." is IANA's TLS_ECDHE_RSA_WITH_..., "TLS1-3-AES-..." TLS_AES_... */
 void wsi_tls_put_iana(struct wsi_text *t, const char *name)
 {
@@ -309,6 +302,7 @@ void wsi_tls_put_iana(struct wsi_text *t, const char *name)
 /* The cipher suite of that name, or 0. */
 static int tls_cipher(const char *name, size_t len)
 {
+	const struct wsi_str wanted = {name, len};
 	const int *id;
 	const char *known;
 	struct wsi_text iana;
@@ -318,7 +312,7 @@ static int tls_cipher(const char *name, size_t len)
 		known = mbedtls_ssl_get_ciphersuite_name(*id);
 		wsi_text_init(&iana, buf, sizeof buf);
 		wsi_tls_put_iana(&iana, known);
-		if (wsi_tls_same(name, len, known) || wsi_tls_same(name, len, buf))
+		if (wsi_is(wanted, known) || wsi_is(wanted, buf))
 			return *id;
 	}
 	return 0;

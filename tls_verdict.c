@@ -62,13 +62,13 @@ static int tls_name_fits(const unsigned char *p, size_t len, const char *name)
 	const char *pattern = (const char *)p;
 	size_t i;
 
-	if (wsi_tls_same(pattern, len, name))
+	if (wsi_is((struct wsi_str){pattern, len}, name))
 		return 1;
 	if (len < 3 || p[0] != '*' || p[1] != '.' || !memchr(p + 2, '.', len - 2))
 		return 0;
 	for (i = 0; name[i] != 0 && name[i] != '.'; i++)
 		;
-	return i > 0 && wsi_tls_same(pattern + 1, len - 1, name + i);
+	return i > 0 && wsi_is((struct wsi_str){pattern + 1, len - 1}, name + i);
 }
 
 /* 1: the text is the address that we want, written as a name. */

@@ -212,8 +212,6 @@ WSI void wsi_tls_set_groups(mbedtls_ssl_config *conf);
 /* Adds what may have issued a certificate of the chain to the trusted ones. 0, WS_EMEMORY or
  * WS_ETIMEOUT. */
 WSI int wsi_tls_find_issuers(struct wsi_tls_config *c, const struct wsi_cert *chain, int n);
-/* 1: p[0..len) is the string s, ASCII case ignored. */
-WSI int wsi_tls_same(const char *p, size_t len, const char *s);
 /* The IANA name of a cipher suite that mbedTLS knows by this name. */
 WSI void wsi_tls_put_iana(struct wsi_text *t, const char *name);
 
