@@ -2,7 +2,7 @@
  * check.c - which option is wrong, and what of its value may be shown
  *
  * Everything that can be found without a connection is found in ws_new. ws_open tells it, with the
- * name of the field in ws_info()->option.
+ * name of the field in ws_report()->option.
  */
 #include "ws_conn.h"
 #include <limits.h>
@@ -106,7 +106,7 @@ static bool uses_tls(const struct ws_tls *t)
 }
 
 #ifdef WS_WITH_MBEDTLS
-int wsi_configure_tls(struct ws *ws)
+int wsi_configure_tls(struct ws_conn *ws)
 {
 	const char *option = "";
 	struct wsi_text *cause = wsi_cause(ws), *t;
@@ -207,7 +207,7 @@ static void put_value(struct wsi_text *t, const char *option, const char *value)
 }
 
 /* "proxy: "http://a b": a space in the host" */
-static int tell(struct ws *ws, const struct wsi_complaint *c)
+static int tell(struct ws_conn *ws, const struct wsi_complaint *c)
 {
 	struct wsi_text *shown = wsi_cause(ws), *t = wsi_sentence(ws);
 
@@ -226,7 +226,7 @@ static int tell(struct ws *ws, const struct wsi_complaint *c)
 	return wsi_fail(ws, WS_EUSAGE);
 }
 
-int wsi_check_options(struct ws *ws, struct wsi_complaint *c)
+int wsi_check_options(struct ws_conn *ws, struct wsi_complaint *c)
 {
 	struct wsi_opening *op = ws->op;
 	const struct ws_options *o = &op->opt;

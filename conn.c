@@ -12,19 +12,19 @@
 
 /* Memory */
 
-void *wsi_grow(const struct ws *ws, void *p, size_t old_len, size_t new_len)
+void *wsi_grow(const struct ws_conn *ws, void *p, size_t old_len, size_t new_len)
 {
 	return wsi_alloc(&ws->mem, p, old_len, new_len);
 }
 
-void wsi_release(const struct ws *ws, struct wsi_text *t)
+void wsi_release(const struct ws_conn *ws, struct wsi_text *t)
 {
 	if (t->p)
 		wsi_alloc(&ws->mem, t->p, t->cap, 0);
 	memset(t, 0, sizeof *t);
 }
 
-struct wsi_text *wsi_resize(const struct ws *ws, struct wsi_text *t, size_t len)
+struct wsi_text *wsi_resize(const struct ws_conn *ws, struct wsi_text *t, size_t len)
 {
 	size_t cap = t->len + len + 1;
 	char *p;
@@ -40,7 +40,7 @@ struct wsi_text *wsi_resize(const struct ws *ws, struct wsi_text *t, size_t len)
 	return t;
 }
 
-struct wsi_text *wsi_room(struct ws *ws, struct wsi_text *t, size_t len)
+struct wsi_text *wsi_room(struct ws_conn *ws, struct wsi_text *t, size_t len)
 {
 	t = wsi_resize(ws, t, len);
 	if (!t)
@@ -48,7 +48,7 @@ struct wsi_text *wsi_room(struct ws *ws, struct wsi_text *t, size_t len)
 	return t;
 }
 
-struct wsi_text *wsi_blank(struct ws *ws, struct wsi_text *t, size_t len)
+struct wsi_text *wsi_blank(struct ws_conn *ws, struct wsi_text *t, size_t len)
 {
 	t->len = 0;
 	t->cut = 0;
@@ -57,7 +57,7 @@ struct wsi_text *wsi_blank(struct ws *ws, struct wsi_text *t, size_t len)
 
 /* Time */
 
-int64_t wsi_now_us(const struct ws *ws)
+int64_t wsi_now_us(const struct ws_conn *ws)
 {
 	if (ws->mem.now_us)
 		return ws->mem.now_us(ws->mem.user_data);
@@ -77,7 +77,7 @@ int64_t wsi_earlier(int64_t a, int64_t b)
 }
 
 #ifdef WS_WITH_MBEDTLS
-int64_t wsi_files_until(const struct ws *ws)
+int64_t wsi_files_until(const struct ws_conn *ws)
 {
 	int64_t until = wsi_earlier(ws->deadline, ws->connect_deadline);
 
@@ -87,14 +87,14 @@ int64_t wsi_files_until(const struct ws *ws)
 }
 #endif
 
-bool wsi_late(const struct ws *ws)
+bool wsi_late(const struct ws_conn *ws)
 {
 	int64_t now = wsi_now_us(ws);
 
 	return now >= ws->deadline || now >= ws->connect_deadline;
 }
 
-void wsi_enter(struct ws *ws, enum ws_phase phase)
+void wsi_enter(struct ws_conn *ws, enum ws_phase phase)
 {
 	int64_t now, *spent;
 
@@ -113,7 +113,7 @@ void wsi_enter(struct ws *ws, enum ws_phase phase)
 
 /* Sentences */
 
-struct wsi_text *wsi_sentence(struct ws *ws)
+struct wsi_text *wsi_sentence(struct ws_conn *ws)
 {
 	struct wsi_text *t = &ws->sentence;
 
@@ -126,7 +126,7 @@ struct wsi_text *wsi_sentence(struct ws *ws)
 	return t;
 }
 
-static void put_redirects(struct wsi_text *t, const struct ws *ws)
+static void put_redirects(struct wsi_text *t, const struct ws_conn *ws)
 {
 	if (!ws->op || ws->op->chain.len == 0)
 		return;
@@ -136,7 +136,7 @@ static void put_redirects(struct wsi_text *t, const struct ws *ws)
 	wsi_put(t, ")");
 }
 
-void wsi_end_opening(struct ws *ws)
+void wsi_end_opening(struct ws_conn *ws)
 {
 	struct wsi_opening *op = ws->op;
 
@@ -148,7 +148,7 @@ void wsi_end_opening(struct ws *ws)
 	ws->op = NULL;
 }
 
-int wsi_fail(struct ws *ws, int err)
+int wsi_fail(struct ws_conn *ws, int err)
 {
 	struct wsi_text *t = &ws->sentence;
 
@@ -170,18 +170,18 @@ int wsi_fail(struct ws *ws, int err)
 	return err;
 }
 
-int wsi_fail_text(struct ws *ws, int err, const char *text)
+int wsi_fail_text(struct ws_conn *ws, int err, const char *text)
 {
 	wsi_put(wsi_sentence(ws), text);
 	return wsi_fail(ws, err);
 }
 
-int wsi_no_memory(struct ws *ws)
+int wsi_no_memory(struct ws_conn *ws)
 {
 	return wsi_fail(ws, WS_EMEMORY);
 }
 
-struct wsi_text *wsi_cause(struct ws *ws)
+struct wsi_text *wsi_cause(struct ws_conn *ws)
 {
 	struct wsi_opening *op = ws->op;
 
@@ -189,7 +189,7 @@ struct wsi_text *wsi_cause(struct ws *ws)
 	return &op->cause;
 }
 
-void wsi_put_peer(struct wsi_text *t, const struct ws *ws)
+void wsi_put_peer(struct wsi_text *t, const struct ws_conn *ws)
 {
 	if (ws->proxied) {
 		wsi_put(t, ws->info.url);
@@ -198,12 +198,12 @@ void wsi_put_peer(struct wsi_text *t, const struct ws *ws)
 	wsi_put(t, ws->address[0] ? ws->address : ws->info.url);
 }
 
-void wsi_put_doing(struct wsi_text *t, const struct ws *ws)
+void wsi_put_doing(struct wsi_text *t, const struct ws_conn *ws)
 {
 	static const char *const doing[] = {
-	    [WS_PROXY] = "proxy for ",    [WS_TLS] = "TLS handshake with ",
-	    [WS_UPGRADE] = "upgrade at ", [WS_READY] = "receive from ",
-	    [WS_CLOSING] = "close of ",
+	    [WS_PHASE_PROXY] = "proxy for ",    [WS_PHASE_TLS] = "TLS handshake with ",
+	    [WS_PHASE_UPGRADE] = "upgrade at ", [WS_PHASE_READY] = "receive from ",
+	    [WS_PHASE_CLOSING] = "close of ",
 	};
 	unsigned phase = ws->info.phase;
 
@@ -212,7 +212,7 @@ void wsi_put_doing(struct wsi_text *t, const struct ws *ws)
 	wsi_put_peer(t, ws);
 }
 
-void wsi_put_elapsed(struct wsi_text *t, const struct ws *ws)
+void wsi_put_elapsed(struct wsi_text *t, const struct ws_conn *ws)
 {
 	wsi_put_ms(t, wsi_now_us(ws) - ws->start);
 	if (ws->deadline > ws->connect_deadline)
@@ -223,14 +223,14 @@ void wsi_put_elapsed(struct wsi_text *t, const struct ws *ws)
 
 int wsi_entropy_of(void *ctx, void *buf, size_t len)
 {
-	const struct ws *ws = ctx;
+	const struct ws_conn *ws = ctx;
 
 	if (ws->mem.entropy)
 		return ws->mem.entropy(ws->mem.user_data, buf, len);
 	return wsi_entropy(buf, len);
 }
 
-int wsi_random(struct ws *ws, unsigned char *out, unsigned len)
+int wsi_random(struct ws_conn *ws, unsigned char *out, unsigned len)
 {
 	if (ws->pool_left < len) {
 		int r = wsi_entropy_of(ws, ws->pool, sizeof ws->pool);
@@ -250,7 +250,7 @@ int wsi_random(struct ws *ws, unsigned char *out, unsigned len)
 
 /* Waiting */
 
-void ws_wants(const struct ws *ws, struct ws_pollset *set)
+void ws_wants(const struct ws_conn *ws, struct ws_pollset *set)
 {
 	int64_t now = wsi_now_us(ws), until = wsi_earlier(ws->deadline, ws->connect_deadline);
 
@@ -272,7 +272,7 @@ void ws_wants(const struct ws *ws, struct ws_pollset *set)
 	set->timeout_ms = wsi_ms_until(now, until);
 }
 
-int wsi_await(struct ws *ws)
+int wsi_await(struct ws_conn *ws)
 {
 	struct ws_pollset set;
 	struct wsi_text *t;
@@ -294,7 +294,7 @@ int wsi_await(struct ws *ws)
 
 /* Moving bytes */
 
-bool wsi_read_enough(struct ws *ws)
+bool wsi_read_enough(struct ws_conn *ws)
 {
 	ws->need_input = false;
 	return ws->nonblock && ++ws->reads > READS_PER_CALL;
@@ -303,7 +303,7 @@ bool wsi_read_enough(struct ws *ws)
 #ifdef WS_WITH_MBEDTLS
 /* TLS holds bytes that poll knows nothing of, or may hold them: it has stopped at its limit of
  * reads. */
-static bool tls_has_input(const struct ws *ws)
+static bool tls_has_input(const struct ws_conn *ws)
 {
 	if (ws->tls_reads >= WSI_TLS_READS)
 		return true;
@@ -311,7 +311,7 @@ static bool tls_has_input(const struct ws *ws)
 }
 #endif
 
-bool wsi_blocked(struct ws *ws, ptrdiff_t word, int *waits)
+bool wsi_blocked(struct ws_conn *ws, ptrdiff_t word, int *waits)
 {
 	if (word != WS_IO_READ && word != WS_IO_WRITE)
 		return false;
@@ -327,7 +327,7 @@ bool wsi_blocked(struct ws *ws, ptrdiff_t word, int *waits)
 	return true;
 }
 
-int wsi_read_more(struct ws *ws)
+int wsi_read_more(struct ws_conn *ws)
 {
 	ptrdiff_t n;
 
@@ -345,7 +345,7 @@ int wsi_read_more(struct ws *ws)
 	return n == 0 ? WS_IO_ERROR : (int)n;
 }
 
-int wsi_write_out(struct ws *ws, void *p, size_t *len)
+int wsi_write_out(struct ws_conn *ws, void *p, size_t *len)
 {
 	unsigned char *at = p;
 	ptrdiff_t n;
@@ -364,7 +364,7 @@ int wsi_write_out(struct ws *ws, void *p, size_t *len)
 	return 0;
 }
 
-int wsi_io_failed(struct ws *ws, ptrdiff_t word, const char *detail)
+int wsi_io_failed(struct ws_conn *ws, ptrdiff_t word, const char *detail)
 {
 	struct wsi_text *t = wsi_sentence(ws);
 	int err;
@@ -392,7 +392,7 @@ int wsi_io_failed(struct ws *ws, ptrdiff_t word, const char *detail)
 	return wsi_fail(ws, err);
 }
 
-int wsi_receive_failed(struct ws *ws, ptrdiff_t word)
+int wsi_receive_failed(struct ws_conn *ws, ptrdiff_t word)
 {
 	bool within = ws->frame.head || ws->message_type || ws->rend > ws->rpos;
 
@@ -402,7 +402,7 @@ int wsi_receive_failed(struct ws *ws, ptrdiff_t word)
 	    ws, word, within ? " in the middle of a message" : " without a close frame (1006)");
 }
 
-void wsi_close_transport(struct ws *ws)
+void wsi_close_transport(struct ws_conn *ws)
 {
 #ifdef WS_WITH_MBEDTLS
 	wsi_tls_free(ws->tls);
@@ -421,7 +421,7 @@ void wsi_close_transport(struct ws *ws)
 	ws->rpos = ws->rend = 0;
 }
 
-void wsi_trace(const struct ws *ws, int sent, int type, const void *p, size_t len)
+void wsi_trace(const struct ws_conn *ws, int sent, int type, const void *p, size_t len)
 {
 	if (ws->mem.trace && len > 0)
 		ws->mem.trace(ws->mem.user_data, sent, type, p, len);

@@ -12,13 +12,13 @@
 /* Where a hop begins */
 
 /* True if this hop is encrypted by us. */
-static bool wants_tls(const struct ws *ws)
+static bool wants_tls(const struct ws_conn *ws)
 {
 	return ws->op->url.secure && (!ws->own_io || ws->op->opt.io_is_plain);
 }
 
 /* Begins to connect to a host, or in the step TARGET only to resolve its name. */
-static int begin_net(struct ws *ws, const struct wsi_url *to, enum wsi_step step)
+static int begin_net(struct ws_conn *ws, const struct wsi_url *to, enum wsi_step step)
 {
 	struct wsi_opening *op = ws->op;
 
@@ -27,14 +27,14 @@ static int begin_net(struct ws *ws, const struct wsi_url *to, enum wsi_step step
 	if (step == WSI_STEP_TARGET && op->proxy.kind == WSI_SOCKS4)
 		op->net.lookup.family = 4;
 #endif
-	wsi_enter(ws, op->opt.unix_socket || to->ip ? WS_CONNECT : WS_RESOLVE);
+	wsi_enter(ws, op->opt.unix_socket || to->ip ? WS_PHASE_CONNECT : WS_PHASE_RESOLVE);
 	ws->step = step;
 	return 0;
 }
 
 #ifndef WS_NO_PROXY
 /* The proxy's URL for this hop, or NULL: none. */
-static const char *proxy_for(const struct ws *ws)
+static const char *proxy_for(const struct ws_conn *ws)
 {
 	const struct ws_options *o = &ws->op->opt;
 	const struct wsi_url *to = &ws->op->url;
@@ -48,7 +48,7 @@ static const char *proxy_for(const struct ws *ws)
 	return url;
 }
 
-static int begin_proxy(struct ws *ws, const char *url)
+static int begin_proxy(struct ws_conn *ws, const char *url)
 {
 	struct wsi_opening *op = ws->op;
 
@@ -62,18 +62,18 @@ static int begin_proxy(struct ws *ws, const char *url)
 #endif
 
 /* The program's transport or descriptor is connected already. */
-static int begin_given(struct ws *ws)
+static int begin_given(struct ws_conn *ws)
 {
 	struct wsi_text t;
 
 	wsi_text_init(&t, ws->address, sizeof ws->address);
 	wsi_put_hostport(&t, &ws->op->url, 1);
-	wsi_enter(ws, WS_CONNECT);
+	wsi_enter(ws, WS_PHASE_CONNECT);
 	ws->step = WSI_STEP_TLS;
 	return 0;
 }
 
-static int step_start(struct ws *ws)
+static int step_start(struct ws_conn *ws)
 {
 	struct wsi_opening *op = ws->op;
 #ifndef WS_NO_PROXY
@@ -108,7 +108,7 @@ static int step_start(struct ws *ws)
 
 /* Resolving and connecting */
 
-static int connecting_failed(struct ws *ws)
+static int connecting_failed(struct ws_conn *ws)
 {
 	struct wsi_text *cause = wsi_cause(ws), *t;
 	int err = wsi_net_put_tried(&ws->op->net, cause);
@@ -120,7 +120,7 @@ static int connecting_failed(struct ws *ws)
 	return wsi_fail(ws, err);
 }
 
-static int step_net(struct ws *ws)
+static int step_net(struct ws_conn *ws)
 {
 	struct wsi_opening *op = ws->op;
 	struct wsi_text t;
@@ -130,7 +130,7 @@ static int step_net(struct ws *ws)
 	if (r == WS_AGAIN)
 		return r;
 	if (r > 0 && ws->step == WSI_STEP_NET) { /* resolved */
-		wsi_enter(ws, WS_CONNECT);
+		wsi_enter(ws, WS_PHASE_CONNECT);
 		return 0;
 	}
 	if (r < 0)
@@ -148,7 +148,7 @@ static int step_net(struct ws *ws)
 	wsi_net_put_peer(&op->net, &t);
 	ws->step = WSI_STEP_TLS;
 	if (ws->proxied) {
-		wsi_enter(ws, WS_PROXY);
+		wsi_enter(ws, WS_PHASE_PROXY);
 		ws->step = WSI_STEP_PROXY;
 	}
 	return 0;
@@ -157,7 +157,7 @@ static int step_net(struct ws *ws)
 /* The proxy's dialogue */
 
 #ifndef WS_NO_PROXY
-static int proxy_failed(struct ws *ws, const char *why)
+static int proxy_failed(struct ws_conn *ws, const char *why)
 {
 	struct wsi_text *t = wsi_sentence(ws);
 
@@ -170,7 +170,7 @@ static int proxy_failed(struct ws *ws, const char *why)
 	return wsi_fail(ws, WS_EPROXY);
 }
 
-static int step_proxy(struct ws *ws)
+static int step_proxy(struct ws_conn *ws)
 {
 	struct wsi_opening *op = ws->op;
 	unsigned char *in = ws->rbuf + ws->rpos;
@@ -211,7 +211,7 @@ static int step_proxy(struct ws *ws)
 /* The transport below TLS: first what was read together with the proxy's answer. */
 static ptrdiff_t read_below_tls(void *io, void *buf, size_t len)
 {
-	struct ws *ws = io;
+	struct ws_conn *ws = io;
 	struct wsi_text *early = &ws->tls_early;
 	size_t n = early->cap - ws->tls_early_used;
 
@@ -234,13 +234,13 @@ static ptrdiff_t read_below_tls(void *io, void *buf, size_t len)
 
 static ptrdiff_t write_below_tls(void *io, const void *buf, size_t len)
 {
-	struct ws *ws = io;
+	struct ws_conn *ws = io;
 
 	return ws->raw.io_write(ws->raw.io, buf, len);
 }
 
 /* Moves what rbuf has to where TLS reads it. */
-static int keep_tls_early(struct ws *ws)
+static int keep_tls_early(struct ws_conn *ws)
 {
 	struct wsi_text *early = &ws->tls_early;
 	size_t len = ws->rend - ws->rpos;
@@ -257,7 +257,7 @@ static int keep_tls_early(struct ws *ws)
 	return 0;
 }
 
-static int tls_failed(struct ws *ws, int err, const char *why)
+static int tls_failed(struct ws_conn *ws, int err, const char *why)
 {
 	struct wsi_text *t = wsi_sentence(ws);
 
@@ -268,7 +268,7 @@ static int tls_failed(struct ws *ws, int err, const char *why)
 	return wsi_fail(ws, err);
 }
 
-static int start_tls(struct ws *ws)
+static int start_tls(struct ws_conn *ws)
 {
 	struct wsi_opening *op = ws->op;
 	struct ws_io below = {read_below_tls, write_below_tls, NULL, NULL, NULL};
@@ -292,14 +292,14 @@ static int start_tls(struct ws *ws)
 	return tls_failed(ws, r, why->p);
 }
 
-static int handshake_tls(struct ws *ws)
+static int handshake_tls(struct ws_conn *ws)
 {
 	struct wsi_text *why;
 	int r;
 
 	if (ws->info.phase
-	    != WS_TLS) { /* the caller learns of it before there is much to compute: see ws_info */
-		wsi_enter(ws, WS_TLS);
+	    != WS_PHASE_TLS) { /* the caller learns of it before there is much to compute: see ws_report */
+		wsi_enter(ws, WS_PHASE_TLS);
 		wsi_blocked(ws, WS_IO_WRITE, &ws->read_waits);
 		return WS_AGAIN;
 	}
@@ -325,7 +325,7 @@ static int handshake_tls(struct ws *ws)
 }
 #endif
 
-static int step_tls(struct ws *ws)
+static int step_tls(struct ws_conn *ws)
 {
 #ifdef WS_WITH_MBEDTLS
 	int r = wants_tls(ws) ? handshake_tls(ws) : 0;
@@ -333,14 +333,14 @@ static int step_tls(struct ws *ws)
 	if (r)
 		return r;
 #endif
-	wsi_enter(ws, WS_UPGRADE);
+	wsi_enter(ws, WS_PHASE_UPGRADE);
 	ws->step = WSI_STEP_REQUEST;
 	return 0;
 }
 
 /* All steps */
 
-void wsi_open_timed_out(struct ws *ws)
+void wsi_open_timed_out(struct ws_conn *ws)
 {
 	struct wsi_opening *op = ws->op;
 	struct wsi_text *t;
@@ -367,7 +367,7 @@ void wsi_open_timed_out(struct ws *ws)
 	wsi_fail(ws, WS_ETIMEOUT);
 }
 
-int wsi_open_step(struct ws *ws)
+int wsi_open_step(struct ws_conn *ws)
 {
 	switch (ws->step) {
 	case WSI_STEP_START:

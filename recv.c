@@ -16,7 +16,7 @@ enum { GO_ON = 0, HANDED_OUT = 1 };
 
 /* Sentences */
 
-static int receive_timed_out(struct ws *ws)
+static int receive_timed_out(struct ws_conn *ws)
 {
 	struct wsi_text *t = wsi_sentence(ws);
 
@@ -53,7 +53,7 @@ static unsigned violation_code(int err, const char **shown)
 
 /* The peer broke the rules, or sent more than we take. what fits into a close frame. The close
  * frame goes out now or, if it cannot, in ws_close. */
-static int violate(struct ws *ws, int err, const char *what)
+static int violate(struct ws_conn *ws, int err, const char *what)
 {
 	const bool told = ws->close_sent; /* with another code: there is but one close frame */
 	const char *shown;
@@ -79,7 +79,7 @@ static int violate(struct ws *ws, int err, const char *what)
 
 /* The one place where receiving and closing wait: what is to be sent goes out, what comes is put
  * behind what rbuf has. 0: look again; else what the call returns. */
-static int wait_for_input(struct ws *ws)
+static int wait_for_input(struct ws_conn *ws)
 {
 	int flushed, r;
 
@@ -111,7 +111,7 @@ static int wait_for_input(struct ws *ws)
 }
 
 /* Moves the message under way to the start of rbuf, and the unread bytes behind it. */
-static void compact(struct ws *ws)
+static void compact(struct ws_conn *ws)
 {
 	size_t unread = ws->rend - ws->rpos;
 
@@ -124,7 +124,7 @@ static void compact(struct ws *ws)
 }
 
 /* Doubles a full rbuf: memory for what has come, not for what was promised. */
-static int grow_rbuf(struct ws *ws)
+static int grow_rbuf(struct ws_conn *ws)
 {
 	size_t cap =
 	    ws->max_message
@@ -147,7 +147,7 @@ static int grow_rbuf(struct ws *ws)
 	return 0;
 }
 
-static int need_more(struct ws *ws)
+static int need_more(struct ws_conn *ws)
 {
 	int r;
 
@@ -163,7 +163,7 @@ static int need_more(struct ws *ws)
 /* Frames */
 
 /* What RFC 6455 forbids of this frame at this place, or NULL. */
-static const char *check_order(const struct ws *ws, const struct wsi_frame *f)
+static const char *check_order(const struct ws_conn *ws, const struct wsi_frame *f)
 {
 	int opcode = f->b0 & WSI_OPCODE;
 
@@ -179,7 +179,7 @@ static const char *check_order(const struct ws *ws, const struct wsi_frame *f)
 	return NULL;
 }
 
-static int on_header(struct ws *ws)
+static int on_header(struct ws_conn *ws)
 {
 	const unsigned char *p = ws->rbuf + ws->rpos;
 	size_t have = ws->rend - ws->rpos, shown;
@@ -204,7 +204,7 @@ static int on_header(struct ws *ws)
 	return GO_ON;
 }
 
-static int wrong_close_code(struct ws *ws, unsigned code)
+static int wrong_close_code(struct ws_conn *ws, unsigned code)
 {
 	char buf[WSI_CONTROL_MAX - 2];
 	struct wsi_text t;
@@ -216,7 +216,7 @@ static int wrong_close_code(struct ws *ws, unsigned code)
 	return violate(ws, WS_EPROTOCOL, t.p);
 }
 
-static int on_close(struct ws *ws, const unsigned char *p, size_t len)
+static int on_close(struct ws_conn *ws, const unsigned char *p, size_t len)
 {
 	struct wsi_text *t;
 	unsigned code = 0;
@@ -254,7 +254,7 @@ static int on_close(struct ws *ws, const unsigned char *p, size_t len)
 }
 
 /* The pong goes out when it can. Of several pings it answers the last (RFC 6455 5.5.3). */
-static int on_ping(struct ws *ws, const unsigned char *p, size_t len)
+static int on_ping(struct ws_conn *ws, const unsigned char *p, size_t len)
 {
 	struct wsi_control *pong = &ws->pong;
 
@@ -268,7 +268,7 @@ static int on_ping(struct ws *ws, const unsigned char *p, size_t len)
 	return ws->err; /* the random bytes for its mask may have failed */
 }
 
-static int on_control(struct ws *ws, struct ws_msg *msg)
+static int on_control(struct ws_conn *ws, struct ws_msg *msg)
 {
 	const unsigned char *p = ws->rbuf + ws->rpos;
 	size_t len = (size_t)ws->frame.len;
@@ -294,7 +294,7 @@ static int on_control(struct ws *ws, struct ws_msg *msg)
 
 /* Moves n unread bytes of payload to the end of the message under way. Returns where they lie now.
  */
-static const unsigned char *join(struct ws *ws, size_t n)
+static const unsigned char *join(struct ws_conn *ws, size_t n)
 {
 	unsigned char *end;
 
@@ -310,7 +310,7 @@ static const unsigned char *join(struct ws *ws, size_t n)
 	return end;
 }
 
-static int on_data(struct ws *ws, struct ws_msg *msg)
+static int on_data(struct ws_conn *ws, struct ws_msg *msg)
 {
 	size_t n = ws->rend - ws->rpos;
 	const unsigned char *piece;
@@ -339,7 +339,7 @@ static int on_data(struct ws *ws, struct ws_msg *msg)
 	return HANDED_OUT;
 }
 
-int wsi_receive(struct ws *ws, struct ws_msg *msg)
+int wsi_receive(struct ws_conn *ws, struct ws_msg *msg)
 {
 	int r;
 
@@ -360,7 +360,7 @@ int wsi_receive(struct ws *ws, struct ws_msg *msg)
 
 /* The common case at its least cost: a whole unfragmented binary message of under 126 bytes that
  * lies in the buffer. */
-static bool receive_quickly(struct ws *ws, struct ws_msg *msg)
+static bool receive_quickly(struct ws_conn *ws, struct ws_msg *msg)
 {
 	const unsigned char *p = ws->rbuf + ws->rpos;
 	size_t have = ws->rend - ws->rpos, len;
@@ -378,7 +378,7 @@ static bool receive_quickly(struct ws *ws, struct ws_msg *msg)
 	return true;
 }
 
-int ws_recv(struct ws *ws, struct ws_msg *msg)
+int ws_recv(struct ws_conn *ws, struct ws_msg *msg)
 {
 	int r;
 
@@ -412,7 +412,7 @@ static const char *check_close(int code, const char *reason)
 	return NULL;
 }
 
-static int begin_close(struct ws *ws, int code, const char *reason)
+static int begin_close(struct ws_conn *ws, int code, const char *reason)
 {
 	const char *wrong = check_close(code, reason);
 
@@ -420,7 +420,7 @@ static int begin_close(struct ws *ws, int code, const char *reason)
 		return wsi_misuse(ws, wrong);
 	if (ws->tx_active) /* no frame can begin within another: all that is left is to hang up */
 		return wsi_fail_text(ws, WS_ECLOSED, "closed in the middle of a frame of ours");
-	wsi_enter(ws, WS_CLOSING);
+	wsi_enter(ws, WS_PHASE_CLOSING);
 	ws->state = WSI_CLOSING;
 	ws->quick = false;
 	/* What comes before the peer's close frame is thrown away, piece by piece and unread. */
@@ -434,7 +434,7 @@ static int begin_close(struct ws *ws, int code, const char *reason)
 /* After the end: what waits is still written, unless it ends within a frame. After a violation we
  * also read on, only so that the peer sees our close frame before anything could reset the
  * connection. */
-static int finish_closing(struct ws *ws)
+static int finish_closing(struct ws_conn *ws)
 {
 	int flushed, r;
 
@@ -459,7 +459,7 @@ static int finish_closing(struct ws *ws)
 	return 0;
 }
 
-int ws_close(struct ws *ws, int code, const char *reason)
+int ws_close(struct ws_conn *ws, int code, const char *reason)
 {
 	struct ws_msg waste;
 	int r;
@@ -482,6 +482,6 @@ int ws_close(struct ws *ws, int code, const char *reason)
 		return r;
 	if (ws->err != WS_ECLOSED || !ws->peer_closed)
 		return ws->err;
-	wsi_enter(ws, WS_DONE);
+	wsi_enter(ws, WS_PHASE_DONE);
 	return 0;
 }

@@ -248,7 +248,7 @@ static int job_start(struct wsi_lookup *l, int64_t now_us)
 #else
 /* Lost lookups */
 
-/* The only variables of the library that are not in a struct ws: the number of lost lookups, and
+/* The only variables of the library that are not in a struct ws_conn: the number of lost lookups, and
  * the process in which they run. fork copies the number, but not the threads. */
 static atomic_int lost_lookups;
 static atomic_int lost_lookups_pid;

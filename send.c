@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Shows a frame of ours as it begins: its header without the mask, and of its payload what fits. */
-static void trace_sent(const struct ws *ws, const unsigned char *head, size_t head_len,
+static void trace_sent(const struct ws_conn *ws, const unsigned char *head, size_t head_len,
                        const void *p, size_t len)
 {
 	unsigned char buf[WSI_TRACE_MAX];
@@ -26,7 +26,7 @@ static void trace_sent(const struct ws *ws, const unsigned char *head, size_t he
 
 /* Masks as much of the payload as sbuf has room for. Bytes taken: a multiple of the key's length
  * until the last, so that each piece begins with the key's first byte. */
-static size_t put_payload(struct ws *ws, const void *p)
+static size_t put_payload(struct ws_conn *ws, const void *p)
 {
 	size_t n = (ws->scap - ws->send_len) / WSI_KEY_LEN * WSI_KEY_LEN;
 
@@ -42,7 +42,8 @@ static size_t put_payload(struct ws *ws, const void *p)
 /* The one place where frames begin, while none is under way. Each has a masking key of its own (RFC
  * 6455 5.3). Bytes of the payload that are now in sbuf, all of them for a control frame; WS_AGAIN;
  * WS_EENTROPY. */
-static ptrdiff_t begin_frame(struct ws *ws, unsigned char first_byte, const void *p, size_t len)
+static ptrdiff_t begin_frame(struct ws_conn *ws, unsigned char first_byte, const void *p,
+                             size_t len)
 {
 	size_t least = len < WSI_CONTROL_MAX ? len : WSI_CONTROL_MAX, n;
 	int r;
@@ -60,7 +61,7 @@ static ptrdiff_t begin_frame(struct ws *ws, unsigned char first_byte, const void
 	return (ptrdiff_t)put_payload(ws, p);
 }
 
-int wsi_flush(struct ws *ws)
+int wsi_flush(struct ws_conn *ws)
 {
 	struct wsi_control *control;
 	ptrdiff_t r;
@@ -90,7 +91,7 @@ int wsi_flush(struct ws *ws)
 	return WS_ERESET;
 }
 
-void wsi_send_close(struct ws *ws, unsigned code, const char *reason)
+void wsi_send_close(struct ws_conn *ws, unsigned code, const char *reason)
 {
 	struct wsi_control *c = &ws->close;
 	size_t len = strlen(reason);
@@ -109,7 +110,7 @@ void wsi_send_close(struct ws *ws, unsigned code, const char *reason)
 	wsi_flush(ws);
 }
 
-int wsi_misuse(struct ws *ws, const char *what)
+int wsi_misuse(struct ws_conn *ws, const char *what)
 {
 	return wsi_fail_text(ws, WS_EUSAGE, what);
 }
@@ -121,7 +122,7 @@ bool wsi_is_text(uint32_t *utf8, const void *p, size_t len, bool more)
 
 /* Writing failed. The first call returns WS_AGAIN to send the caller to ws_recv, where a close
  * frame may be waiting; the second returns the error. */
-static int cannot_write(struct ws *ws)
+static int cannot_write(struct ws_conn *ws)
 {
 	if (ws->write_error_told)
 		return wsi_receive_failed(ws, ws->write_error);
@@ -130,7 +131,7 @@ static int cannot_write(struct ws *ws)
 	return WS_AGAIN;
 }
 
-static int send_timed_out(struct ws *ws)
+static int send_timed_out(struct ws_conn *ws)
 {
 	struct wsi_text *t = wsi_sentence(ws);
 
@@ -144,7 +145,7 @@ static int send_timed_out(struct ws *ws)
 
 /* Waits until the peer takes more. 0: try again; WS_AGAIN: first ws_recv has something to do; or an
  * error. */
-static int wait_to_send(struct ws *ws)
+static int wait_to_send(struct ws_conn *ws)
 {
 	int r;
 
@@ -161,8 +162,8 @@ static int wait_to_send(struct ws *ws)
 
 /* Moves payload into sbuf: of the frame under way, else of a new one. Bytes taken; WS_AGAIN: none
  * now; or an error. */
-static ptrdiff_t take_payload(struct ws *ws, unsigned char first_byte, const void *p, size_t len,
-                              int flushed)
+static ptrdiff_t take_payload(struct ws_conn *ws, unsigned char first_byte, const void *p,
+                              size_t len, int flushed)
 {
 	if (ws->tx_active) {
 		if (flushed != 0 || wsi_late(ws))
@@ -174,7 +175,7 @@ static ptrdiff_t take_payload(struct ws *ws, unsigned char first_byte, const voi
 	return begin_frame(ws, first_byte, p, len);
 }
 
-ptrdiff_t wsi_send_frame(struct ws *ws, unsigned char first_byte, const void *data, size_t len)
+ptrdiff_t wsi_send_frame(struct ws_conn *ws, unsigned char first_byte, const void *data, size_t len)
 {
 	const unsigned char *p = data;
 	bool is_control = first_byte & WSI_CONTROL_BIT;
@@ -214,7 +215,7 @@ ptrdiff_t wsi_send_frame(struct ws *ws, unsigned char first_byte, const void *da
 }
 
 /* What is wrong with the arguments of ws_send, or NULL. */
-static const char *check_send(const struct ws *ws, int type, size_t len)
+static const char *check_send(const struct ws_conn *ws, int type, size_t len)
 {
 	int opcode = type & ~WS_MORE;
 
@@ -233,7 +234,7 @@ static const char *check_send(const struct ws *ws, int type, size_t len)
 	return NULL;
 }
 
-ptrdiff_t ws_send(struct ws *ws, int type, const void *data, size_t len)
+ptrdiff_t ws_send(struct ws_conn *ws, int type, const void *data, size_t len)
 {
 	int opcode = type & ~WS_MORE;
 	bool more = type & WS_MORE;
@@ -266,7 +267,7 @@ ptrdiff_t ws_send(struct ws *ws, int type, const void *data, size_t len)
 	return n;
 }
 
-int ws_ping(struct ws *ws, const void *data, size_t len)
+int ws_ping(struct ws_conn *ws, const void *data, size_t len)
 {
 	ptrdiff_t n;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * tls_config.c - the TLS options of a program, and the certificates that it trusts
  *
- * The options are read once for each struct ws, so that mistakes are found before connecting.
+ * The options are read once for each struct ws_conn, so that mistakes are found before connecting.
  *
  * Trust is loaded lazily. A system's bundle has some 140 certificates and a chain needs one of
  * them, so the bundle is not parsed. When the peer's chain is there, wsi_tls_find_issuers reads the

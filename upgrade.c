@@ -14,7 +14,7 @@
 
 /* URLs */
 
-int wsi_take_url(struct ws *ws, const char *url, size_t len)
+int wsi_take_url(struct ws_conn *ws, const char *url, size_t len)
 {
 	struct wsi_url *u = &ws->op->url;
 	struct wsi_text *t =
@@ -30,7 +30,7 @@ int wsi_take_url(struct ws *ws, const char *url, size_t len)
 	why = wsi_url_parse(u, url, len);
 	if (!why)
 		return 0;
-	wsi_enter(ws, WS_URL);
+	wsi_enter(ws, WS_PHASE_URL);
 	t = wsi_sentence(ws);
 	wsi_put(t, "URL: ");
 	wsi_put_url_why(t, u, url, len, why);
@@ -47,20 +47,20 @@ bool wsi_same_origin(const struct wsi_url *a, const struct wsi_url *b)
 
 /* Moving heads */
 
-void wsi_drop_head(struct ws *ws)
+void wsi_drop_head(struct ws_conn *ws)
 {
 	wsi_release(ws, &ws->head);
 	ws->info.head = "";
 	ws->info.head_len = 0;
 }
 
-void wsi_trace_head(const struct ws *ws, int sent, const void *p, size_t len)
+void wsi_trace_head(const struct ws_conn *ws, int sent, const void *p, size_t len)
 {
 	wsi_trace(ws, sent, WS_TRACE_HEAD, p, len);
 }
 
 /* Sends what head holds: 0 when it is empty. */
-int wsi_send_head(struct ws *ws)
+int wsi_send_head(struct ws_conn *ws)
 {
 	int r = wsi_write_out(ws, ws->head.p, &ws->head.len);
 
@@ -70,7 +70,7 @@ int wsi_send_head(struct ws *ws)
 }
 
 /* What has come of an incomplete response. */
-static struct wsi_str begun_response(const struct ws *ws)
+static struct wsi_str begun_response(const struct ws_conn *ws)
 {
 	struct wsi_str begun = {"", 0};
 
@@ -84,12 +84,12 @@ static struct wsi_str begun_response(const struct ws *ws)
 	return begun;
 }
 
-bool wsi_has_begun(const struct ws *ws)
+bool wsi_has_begun(const struct ws_conn *ws)
 {
 	return begun_response(ws).len > 0;
 }
 
-void wsi_put_begun(struct wsi_text *t, const struct ws *ws)
+void wsi_put_begun(struct wsi_text *t, const struct ws_conn *ws)
 {
 	struct wsi_str begun = begun_response(ws);
 
@@ -97,7 +97,7 @@ void wsi_put_begun(struct wsi_text *t, const struct ws *ws)
 }
 
 /* The server, or the proxy, ended the connection. */
-static int response_ended(struct ws *ws, int word)
+static int response_ended(struct ws_conn *ws, int word)
 {
 	char detail[BEGUN_MAX + 100];
 	struct wsi_text t;
@@ -115,7 +115,7 @@ static int response_ended(struct ws *ws, int word)
 }
 
 /* More bytes into rbuf. 0, WS_AGAIN or an error. */
-int wsi_read_response(struct ws *ws)
+int wsi_read_response(struct ws_conn *ws)
 {
 	int r;
 
@@ -137,7 +137,7 @@ int wsi_read_response(struct ws *ws)
 
 /* The request */
 
-int wsi_step_request(struct ws *ws)
+int wsi_step_request(struct ws_conn *ws)
 {
 	struct wsi_opening *op = ws->op;
 	unsigned char nonce[WSI_NONCE_LEN];
@@ -163,7 +163,7 @@ int wsi_step_request(struct ws *ws)
 	return 0;
 }
 
-int wsi_step_send(struct ws *ws)
+int wsi_step_send(struct ws_conn *ws)
 {
 	int r = wsi_send_head(ws);
 
@@ -179,7 +179,7 @@ int wsi_step_send(struct ws *ws)
 
 /* The response */
 
-static int invalid(struct ws *ws, const char *why)
+static int invalid(struct ws_conn *ws, const char *why)
 {
 	struct wsi_text *t = wsi_sentence(ws);
 
@@ -198,7 +198,7 @@ static int invalid(struct ws *ws, const char *why)
 }
 
 /* wrong: what is wrong with the rest of its head, or NULL. */
-static int refused(struct ws *ws, const char *wrong)
+static int refused(struct ws_conn *ws, const char *wrong)
 {
 	struct wsi_opening *op = ws->op;
 	struct wsi_text *t = wsi_sentence(ws);
@@ -231,7 +231,7 @@ static bool is_redirect(int status)
 }
 
 /* Puts this hop's URL into ws->op->hop_url, with room for a Location behind it. NULL: no memory. */
-static struct wsi_text *redirect_base(struct ws *ws)
+static struct wsi_text *redirect_base(struct ws_conn *ws)
 {
 	const struct wsi_opening *op = ws->op;
 	const struct wsi_str *userinfo = &op->first.userinfo;
@@ -251,7 +251,7 @@ static struct wsi_text *redirect_base(struct ws *ws)
 }
 
 /* Puts the next hop's URL into ws->op->hop_url. NULL, or why there is none. */
-static const char *next_hop(struct ws *ws, const struct wsi_seen *location)
+static const char *next_hop(struct ws_conn *ws, const struct wsi_seen *location)
 {
 	struct wsi_opening *op = ws->op;
 	struct wsi_text *url = &op->hop_url, *cause = wsi_cause(ws);
@@ -285,7 +285,7 @@ static const char *next_hop(struct ws *ws, const struct wsi_seen *location)
 	return NULL;
 }
 
-static int redirect_failed(struct ws *ws, struct wsi_str location, const char *why)
+static int redirect_failed(struct ws_conn *ws, struct wsi_str location, const char *why)
 {
 	struct wsi_text *t = wsi_sentence(ws), shown;
 	char buf[1024]; /* a long Location must not leave the cause without room */
@@ -304,7 +304,7 @@ static int redirect_failed(struct ws *ws, struct wsi_str location, const char *w
 }
 
 /* 0: on to the next hop; or an error. */
-static int redirect(struct ws *ws, const struct wsi_response *r)
+static int redirect(struct ws_conn *ws, const struct wsi_response *r)
 {
 	const struct wsi_seen *location = &r->seen[WSI_LOCATION];
 	struct wsi_text *chain = &ws->op->chain;
@@ -328,7 +328,7 @@ static int redirect(struct ws *ws, const struct wsi_response *r)
 #endif
 
 /* Any final status but 101 */
-static int begin_body(struct ws *ws, const struct wsi_response *r)
+static int begin_body(struct ws_conn *ws, const struct wsi_response *r)
 {
 	if (!wsi_room(ws, &ws->body, WS_MAX_BODY))
 		return ws->err;
@@ -340,7 +340,7 @@ static int begin_body(struct ws *ws, const struct wsi_response *r)
 }
 
 /* 101: RFC 6455 4.1 has the rules for it. */
-static int finish_opening(struct ws *ws, const struct wsi_response *r)
+static int finish_opening(struct ws_conn *ws, const struct wsi_response *r)
 {
 	struct wsi_text *why = wsi_cause(ws), *chosen;
 	const char *subprotocol;
@@ -358,7 +358,7 @@ static int finish_opening(struct ws *ws, const struct wsi_response *r)
 		wsi_put(chosen, subprotocol);
 		ws->info.subprotocol = chosen->p;
 	}
-	wsi_enter(ws, WS_READY);
+	wsi_enter(ws, WS_PHASE_READY);
 	ws->opened = true;
 	ws->state = WSI_OPEN;
 	ws->connect_deadline = WSI_NEVER;
@@ -368,7 +368,7 @@ static int finish_opening(struct ws *ws, const struct wsi_response *r)
 }
 
 /* 1xx other than 101: another response follows. */
-static int interim(struct ws *ws, int status)
+static int interim(struct ws_conn *ws, int status)
 {
 	struct wsi_text *why = wsi_cause(ws);
 
@@ -384,7 +384,7 @@ static int interim(struct ws *ws, int status)
 }
 
 /* The head is complete. */
-static int judge_head(struct ws *ws)
+static int judge_head(struct ws_conn *ws)
 {
 	struct wsi_response *r = &ws->op->response;
 	struct wsi_text *head = &ws->head;
@@ -406,7 +406,7 @@ static int judge_head(struct ws *ws)
 }
 
 /* The head is not valid. What it says before that still counts: a refusal is one. */
-static int judge_wrong_head(struct ws *ws, struct wsi_text *why)
+static int judge_wrong_head(struct ws_conn *ws, struct wsi_text *why)
 {
 	const struct wsi_response *r = &ws->op->response;
 
@@ -420,7 +420,7 @@ static int judge_wrong_head(struct ws *ws, struct wsi_text *why)
 	return refused(ws, why->p);
 }
 
-int wsi_step_head(struct ws *ws)
+int wsi_step_head(struct ws_conn *ws)
 {
 	struct wsi_response *response = &ws->op->response;
 	struct wsi_text *head = &ws->head, why;
@@ -448,7 +448,7 @@ int wsi_step_head(struct ws *ws)
 	return r > 0 ? judge_head(ws) : judge_wrong_head(ws, &why);
 }
 
-int wsi_step_body(struct ws *ws)
+int wsi_step_body(struct ws_conn *ws)
 {
 	struct wsi_body *decoder = &ws->op->body;
 	struct wsi_text *body = &ws->body;

@@ -3,7 +3,7 @@
  *
  * The library's files, each of which uses only what stands below it:
  *
- *	ws.c check.c open.c upgrade.c send.c recv.c conn.c  a connection: struct ws         ws_conn.h
+ *	ws.c check.c open.c upgrade.c send.c recv.c conn.c  a connection: struct ws_conn         ws_conn.h
  *	net.c resolve.c sys.c sys_words.c (or net_none.c)  network and operating system    ws_net.h
  *	tls.c tls_wire.c tls_verdict.c tls_config.c tls_port.c tls_words.c trust.c chain.c der.c
  *	                                                   TLS                             ws_tls.h
@@ -44,12 +44,12 @@ static struct wsi_mem world_of(const struct ws_options *o)
 	return mem;
 }
 
-static void init_report(struct ws *ws)
+static void init_report(struct ws_conn *ws)
 {
 	struct ws_report *r = &ws->info;
 	int i;
 
-	r->phase = WS_URL;
+	r->phase = WS_PHASE_URL;
 	r->option = r->url = r->subprotocol = r->head = r->body = "";
 	r->tls_version = r->tls_cipher = r->cert_subject = r->cert_issuer = "";
 	r->address = ws->address;
@@ -59,7 +59,7 @@ static void init_report(struct ws *ws)
 	ws->why = "";
 }
 
-static void init_time(struct ws *ws, const struct ws_options *o)
+static void init_time(struct ws_conn *ws, const struct ws_options *o)
 {
 	ws_timeout(ws, o->timeout_ms ? o->timeout_ms : TIMEOUT_MS);
 	ws->connect_deadline = WSI_NEVER;
@@ -69,7 +69,8 @@ static void init_time(struct ws *ws, const struct ws_options *o)
 }
 
 /* The program's transport or descriptor, or a socket of our own that is still to come. */
-static void init_transport(struct ws *ws, const struct ws_options *o, struct wsi_complaint *wrong)
+static void init_transport(struct ws_conn *ws, const struct ws_options *o,
+                           struct wsi_complaint *wrong)
 {
 	static const struct ws_io socket_io = {wsi_socket_read, wsi_socket_write, NULL,
 	                                       wsi_socket_close, NULL};
@@ -95,11 +96,11 @@ static void init_transport(struct ws *ws, const struct ws_options *o, struct wsi
 }
 
 /* One block for the connection and its two buffers. NULL: no memory. */
-static struct ws *make(const struct ws_options *o)
+static struct ws_conn *make(const struct ws_options *o)
 {
 	struct wsi_mem mem = world_of(o);
-	size_t size = sizeof(struct ws) + o->recv_buffer + o->send_buffer;
-	struct ws *ws = wsi_alloc(&mem, NULL, 0, size);
+	size_t size = sizeof(struct ws_conn) + o->recv_buffer + o->send_buffer;
+	struct ws_conn *ws = wsi_alloc(&mem, NULL, 0, size);
 
 	if (!ws)
 		return NULL;
@@ -119,8 +120,8 @@ static struct ws *make(const struct ws_options *o)
 	return ws;
 }
 
-static struct wsi_opening *make_opening(struct ws *ws, const struct ws_options *o, const char *url,
-                                        size_t len)
+static struct wsi_opening *make_opening(struct ws_conn *ws, const struct ws_options *o,
+                                        const char *url, size_t len)
 {
 	size_t size = sizeof(struct wsi_opening) + len;
 	struct wsi_opening *op = wsi_grow(ws, NULL, 0, size);
@@ -135,11 +136,11 @@ static struct wsi_opening *make_opening(struct ws *ws, const struct ws_options *
 	return op;
 }
 
-struct ws *ws_new(const char *url, const struct ws_options *opt)
+struct ws_conn *ws_new(const char *url, const struct ws_options *opt)
 {
 	struct wsi_complaint wrong = {NULL, NULL, NULL};
 	struct ws_options o;
-	struct ws *ws;
+	struct ws_conn *ws;
 	size_t len;
 
 	if (!url)
@@ -169,7 +170,7 @@ struct ws *ws_new(const char *url, const struct ws_options *opt)
 	return ws;
 }
 
-void ws_free(struct ws *ws)
+void ws_free(struct ws_conn *ws)
 {
 	if (!ws)
 		return;
@@ -190,7 +191,7 @@ void ws_free(struct ws *ws)
 
 /* Opening */
 
-int ws_open(struct ws *ws)
+int ws_open(struct ws_conn *ws)
 {
 	ws->reads = 0;
 	while (ws->state == WSI_OPENING) {
@@ -208,18 +209,18 @@ int ws_open(struct ws *ws)
 
 /* Asking */
 
-void ws_timeout(struct ws *ws, int timeout_ms)
+void ws_timeout(struct ws_conn *ws, int timeout_ms)
 {
 	ws->start = wsi_now_us(ws);
 	ws->deadline = wsi_after_ms(ws->start, timeout_ms);
 }
 
-const char *ws_error(const struct ws *ws)
+const char *ws_errmsg(const struct ws_conn *ws)
 {
 	return ws->why;
 }
 
-const struct ws_report *ws_info(const struct ws *ws)
+const struct ws_report *ws_report(const struct ws_conn *ws)
 {
 	return &ws->info;
 }
@@ -277,9 +278,11 @@ const char *ws_errname(int err)
 const char *ws_phasename(enum ws_phase phase)
 {
 	static const char *const names[] = {
-	    [WS_RESOLVE] = "resolve", [WS_CONNECT] = "connect", [WS_PROXY] = "proxy",
-	    [WS_TLS] = "tls",         [WS_UPGRADE] = "upgrade", [WS_READY] = "ready",
-	    [WS_URL] = "url",         [WS_CLOSING] = "closing", [WS_DONE] = "done",
+	    [WS_PHASE_RESOLVE] = "resolve", [WS_PHASE_CONNECT] = "connect",
+	    [WS_PHASE_PROXY] = "proxy",     [WS_PHASE_TLS] = "tls",
+	    [WS_PHASE_UPGRADE] = "upgrade", [WS_PHASE_READY] = "ready",
+	    [WS_PHASE_URL] = "url",         [WS_PHASE_CLOSING] = "closing",
+	    [WS_PHASE_DONE] = "done",
 	};
 
 	return (unsigned)phase < sizeof names / sizeof *names ? names[phase] : "";
@@ -317,7 +320,7 @@ unsigned ws_features(void)
 
 /* All in one call */
 
-static int keep_answer(struct ws *ws, struct ws_answer *answer, const struct ws_msg *msg)
+static int keep_answer(struct ws_conn *ws, struct ws_answer *answer, const struct ws_msg *msg)
 {
 	answer->data = wsi_grow(ws, NULL, 0, msg->len + 1);
 	if (!answer->data)
@@ -330,7 +333,7 @@ static int keep_answer(struct ws *ws, struct ws_answer *answer, const struct ws_
 }
 
 /* The first message is the answer, also if it comes before all of data is sent. */
-static int query_exchange(struct ws *ws, int type, const char *data, size_t len,
+static int query_exchange(struct ws_conn *ws, int type, const char *data, size_t len,
                           struct ws_answer *answer)
 {
 	struct ws_msg msg;
@@ -364,7 +367,7 @@ int ws_query(const char *url, const struct ws_options *opt, int type, const void
 	const char *why = "out of memory";
 	struct ws_options o;
 	struct wsi_text t;
-	struct ws *ws;
+	struct ws_conn *ws;
 
 	memset(answer, 0, sizeof *answer);
 	copy_options(&o, opt);
@@ -372,7 +375,7 @@ int ws_query(const char *url, const struct ws_options *opt, int type, const void
 	ws = ws_new(url, &o);
 	answer->err = ws ? query_exchange(ws, type, data, len, answer) : WS_EMEMORY;
 	if (ws)
-		why = ws_error(ws);
+		why = ws_errmsg(ws);
 	wsi_text_init(&t, answer->error, sizeof answer->error);
 	if (answer->err)
 		wsi_put_safe(&t, why, strlen(why));

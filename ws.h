@@ -3,7 +3,7 @@
  *
  * This file is the manual. A first program, without its declarations:
  *
- *	struct ws *ws = ws_new("ws://host/path", NULL);
+ *	struct ws_conn *ws = ws_new("ws://host/path", NULL);
  *
  *	if (!ws)
  *		return "out of memory";
@@ -11,7 +11,7 @@
  *	    && ws_recv(ws, &msg) == 0)
  *		printf("%.*s\n", (int)msg.len, (const char *)msg.data);
  *	else
- *		fprintf(stderr, "%s\n", ws_error(ws));
+ *		fprintf(stderr, "%s\n", ws_errmsg(ws));
  *	ws_close(ws, 1000, NULL);
  *	ws_free(ws);
  *
@@ -47,8 +47,8 @@
  *	A result >= 0 is success, a result < 0 is an enum ws_err. WS_AGAIN,
  *	WS_EUSAGE and WS_ETIMEOUT leave an open connection usable. Any other
  *	error ends it, and every later call except ws_close returns that first
- *	error. A failed connection can still be asked what happened (ws_error,
- *	ws_info), and must be freed. errno has no meaning after a call.
+ *	error. A failed connection can still be asked what happened (ws_errmsg,
+ *	ws_report), and must be freed. errno has no meaning after a call.
  *
  * What you pass in
  *	A zeroed struct is valid: 0 or NULL in a field selects the default that
@@ -63,7 +63,7 @@
  *	takes the same ws without const.
  *
  * Threads and processes
- *	A struct ws belongs to one thread at a time and to one process. After
+ *	A struct ws_conn belongs to one thread at a time and to one process. After
  *	fork only one of the two processes may use it; the other must not even
  *	free it. The library has no other state, except for one atomic count of
  *	name lookups (see below). It prints nothing, handles no signal, causes
@@ -92,8 +92,8 @@
  *	field) and struct ws_report may grow at their ends. The other structs do
  *	not change. Enums may get new values.
  */
-#ifndef WS_H
-#define WS_H
+#ifndef WSQUERY_WS_H
+#define WSQUERY_WS_H
 #include <stddef.h>
 #include <stdint.h>
 
@@ -110,7 +110,7 @@ extern "C" {
 #endif
 
 /* A connection. */
-struct ws;
+struct ws_conn;
 
 /* Types of messages. The values are the opcodes of RFC 6455 5.2. ws_send takes
  * WS_TEXT and WS_BINARY; ws_recv can also return WS_PONG. */
@@ -120,7 +120,7 @@ enum ws_type { WS_TEXT = 1, WS_BINARY = 2, WS_PONG = 10 };
  * fragment; a later ws_send continues the message (RFC 6455 5.4). */
 #define WS_MORE 0x100
 
-/* Errors, grouped by whose fault they are. ws_error has the sentence for a
+/* Errors, grouped by whose fault they are. ws_errmsg has the sentence for a
  * person, ws_errname the word for a program. */
 enum ws_err {
 	WS_OK = 0,
@@ -133,7 +133,7 @@ enum ws_err {
 
 	/* The program, or this machine */
 
-	/* A wrong option (ws_info()->option names it), a wrong argument, or a
+	/* A wrong option (ws_report()->option names it), a wrong argument, or a
 	 * call at the wrong time. */
 	WS_EUSAGE = -10,
 	/* The URL is invalid (RFC 3986, RFC 6455 3). */
@@ -186,7 +186,7 @@ enum ws_err {
 	/* A message is longer than max_message. The peer was sent close code
 	 * 1009. */
 	WS_ETOOBIG = -42,
-	/* The peer closed; ws_info()->close_code has its code, 1006 if the
+	/* The peer closed; ws_report()->close_code has its code, 1006 if the
 	 * stream ended without a close frame. Also returned by ws_close while a
 	 * ws_send is unfinished: a close frame cannot follow half a frame. */
 	WS_ECLOSED = -43,
@@ -422,23 +422,23 @@ struct ws_msg {
 };
 
 enum ws_phase {
-	WS_RESOLVE,
-	WS_CONNECT,
-	WS_PROXY,
+	WS_PHASE_RESOLVE,
+	WS_PHASE_CONNECT,
+	WS_PHASE_PROXY,
 	/* With nonblock, the call that enters this phase returns WS_AGAIN at
 	 * once. The calls that follow in this phase may compute for long: see
 	 * Time. A program that cannot accept this puts a timer or a thread
 	 * around them. */
-	WS_TLS,
-	WS_UPGRADE,
+	WS_PHASE_TLS,
+	WS_PHASE_UPGRADE,
 	/* The connection is open. */
-	WS_READY,
+	WS_PHASE_READY,
 	/* Nothing has begun yet: the URL and the options are checked. */
-	WS_URL,
-	WS_CLOSING,
-	WS_DONE
+	WS_PHASE_URL,
+	WS_PHASE_CLOSING,
+	WS_PHASE_DONE
 };
-/* The first phases, WS_RESOLVE to WS_UPGRADE, have their durations reported. */
+/* The first phases, WS_PHASE_RESOLVE to WS_PHASE_UPGRADE, have their durations reported. */
 #define WS_PHASES_TIMED 5
 
 /* What happened. It can be read in any state, also after a failure. Strings are
@@ -494,19 +494,19 @@ struct ws_report {
 	/* 1: chain and name (the name unless insecure_no_hostname) were
 	 * verified. Always 0 with tls.config. */
 	int tls_verified;
-	/* Microseconds spent in WS_RESOLVE to WS_UPGRADE, redirects included.
+	/* Microseconds spent in WS_PHASE_RESOLVE to WS_PHASE_UPGRADE, redirects included.
 	 * -1: not reached. */
 	int64_t phase_us[WS_PHASES_TIMED];
 };
 
 /* Makes a connection object; nothing is resolved, connected or sent yet. NULL:
  * out of memory. A wrong URL or option is not NULL: ws_open returns its error,
- * and ws_error already has the sentence. */
-WS_API struct ws *ws_new(const char *url, const struct ws_options *opt);
+ * and ws_errmsg already has the sentence. */
+WS_API struct ws_conn *ws_new(const char *url, const struct ws_options *opt);
 
 /* Resolves, connects, passes the proxy, does the TLS handshake and the upgrade,
  * and follows redirects. 0: the connection is open, or was open already. */
-WS_API int ws_open(struct ws *ws);
+WS_API int ws_open(struct ws_conn *ws);
 
 /* Sends a message, or with WS_MORE a fragment. Returns the bytes taken, like
  * write(2), or an error. An empty message returns 0 when it is taken.
@@ -521,7 +521,7 @@ WS_API int ws_open(struct ws *ws);
  * taken but not written yet are written by later calls. A message that ws_recv
  * returned may be sent back from where it lies; but if not all of it is taken,
  * the next ws_recv overwrites the rest, so copy a large one first. */
-WS_API ptrdiff_t ws_send(struct ws *ws, int type, const void *data, size_t len);
+WS_API ptrdiff_t ws_send(struct ws_conn *ws, int type, const void *data, size_t len);
 
 /* Receives the next message, or with stream the next piece of one. 0: *msg is
  * filled. WS_ECLOSED: the peer closed, and no more messages will come.
@@ -530,12 +530,12 @@ WS_API ptrdiff_t ws_send(struct ws *ws, int type, const void *data, size_t len);
  * ws_send is unfinished, or the last ws_send or ws_ping took nothing, ws_recv
  * does not wait for a message once the peer takes more: it returns WS_AGAIN to
  * let the program send. */
-WS_API int ws_recv(struct ws *ws, struct ws_msg *msg);
+WS_API int ws_recv(struct ws_conn *ws, struct ws_msg *msg);
 
 /* Sends a ping with at most 125 bytes of payload (RFC 6455 5.5). 0: taken; the
  * pong arrives in ws_recv. WS_AGAIN: a ws_send is unfinished, or the peer does
  * not read until we do. */
-WS_API int ws_ping(struct ws *ws, const void *data, size_t len);
+WS_API int ws_ping(struct ws_conn *ws, const void *data, size_t len);
 
 /* Sends a close frame if none was sent, discards what still arrives, and waits
  * for the peer's close frame. 0: both sides have closed.
@@ -547,23 +547,23 @@ WS_API int ws_ping(struct ws *ws, const void *data, size_t len);
  * On a connection that has ended, it waits until all taken bytes are written
  * and, if we closed because of a violation, until the peer ends the stream. On
  * one that never opened it does nothing. */
-WS_API int ws_close(struct ws *ws, int code, const char *reason);
+WS_API int ws_close(struct ws_conn *ws, int code, const char *reason);
 
 /* Frees the connection in any state, at once and without sending anything. ws
  * may be NULL. */
-WS_API void ws_free(struct ws *ws);
+WS_API void ws_free(struct ws_conn *ws);
 
 /* Sets a new deadline, timeout_ms from now. -1: none. 0: it has passed. A
  * call that returned WS_ETIMEOUT on an open connection can be made again
  * after it. */
-WS_API void ws_timeout(struct ws *ws, int timeout_ms);
+WS_API void ws_timeout(struct ws_conn *ws, int timeout_ms);
 
 /* One sentence for a person: the phase, the peer and what happened, without
  * secrets. "" if nothing went wrong. */
-WS_API const char *ws_error(const struct ws *ws);
+WS_API const char *ws_errmsg(const struct ws_conn *ws);
 
 /* What happened so far. Never NULL. */
-WS_API const struct ws_report *ws_info(const struct ws *ws);
+WS_API const struct ws_report *ws_report(const struct ws_conn *ws);
 
 /* Fixed words for programs: "ok", "timeout", "refused", ... */
 WS_API const char *ws_errname(int err);
@@ -577,7 +577,7 @@ WS_API const char *ws_phasename(enum ws_phase phase);
  * Several sockets race until ws_open ends; after that there is one. */
 
 #define WS_FDS_MAX 8
-struct ws_fd {
+struct ws_pollfd {
 	/* -1: a transport of your own. */
 	int fd;
 	/* WS_POLL_READ, WS_POLL_WRITE or both. */
@@ -588,7 +588,7 @@ struct ws_pollset {
 	 * to wait for; fd[0].fd is the connection's descriptor, or -1, all the
 	 * same. */
 	int n;
-	struct ws_fd fd[WS_FDS_MAX];
+	struct ws_pollfd fd[WS_FDS_MAX];
 	/* Milliseconds after which to call again even if nothing is ready. 0:
 	 * at once, because received bytes are waiting inside. -1: no limit. */
 	int timeout_ms;
@@ -597,7 +597,7 @@ struct ws_pollset {
 	 * of a closed descriptor may be in use again. */
 	unsigned change;
 };
-WS_API void ws_wants(const struct ws *ws, struct ws_pollset *set);
+WS_API void ws_wants(const struct ws_conn *ws, struct ws_pollset *set);
 
 /* A whole query in one call. */
 

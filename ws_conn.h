@@ -87,7 +87,7 @@ struct wsi_control {
 	unsigned char data[WSI_CONTROL_MAX];
 };
 
-struct ws {
+struct ws_conn {
 	size_t size; /* of the block that holds this struct, rbuf and sbuf */
 	enum wsi_state state;
 	enum wsi_step step; /* while opening */
@@ -197,26 +197,28 @@ struct ws {
 };
 
 /* conn.c: memory. Blocks come from the program's allocator. */
-WSI void *wsi_grow(const struct ws *ws, void *p, size_t old_len, size_t new_len); /* as wsi_alloc */
-WSI void wsi_release(const struct ws *ws, struct wsi_text *t); /* frees t, which is empty then */
+WSI void *wsi_grow(const struct ws_conn *ws, void *p, size_t old_len,
+                   size_t new_len); /* as wsi_alloc */
+WSI void wsi_release(const struct ws_conn *ws,
+                     struct wsi_text *t); /* frees t, which is empty then */
 /* Makes room in t for exactly len more bytes. NULL: no memory, and t is unchanged. */
-WSI struct wsi_text *wsi_resize(const struct ws *ws, struct wsi_text *t, size_t len);
+WSI struct wsi_text *wsi_resize(const struct ws_conn *ws, struct wsi_text *t, size_t len);
 /* Likewise, but without memory the connection has failed. */
-WSI struct wsi_text *wsi_room(struct ws *ws, struct wsi_text *t, size_t len);
+WSI struct wsi_text *wsi_room(struct ws_conn *ws, struct wsi_text *t, size_t len);
 /* Likewise, and t is empty. */
-WSI struct wsi_text *wsi_blank(struct ws *ws, struct wsi_text *t, size_t len);
+WSI struct wsi_text *wsi_blank(struct ws_conn *ws, struct wsi_text *t, size_t len);
 
 /* conn.c: time */
-WSI int64_t wsi_now_us(const struct ws *ws);
+WSI int64_t wsi_now_us(const struct ws_conn *ws);
 WSI int64_t wsi_after_ms(int64_t from_us, int ms); /* ms < 0: never */
 WSI int64_t wsi_earlier(int64_t a, int64_t b);
 #ifdef WS_WITH_MBEDTLS
 /* The deadline by the system's clock, for reading files. */
-WSI int64_t wsi_files_until(const struct ws *ws);
+WSI int64_t wsi_files_until(const struct ws_conn *ws);
 #endif
-WSI bool wsi_late(const struct ws *ws); /* a deadline has passed */
+WSI bool wsi_late(const struct ws_conn *ws); /* a deadline has passed */
 /* And notes how long the phase before it took. */
-WSI void wsi_enter(struct ws *ws, enum ws_phase phase);
+WSI void wsi_enter(struct ws_conn *ws, enum ws_phase phase);
 
 /* conn.c: sentences. An error is told in three steps: take the text, write into it, fail.
  *
@@ -226,44 +228,45 @@ WSI void wsi_enter(struct ws *ws, enum ws_phase phase);
  *	return wsi_fail(ws, WS_EPROXY);
  *
  * The first error that ends a connection stays; what is written about a later one is dropped. */
-WSI struct wsi_text *wsi_sentence(struct ws *ws);
-WSI int wsi_fail(struct ws *ws, int err);                        /* returns the error that holds */
-WSI int wsi_fail_text(struct ws *ws, int err, const char *text); /* the three steps at once */
-WSI int wsi_no_memory(struct ws *ws);
-WSI struct wsi_text *wsi_cause(struct ws *ws); /* empty, for a layer below; only while opening */
+WSI struct wsi_text *wsi_sentence(struct ws_conn *ws);
+WSI int wsi_fail(struct ws_conn *ws, int err); /* returns the error that holds */
+WSI int wsi_fail_text(struct ws_conn *ws, int err, const char *text); /* the three steps at once */
+WSI int wsi_no_memory(struct ws_conn *ws);
+WSI struct wsi_text *wsi_cause(
+    struct ws_conn *ws); /* empty, for a layer below; only while opening */
 /* "127.0.0.1:80", "ws://a/ through PROXY". */
-WSI void wsi_put_peer(struct wsi_text *t, const struct ws *ws);
+WSI void wsi_put_peer(struct wsi_text *t, const struct ws_conn *ws);
 /* The phase and the peer: "upgrade at [::1]:80". */
-WSI void wsi_put_doing(struct wsi_text *t, const struct ws *ws);
+WSI void wsi_put_doing(struct wsi_text *t, const struct ws_conn *ws);
 /* Since the deadline was set: "5 s". */
-WSI void wsi_put_elapsed(struct wsi_text *t, const struct ws *ws);
+WSI void wsi_put_elapsed(struct wsi_text *t, const struct ws_conn *ws);
 
-WSI void wsi_end_opening(struct ws *ws); /* frees ws->op */
+WSI void wsi_end_opening(struct ws_conn *ws); /* frees ws->op */
 
 /* conn.c: random bytes. 0; WS_AGAIN: the system has none yet; WS_EENTROPY: it has failed. */
-WSI int wsi_random(struct ws *ws, unsigned char *out, unsigned len);
+WSI int wsi_random(struct ws_conn *ws, unsigned char *out, unsigned len);
 /* The program's source or the system's, for TLS. */
 WSI int wsi_entropy_of(void *ws, void *buf, size_t len);
 
 /* conn.c: waiting and moving bytes */
-WSI int wsi_await(struct ws *ws); /* blocks until something may have changed: 0 or WS_EIO */
+WSI int wsi_await(struct ws_conn *ws); /* blocks until something may have changed: 0 or WS_EIO */
 /* With .nonblock: this call has read so much that others should have a turn. */
-WSI bool wsi_read_enough(struct ws *ws);
+WSI bool wsi_read_enough(struct ws_conn *ws);
 /* Appends to rbuf, the only place that reads. 0: bytes came; WS_AGAIN; else the transport's word
  * (enum ws_ioerr). */
-WSI int wsi_read_more(struct ws *ws);
+WSI int wsi_read_more(struct ws_conn *ws);
 /* Writes p[0..*len) and moves what could not be written to p. 0: all is written; WS_AGAIN; else the
  * transport's word. */
-WSI int wsi_write_out(struct ws *ws, void *p, size_t *len);
+WSI int wsi_write_out(struct ws_conn *ws, void *p, size_t *len);
 /* Notes what the transport waits for. False: word says something else. */
-WSI bool wsi_blocked(struct ws *ws, ptrdiff_t word, int *waits);
+WSI bool wsi_blocked(struct ws_conn *ws, ptrdiff_t word, int *waits);
 /* The sentence and the error for a transport's word. detail goes behind the cause: " in the middle
  * of a message". */
-WSI int wsi_io_failed(struct ws *ws, ptrdiff_t word, const char *detail);
+WSI int wsi_io_failed(struct ws_conn *ws, ptrdiff_t word, const char *detail);
 /* Reading or writing came to the transport's word while open or closing. */
-WSI int wsi_receive_failed(struct ws *ws, ptrdiff_t word);
-WSI void wsi_close_transport(struct ws *ws);
-WSI void wsi_trace(const struct ws *ws, int sent, int type, const void *p, size_t len);
+WSI int wsi_receive_failed(struct ws_conn *ws, ptrdiff_t word);
+WSI void wsi_close_transport(struct ws_conn *ws);
+WSI void wsi_trace(const struct ws_conn *ws, int sent, int type, const void *p, size_t len);
 
 /* check.c: whatever can be found wrong with the options before connecting */
 struct wsi_complaint {
@@ -275,52 +278,53 @@ struct wsi_complaint {
  * the caller. */
 WSI void wsi_check_first(const struct ws_options *o, struct wsi_complaint *c);
 /* All the others. c: what was found before. 0 or an error. */
-WSI int wsi_check_options(struct ws *ws, struct wsi_complaint *c);
+WSI int wsi_check_options(struct ws_conn *ws, struct wsi_complaint *c);
 #ifdef WS_WITH_MBEDTLS
-WSI int wsi_configure_tls(struct ws *ws);
+WSI int wsi_configure_tls(struct ws_conn *ws);
 #endif
 
 /* upgrade.c */
 /* Takes the URL as this hop's. It must live as long as ws->op. */
-WSI int wsi_take_url(struct ws *ws, const char *url, size_t len);
+WSI int wsi_take_url(struct ws_conn *ws, const char *url, size_t len);
 WSI bool wsi_same_origin(const struct wsi_url *a, const struct wsi_url *b);
-WSI void wsi_drop_head(struct ws *ws); /* the response's head is no longer reported */
-WSI void wsi_trace_head(const struct ws *ws, int sent, const void *p, size_t len);
-WSI int wsi_send_head(struct ws *ws); /* writes what head holds: 0 when it is empty */
+WSI void wsi_drop_head(struct ws_conn *ws); /* the response's head is no longer reported */
+WSI void wsi_trace_head(const struct ws_conn *ws, int sent, const void *p, size_t len);
+WSI int wsi_send_head(struct ws_conn *ws); /* writes what head holds: 0 when it is empty */
 /* Reads more of a response, the proxy's too, into rbuf: 0, WS_AGAIN or an error. */
-WSI int wsi_read_response(struct ws *ws);
+WSI int wsi_read_response(struct ws_conn *ws);
 /* An incomplete response, the proxy's too: true if any of it has come; and its beginning, in
  * quotes. */
-WSI bool wsi_has_begun(const struct ws *ws);
-WSI void wsi_put_begun(struct wsi_text *t, const struct ws *ws);
-WSI int wsi_step_request(struct ws *ws);
-WSI int wsi_step_send(struct ws *ws);
-WSI int wsi_step_head(struct ws *ws);
-WSI int wsi_step_body(struct ws *ws);
+WSI bool wsi_has_begun(const struct ws_conn *ws);
+WSI void wsi_put_begun(struct wsi_text *t, const struct ws_conn *ws);
+WSI int wsi_step_request(struct ws_conn *ws);
+WSI int wsi_step_send(struct ws_conn *ws);
+WSI int wsi_step_head(struct ws_conn *ws);
+WSI int wsi_step_body(struct ws_conn *ws);
 
 /* open.c */
 /* One step: WS_AGAIN when it has to wait; else ws->state tells how it goes on. */
-WSI int wsi_open_step(struct ws *ws);
-WSI void wsi_open_timed_out(struct ws *ws);
+WSI int wsi_open_step(struct ws_conn *ws);
+WSI void wsi_open_timed_out(struct ws_conn *ws);
 
 /* send.c */
 /* A frame, or the rest of the one under way. Bytes taken, or what ws_send returns. */
-WSI ptrdiff_t wsi_send_frame(struct ws *ws, unsigned char first_byte, const void *p, size_t len);
+WSI ptrdiff_t wsi_send_frame(struct ws_conn *ws, unsigned char first_byte, const void *p,
+                             size_t len);
 /* Writes sbuf and then the control frames that wait. 0: all is written; WS_AGAIN; WS_EENTROPY;
  * WS_ERESET: writing has failed. That is not the end, since the peer may have sent a close frame
  * with its reason before. */
-WSI int wsi_flush(struct ws *ws);
+WSI int wsi_flush(struct ws_conn *ws);
 /* The one close frame goes out when it can. code 0: without one. */
-WSI void wsi_send_close(struct ws *ws, unsigned code, const char *reason);
+WSI void wsi_send_close(struct ws_conn *ws, unsigned code, const char *reason);
 /* ws_send and ws_close: a call that cannot be made now, or with these arguments. The connection
  * goes on. */
-WSI int wsi_misuse(struct ws *ws, const char *what);
+WSI int wsi_misuse(struct ws_conn *ws, const char *what);
 /* True if p[0..len) goes on well from *utf8; without more to come it must end with a whole
  * character. */
 WSI bool wsi_is_text(uint32_t *utf8, const void *p, size_t len, bool more);
 
 /* recv.c */
 /* > 0: msg is the next message; or an error. */
-WSI int wsi_receive(struct ws *ws, struct ws_msg *msg);
+WSI int wsi_receive(struct ws_conn *ws, struct ws_msg *msg);
 
 #endif

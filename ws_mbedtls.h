@@ -70,7 +70,7 @@
 #define TLS_PATH_MAX 16           /* certificates of a verified chain; mbedTLS allows 10 */
 #define TLS_CHAIN_BYTES_MAX 16384 /* of a Certificate message; mbedTLS takes no more */
 
-/* One for all sessions of a struct ws */
+/* One for all sessions of a struct ws_conn */
 struct wsi_tls_config {
 	struct wsi_mem mem;
 	const struct ws_tls *opt;

@@ -124,7 +124,7 @@ WSI int wsi_tls_lacks_cipher(int ret);
  * buf[len] is 0. */
 WSI const char *wsi_tls_file_words(const unsigned char *buf, size_t len, int want_key);
 
-/* tls_config.c: the TLS options of a program, read once for each struct ws, so that mistakes are
+/* tls_config.c: the TLS options of a program, read once for each struct ws_conn, so that mistakes are
  * found before connecting */
 struct wsi_tls_config;
 /* 0; WS_EUSAGE: *option is the field's name ("tls.ca_file"), why names the value and the reason;

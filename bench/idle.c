@@ -97,7 +97,7 @@ static void measure(const char *name, const char *url, int n, size_t recv_buffer
                     size_t send_buffer)
 {
 	struct ws_options opt = {.nonblock = 1, .timeout_ms = -1, .alloc = count};
-	struct ws **ws = calloc((size_t)n, sizeof *ws);
+	struct ws_conn **ws = calloc((size_t)n, sizeof *ws);
 	struct pollfd *p = calloc((size_t)n, sizeof *p);
 	int *at = calloc((size_t)n, sizeof *at);
 	int open = 0, begun = 0, i, r;
@@ -126,7 +126,7 @@ static void measure(const char *name, const char *url, int n, size_t recv_buffer
 				continue;
 			}
 			if (r != WS_AGAIN) {
-				fprintf(stderr, "connection %d: %s\n", i, ws_error(ws[i]));
+				fprintf(stderr, "connection %d: %s\n", i, ws_errmsg(ws[i]));
 				exit(1);
 			}
 			ws_wants(ws[i], &w);
@@ -142,7 +142,7 @@ static void measure(const char *name, const char *url, int n, size_t recv_buffer
 
 		if ((r = ws_recv(ws[i], &msg))
 		    != WS_AGAIN) { /* idle it is then, its buffers in place */
-			fprintf(stderr, "connection %d: %d %s\n", i, r, ws_error(ws[i]));
+			fprintf(stderr, "connection %d: %d %s\n", i, r, ws_errmsg(ws[i]));
 			exit(1);
 		}
 	}

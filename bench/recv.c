@@ -109,14 +109,14 @@ static double ours(size_t size, size_t total, size_t buffer, int stream)
 	struct ws_options opt = {
 	    .timeout_ms = -1, .use_fd = 1, .recv_buffer = buffer, .stream = stream};
 	struct ws_msg m;
-	struct ws *ws;
+	struct ws_conn *ws;
 	double begin, end;
 	size_t bytes = 0;
 	pid_t pid;
 
 	opt.fd = start(&pid, size, total);
 	if ((ws = ws_new("ws://127.0.0.1/", &opt)) == NULL || ws_open(ws) != 0) {
-		fprintf(stderr, "%s\n", ws_error(ws));
+		fprintf(stderr, "%s\n", ws_errmsg(ws));
 		exit(1);
 	}
 	begin = now_s();

@@ -253,8 +253,8 @@ static int query_upgrade_failed(struct wq_query *q, int err)
 	struct wsi_str value = {"", 0};
 
 	if (!name)
-		return query_fail_with(q, err, ws_error(q->ws));
-	wsi_put(t, ws_error(q->ws));
+		return query_fail_with(q, err, ws_errmsg(q->ws));
+	wsi_put(t, ws_errmsg(q->ws));
 	wsi_put(t, " (");
 	if (strcmp(field, "subprotocols") == 0)
 		value = query_chosen_subprotocol(q->info);
@@ -266,7 +266,7 @@ static int query_upgrade_failed(struct wq_query *q, int err)
 	}
 	wsi_put(t, ")");
 	/* A long URL may leave no room for the hint. */
-	return query_fail_with(q, err, t->cut ? ws_error(q->ws) : NULL);
+	return query_fail_with(q, err, t->cut ? ws_errmsg(q->ws) : NULL);
 }
 
 /* Ends the query with the library's own sentence. */
@@ -276,7 +276,7 @@ int wq_query_library_failed(struct wq_query *q, int err)
 		return wq_query_no_memory(q);
 	if ((err == WS_EHTTP || err == WS_EHANDSHAKE) && *q->info->option)
 		return query_upgrade_failed(q, err);
-	return query_fail_with(q, err, ws_error(q->ws));
+	return query_fail_with(q, err, ws_errmsg(q->ws));
 }
 
 /* The deadline passed on the open connection. */
@@ -395,7 +395,7 @@ int wq_query_overdue(const struct wq_query *q, int64_t grace_us)
 	int64_t until_us = wq_query_open_deadline_us(q);
 
 	/* No call of another phase computes for long, and the report may be changing. */
-	if (q->info && q->info->phase != WS_TLS)
+	if (q->info && q->info->phase != WS_PHASE_TLS)
 		return 0;
 	return wq_signal() || (until_us != WQ_NEVER && wq_now_us() >= until_us + grace_us);
 }
@@ -406,7 +406,7 @@ void wq_query_cut_short(struct wq_query *q)
 	struct wsi_text *t;
 
 	if (q->info) {
-		/* In the phase WS_TLS only the members about TLS can be half written. */
+		/* In the phase WS_PHASE_TLS only the members about TLS can be half written. */
 		report = *q->info;
 		report.tls_version = report.tls_cipher = report.cert_subject = report.cert_issuer =
 		    "";

@@ -207,10 +207,10 @@ static void put_phases(struct wq_out *o, const struct wq_query *q)
 		const char *name;
 		int64_t us;
 	} phases[] = {
-	    {"resolve", r->phase_us[WS_RESOLVE]},
-	    {"connect", r->phase_us[WS_CONNECT]},
-	    {"tls", r->phase_us[WS_TLS]},
-	    {"upgrade", r->phase_us[WS_UPGRADE]},
+	    {"resolve", r->phase_us[WS_PHASE_RESOLVE]},
+	    {"connect", r->phase_us[WS_PHASE_CONNECT]},
+	    {"tls", r->phase_us[WS_PHASE_TLS]},
+	    {"upgrade", r->phase_us[WS_PHASE_UPGRADE]},
 	    {"ping", q->ping_us},
 	    {"first_message", q->first_us},
 	};
@@ -231,7 +231,7 @@ void wq_prometheus_answer(struct wq_out *o, const struct wq_query *q)
 	          !q->error);
 	put_duration(o, q, "probe_duration_seconds", "Duration of the query", q->total_us);
 	put_duration(o, q, "probe_dns_lookup_time_seconds", "Duration of the name resolution",
-	             r ? r->phase_us[WS_RESOLVE] : 0);
+	             r ? r->phase_us[WS_PHASE_RESOLVE] : 0);
 	put_gauge(o, q, "probe_websocket_connection_upgraded", "1: the WebSocket was opened",
 	          q->connected);
 	put_gauge(o, q, "probe_websocket_status_code",

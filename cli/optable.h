@@ -43,7 +43,7 @@ struct wq_option {
 	char letter; /* 0: it has no short form */
 	enum wq_option_kind kind;
 	size_t at;         /* offset in struct wq_options; 0 where the kind says all */
-	const char *field; /* of struct ws_options, as ws_info()->option names it; or NULL */
+	const char *field; /* of struct ws_options, as ws_report()->option names it; or NULL */
 	enum wq_option_part part;
 };
 

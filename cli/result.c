@@ -183,19 +183,19 @@ static void put_close(struct wq_json *j, const struct ws_report *r)
 
 static void put_timings(struct wq_json *j, const struct wq_query *q, const struct ws_report *r)
 {
-	int64_t connect_us = r->phase_us[WS_CONNECT];
+	int64_t connect_us = r->phase_us[WS_PHASE_CONNECT];
 
-	if (r->phase_us[WS_PROXY] >= 0) /* the proxy's dialogue is part of connecting */
-		connect_us += r->phase_us[WS_PROXY];
+	if (r->phase_us[WS_PHASE_PROXY] >= 0) /* the proxy's dialogue is part of connecting */
+		connect_us += r->phase_us[WS_PHASE_PROXY];
 	wq_json_open(j, '{');
 	wq_json_key(j, "resolve");
-	wq_json_milliseconds(j, r->phase_us[WS_RESOLVE]);
+	wq_json_milliseconds(j, r->phase_us[WS_PHASE_RESOLVE]);
 	wq_json_key(j, "connect");
 	wq_json_milliseconds(j, connect_us);
 	wq_json_key(j, "tls");
-	wq_json_milliseconds(j, r->phase_us[WS_TLS]);
+	wq_json_milliseconds(j, r->phase_us[WS_PHASE_TLS]);
 	wq_json_key(j, "upgrade");
-	wq_json_milliseconds(j, r->phase_us[WS_UPGRADE]);
+	wq_json_milliseconds(j, r->phase_us[WS_PHASE_UPGRADE]);
 	wq_json_key(j, "ping");
 	wq_json_milliseconds(j, q->ping_us);
 	wq_json_key(j, "first_message");

@@ -136,7 +136,7 @@ static bool is_tls_field(const char *field)
  * variable's name. Returns the variable that its value came from, or NULL. */
 static const char *query_put_wrong_option(struct wq_query *q)
 {
-	const char *field = q->info->option, *why = ws_error(q->ws), *name = wq_option_of(field);
+	const char *field = q->info->option, *why = ws_errmsg(q->ws), *name = wq_option_of(field);
 	const char *from = wq_env_of(q->o, field);
 	struct wsi_text *t = wq_why(&q->why);
 	size_t n = strlen(field);
@@ -241,7 +241,7 @@ static bool query_new_ws(struct wq_query *q)
 	wq_watchdog_stop();
 	if (!q->ws)
 		return false;
-	q->info = ws_info(q->ws);
+	q->info = ws_report(q->ws);
 	return true;
 }
 
@@ -255,7 +255,7 @@ int wq_query_make_ws(struct wq_query *q)
 	for (;;) {
 		if (!query_new_ws(q))
 			return wq_query_no_memory(q);
-		if (!*ws_error(q->ws)) {
+		if (!*ws_errmsg(q->ws)) {
 			q->state = WQ_DATA_INPUT;
 			return QUERY_GO_ON;
 		}
@@ -282,7 +282,8 @@ int wq_query_open_ws(struct wq_query *q)
 {
 	int r;
 
-	if (q->info->phase == WS_TLS) /* the calls in this phase compute: see ws_info() in ws.h */
+	if (q->info->phase
+	    == WS_PHASE_TLS) /* the calls in this phase compute: see ws_report() in ws.h */
 		wq_watchdog_start(q);
 	r = ws_open(q->ws);
 	wq_watchdog_stop();

@@ -59,7 +59,7 @@ enum { WQ_EUNMATCHED = -100, WQ_EINTERRUPTED = -101 };
  * want. */
 struct wq_query {
 	struct wq_options *o;
-	struct ws *ws;
+	struct ws_conn *ws;
 	enum wq_state {
 		WQ_INPUT,
 		WQ_OPTION_INPUT,

@@ -14,7 +14,7 @@
 #include "ws.h"
 
 struct target {
-	struct ws *ws;
+	struct ws_conn *ws;
 	ev_io io[WS_FDS_MAX];
 	ev_timer timer;
 	int n_io, opened, answered;
@@ -71,7 +71,7 @@ static void drive(struct ev_loop *loop, struct target *t)
 	if (r != WS_AGAIN) {
 		stop(loop, t);
 		if (!t->answered)
-			fprintf(stderr, "%s\n", ws_error(t->ws));
+			fprintf(stderr, "%s\n", ws_errmsg(t->ws));
 		failed += !t->answered;
 		ws_free(t->ws);
 		t->ws = NULL;

@@ -154,7 +154,7 @@ struct program {
 };
 
 /* Goes on until it would have to wait. WS_AGAIN: wait first; 0: done; or the error. */
-static int step(struct program *p, struct ws *ws)
+static int step(struct program *p, struct ws_conn *ws)
 {
 	static const char text[] = "from memory";
 	struct ws_msg msg;
@@ -195,7 +195,7 @@ int memory_run(struct device *d, struct program *p, char error[256])
 {
 	struct ws_options opt = {0};
 	struct ws_io io = {0};
-	struct ws *ws;
+	struct ws_conn *ws;
 	size_t i;
 	int r;
 
@@ -224,8 +224,8 @@ int memory_run(struct device *d, struct program *p, char error[256])
 			/* A device sleeps here until the time is over or its radio has bytes. */
 			d->now_us += (int64_t)set.timeout_ms * 1000;
 	}
-	for (i = 0; i < 255 && ws_error(ws)[i]; i++)
-		error[i] = ws_error(ws)[i];
+	for (i = 0; i < 255 && ws_errmsg(ws)[i]; i++)
+		error[i] = ws_errmsg(ws)[i];
 	error[i] = '\0';
 	ws_free(ws);
 	return r;

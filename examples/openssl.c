@@ -180,7 +180,7 @@ static int ask(const char *url, struct tls *tls, const char *text)
 	struct ws_io io = {0};
 	size_t len = strlen(text);
 	struct ws_msg msg;
-	struct ws *ws;
+	struct ws_conn *ws;
 	int ok;
 
 	io.io_read = tls_read;
@@ -201,7 +201,7 @@ static int ask(const char *url, struct tls *tls, const char *text)
 		printf("%s: %.*s\n", SSL_get_version(tls->ssl), (int)msg.len,
 		       (const char *)msg.data);
 	else
-		fprintf(stderr, "%s%s%s\n", ws_error(ws), tls->why[0] ? ": " : "", tls->why);
+		fprintf(stderr, "%s%s%s\n", ws_errmsg(ws), tls->why[0] ? ": " : "", tls->why);
 	ws_close(ws, 1000, NULL);
 	ws_free(ws);
 	return !ok;

@@ -12,7 +12,7 @@
 #include "ws.h"
 
 struct job {
-	struct ws *ws; /* NULL: this target is done */
+	struct ws_conn *ws; /* NULL: this target is done */
 	const char *url, *text;
 	size_t len, sent;
 	enum { OPENING, ASKING, CLOSING } state;
@@ -81,7 +81,7 @@ int main(int argc, char **argv)
 			r = step(&jobs[i]);
 			if (r != WS_AGAIN) {
 				if (!jobs[i].answered)
-					fprintf(stderr, "%s\n", ws_error(jobs[i].ws));
+					fprintf(stderr, "%s\n", ws_errmsg(jobs[i].ws));
 				failed += !jobs[i].answered;
 				ws_free(jobs[i].ws);
 				jobs[i].ws = NULL;

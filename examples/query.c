@@ -13,7 +13,7 @@ int main(int argc, char **argv)
 	const char *text = argc > 2 ? argv[2] : "hello";
 	size_t len = strlen(text);
 	struct ws_msg msg;
-	struct ws *ws;
+	struct ws_conn *ws;
 	int ok;
 
 	if (argc < 2)
@@ -28,7 +28,7 @@ int main(int argc, char **argv)
 	if (ok)
 		printf("%.*s\n", (int)msg.len, (const char *)msg.data);
 	else
-		fprintf(stderr, "%s\n", ws_error(ws));
+		fprintf(stderr, "%s\n", ws_errmsg(ws));
 	ws_close(ws, 1000, NULL);
 	ws_free(ws);
 	return !ok;

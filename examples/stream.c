@@ -37,7 +37,7 @@ static void *count(void *user_data, void *ptr, size_t old_len, size_t new_len)
 }
 
 /* Receives one piece. 1: the message continues; 0: this was its end; < 0: an error. */
-static int receive(struct ws *ws, uint64_t *total)
+static int receive(struct ws_conn *ws, uint64_t *total)
 {
 	struct ws_msg msg;
 	int r = ws_recv(ws, &msg);
@@ -51,7 +51,8 @@ static int receive(struct ws *ws, uint64_t *total)
 
 /* Sends all of p, and receives if the server must be read before it takes more. 0; < 0: an error.
  * Sets *done to 1 once a whole message was received. */
-static int send_all(struct ws *ws, int type, const char *p, size_t len, uint64_t *total, int *done)
+static int send_all(struct ws_conn *ws, int type, const char *p, size_t len, uint64_t *total,
+                    int *done)
 {
 	size_t sent = 0;
 	ptrdiff_t n;
@@ -72,7 +73,7 @@ static int send_all(struct ws *ws, int type, const char *p, size_t len, uint64_t
 	}
 }
 
-static int run(struct ws *ws, uint64_t *total)
+static int run(struct ws_conn *ws, uint64_t *total)
 {
 	char buf[4096];
 	int done = 0, begun = 0, r;
@@ -99,7 +100,7 @@ int main(int argc, char **argv)
 	struct memory memory = {0, 0};
 	struct ws_options opt = {0};
 	uint64_t total = 0;
-	struct ws *ws;
+	struct ws_conn *ws;
 	int r;
 
 	if (argc != 2)
@@ -116,7 +117,7 @@ int main(int argc, char **argv)
 		return 1;
 	r = run(ws, &total);
 	if (r)
-		fprintf(stderr, "%s\n", ws_error(ws));
+		fprintf(stderr, "%s\n", ws_errmsg(ws));
 	ws_timeout(ws, 2000);
 	ws_close(ws, 1000, NULL);
 	ws_free(ws);

@@ -20,7 +20,7 @@ struct worker {
 static void *work(void *arg)
 {
 	struct worker *w = arg;
-	struct ws *ws = ws_new(w->url, NULL);
+	struct ws_conn *ws = ws_new(w->url, NULL);
 	struct ws_msg msg;
 	char text[64];
 	int i;
@@ -39,7 +39,7 @@ static void *work(void *arg)
 		if (i == 100)
 			ws_close(ws, 1000, NULL);
 	}
-	snprintf(w->error, sizeof w->error, "%s", ws ? ws_error(ws) : "out of memory");
+	snprintf(w->error, sizeof w->error, "%s", ws ? ws_errmsg(ws) : "out of memory");
 	ws_free(ws);
 	return NULL;
 }

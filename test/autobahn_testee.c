@@ -37,7 +37,7 @@ static int keep(const struct ws_msg *m)
 	return 0;
 }
 
-static int send_all(struct ws *ws, const struct item *i)
+static int send_all(struct ws_conn *ws, const struct item *i)
 {
 	size_t sent = 0;
 	ptrdiff_t n;
@@ -63,7 +63,7 @@ static void run_case(const char *url, int stream)
 {
 	struct ws_options opt = {
 	    .timeout_ms = TIMEOUT_MS, .stream = stream, .max_message = 64U << 20};
-	struct ws *ws = ws_new(url, &opt);
+	struct ws_conn *ws = ws_new(url, &opt);
 	struct ws_msg m;
 	struct item *i;
 	int r;
@@ -80,7 +80,7 @@ static void run_case(const char *url, int stream)
 		}
 	}
 	if (r == WS_ETIMEOUT)
-		fprintf(stderr, "%s: %s\n", url, ws_error(ws));
+		fprintf(stderr, "%s: %s\n", url, ws_errmsg(ws));
 	ws_close(ws, 1000, NULL);
 	ws_free(ws);
 	while ((i = first) != NULL) {
@@ -92,7 +92,7 @@ static void run_case(const char *url, int stream)
 
 static long case_count(const char *url)
 {
-	struct ws *ws = ws_new(url, NULL);
+	struct ws_conn *ws = ws_new(url, NULL);
 	struct ws_msg m;
 	long n = -1;
 
@@ -104,7 +104,7 @@ static long case_count(const char *url)
 		n = atol(digits);
 		ws_close(ws, 1000, NULL);
 	} else {
-		fprintf(stderr, "%s: %s\n", url, ws_error(ws));
+		fprintf(stderr, "%s: %s\n", url, ws_errmsg(ws));
 	}
 	ws_free(ws);
 	return n;
@@ -115,7 +115,7 @@ int main(int argc, char **argv)
 	char url[1024];
 	int stream = argc > 1 && strcmp(argv[1], "-s") == 0;
 	long n, k;
-	struct ws *ws;
+	struct ws_conn *ws;
 
 	if (argc - stream != 3) {
 		fprintf(stderr, "usage: autobahn_testee [-s] URL AGENT\n");

@@ -395,7 +395,7 @@ static inline void fake_options(struct fake *f, struct ws_options *o, struct ws_
 }
 
 /* What a program with its own loop does after WS_AGAIN */
-static inline void fake_poll(struct fake *f, const struct ws *ws)
+static inline void fake_poll(struct fake *f, const struct ws_conn *ws)
 {
 	struct ws_pollset set;
 	int i, events = 0;

@@ -89,7 +89,7 @@ static int needs_a_clock(struct device *d)
 {
 	static struct ws_io io;
 	struct ws_options opt;
-	struct ws *ws;
+	struct ws_conn *ws;
 
 	io.io_read = io_read;
 	io.io_write = io_write;
@@ -99,7 +99,7 @@ static int needs_a_clock(struct device *d)
 	opt.alloc = arena_alloc;
 	opt.user_data = d;
 	ws = ws_new("ws://device/", &opt);
-	return ws && ws_open(ws) == WS_EUSAGE && memcmp(ws_info(ws)->option, "now_us", 7) == 0;
+	return ws && ws_open(ws) == WS_EUSAGE && memcmp(ws_report(ws)->option, "now_us", 7) == 0;
 }
 
 /* Exit status 0: the server's answer came, and from a silent one WS_ETIMEOUT did */

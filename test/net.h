@@ -524,7 +524,7 @@ struct client {
 	struct fake f;
 	struct ws_options o;
 	char url[200];
-	struct ws *ws;
+	struct ws_conn *ws;
 	unsigned changes;
 	int most; /* the largest number of descriptors in a set */
 	int64_t us;
@@ -627,8 +627,8 @@ static inline void client_talk(struct client *c)
 
 #define HAS(c, text)                                                                               \
 	do {                                                                                       \
-		if (!CHECK(strstr(ws_error((c)->ws), text)))                                       \
-			fprintf(stderr, "\t%s\n\tlacks %s\n", ws_error((c)->ws), text);            \
+		if (!CHECK(strstr(ws_errmsg((c)->ws), text)))                                      \
+			fprintf(stderr, "\t%s\n\tlacks %s\n", ws_errmsg((c)->ws), text);           \
 	} while (0)
 
 /* Starts the lookup of a name that is never answered, and frees the connection. */

@@ -65,7 +65,7 @@ static void run_open(size_t len, size_t piece)
 	struct ws_options o;
 	struct ws_io io;
 	struct fake f;
-	struct ws *ws;
+	struct ws_conn *ws;
 
 	fake_init(&f, text, len);
 	f.step = piece;

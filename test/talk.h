@@ -144,7 +144,7 @@ static inline void run_prepared(const struct how *h, struct outcome *o, struct w
 	struct fake *f = &o->fake;
 	struct ws_msg msg;
 	struct script piece = {NULL, 0, 0};
-	struct ws *ws;
+	struct ws_conn *ws;
 	const struct ws_report *info;
 	int r, type = 0;
 
@@ -190,11 +190,11 @@ static inline void run_prepared(const struct how *h, struct outcome *o, struct w
 	}
 	script_free(&piece);
 	o->err = r;
-	info = ws_info(ws);
+	info = ws_report(ws);
 	SAY(o, end, "%s", ws_errname(r));
 	if (info->err != r)
 		fake_wrong(f, "info->err is not what was returned");
-	if (ws_error(ws)[0] == '\0')
+	if (ws_errmsg(ws)[0] == '\0')
 		fake_wrong(f, "no sentence for a failure");
 	if (info->close_code)
 		SAY(o, end, " %d", info->close_code);
@@ -245,7 +245,7 @@ struct talk {
 	struct ws_options o;
 	struct ws_io io;
 	struct script s;
-	struct ws *ws;
+	struct ws_conn *ws;
 	size_t at; /* in f.out, after the frames already examined */
 };
 

@@ -42,14 +42,14 @@ static void test_redirects(void)
 		c.o.headers = headers;
 		c.o.host = "first.test";
 		if (!CHECK(client_open(&c) == 0))
-			fprintf(stderr, "\t%s\n", ws_error(c.ws));
-		CHECK_EQ_U(ws_info(c.ws)->redirects, 3);
-		CHECK_EQ_U(ws_info(c.ws)->http_status, 101);
+			fprintf(stderr, "\t%s\n", ws_errmsg(c.ws));
+		CHECK_EQ_U(ws_report(c.ws)->redirects, 3);
+		CHECK_EQ_U(ws_report(c.ws)->http_status, 101);
 		sprintf(text, "http://127.0.0.1:%d",
 		        other.port); /* a relative URL keeps the scheme */
-		CHECK_EQ_S(ws_info(c.ws)->url, text);
+		CHECK_EQ_S(ws_report(c.ws)->url, text);
 		sprintf(text, "127.0.0.1:%d", other.port);
-		CHECK_EQ_S(ws_info(c.ws)->address, text);
+		CHECK_EQ_S(ws_report(c.ws)->address, text);
 		client_talk(&c);
 		client_free(&c);
 		server_end(&s);
@@ -107,11 +107,11 @@ static void test_redirects(void)
 			client_init(&c, "ws://127.0.0.1:%d/", s.port);
 			c.o.max_redirects = cases[k].max;
 			CHECK_EQ_U(client_open(&c), cases[k].err);
-			if (!CHECK(strstr(ws_error(c.ws), cases[k].has)
-			           && !strstr(ws_error(c.ws), "pw@")))
-				fprintf(stderr, "%s: %s\n", cases[k].what, ws_error(c.ws));
-			CHECK_EQ_U(ws_info(c.ws)->http_status, 302);
-			CHECK_EQ_U(ws_info(c.ws)->redirects, 0);
+			if (!CHECK(strstr(ws_errmsg(c.ws), cases[k].has)
+			           && !strstr(ws_errmsg(c.ws), "pw@")))
+				fprintf(stderr, "%s: %s\n", cases[k].what, ws_errmsg(c.ws));
+			CHECK_EQ_U(ws_report(c.ws)->http_status, 302);
+			CHECK_EQ_U(ws_report(c.ws)->redirects, 0);
 			client_free(&c);
 			server_end(&s);
 		}
@@ -142,7 +142,7 @@ static void test_redirects(void)
 	client_init(&c, "ws://127.0.0.1:%d/a", s.port);
 	c.o.max_redirects = 3;
 	CHECK_EQ_U(client_open(&c), WS_EREDIRECT);
-	CHECK_EQ_U(ws_info(c.ws)->redirects, 3);
+	CHECK_EQ_U(ws_report(c.ws)->redirects, 3);
 	sprintf(text, "ws://127.0.0.1:%d/a -> ws://127.0.0.1:%d/b -> ws://127.0.0.1:%d/a", s.port,
 	        s.port, s.port);
 	HAS(&c, text);
@@ -205,7 +205,7 @@ static void test_redirects(void)
 		c.o.unix_socket = path;
 		c.o.max_redirects = 5;
 		CHECK_EQ_U(client_open(&c), WS_EREDIRECT);
-		CHECK_EQ_U(ws_info(c.ws)->redirects, 1);
+		CHECK_EQ_U(ws_report(c.ws)->redirects, 1);
 		client_free(&c);
 		server_end(&s);
 		unlink(path);
@@ -256,7 +256,7 @@ static void test_proxies(void)
 	       {"\r\n\r\n", FAKE_101 "\x81\x02hi\x88\x02\x03\xe8", sizeof FAKE_101 - 1 + 8}},
 	      LINGER},
 	     0,
-	     WS_READY,
+	     WS_PHASE_READY,
 	     "",
 	     "CONNECT target.test:8765 HTTP/1.1\r\n"},
 	    {"http with a login",
@@ -266,7 +266,7 @@ static void test_proxies(void)
 	       {"\r\n\r\n", FAKE_101 "\x81\x02hi\x88\x02\x03\xe8", sizeof FAKE_101 - 1 + 8}},
 	      LINGER},
 	     0,
-	     WS_READY,
+	     WS_PHASE_READY,
 	     "",
 	     "Proxy-Authorization: Basic bWU6czNjcmV0\r\n"},
 	    {"http, refused",
@@ -274,7 +274,7 @@ static void test_proxies(void)
 	     "me:s3cret@",
 	     {{{"\r\n\r\n", "HTTP/1.1 407 Login\r\nContent-Length: 5\r\n\r\nhello", 0}}, LINGER},
 	     WS_EPROXY,
-	     WS_PROXY,
+	     WS_PHASE_PROXY,
 	     "407",
 	     "CONNECT"},
 	    {"http, connection closed",
@@ -282,7 +282,7 @@ static void test_proxies(void)
 	     "",
 	     {{{"\r\n\r\n", "HTTP/1.1 2", 0}}, HANG_UP},
 	     WS_ECLOSED,
-	     WS_PROXY,
+	     WS_PHASE_PROXY,
 	     "proxy",
 	     "CONNECT"},
 	    {"http, then the server refuses the upgrade",
@@ -292,7 +292,7 @@ static void test_proxies(void)
 	       {"\r\n\r\n", "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", 0}},
 	      LINGER},
 	     WS_EHTTP,
-	     WS_UPGRADE,
+	     WS_PHASE_UPGRADE,
 	     "upgrade of ws://target.test:8765/x refused by ws://target.test:8765/x through "
 	     "127.0.0.1:",
 	     "CONNECT"},
@@ -301,7 +301,7 @@ static void test_proxies(void)
 	     "",
 	     {{{"\r\n\r\n", "SSH-2.0-x\r\n", 0}}, HANG_UP},
 	     WS_EPROXY,
-	     WS_PROXY,
+	     WS_PHASE_PROXY,
 	     "proxy",
 	     "CONNECT"},
 	    {"socks5h",
@@ -312,7 +312,7 @@ static void test_proxies(void)
 	       {"\r\n\r\n", FAKE_101 "\x81\x02hi\x88\x02\x03\xe8", sizeof FAKE_101 - 1 + 8}},
 	      LINGER},
 	     0,
-	     WS_READY,
+	     WS_PHASE_READY,
 	     "",
 	     "target.test"},
 	    {"socks5h, refused",
@@ -322,7 +322,7 @@ static void test_proxies(void)
 	       {"target.test", "\x05\x05\x00\x01\x00\x00\x00\x00\x00\x00", 10}},
 	      LINGER},
 	     WS_EPROXY,
-	     WS_PROXY,
+	     WS_PHASE_PROXY,
 	     "refused",
 	     "target.test"},
 	    {"socks4a",
@@ -332,7 +332,7 @@ static void test_proxies(void)
 	       {"\r\n\r\n", FAKE_101 "\x81\x02hi\x88\x02\x03\xe8", sizeof FAKE_101 - 1 + 8}},
 	      LINGER},
 	     0,
-	     WS_READY,
+	     WS_PHASE_READY,
 	     "",
 	     "target.test"},
 	};
@@ -357,11 +357,11 @@ static void test_proxies(void)
 			r = client_open(&c);
 			sprintf(text, "127.0.0.1:%d", s.port);
 			if (!CHECK(r == cases[i].err
-			           && ws_info(c.ws)->phase == (enum ws_phase)cases[i].phase
-			           && strstr(ws_error(c.ws), cases[i].has)
-			           && !strstr(ws_error(c.ws), "s3cret")
-			           && strcmp(ws_info(c.ws)->address, text) == 0))
-				fprintf(stderr, "%s: %d %s\n", cases[i].what, r, ws_error(c.ws));
+			           && ws_report(c.ws)->phase == (enum ws_phase)cases[i].phase
+			           && strstr(ws_errmsg(c.ws), cases[i].has)
+			           && !strstr(ws_errmsg(c.ws), "s3cret")
+			           && strcmp(ws_report(c.ws)->address, text) == 0))
+				fprintf(stderr, "%s: %d %s\n", cases[i].what, r, ws_errmsg(c.ws));
 			if (r == 0)
 				client_talk(&c);
 			client_free(&c);
@@ -417,7 +417,7 @@ static void test_proxies(void)
 		c.o.nonblock = nonblock;
 		c.o.proxy = proxy;
 		CHECK_EQ_U(client_open(&c), WS_EREFUSED);
-		CHECK_EQ_U(ws_info(c.ws)->phase, WS_CONNECT);
+		CHECK_EQ_U(ws_report(c.ws)->phase, WS_PHASE_CONNECT);
 		HAS(&c, "proxy");
 		client_free(&c);
 		server_start(&s, good, 2);
@@ -453,7 +453,7 @@ static void test_proxies(void)
 			c.o.timeout_ms = 150;
 			CHECK_EQ_U(client_open(&c), WS_ETIMEOUT);
 			CHECK(c.us >= 150000 && c.us < 5000000);
-			CHECK_EQ_U(ws_info(c.ws)->phase, WS_PROXY);
+			CHECK_EQ_U(ws_report(c.ws)->phase, WS_PHASE_PROXY);
 			HAS(&c, "proxy");
 			client_free(&c);
 			server_end(&s);

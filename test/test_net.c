@@ -22,10 +22,10 @@ static void test_addresses(void)
 		CHECK_EQ_U(client_open(&c), WS_EREFUSED);
 		sprintf(text, "connect to 127.0.0.1:%d: Connection refused", port);
 		HAS(&c, text);
-		CHECK_EQ_U(ws_info(c.ws)->phase, WS_CONNECT);
-		CHECK_EQ_S(ws_info(c.ws)->address, "");
-		CHECK(ws_info(c.ws)->phase_us[WS_RESOLVE] == -1
-		      && ws_info(c.ws)->phase_us[WS_CONNECT] >= -1);
+		CHECK_EQ_U(ws_report(c.ws)->phase, WS_PHASE_CONNECT);
+		CHECK_EQ_S(ws_report(c.ws)->address, "");
+		CHECK(ws_report(c.ws)->phase_us[WS_PHASE_RESOLVE] == -1
+		      && ws_report(c.ws)->phase_us[WS_PHASE_CONNECT] >= -1);
 		client_free(&c);
 		CHECK_EQ_U(atomic_load(&lookups), before);
 		close(fd);
@@ -36,9 +36,9 @@ static void test_addresses(void)
 		c.o.nonblock = nonblock;
 		CHECK_EQ_U(client_open(&c), 0);
 		sprintf(text, "127.0.0.1:%d", s.port);
-		CHECK_EQ_S(ws_info(c.ws)->address, text);
-		CHECK(ws_info(c.ws)->phase_us[WS_CONNECT] >= 0
-		      && ws_info(c.ws)->phase_us[WS_UPGRADE] >= 0);
+		CHECK_EQ_S(ws_report(c.ws)->address, text);
+		CHECK(ws_report(c.ws)->phase_us[WS_PHASE_CONNECT] >= 0
+		      && ws_report(c.ws)->phase_us[WS_PHASE_UPGRADE] >= 0);
 		client_talk(&c);
 		client_free(&c);
 		server_end(&s);
@@ -64,7 +64,7 @@ static void test_addresses(void)
 			c.o.resolve = resolve;
 			CHECK_EQ_U(client_open(&c), 0);
 			sprintf(text, "127.0.0.2:%d", port);
-			CHECK_EQ_S(ws_info(c.ws)->address, text);
+			CHECK_EQ_S(ws_report(c.ws)->address, text);
 			client_talk(&c);
 			client_free(&c);
 			server_end(&s);
@@ -88,7 +88,7 @@ static void test_addresses(void)
 		client_init(&c, "ws://localhost:%d/", s.port);
 		c.o.nonblock = nonblock;
 		CHECK_EQ_U(client_open(&c), 0);
-		CHECK(strncmp(ws_info(c.ws)->address, "127.0.0.1:", 10) == 0);
+		CHECK(strncmp(ws_report(c.ws)->address, "127.0.0.1:", 10) == 0);
 		client_talk(&c);
 		client_free(&c);
 		client_init(&c, "ws://a.LocalHost:%d/", s.port);
@@ -104,13 +104,13 @@ static void test_addresses(void)
 			c.o.nonblock = nonblock;
 			CHECK_EQ_U(client_open(&c), 0);
 			sprintf(text, "[::1]:%d", s.port);
-			CHECK_EQ_S(ws_info(c.ws)->address, text);
+			CHECK_EQ_S(ws_report(c.ws)->address, text);
 			client_talk(&c);
 			client_free(&c);
 			client_init(&c, "ws://[::1]:%d/", s.port);
 			c.o.nonblock = nonblock;
 			CHECK_EQ_U(client_open(&c), 0);
-			CHECK_EQ_S(ws_info(c.ws)->address, text);
+			CHECK_EQ_S(ws_report(c.ws)->address, text);
 			client_talk(&c);
 			client_free(&c);
 			client_init(&c, "ws://localhost:%d/", s.port);
@@ -124,7 +124,7 @@ static void test_addresses(void)
 			c.o.nonblock = nonblock;
 			c.o.family = 4;
 			CHECK_EQ_U(client_open(&c), WS_EREFUSED);
-			CHECK(!strstr(ws_error(c.ws), "::1"));
+			CHECK(!strstr(ws_errmsg(c.ws), "::1"));
 			client_free(&c);
 			server_end(&s);
 		}
@@ -145,9 +145,9 @@ static void test_addresses(void)
 		client_init(&c, "ws://[fe80::1%%25nosuch0]:9/");
 		c.o.nonblock = nonblock;
 		CHECK(client_open(&c) < 0);
-		CHECK_EQ_U(ws_info(c.ws)->phase, WS_CONNECT);
+		CHECK_EQ_U(ws_report(c.ws)->phase, WS_PHASE_CONNECT);
 		if (have_ipv6()) {
-			CHECK_EQ_U(ws_info(c.ws)->err, WS_ERESOLVE);
+			CHECK_EQ_U(ws_report(c.ws)->err, WS_ERESOLVE);
 			HAS(&c,
 			    "[fe80::1]:9: no such zone: there is no network interface \"nosuch0\"");
 		}
@@ -189,7 +189,7 @@ static void test_addresses(void)
 			HAS(&c, text);
 		}
 		sprintf(text, "127.0.77.%d:", 100 + k);
-		CHECK(!strstr(ws_error(c.ws), text));
+		CHECK(!strstr(ws_errmsg(c.ws), text));
 		client_free(&c);
 		close(fd);
 	}
@@ -231,7 +231,7 @@ static void test_zone(void)
 			if (i < 2) {
 				CHECK_EQ_U(client_open(&c), 0);
 				sprintf(text, "[%s]:%d", addr, ntohs(sin6.sin6_port));
-				CHECK_EQ_S(ws_info(c.ws)->address, text);
+				CHECK_EQ_S(ws_report(c.ws)->address, text);
 				client_talk(&c);
 			} else { /* RFC 6874: '%' alone is not valid in a URL */
 				CHECK_EQ_U(client_open(&c), WS_EURL);
@@ -298,7 +298,7 @@ static void test_race(void)
 		HAS(&c, "127.0.0.11:");
 		HAS(&c, "127.0.0.12:");
 		HAS(&c, "timed out");
-		CHECK_EQ_U(ws_info(c.ws)->phase, WS_CONNECT);
+		CHECK_EQ_U(ws_report(c.ws)->phase, WS_PHASE_CONNECT);
 		client_free(&c);
 		client_init(&c, "ws://127.0.0.11:%d/", port);
 		c.o.nonblock = nonblock;
@@ -340,14 +340,14 @@ static void test_race(void)
 		CHECK(set.n == 2 && set.timeout_ms == 250);
 		c.f.now = start + 500000;
 		CHECK_EQ_U(ws_open(c.ws), WS_AGAIN);
-		for (k = 0; k < 1000 && ws_info(c.ws)->phase == WS_CONNECT;
+		for (k = 0; k < 1000 && ws_report(c.ws)->phase == WS_PHASE_CONNECT;
 		     k++) { /* the network does not use the test's clock */
 			sleep_ms(1);
 			CHECK_EQ_U(ws_open(c.ws), WS_AGAIN);
 		}
 		ws_wants(c.ws, &set);
-		CHECK(set.n == 1 && ws_info(c.ws)->phase == WS_UPGRADE);
-		CHECK_EQ_U(ws_info(c.ws)->phase_us[WS_CONNECT], 500000);
+		CHECK(set.n == 1 && ws_report(c.ws)->phase == WS_PHASE_UPGRADE);
+		CHECK_EQ_U(ws_report(c.ws)->phase_us[WS_PHASE_CONNECT], 500000);
 		r = WS_AGAIN;
 		for (k = 0; k < 5000 && (r = ws_open(c.ws)) == WS_AGAIN; k++)
 			sleep_ms(1);
@@ -409,8 +409,8 @@ static void test_unix(void)
 		c.o.keepalive_s = 5;
 		CHECK_EQ_U(client_open(&c), 0);
 		sprintf(text, "unix:%s", path);
-		CHECK_EQ_S(ws_info(c.ws)->address, text);
-		CHECK(ws_info(c.ws)->phase_us[WS_RESOLVE] == -1);
+		CHECK_EQ_S(ws_report(c.ws)->address, text);
+		CHECK(ws_report(c.ws)->phase_us[WS_PHASE_RESOLVE] == -1);
 		client_talk(&c);
 		client_free(&c);
 		server_end(&s);
@@ -540,9 +540,9 @@ static void test_words(void)
 		atomic_store(&connect_errno, err);
 		client_init(&c, "ws://127.0.0.1:9/");
 		CHECK(client_open(&c) < 0);
-		words = strstr(ws_error(c.ws), "127.0.0.1:9: ");
+		words = strstr(ws_errmsg(c.ws), "127.0.0.1:9: ");
 		if (!CHECK(words && words[13] && !strpbrk(words + 13, "0123456789")))
-			fprintf(stderr, "errno %d: %s\n", err, ws_error(c.ws));
+			fprintf(stderr, "errno %d: %s\n", err, ws_errmsg(c.ws));
 		client_free(&c);
 	}
 	atomic_store(&connect_errno, 0);

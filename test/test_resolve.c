@@ -24,9 +24,9 @@ static void test_resolver(void)
 		for (sig = 1; sig < 32 && sigismember(&was, sig) == sigismember(&is, sig); sig++)
 			;
 		CHECK_EQ_U(sig, 32);
-		CHECK(ws_info(c.ws)->phase_us[WS_RESOLVE] >= 90000);
+		CHECK(ws_report(c.ws)->phase_us[WS_PHASE_RESOLVE] >= 90000);
 		sprintf(text, "127.0.0.1:%d", s.port);
-		CHECK_EQ_S(ws_info(c.ws)->address, text);
+		CHECK_EQ_S(ws_report(c.ws)->address, text);
 		if (nonblock)
 			CHECK(c.changes >= 1);
 		client_talk(&c);
@@ -50,8 +50,8 @@ static void test_resolver(void)
 			c.o.nonblock = nonblock;
 			CHECK_EQ_U(client_open(&c), gai_failures[i].result);
 			HAS(&c, gai_failures[i].has);
-			CHECK_EQ_U(ws_info(c.ws)->phase, WS_RESOLVE);
-			CHECK(!strpbrk(ws_error(c.ws), "0123456789"));
+			CHECK_EQ_U(ws_report(c.ws)->phase, WS_PHASE_RESOLVE);
+			CHECK(!strpbrk(ws_errmsg(c.ws), "0123456789"));
 			client_free(&c);
 		}
 		port = 0;
@@ -63,7 +63,7 @@ static void test_resolver(void)
 		sprintf(text, "127.77.77.%d:", WS_MAX_ADDRESSES);
 		HAS(&c, text);
 		sprintf(text, "127.77.77.%d:", WS_MAX_ADDRESSES + 1);
-		CHECK(!strstr(ws_error(c.ws), text));
+		CHECK(!strstr(ws_errmsg(c.ws), text));
 		client_free(&c);
 		close(fd);
 
@@ -75,7 +75,7 @@ static void test_resolver(void)
 		CHECK_EQ_U(client_open(&c), WS_ETIMEOUT);
 		CHECK(c.us >= 100000 && c.us < 5000000);
 		HAS(&c, "resolve x.hang.test");
-		CHECK_EQ_U(ws_info(c.ws)->phase, WS_RESOLVE);
+		CHECK_EQ_U(ws_report(c.ws)->phase, WS_PHASE_RESOLVE);
 		client_free(&c);
 		if (nonblock) {
 			struct ws_pollset set;
@@ -130,7 +130,7 @@ static void test_lost_lookups(void)
 		c.o.timeout_ms = 60;
 		CHECK_EQ_U(client_open(&c), WS_ETIMEOUT);
 		CHECK(c.us >= 60000);
-		CHECK_EQ_U(ws_info(c.ws)->phase, WS_RESOLVE);
+		CHECK_EQ_U(ws_report(c.ws)->phase, WS_PHASE_RESOLVE);
 		HAS(&c, "resolve again.test: waiting for earlier lookups, too many of which are "
 		        "still unanswered: timed "
 		        "out after ");

@@ -11,7 +11,7 @@ static void test_use_fd(void)
 	struct ws_options o;
 	struct ws_io io;
 	struct ws_msg msg;
-	struct ws *ws;
+	struct ws_conn *ws;
 	int pair[2], r;
 
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
@@ -21,7 +21,7 @@ static void test_use_fd(void)
 	c.o.fd = pair[0];
 	CHECK_EQ_U(client_open(&c), 0);
 	CHECK(fcntl(pair[0], F_GETFL) & O_NONBLOCK);
-	CHECK_EQ_S(ws_info(c.ws)->address, "a.test:80");
+	CHECK_EQ_S(ws_report(c.ws)->address, "a.test:80");
 	client_talk(&c);
 	client_free(&c);
 	CHECK(fcntl(pair[0], F_GETFD) < 0);
@@ -45,7 +45,7 @@ static void test_use_fd(void)
 		c.o.use_fd = 1;
 		c.o.fd = r ? -1 : 9999;
 		CHECK_EQ_U(client_open(&c), WS_EUSAGE);
-		CHECK_EQ_S(ws_info(c.ws)->option, "fd");
+		CHECK_EQ_S(ws_report(c.ws)->option, "fd");
 		client_free(&c);
 	}
 	check_row("sending to a closed peer raises no SIGPIPE");
@@ -62,7 +62,7 @@ static void test_use_fd(void)
 	ws_ping(c.ws, "x", 1);
 	r = ws_recv(c.ws, &msg);
 	CHECK(r == WS_ECLOSED || r == WS_ERESET);
-	CHECK_EQ_U(ws_info(c.ws)->close_code, 1006);
+	CHECK_EQ_U(ws_report(c.ws)->close_code, 1006);
 	client_free(&c);
 
 	check_row("io takes precedence over fd");
@@ -111,15 +111,15 @@ static void test_resets(void)
 			CHECK_EQ_U(r, 0);
 			r = ws_recv(c.ws, &msg);
 			if (r < 0)
-				CHECK_EQ_U(ws_info(c.ws)->close_code, 1006);
+				CHECK_EQ_U(ws_report(c.ws)->close_code, 1006);
 		}
 		if (!CHECK(r == want[i] || (i == 6 && r == WS_ECLOSED)))
-			fprintf(stderr, "%d: %d, %s\n", i, r, ws_error(c.ws));
+			fprintf(stderr, "%d: %d, %s\n", i, r, ws_errmsg(c.ws));
 		if (i == 3) { /* data sent before the reset is not lost */
 			sleep_ms(50);
 			ws_send(c.ws, WS_TEXT, "x", 1);
 			r = ws_recv(c.ws, &msg);
-			CHECK((r == WS_ECLOSED && ws_info(c.ws)->close_code == 4000)
+			CHECK((r == WS_ECLOSED && ws_report(c.ws)->close_code == 4000)
 			      || r == WS_ERESET);
 		}
 		client_free(&c);

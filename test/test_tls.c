@@ -1726,7 +1726,7 @@ static int flood_entropy(void *user_data, void *buf, size_t len)
 	return f->entropy != 0 ? f->entropy : wsi_entropy(buf, len);
 }
 
-static struct ws *flood_open(struct flood *f)
+static struct ws_conn *flood_open(struct flood *f)
 {
 	static const struct ws_io io = {.io_read = flood_read, .io_write = flood_write};
 	struct ws_io own = io;
@@ -1741,7 +1741,7 @@ static struct ws *flood_open(struct flood *f)
 static void test_read_budget(void)
 {
 	struct flood f = {.record = {0x15, 0x03, 0x03, 0x00, 0x02, 0x01, 0x5a}};
-	struct ws *ws = flood_open(&f);
+	struct ws_conn *ws = flood_open(&f);
 	struct ws_pollset set;
 	long before;
 	int i;
@@ -1767,7 +1767,7 @@ static void test_read_budget(void)
 static void test_late_entropy(void)
 {
 	struct flood f = {.record = "no TLS", .entropy = 1};
-	struct ws *ws = flood_open(&f);
+	struct ws_conn *ws = flood_open(&f);
 	struct ws_pollset set;
 	int i;
 
@@ -1782,7 +1782,7 @@ static void test_late_entropy(void)
 	}
 	f.entropy = 0;
 	CHECK(ws_open(ws) == WS_ETLS); /* to what came in answer */
-	CHECK(f.writes > 0 && strstr(ws_error(ws), "does not speak TLS") != NULL);
+	CHECK(f.writes > 0 && strstr(ws_errmsg(ws), "does not speak TLS") != NULL);
 	ws_free(ws);
 
 	f.entropy = -1;

@@ -97,7 +97,7 @@ static void upgrade_try(size_t split, int nonblock)
 	struct ws_msg msg;
 	struct ws_io io;
 	struct fake f;
-	struct ws *ws;
+	struct ws_conn *ws;
 	size_t i;
 	int r;
 
@@ -128,7 +128,7 @@ static void upgrade_try(size_t split, int nonblock)
 	ws = ws_new(url, o);
 	destroy(url); /* it was copied */
 	REPEAT(r, &f, ws, nonblock, ws_open(ws));
-	CHECK_EQ_S(ws_error(ws), "");
+	CHECK_EQ_S(ws_errmsg(ws), "");
 	for (i = 0; i < 8; i++)
 		destroy(s[i]);
 	memset(lists, 0x5a, 5 * sizeof *lists);
@@ -136,7 +136,7 @@ static void upgrade_try(size_t split, int nonblock)
 	free(lists);
 	free(o);
 
-	info = ws_info(ws);
+	info = ws_report(ws);
 	CHECK_EQ_MEM(info->head, info->head_len, head, sizeof head - 1);
 	CHECK_EQ_S(info->subprotocol, "chat");
 	CHECK_EQ_S(info->url, URL);
@@ -149,7 +149,7 @@ static void upgrade_try(size_t split, int nonblock)
 	CHECK_EQ_S(info->close_reason, "bye");
 	CHECK_EQ_S(info->subprotocol, "chat");
 	CHECK_EQ_S(info->url, URL);
-	CHECK(ws_error(ws)[0] != '\0');
+	CHECK(ws_errmsg(ws)[0] != '\0');
 	REPEAT(r, &f, ws, nonblock, ws_close(ws, 1000, NULL));
 	ws_free(ws);
 	check_clean(&f);

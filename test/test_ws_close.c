@@ -28,7 +28,7 @@ static void test_calls_in_each_state(void)
 	CHECK_EQ_U(r, 0);
 	REPEAT(r, &t.f, t.ws, 1, ws_close(t.ws, 4000, "bye"));
 	CHECK_EQ_U(r, 0);
-	CHECK_EQ_U(ws_info(t.ws)->close_code, 1000);
+	CHECK_EQ_U(ws_report(t.ws)->close_code, 1000);
 	CHECK(ws_recv(t.ws, &msg) < 0);
 	CHECK(ws_send(t.ws, WS_TEXT, "a", 1) < 0);
 	CHECK(ws_ping(t.ws, "a", 1) < 0);
@@ -46,14 +46,14 @@ static void test_calls_in_each_state(void)
 	t.o.nonblock = 1;
 	talk_open(&t);
 	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), WS_AGAIN);
-	CHECK_EQ_U(ws_info(t.ws)->phase, WS_CLOSING);
+	CHECK_EQ_U(ws_report(t.ws)->phase, WS_PHASE_CLOSING);
 	CHECK(ws_send(t.ws, WS_TEXT, "a", 1) < 0);
 	CHECK(ws_ping(t.ws, "a", 1) < 0);
 	talk_more(&t, "\x89\x01p\x01\x05Hello\x89\x00\x00\x03xyz\x88\x02\x03\xe9", 21);
 	fake_poll(&t.f, t.ws);
 	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), 0);
-	CHECK_EQ_U(ws_info(t.ws)->close_code, 1001);
-	CHECK_EQ_U(ws_info(t.ws)->phase, WS_DONE);
+	CHECK_EQ_U(ws_report(t.ws)->close_code, 1001);
+	CHECK_EQ_U(ws_report(t.ws)->phase, WS_PHASE_DONE);
 	SENT(&t, 0x88, "\x03\xe8", 2); /* 5.5.1: and nothing after it */
 	SENT_ALL(&t);
 	talk_end(&t);
@@ -114,7 +114,7 @@ static void test_our_close_ends_the_connection(void)
 			want[0] = (unsigned char)(c >> 8);
 			want[1] = (unsigned char)c;
 			SENT(&t, 0x88, want, c ? 2 : 0);
-			CHECK_EQ_U(ws_info(t.ws)->close_code, 1005);
+			CHECK_EQ_U(ws_report(t.ws)->close_code, 1005);
 		} else {
 			CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "on", 2), 2); /* it is open still */
 			SENT(&t, 0x81, "on", 2);
@@ -175,9 +175,9 @@ static void test_our_close_ends_the_connection(void)
 		t.f.end = WS_IO_EOF;
 		talk_open(&t);
 		CHECK(ws_recv(t.ws, &msg) < 0);
-		CHECK(strstr(ws_error(t.ws), wrong[c].says) != NULL);
-		CHECK(strstr(ws_error(t.ws), wrong[c].code) != NULL);
-		CHECK(strstr(ws_error(t.ws), "server.example.com:80") != NULL);
+		CHECK(strstr(ws_errmsg(t.ws), wrong[c].says) != NULL);
+		CHECK(strstr(ws_errmsg(t.ws), wrong[c].code) != NULL);
+		CHECK(strstr(ws_errmsg(t.ws), "server.example.com:80") != NULL);
 		talk_end(&t);
 	}
 
@@ -219,13 +219,13 @@ static void test_our_close_ends_the_connection(void)
 	talk_open(&t);
 	t.f.end = WS_IO_EOF;
 	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), WS_ECLOSED);
-	CHECK_EQ_U(ws_info(t.ws)->close_code, 1006);
+	CHECK_EQ_U(ws_report(t.ws)->close_code, 1006);
 	talk_end(&t);
 	talk_begin(&t, "", 0);
 	talk_open(&t);
 	t.f.end = WS_IO_RESET;
 	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), WS_ERESET);
-	CHECK_EQ_U(ws_info(t.ws)->close_code, 1006);
+	CHECK_EQ_U(ws_report(t.ws)->close_code, 1006);
 	talk_end(&t);
 	check_row("messages over the limit are only discarded while we close");
 	talk_begin(&t, "", 0);

@@ -167,7 +167,7 @@ static void test_no_memory_is_named(void)
 		r = ws_open(t.ws);
 		CHECK(r < 0);
 		if (r == WS_EMEMORY)
-			CHECK_EQ_S(ws_error(t.ws), "out of memory");
+			CHECK_EQ_S(ws_errmsg(t.ws), "out of memory");
 		talk_end(&t);
 	}
 	CHECK_EQ_U(r, ws_features() & WS_HAS_TLS ? WS_ETLS : WS_EUNSUPPORTED);

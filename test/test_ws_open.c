@@ -57,13 +57,13 @@ static void test_wrong_options_are_named(void)
 		talk_begin(&t, "", 0);                                                             \
 		set;                                                                               \
 		t.ws = ws_new("ws://127.0.0.1:1/", &t.o);                                          \
-		before = ws_error(t.ws)[0] != '\0';                                                \
+		before = ws_errmsg(t.ws)[0] != '\0';                                               \
 		if (!CHECK(ws_open(t.ws) == WS_EUSAGE && before && t.f.ios == 0                    \
-		           && strcmp(ws_info(t.ws)->option, field) == 0                            \
-		           && strstr(ws_error(t.ws), field) && ws_info(t.ws)->err == WS_EUSAGE     \
-		           && !strchr(ws_error(t.ws), '\n')))                                      \
+		           && strcmp(ws_report(t.ws)->option, field) == 0                          \
+		           && strstr(ws_errmsg(t.ws), field) && ws_report(t.ws)->err == WS_EUSAGE  \
+		           && !strchr(ws_errmsg(t.ws), '\n')))                                     \
 			fprintf(stderr, "test_ws.c:%d: option %s, not %s: %s\n", __LINE__,         \
-			        ws_info(t.ws)->option, field, ws_error(t.ws));                     \
+			        ws_report(t.ws)->option, field, ws_errmsg(t.ws));                  \
 		talk_end(&t);                                                                      \
 	} while (0)
 
@@ -162,17 +162,17 @@ static void test_wrong_options_are_named(void)
 		t.o.host = i == 7 ? "/seen" : NULL;
 		t.ws = ws_new("ws://127.0.0.1:1/", &t.o);
 		CHECK_EQ_U(ws_open(t.ws), WS_EUSAGE);
-		CHECK(!strstr(ws_error(t.ws), "s3cret"));
+		CHECK(!strstr(ws_errmsg(t.ws), "s3cret"));
 		if (i == 3)
-			CHECK(strstr(ws_error(t.ws), "Authorization") != NULL);
+			CHECK(strstr(ws_errmsg(t.ws), "Authorization") != NULL);
 #ifdef WS_NO_NET
 		if (i == 4)
-			CHECK(strstr(ws_error(t.ws), "not built in") != NULL);
+			CHECK(strstr(ws_errmsg(t.ws), "not built in") != NULL);
 		if (i > 4)
-			CHECK(strstr(ws_error(t.ws), "seen") != NULL);
+			CHECK(strstr(ws_errmsg(t.ws), "seen") != NULL);
 #else
 		if (i >= 4)
-			CHECK(strstr(ws_error(t.ws), "seen") != NULL);
+			CHECK(strstr(ws_errmsg(t.ws), "seen") != NULL);
 #endif
 		talk_end(&t);
 	}
@@ -185,19 +185,19 @@ static void test_wrong_options_are_named(void)
 		talk_begin(&t, "", 0);
 		t.o.proxy = urls[i];
 		t.ws = ws_new("ws://127.0.0.1:1/", &t.o);
-		CHECK(!strstr(ws_error(t.ws), "s3cret"));
+		CHECK(!strstr(ws_errmsg(t.ws), "s3cret"));
 		if (!(ws_features() & WS_HAS_PROXY))
-			CHECK(strstr(ws_error(t.ws), "not built in") != NULL);
+			CHECK(strstr(ws_errmsg(t.ws), "not built in") != NULL);
 		else if (i > 0)
-			CHECK(strstr(ws_error(t.ws), "seen") != NULL);
-		CHECK_EQ_S(ws_info(t.ws)->option, "proxy");
+			CHECK(strstr(ws_errmsg(t.ws), "seen") != NULL);
+		CHECK_EQ_S(ws_report(t.ws)->option, "proxy");
 		talk_end(&t);
 	}
 	if (ws_features() & WS_HAS_PROXY) { /* of a list the one that is wrong */
 		talk_begin(&t, "", 0);
 		t.o.no_proxy = "a.test seen$ b.test\tc.test";
 		t.ws = ws_new("ws://127.0.0.1:1/", &t.o);
-		CHECK(strstr(ws_error(t.ws), "\"seen$\""));
+		CHECK(strstr(ws_errmsg(t.ws), "\"seen$\""));
 		talk_end(&t);
 	}
 
@@ -240,12 +240,12 @@ static void test_wrong_options_are_named(void)
 			check_row("%s", urls[i] != NULL ? urls[i] : "NULL");
 			talk_begin(&t, "", 0);
 			t.ws = ws_new(urls[i], &t.o);
-			CHECK(ws_error(t.ws)[0] != '\0');
+			CHECK(ws_errmsg(t.ws)[0] != '\0');
 			CHECK_EQ_U(ws_open(t.ws), WS_EURL);
-			CHECK_EQ_U(ws_info(t.ws)->phase, WS_URL);
-			CHECK(!strstr(ws_error(t.ws), "s3cret")
-			      && !strstr(ws_info(t.ws)->url, "s3cret"));
-			CHECK(!strpbrk(ws_error(t.ws), "\r\n"));
+			CHECK_EQ_U(ws_report(t.ws)->phase, WS_PHASE_URL);
+			CHECK(!strstr(ws_errmsg(t.ws), "s3cret")
+			      && !strstr(ws_report(t.ws)->url, "s3cret"));
+			CHECK(!strpbrk(ws_errmsg(t.ws), "\r\n"));
 			CHECK_EQ_U(t.f.ios, 0);
 			talk_end(&t);
 		}
@@ -272,7 +272,7 @@ static void test_wrong_options_are_named(void)
 	talk_begin(&t, "", 0);
 	t.ws = ws_new("wss://a/", &t.o);
 	CHECK_EQ_U(ws_open(t.ws), 0);
-	CHECK_EQ_S(ws_info(t.ws)->address, "a:443");
+	CHECK_EQ_S(ws_report(t.ws)->address, "a:443");
 	talk_end(&t);
 	if (ws_features()
 	    & WS_HAS_TLS) { /* a call that enters TLS comes back before any of it is done */
@@ -280,7 +280,7 @@ static void test_wrong_options_are_named(void)
 		t.o.io_is_plain = t.o.nonblock = 1;
 		t.ws = ws_new("wss://a/", &t.o);
 		CHECK_EQ_U(ws_open(t.ws), WS_AGAIN);
-		CHECK_EQ_U(ws_info(t.ws)->phase, WS_TLS);
+		CHECK_EQ_U(ws_report(t.ws)->phase, WS_PHASE_TLS);
 		CHECK_EQ_U(t.f.ios, 0);
 		CHECK_EQ_U(ws_open(t.ws), WS_AGAIN);
 		CHECK(t.f.ios > 0);
@@ -291,7 +291,7 @@ static void test_wrong_options_are_named(void)
 		t.o.io_is_plain = 1;
 		t.ws = ws_new("wss://a/", &t.o);
 		CHECK_EQ_U(ws_open(t.ws), WS_EUNSUPPORTED);
-		CHECK(strstr(ws_error(t.ws), "TLS") != NULL);
+		CHECK(strstr(ws_errmsg(t.ws), "TLS") != NULL);
 		CHECK_EQ_U(t.f.ios, 0);
 		talk_end(&t);
 	}
@@ -308,7 +308,7 @@ static void test_wrong_options_are_named(void)
 		t.o.headers = headers;
 		t.ws = ws_new(URL, &t.o);
 		CHECK_EQ_U(ws_open(t.ws), WS_EUSAGE);
-		CHECK_EQ_S(ws_info(t.ws)->option, "headers");
+		CHECK_EQ_S(ws_report(t.ws)->option, "headers");
 		CHECK_EQ_U(t.f.out_len, 0);
 		talk_end(&t);
 		h[300000] = '\0';
@@ -333,7 +333,7 @@ static void test_struct_of_another_version(void)
 	} newer;
 	size_t n = offsetof(struct ws_options, max_redirects), full = sizeof(struct ws_options);
 	struct ws_answer a;
-	struct ws *ws;
+	struct ws_conn *ws;
 
 #ifndef WS_NO_NET
 	/* behind its end there is nothing to be looked at */
@@ -344,7 +344,7 @@ static void test_struct_of_another_version(void)
 	o->recv_buffer = 100;
 	ws = ws_new("ws://127.0.0.1:1/", o);
 	CHECK_EQ_U(ws_open(ws), WS_EUSAGE);
-	CHECK_EQ_S(ws_info(ws)->option, "recv_buffer");
+	CHECK_EQ_S(ws_report(ws)->option, "recv_buffer");
 	ws_free(ws);
 	o->recv_buffer = 0;
 	o->timeout_ms = 2000;
@@ -453,7 +453,7 @@ static void test_open_keeps_its_deadline(void)
 			struct fake f;
 			struct ws_options o;
 			struct ws_io io;
-			struct ws *ws;
+			struct ws_conn *ws;
 			int r;
 
 			check_row("%s, nonblock %d", cases[i].what, nonblock);
@@ -470,10 +470,10 @@ static void test_open_keeps_its_deadline(void)
 			ws = ws_new(URL, &o);
 			REPEAT(r, &f, ws, nonblock, ws_open(ws));
 			timed(cases[i].what, r, WS_ETIMEOUT, &f, cases[i].want_us);
-			CHECK_EQ_U(ws_info(ws)->phase, WS_UPGRADE);
+			CHECK_EQ_U(ws_report(ws)->phase, WS_PHASE_UPGRADE);
 			CHECK_EQ_U(ws_open(ws), WS_ETIMEOUT); /* it is over */
-			CHECK(strstr(ws_error(ws), "server.example.com") != NULL);
-			CHECK((strstr(ws_error(ws), "connect timeout") != NULL)
+			CHECK(strstr(ws_errmsg(ws), "server.example.com") != NULL);
+			CHECK((strstr(ws_errmsg(ws), "connect timeout") != NULL)
 			      == (cases[i].connect_timeout
 			          && cases[i].connect_timeout * 1000 == cases[i].want_us));
 			ws_free(ws);

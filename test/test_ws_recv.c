@@ -421,7 +421,7 @@ static void test_rfc_frames(void)
 	struct ws_options o;
 	struct ws_io io;
 	struct ws_msg msg;
-	struct ws *ws;
+	struct ws_conn *ws;
 	size_t end, i;
 
 	script_str(&s, answer);
@@ -657,7 +657,7 @@ static void test_recv_keeps_its_deadline(void)
 			      10000000 + (cases[i].read_us > 1000 ? 90000 : 0) * 0);
 			CHECK(t.f.peak <= before + 70000);
 			/* it is usable still: the deadline can be moved */
-			CHECK_EQ_U(ws_info(t.ws)->err, 0);
+			CHECK_EQ_U(ws_report(t.ws)->err, 0);
 			t.f.loop = 0;
 			t.f.step = 0;
 			t.f.gap_us = 0;

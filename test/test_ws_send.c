@@ -152,7 +152,7 @@ static void test_what_is_sent_arrives(void)
 	t.o.nonblock = 1;
 	talk_open(&t);
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "\xff", 1), WS_EUSAGE);
-	CHECK(strstr(ws_error(t.ws), "UTF-8") != NULL);
+	CHECK(strstr(ws_errmsg(t.ws), "UTF-8") != NULL);
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "\xc3", 1), WS_EUSAGE);
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "\xed\xa0\x80", 3), WS_EUSAGE);
 	CHECK_EQ_U(ws_send(t.ws, 0, "a", 1), WS_EUSAGE);
@@ -162,7 +162,7 @@ static void test_what_is_sent_arrives(void)
 	CHECK_EQ_U(ws_send(t.ws, -1, "a", 1), WS_EUSAGE);
 	CHECK_EQ_U(ws_send(t.ws, 0x201, "a", 1), WS_EUSAGE);
 	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, "a", (size_t)PTRDIFF_MAX + 1), WS_EUSAGE);
-	CHECK_EQ_U(ws_info(t.ws)->err, 0);
+	CHECK_EQ_U(ws_report(t.ws)->err, 0);
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT | WS_MORE, "b\xc3", 2), 2);
 	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, "a", 1), WS_EUSAGE);
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "a", 1),
@@ -322,7 +322,7 @@ static void test_send_keeps_its_deadline(void)
 	timed("send", 0, 0, &t.f, 10000000);
 	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, data + n, sizeof data - (size_t)n), WS_ETIMEOUT);
 	timed("send again", 0, 0, &t.f, 10000000);
-	CHECK_EQ_U(ws_info(t.ws)->err, 0);
+	CHECK_EQ_U(ws_report(t.ws)->err, 0);
 	t.f.room = t.f.drain = SIZE_MAX;
 	ws_timeout(t.ws, 1000);
 	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, data + n, sizeof data - (size_t)n),
@@ -342,7 +342,7 @@ static void test_send_keeps_its_deadline(void)
 	timed("send to a slow peer", 0, 0, &t.f, 10000000);
 	check_row("closing in the middle of a frame of ours is hanging up");
 	CHECK_EQ_U(ws_close(t.ws, 1000, NULL) == 0, 0);
-	CHECK_EQ_U(ws_info(t.ws)->err, WS_ECLOSED);
+	CHECK_EQ_U(ws_report(t.ws)->err, WS_ECLOSED);
 	talk_end(&t);
 
 	check_row("with a ws_send unfinished, ws_recv does not wait for a message where the peer "
@@ -394,7 +394,7 @@ static void test_send_keeps_its_deadline(void)
 		    t.f.ios + (r == 0 ? 3 : 2); /* after one write and a look, or one read */
 		if (r == 0)
 			CHECK(ws_send(t.ws, WS_BINARY, data, 10000) < 10000
-			      && ws_info(t.ws)->err == WS_EIO);
+			      && ws_report(t.ws)->err == WS_EIO);
 		else if (r == 1)
 			CHECK_EQ_U(ws_recv(t.ws, &msg), WS_EIO);
 		else
@@ -418,10 +418,10 @@ static void test_send_keeps_its_deadline(void)
 			CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
 			CHECK_EQ_MEM(msg.data, msg.len, "hi", 2);
 			CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ECLOSED);
-			CHECK_EQ_U(ws_info(t.ws)->close_code, 4000);
+			CHECK_EQ_U(ws_report(t.ws)->close_code, 4000);
 		} else {
 			CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ERESET);
-			CHECK_EQ_U(ws_info(t.ws)->close_code, 1006);
+			CHECK_EQ_U(ws_report(t.ws)->close_code, 1006);
 		}
 		talk_end(&t);
 	}
@@ -450,7 +450,7 @@ static void test_send_keeps_its_deadline(void)
 		}
 		CHECK(ws_send(t.ws, WS_TEXT, "x", 1) == WS_AGAIN);
 		CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ECLOSED);
-		CHECK_EQ_U(ws_info(t.ws)->close_code, 4000);
+		CHECK_EQ_U(ws_report(t.ws)->close_code, 4000);
 		talk_end(&t);
 	}
 
@@ -560,7 +560,7 @@ static void test_message_in_pieces(void)
 	static char data[60000];
 	struct ws_options o;
 	struct ws_io io;
-	struct ws *ws;
+	struct ws_conn *ws;
 
 	fake_init(&p.f, FAKE_101, HEAD_LEN);
 	fake_options(&p.f, &o, &io);

@@ -24,7 +24,7 @@ static void test_rfc_handshake(void)
 	struct ws_options o;
 	struct ws_io io;
 	struct ws_msg msg;
-	struct ws *ws;
+	struct ws_conn *ws;
 	int k;
 
 	for (k = 0; k < 2; k++) {
@@ -34,8 +34,8 @@ static void test_rfc_handshake(void)
 		o.headers = k ? NULL : headers;
 		o.origin = "http://example.com";
 		ws = ws_new("ws://server.example.com/chat", &o);
-		CHECK_EQ_S(ws_error(ws), "");
-		CHECK_EQ_U(ws_info(ws)->phase, WS_URL);
+		CHECK_EQ_S(ws_errmsg(ws), "");
+		CHECK_EQ_U(ws_report(ws)->phase, WS_PHASE_URL);
 		CHECK_EQ_U(f.ios, 0);
 		CHECK_EQ_U(ws_open(ws), 0);
 		if (k == 0) {
@@ -46,19 +46,20 @@ static void test_rfc_handshake(void)
 			             + strlen("User-Agent: wsquery/" WS_VERSION "\r\n"));
 			CHECK(memcmp(f.out, request, sizeof request - 3) == 0);
 		}
-		CHECK_EQ_S(ws_info(ws)->subprotocol, "chat");
-		CHECK_EQ_U(ws_info(ws)->http_status, 101);
-		CHECK_EQ_MEM(ws_info(ws)->head, ws_info(ws)->head_len, answer, sizeof answer - 1);
-		CHECK_EQ_U(ws_info(ws)->phase, WS_READY);
-		CHECK_EQ_S(ws_info(ws)->url, "ws://server.example.com/chat");
-		CHECK_EQ_S(ws_info(ws)->address, "server.example.com:80");
-		CHECK(ws_info(ws)->phase_us[WS_UPGRADE] >= 0
-		      && ws_info(ws)->phase_us[WS_RESOLVE] == -1);
+		CHECK_EQ_S(ws_report(ws)->subprotocol, "chat");
+		CHECK_EQ_U(ws_report(ws)->http_status, 101);
+		CHECK_EQ_MEM(ws_report(ws)->head, ws_report(ws)->head_len, answer,
+		             sizeof answer - 1);
+		CHECK_EQ_U(ws_report(ws)->phase, WS_PHASE_READY);
+		CHECK_EQ_S(ws_report(ws)->url, "ws://server.example.com/chat");
+		CHECK_EQ_S(ws_report(ws)->address, "server.example.com:80");
+		CHECK(ws_report(ws)->phase_us[WS_PHASE_UPGRADE] >= 0
+		      && ws_report(ws)->phase_us[WS_PHASE_RESOLVE] == -1);
 		CHECK_EQ_U(ws_open(ws), 0); /* again: it is open */
 		ws_timeout(ws, 5);
 		CHECK_EQ_U(ws_recv(ws, &msg), WS_ETIMEOUT);
-		CHECK_EQ_S(ws_info(ws)->head, "");
-		CHECK_EQ_U(ws_info(ws)->head_len, 0);
+		CHECK_EQ_S(ws_report(ws)->head, "");
+		CHECK_EQ_U(ws_report(ws)->head_len, 0);
 		ws_free(ws);
 		check_clean(&f);
 		fake_free(&f);
@@ -177,7 +178,7 @@ static void run_answer(const struct answer *a, const void *in, size_t in_len, co
 	struct ws_io io;
 	struct fake f;
 	struct ws_msg msg;
-	struct ws *ws;
+	struct ws_conn *ws;
 	int r, ok;
 
 	fake_init(&f, in, in_len);
@@ -189,26 +190,26 @@ static void run_answer(const struct answer *a, const void *in, size_t in_len, co
 	ws = ws_new(URL, &o);
 	REPEAT(r, &f, ws, h->nonblock, ws_open(ws));
 	if (cut && r == WS_ECLOSED) {
-		ok = ws_info(ws)->err == WS_ECLOSED && ws_error(ws)[0];
+		ok = ws_report(ws)->err == WS_ECLOSED && ws_errmsg(ws)[0];
 	} else {
-		ok = r == a->err && ws_info(ws)->http_status == a->status
-		     && strstr(ws_error(ws), a->what) && ws_info(ws)->redirects == 0
-		     && ws_info(ws)->err == r;
+		ok = r == a->err && ws_report(ws)->http_status == a->status
+		     && strstr(ws_errmsg(ws), a->what) && ws_report(ws)->redirects == 0
+		     && ws_report(ws)->err == r;
 		if (r == 0 && cut == 0) {
 			REPEAT(r, &f, ws, h->nonblock, ws_recv(ws, &msg));
 			ok &= r == 0 && msg.len == 2 && memcmp(msg.data, "hi", 2) == 0;
 			REPEAT(r, &f, ws, h->nonblock, ws_recv(ws, &msg));
-			ok &= r == WS_ECLOSED && ws_info(ws)->close_code == 1006;
+			ok &= r == WS_ECLOSED && ws_report(ws)->close_code == 1006;
 		} else if (r) {
 			ok &= ws_open(ws) == r && ws_recv(ws, &msg) == r
 			      && ws_send(ws, WS_TEXT, "", 0) == r && ws_ping(ws, "", 0) == r
 			      && ws_close(ws, 1000, NULL) == r;
 		}
 	}
-	ok &= strstr(ws_error(ws), "u:p") == NULL;
+	ok &= strstr(ws_errmsg(ws), "u:p") == NULL;
 	if (!ok && reported++ < 20)
 		fprintf(stderr, "%s, %s %lu: %d, status %d: %s\n", a->name, how, (unsigned long)k,
-		        r, ws_info(ws)->http_status, ws_error(ws));
+		        r, ws_report(ws)->http_status, ws_errmsg(ws));
 	CHECK(ok);
 	ws_free(ws);
 	check_clean(&f);
@@ -299,7 +300,7 @@ static void test_incomplete_response_is_shown(void)
 		struct ws_options o;
 		struct ws_io io;
 		struct fake f;
-		struct ws *ws;
+		struct ws_conn *ws;
 
 		check_row("%s, %d", rows[i].came, rows[i].end);
 		fake_init(&f, rows[i].came, strlen(rows[i].came));
@@ -308,8 +309,8 @@ static void test_incomplete_response_is_shown(void)
 		f.end = rows[i].end;
 		ws = ws_new(URL, &o);
 		CHECK_EQ_U(ws_open(ws), rows[i].err);
-		if (!CHECK(strstr(ws_error(ws), rows[i].said) != NULL))
-			fprintf(stderr, "\t%s\n", ws_error(ws));
+		if (!CHECK(strstr(ws_errmsg(ws), rows[i].said) != NULL))
+			fprintf(stderr, "\t%s\n", ws_errmsg(ws));
 		ws_free(ws);
 		fake_free(&f);
 	}
@@ -333,14 +334,14 @@ static void test_error_names_the_option_that_helps(void)
 		struct ws_options o;
 		struct ws_io io;
 		struct fake f;
-		struct ws *ws;
+		struct ws_conn *ws;
 
 		check_row("%s", rows[i].head);
 		fake_init(&f, rows[i].head, strlen(rows[i].head));
 		fake_options(&f, &o, &io);
 		ws = ws_new(URL, &o);
 		ws_open(ws);
-		CHECK_EQ_S(ws_info(ws)->option, rows[i].option);
+		CHECK_EQ_S(ws_report(ws)->option, rows[i].option);
 		ws_free(ws);
 		fake_free(&f);
 	}
@@ -469,7 +470,7 @@ static void run_refusal(const struct refusal *a, const void *in, size_t in_len, 
 	struct ws_options o;
 	struct ws_io io;
 	struct fake f;
-	struct ws *ws;
+	struct ws_conn *ws;
 	const struct ws_report *info;
 	int r, ok;
 
@@ -477,12 +478,13 @@ static void run_refusal(const struct refusal *a, const void *in, size_t in_len, 
 	set_options(&f, h, &o, &io);
 	ws = ws_new(URL, &o);
 	REPEAT(r, &f, ws, h->nonblock, ws_open(ws));
-	info = ws_info(ws);
+	info = ws_report(ws);
 	ok = strlen(info->body) == info->body_len;
 	if (r == WS_EHTTP) {
 		ok &= info->head_len > 0 && strncmp(info->head, "HTTP/1.1 ", 9) == 0
 		      && strcmp(info->head + info->head_len - 4, "\r\n\r\n") == 0
-		      && info->phase == WS_UPGRADE && info->http_status == atoi(info->head + 9);
+		      && info->phase == WS_PHASE_UPGRADE
+		      && info->http_status == atoi(info->head + 9);
 		ok &= cut ? starts(a->body, info->body) : strcmp(info->body, a->body) == 0;
 	} else {
 		ok &= cut && r == WS_ECLOSED;
@@ -536,7 +538,7 @@ static void test_refused_upgrade(void)
 		struct ws_options o;
 		struct ws_io io;
 		struct fake f;
-		struct ws *ws;
+		struct ws_conn *ws;
 
 		script_str(&s, b & 1
 		                   ? "HTTP/1.1 404 x\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n"
@@ -548,8 +550,8 @@ static void test_refused_upgrade(void)
 		f.step = b & 2 ? 1000 : 0;
 		ws = ws_new(URL, &o);
 		CHECK_EQ_U(ws_open(ws), WS_EHTTP);
-		CHECK_EQ_U(ws_info(ws)->body_len, WS_MAX_BODY);
-		CHECK_EQ_U(strlen(ws_info(ws)->body), WS_MAX_BODY);
+		CHECK_EQ_U(ws_report(ws)->body_len, WS_MAX_BODY);
+		CHECK_EQ_U(strlen(ws_report(ws)->body), WS_MAX_BODY);
 		CHECK(f.pos <= 17000);
 		ws_free(ws);
 		check_clean(&f);
@@ -562,7 +564,7 @@ static void test_refused_upgrade(void)
 		struct ws_options o;
 		struct ws_io io;
 		struct fake f;
-		struct ws *ws;
+		struct ws_conn *ws;
 		static const char in[] =
 		    "HTTP/1.1 404 x\r\n\r\n0123456789012345678901234567890123456789";
 		static const int64_t after[] = {1000000, 500000, 300000};
@@ -578,7 +580,8 @@ static void test_refused_upgrade(void)
 		ws = ws_new(URL, &o);
 		CHECK_EQ_U(ws_open(ws), WS_EHTTP);
 		CHECK_EQ_U(f.now - 1000000, after[b]);
-		CHECK(ws_info(ws)->body_len == least[b] || ws_info(ws)->body_len == least[b] + 1);
+		CHECK(ws_report(ws)->body_len == least[b]
+		      || ws_report(ws)->body_len == least[b] + 1);
 		ws_free(ws);
 		check_clean(&f);
 		fake_free(&f);

@@ -98,7 +98,7 @@ static void test_no_needless_waits(void)
 		if (n == WS_AGAIN)
 			n = ws_recv(t.ws, &msg);
 		CHECK_EQ_U(n, WS_EIO);
-		CHECK(strstr(ws_error(t.ws), "input/output error") != NULL);
+		CHECK(strstr(ws_errmsg(t.ws), "input/output error") != NULL);
 		talk_end(&t);
 	}
 
@@ -126,7 +126,7 @@ static void test_no_needless_waits(void)
 	t.f.now += FAKE_FOREVER;
 	ws_timeout(t.ws, 500);
 	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ETIMEOUT);
-	CHECK(strstr(ws_error(t.ws), "after 500 ms") != NULL);
+	CHECK(strstr(ws_errmsg(t.ws), "after 500 ms") != NULL);
 	talk_end(&t);
 
 	check_row("there is nothing to poll before ws_open");
@@ -237,7 +237,7 @@ static void test_send_and_recv_at_once(void)
 		struct fake f; /* for its entropy */
 		struct ws_options o;
 		struct ws_msg msg;
-		struct ws *ws;
+		struct ws_conn *ws;
 		pthread_t thread;
 		size_t sent = 0, got = 0, bad = 0;
 		int pair[2], r, nonblock = mode & 1, stream = mode >> 2, done = 0;
@@ -271,7 +271,8 @@ static void test_send_and_recv_at_once(void)
 				            | (set.fd[0].events & WS_POLL_WRITE ? POLLOUT : 0));
 				poll(&p, 1, set.timeout_ms);
 			}
-			if (ws_info(ws)->phase < WS_READY || ws_info(ws)->phase == WS_URL) {
+			if (ws_report(ws)->phase < WS_PHASE_READY
+			    || ws_report(ws)->phase == WS_PHASE_URL) {
 				r = ws_open(ws);
 			} else if (sent == BIG && got == BIG) {
 				r = ws_close(ws, 1000, NULL);
@@ -300,7 +301,7 @@ static void test_send_and_recv_at_once(void)
 		}
 		if (!CHECK(done && r == 0))
 			fprintf(stderr, "mode %d: %d after %lu sent, %lu got: %s\n", mode, r,
-			        (unsigned long)sent, (unsigned long)got, ws_error(ws));
+			        (unsigned long)sent, (unsigned long)got, ws_errmsg(ws));
 		CHECK(sent == BIG && got == BIG && bad == 0);
 		ws_free(ws);
 		pthread_join(thread, NULL);
@@ -401,7 +402,7 @@ static void test_entropy(void)
 				k = (int)ws_send(t.ws, WS_TEXT, "x", 1);
 			}
 			CHECK_EQ_U(k, WS_EENTROPY);
-			CHECK_EQ_U(ws_info(t.ws)->err, WS_EENTROPY);
+			CHECK_EQ_U(ws_report(t.ws)->err, WS_EENTROPY);
 			CHECK_EQ_U(t.f.now, 1000000);
 			CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "x", 1), WS_EENTROPY);
 			talk_end(&t);
@@ -473,7 +474,7 @@ static void test_no_allocation_once_open(void)
 	t.f.end = WS_IO_EOF;
 	talk_open(&t);
 	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ECLOSED);
-	CHECK_EQ_U(ws_info(t.ws)->close_code, 1006);
+	CHECK_EQ_U(ws_report(t.ws)->close_code, 1006);
 	CHECK(t.f.peak < 70000);
 	talk_end(&t);
 	check_row("a message of max_message takes little more than that");
@@ -634,7 +635,7 @@ static void test_poll_wants(void)
 	CHECK_EQ_U(wants(&t).timeout_ms, 1000);
 	fake_poll(&t.f, t.ws);
 	CHECK_EQ_U(ws_open(t.ws), WS_EHTTP);
-	CHECK_EQ_S(ws_info(t.ws)->body, "hello");
+	CHECK_EQ_S(ws_report(t.ws)->body, "hello");
 	talk_end(&t);
 }
 
@@ -673,7 +674,7 @@ static void test_trace_shows_frames(void)
 	struct ws_io io;
 	struct ws_msg msg;
 	struct script s = {NULL, 0, 0};
-	struct ws *ws;
+	struct ws_conn *ws;
 	char want[400];
 	static char big[5000];
 
@@ -768,7 +769,7 @@ static void test_trace_of_incomplete_frames(void)
 		struct ws_options o;
 		struct ws_io io;
 		struct ws_msg msg;
-		struct ws *ws;
+		struct ws_conn *ws;
 
 		check_row("%s %lu", is_came ? "came" : "sent", (unsigned long)(is_came ? i : k));
 		script_str(&s, FAKE_101);

@@ -26,7 +26,7 @@ void *allocate(void *user_data, void *ptr, std::size_t, std::size_t new_len)
 }
 
 struct Free {
-	void operator()(struct ws *ws) const
+	void operator()(struct ws_conn *ws) const
 	{
 		ws_free(ws);
 	}
@@ -38,14 +38,14 @@ int ask(const char *url, const std::string &text, Counter *counter)
 	opt.timeout_ms = 5000;
 	opt.alloc = allocate;
 	opt.user_data = counter;
-	std::unique_ptr<struct ws, Free> ws(ws_new(url, &opt));
+	std::unique_ptr<struct ws_conn, Free> ws(ws_new(url, &opt));
 	struct ws_msg msg;
 	if (!ws)
 		return 1;
 	if (ws_open(ws.get()) != WS_OK
 	    || ws_send(ws.get(), WS_TEXT, text.data(), text.size()) != static_cast<std::ptrdiff_t>(text.size())
 	    || ws_recv(ws.get(), &msg) != WS_OK) {
-		std::cerr << ws_error(ws.get()) << '\n';
+		std::cerr << ws_errmsg(ws.get()) << '\n';
 		return 1;
 	}
 	std::cout << std::string(static_cast<const char *>(msg.data), msg.len) << '\n';

@@ -107,7 +107,7 @@ struct how {
 
 /* The client of one play, and the message that it is receiving */
 struct client {
-	struct ws *ws;
+	struct ws_conn *ws;
 	struct ws_options o;
 	struct result *r;
 	unsigned mix;
@@ -170,7 +170,7 @@ static void play(const unsigned char *config, const void *in, size_t len, const 
 	struct ws_options o;
 	struct ws_io io;
 	struct fake *f = &r->fake;
-	struct ws *ws;
+	struct ws_conn *ws;
 	size_t limit, wrong = 0;
 	int again = 0, k, failing = h->alloc_fail_at || h->io_fail_at;
 
@@ -206,12 +206,12 @@ static void play(const unsigned char *config, const void *in, size_t len, const 
 	}
 	AGAIN(ws_open(ws));
 	r->open_err = r->err = again;
-	r->status = ws_info(ws)->http_status;
-	r->head_len = ws_info(ws)->head_len;
-	r->body_len = ws_info(ws)->body_len;
-	r->body = digest(1, ws_info(ws)->body, r->body_len);
-	r->subprotocol = digest(1, ws_info(ws)->subprotocol, strlen(ws_info(ws)->subprotocol));
-	ASSERT(strlen(ws_info(ws)->body) <= r->body_len && r->body_len <= WS_MAX_BODY
+	r->status = ws_report(ws)->http_status;
+	r->head_len = ws_report(ws)->head_len;
+	r->body_len = ws_report(ws)->body_len;
+	r->body = digest(1, ws_report(ws)->body, r->body_len);
+	r->subprotocol = digest(1, ws_report(ws)->subprotocol, strlen(ws_report(ws)->subprotocol));
+	ASSERT(strlen(ws_report(ws)->body) <= r->body_len && r->body_len <= WS_MAX_BODY
 	       && r->head_len <= WS_MAX_HEAD);
 	memset(&c, 0, sizeof c);
 	c.ws = ws;
@@ -244,18 +244,18 @@ static void play(const unsigned char *config, const void *in, size_t len, const 
 	if (r->open_err == 0) {
 		r->err = again;
 		ASSERT(again < 0 && again != WS_EUSAGE && again != WS_AGAIN);
-		ASSERT(ws_error(ws)[0] && (again == WS_ETIMEOUT || ws_info(ws)->err == again));
+		ASSERT(ws_errmsg(ws)[0] && (again == WS_ETIMEOUT || ws_report(ws)->err == again));
 		ws_timeout(ws, 500);
 		AGAIN(ws_close(ws, config[3] & 1 ? 1000 : 0, NULL));
 		ASSERT(again == 0 || again == r->err || again == WS_ETIMEOUT
 		       || r->err == WS_ETIMEOUT || failing);
 	}
-	r->close_code = ws_info(ws)->close_code;
-	r->reason_len = ws_info(ws)->close_reason_len;
-	r->reason = digest(1, ws_info(ws)->close_reason, r->reason_len);
-	ASSERT(ws_info(ws)->close_reason[r->reason_len] == '\0' && r->reason_len <= 123);
-	for (k = 0; ws_error(ws)[k]; k++)
-		ASSERT((unsigned char)ws_error(ws)[k] >= 0x20 && ws_error(ws)[k] != 0x7f);
+	r->close_code = ws_report(ws)->close_code;
+	r->reason_len = ws_report(ws)->close_reason_len;
+	r->reason = digest(1, ws_report(ws)->close_reason, r->reason_len);
+	ASSERT(ws_report(ws)->close_reason[r->reason_len] == '\0' && r->reason_len <= 123);
+	for (k = 0; ws_errmsg(ws)[k]; k++)
+		ASSERT((unsigned char)ws_errmsg(ws)[k] >= 0x20 && ws_errmsg(ws)[k] != 0x7f);
 	ws_free(ws);
 	limit = 120000 + 3 * len + o.recv_buffer;
 	ASSERT(f->peak <= limit);
