@@ -40,8 +40,23 @@ static void check_buffer(struct wsi_complaint *c, const char *option, size_t val
 	           "is not between 256 bytes and a quarter of memory");
 }
 
-void wsi_check_first(const struct ws_options *o, struct wsi_complaint *c)
+/* What a program built with a newer ws.h may set. */
+static void check_unknown(struct wsi_complaint *c, const struct ws_options *o, bool known)
 {
+	static const char why[] = "has an option that this library does not know: the program was "
+	                          "built with a newer ws.h than that of libws " WS_VERSION;
+	size_t i;
+
+	if (!known)
+		complain(c, "opt", why);
+	for (i = 0; i < sizeof o->tls.reserved / sizeof o->tls.reserved[0]; i++)
+		if (o->tls.reserved[i])
+			complain(c, "tls", why);
+}
+
+void wsi_check_first(const struct ws_options *o, bool known, struct wsi_complaint *c)
+{
+	check_unknown(c, o, known);
 	check_int(c, "timeout_ms", o->timeout_ms, -1, INT_MAX, "is negative");
 	check_int(c, "connect_timeout_ms", o->connect_timeout_ms, 0, INT_MAX, "is negative");
 	check_int(c, "max_redirects", o->max_redirects, 0, INT_MAX, "is negative");

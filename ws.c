@@ -24,17 +24,21 @@
 
 /* Making and freeing */
 
-/* As much of *opt as its program knew of. */
-static void copy_options(struct ws_options *o, const struct ws_options *opt)
+/* Copies as much of *opt, which has size bytes, as this library knows of. False: something is set
+ * behind that. */
+static bool copy_options(struct ws_options *o, const struct ws_options *opt, size_t size)
 {
-	size_t size = sizeof *o;
+	const unsigned char *bytes = (const unsigned char *)opt;
+	size_t i;
 
 	memset(o, 0, sizeof *o);
 	if (!opt)
-		return;
-	if (opt->size && opt->size < size)
-		size = opt->size;
-	memcpy(o, opt, size);
+		return true;
+	memcpy(o, opt, size < sizeof *o ? size : sizeof *o);
+	for (i = sizeof *o; i < size; i++)
+		if (bytes[i])
+			return false;
+	return true;
 }
 
 static struct wsi_mem world_of(const struct ws_options *o)
@@ -136,22 +140,22 @@ static struct wsi_opening *make_opening(struct ws_conn *ws, const struct ws_opti
 	return op;
 }
 
-struct ws_conn *ws_new(const char *url, const struct ws_options *opt)
+/* known: false if the program has set an option that is not in *opt. */
+static struct ws_conn *new_conn(const char *url, const struct ws_options *opt, bool known)
 {
 	struct wsi_complaint wrong = {NULL, NULL, NULL};
-	struct ws_options o;
+	struct ws_options o = *opt;
 	struct ws_conn *ws;
 	size_t len;
 
 	if (!url)
 		url = "";
 	len = strlen(url);
-	copy_options(&o, opt);
 	if (!o.recv_buffer)
 		o.recv_buffer = RECV_BUFFER;
 	if (!o.send_buffer)
 		o.send_buffer = SEND_BUFFER;
-	wsi_check_first(&o, &wrong);
+	wsi_check_first(&o, known, &wrong);
 	if (wrong.why) /* there is a connection all the same, to say so */
 		o.recv_buffer = o.send_buffer = WSI_BUFFER_MIN;
 	ws = make(&o);
@@ -168,6 +172,14 @@ struct ws_conn *ws_new(const char *url, const struct ws_options *opt)
 	if (wsi_check_options(ws, &wrong) == 0 && wsi_take_url(ws, ws->op->first_url, len) == 0)
 		ws->op->first = ws->op->url;
 	return ws;
+}
+
+struct ws_conn *ws_new_sized(const char *url, const struct ws_options *opt, size_t opt_size)
+{
+	struct ws_options o;
+	bool known = copy_options(&o, opt, opt_size);
+
+	return new_conn(url, &o, known);
 }
 
 void ws_free(struct ws_conn *ws)
@@ -361,18 +373,19 @@ static int query_exchange(struct ws_conn *ws, int type, const char *data, size_t
 	return answer->data ? 0 : r;
 }
 
-int ws_query(const char *url, const struct ws_options *opt, int type, const void *data, size_t len,
-             struct ws_answer *answer)
+int ws_query_sized(const char *url, const struct ws_options *opt, size_t opt_size, int type,
+                   const void *data, size_t len, struct ws_answer *answer)
 {
 	const char *why = "out of memory";
 	struct ws_options o;
 	struct wsi_text t;
 	struct ws_conn *ws;
+	bool known;
 
 	memset(answer, 0, sizeof *answer);
-	copy_options(&o, opt);
+	known = copy_options(&o, opt, opt_size);
 	o.nonblock = o.stream = 0;
-	ws = ws_new(url, &o);
+	ws = new_conn(url, &o, known);
 	answer->err = ws ? query_exchange(ws, type, data, len, answer) : WS_EMEMORY;
 	if (ws)
 		why = ws_errmsg(ws);
@@ -389,12 +402,12 @@ int ws_query(const char *url, const struct ws_options *opt, int type, const void
 	return answer->err;
 }
 
-void ws_answer_free(struct ws_answer *answer, const struct ws_options *opt)
+void ws_answer_free_sized(struct ws_answer *answer, const struct ws_options *opt, size_t opt_size)
 {
 	struct ws_options o;
 	struct wsi_mem mem;
 
-	copy_options(&o, opt);
+	copy_options(&o, opt, opt_size);
 	mem = world_of(&o);
 	if (answer->data)
 		wsi_alloc(&mem, answer->data, answer->len + 1, 0);

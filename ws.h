@@ -88,9 +88,13 @@
  *	the WS_MAX_ constants at the end of this file.
  *
  * Versions
- *	While the shared library keeps its name, struct ws_options (by its size
- *	field) and struct ws_report may grow at their ends. The other structs do
- *	not change. Enums may get new values.
+ *	While the shared library keeps its name, struct ws_options and struct
+ *	ws_report may get more fields at their ends, and a field of struct
+ *	ws_tls may take the place of a reserved one. The other structs do not
+ *	change. Enums may get new values. A program may run with an older or a
+ *	newer library of that name; an option that is set and that an older
+ *	library does not know is WS_EUSAGE. A field of the report that an older
+ *	library does not know must not be read: ask ws_version.
  */
 #ifndef WSQUERY_WS_H
 #define WSQUERY_WS_H
@@ -111,6 +115,9 @@ extern "C" {
 
 /* A connection. */
 struct ws_conn;
+
+struct ws_options;
+struct ws_answer;
 
 /* Types of messages. The values are the opcodes of RFC 6455 5.2. ws_send takes
  * WS_TEXT and WS_BINARY; ws_recv can also return WS_PONG. */
@@ -273,28 +280,26 @@ struct ws_tls {
 	 * pin_sha256 and, for an address, insecure_no_hostname have an effect
 	 * then. */
 	void *config;
+	/* For options to come. They must be zero. */
+	const void *reserved[6];
 };
 
+/* What programs set most often comes first: C++ wants initialisers in this
+ * order. */
 struct ws_options {
-	/* sizeof(struct ws_options), for a program that may run with a newer
-	 * shared libws. 0: program and library are built together. */
-	size_t size;
-
 	/* Time and memory */
 
+	/* 1: no call waits. */
+	int nonblock;
+	/* 1: ws_recv returns pieces of a message as they arrive. A message then
+	 * has no buffer, and max_message has no effect. */
+	int stream;
 	/* Milliseconds for the whole connection, from ws_new until ws_timeout.
 	 * 0: 10 s. -1: no limit. */
 	int timeout_ms;
 	/* Milliseconds until the connection is open, within timeout_ms. 0: no
 	 * limit of its own. */
 	int connect_timeout_ms;
-	/* 1: no call waits. */
-	int nonblock;
-	/* 1: ws_recv returns pieces of a message as they arrive. A message then
-	 * has no buffer, and max_message has no effect. */
-	int stream;
-	/* 1: text may contain any bytes, in both directions. */
-	int no_utf8_check;
 	/* Bytes of the largest message accepted, all fragments together. 0: 16
 	 * MiB. */
 	size_t max_message;
@@ -303,6 +308,8 @@ struct ws_options {
 	size_t recv_buffer;
 	/* Bytes that are masked and written at once. 0: 4 KiB. At least 256. */
 	size_t send_buffer;
+	/* 1: text may contain any bytes, in both directions. */
+	int no_utf8_check;
 
 	/* The request (RFC 6455 4.1) */
 
@@ -499,10 +506,31 @@ struct ws_report {
 	int64_t phase_us[WS_PHASES_TIMED];
 };
 
+/* ws_new, ws_query and ws_answer_free, which stand below, call these. They tell
+ * a shared libws how much of struct ws_options the program knows, since either
+ * of the two may be newer. A field that libws does not know must be zero, else
+ * it is WS_EUSAGE. opt_size is sizeof(struct ws_options). */
+/* clang-format off */
+WS_API struct ws_conn *ws_new_sized(const char *url,
+                                    const struct ws_options *opt,
+                                    size_t opt_size);
+WS_API int ws_query_sized(const char *url, const struct ws_options *opt,
+                          size_t opt_size, int type, const void *data,
+                          size_t len, struct ws_answer *answer);
+WS_API void ws_answer_free_sized(struct ws_answer *answer,
+                                 const struct ws_options *opt, size_t opt_size);
+/* clang-format on */
+
 /* Makes a connection object; nothing is resolved, connected or sent yet. NULL:
  * out of memory. A wrong URL or option is not NULL: ws_open returns its error,
  * and ws_errmsg already has the sentence. */
-WS_API struct ws_conn *ws_new(const char *url, const struct ws_options *opt);
+/* clang-format off */
+static inline struct ws_conn *ws_new(const char *url,
+                                     const struct ws_options *opt)
+{
+	return ws_new_sized(url, opt, sizeof(struct ws_options));
+}
+/* clang-format on */
 
 /* Resolves, connects, passes the proxy, does the TLS handshake and the upgrade,
  * and follows redirects. 0: the connection is open, or was open already. */
@@ -562,8 +590,16 @@ WS_API void ws_timeout(struct ws_conn *ws, int timeout_ms);
  * secrets. "" if nothing went wrong. */
 WS_API const char *ws_errmsg(const struct ws_conn *ws);
 
-/* What happened so far. Never NULL. */
+/* What happened so far. Never NULL. The function has the name of its struct, as
+ * stat(2) does: in C++ write "const struct ws_report *". */
+#if defined(__cplusplus) && defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow" /* the constructor: it has none */
+#endif
 WS_API const struct ws_report *ws_report(const struct ws_conn *ws);
+#if defined(__cplusplus) && defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
 
 /* Fixed words for programs: "ok", "timeout", "refused", ... */
 WS_API const char *ws_errname(int err);
@@ -621,14 +657,22 @@ struct ws_answer {
  * close is waited for at most 1 s. nonblock and stream have no effect. *answer
  * is always filled. Returns 0 or the error. */
 /* clang-format off */
-WS_API int ws_query(const char *url, const struct ws_options *opt, int type,
-                    const void *data, size_t len, struct ws_answer *answer);
+static inline int ws_query(const char *url, const struct ws_options *opt,
+                           int type, const void *data, size_t len,
+                           struct ws_answer *answer)
+{
+	return ws_query_sized(url, opt, sizeof(struct ws_options), type, data, len,
+	                      answer);
+}
 /* clang-format on */
 
 /* Frees answer->data. opt is that of the query: it has the allocator. */
 /* clang-format off */
-WS_API void ws_answer_free(struct ws_answer *answer,
-                           const struct ws_options *opt);
+static inline void ws_answer_free(struct ws_answer *answer,
+                                  const struct ws_options *opt)
+{
+	ws_answer_free_sized(answer, opt, sizeof(struct ws_options));
+}
 /* clang-format on */
 
 /* What the linked library has; it may be newer than this header. */

@@ -274,9 +274,9 @@ struct wsi_complaint {
 	const char *value;  /* the wrong string, or NULL */
 	const char *why;    /* NULL: nothing is wrong */
 };
-/* Numbers, functions and parts that are not built in, before there is a connection. c is zeroed by
- * the caller. */
-WSI void wsi_check_first(const struct ws_options *o, struct wsi_complaint *c);
+/* Numbers, functions and parts that are not built in, before there is a connection. known: false if
+ * an option behind *o is set. c is zeroed by the caller. */
+WSI void wsi_check_first(const struct ws_options *o, bool known, struct wsi_complaint *c);
 /* All the others. c: what was found before. 0 or an error. */
 WSI int wsi_check_options(struct ws_conn *ws, struct wsi_complaint *c);
 #ifdef WS_WITH_MBEDTLS

@@ -82,7 +82,7 @@ def calls(files, text):
                 home.setdefault(name, f)
     edges = {}
     for f in files:
-        used = set(re.findall(r"\b(\w+)\b", plain(text[f])))
+        used = set(re.findall(r"\b(\w+)\b", re.sub(r"\bstruct \w+", "", plain(text[f]))))
         edges[f] = {home[n] for n in used if n in home and home[n] != f}
     return edges
 

@@ -161,7 +161,7 @@ limit_named() { # NAME=VALUE
 }
 check 'SECURITY.md: all limits of ws.h' named_limits
 functions() {
-	each "$(sed -n 's/^WS_API .*[ *]\(ws_[a-z_]*\)(.*/\1/p' ws.h)" manual_has
+	each "$(sed -n 's/^\(WS_API\|static inline\) .*[ *]\(ws_[a-z_]*\)(.*/\2/p' ws.h)" manual_has
 }
 manual_has() { # FUNCTION
 	grep -q "^\.F[no] $1\( \|\$\)" ws.3 && grep -q "^\.Nm $1\( \|\$\)" ws.3

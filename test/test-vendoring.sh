@@ -91,7 +91,7 @@ for std in c99 c11; do
 	check "ws.h alone, $std" $CC -std=$std $strict -std=$std -I. -c -o "$tmp/h.o" "$tmp/h.c"
 done
 cp "$tmp/h.c" "$tmp/h.cc"
-for std in ${cxx:+c++11 c++17}; do
+for std in ${cxx:+c++11 c++17 c++20}; do
 	check "ws.h alone, $std" $CXX -std=$std -Wall -Wextra -Wpedantic -Wshadow -Wold-style-cast -Werror -I. -c -o "$tmp/h.o" \
 		"$tmp/h.cc"
 done

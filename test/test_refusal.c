@@ -13,7 +13,7 @@
 #define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
 #define NOTHING                                                                                    \
 	{                                                                                          \
-		.size = 0                                                                          \
+		.nonblock = 0                                                                      \
 	}
 #define DROPPED "a proxy in between dropped the Upgrade header"
 #define BASIC "WWW-Authenticate: Basic realm=\"x\"\r\n"

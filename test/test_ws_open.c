@@ -4,7 +4,11 @@
  *
  * It uses the public interface of ws.h over the scripted transport of fake.h.
  */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
 #include "talk.h"
+#include "guard.h"
 
 static int sent_has(const struct talk *t, const char *text)
 {
@@ -322,53 +326,74 @@ static void test_wrong_options_are_named(void)
 	}
 }
 
-/* The options struct comes from a program built with an older header, or a newer one */
-static void test_struct_of_another_version(void)
+#ifndef WS_NO_NET
+/* A program built with an older header: there is nothing behind its options to be looked at. */
+static void test_options_of_an_older_program(void)
 {
-	struct talk t;
-	struct ws_options *o;
-	struct {
-		struct ws_options o;
-		char more[64];
-	} newer;
-	size_t n = offsetof(struct ws_options, max_redirects), full = sizeof(struct ws_options);
+	const size_t size = offsetof(struct ws_options, max_redirects);
+	static const struct ws_options none;
+	struct ws_options *o = guard_behind(&none, size);
 	struct ws_answer a;
 	struct ws_conn *ws;
 
-#ifndef WS_NO_NET
-	/* behind its end there is nothing to be looked at */
-	o = malloc(full);
-	memset(o, 0xff, full);
-	memset(o, 0, n);
-	o->size = n;
 	o->recv_buffer = 100;
-	ws = ws_new("ws://127.0.0.1:1/", o);
+	ws = ws_new_sized("ws://127.0.0.1:1/", o, size);
 	CHECK_EQ_U(ws_open(ws), WS_EUSAGE);
 	CHECK_EQ_S(ws_report(ws)->option, "recv_buffer");
 	ws_free(ws);
 	o->recv_buffer = 0;
 	o->timeout_ms = 2000;
-	CHECK(ws_query("ws://127.0.0.1:1/", o, WS_TEXT, "x", 1, &a) < 0);
-	ws_answer_free(&a, o);
-	free(o);
-#else
-	(void)o;
-	(void)ws;
-	(void)a;
-	(void)n;
+	CHECK(ws_query_sized("ws://127.0.0.1:1/", o, size, WS_TEXT, "x", 1, &a) < WS_EUSAGE);
+	ws_answer_free_sized(&a, o, size);
+}
 #endif
 
-	talk_begin(&t, "", 0);
-	t.o.size = full;
-	talk_open(&t);
-	talk_end(&t);
-	talk_begin(&t, "", 0);
-	memset(&newer, 0xff, sizeof newer);
-	newer.o = t.o;
-	newer.o.size = sizeof newer;
-	t.ws = ws_new(URL, &newer.o);
-	CHECK_EQ_U(ws_open(t.ws), 0);
-	talk_end(&t);
+/* A program built with a newer header: what this library does not know must not be set. */
+static void test_options_of_a_newer_program(void)
+{
+	static const struct {
+		size_t at; /* the byte of more that is set, if it is one of them */
+		int err;
+	} cases[] = {{0, WS_EUSAGE}, {40, WS_EUSAGE}, {63, WS_EUSAGE}, {64, 0}};
+	struct {
+		struct ws_options o;
+		char more[64];
+	} newer;
+	struct ws_answer a;
+	struct talk t;
+	size_t i;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("byte %d of what is new", (int)cases[i].at);
+		talk_begin(&t, "", 0);
+		memset(&newer, 0, sizeof newer);
+		newer.o = t.o;
+		if (cases[i].at < sizeof newer.more)
+			newer.more[cases[i].at] = 1;
+		t.ws = ws_new_sized(URL, &newer.o, sizeof newer);
+		CHECK_EQ_U(ws_open(t.ws), cases[i].err);
+		if (cases[i].err) {
+			CHECK_EQ_S(ws_report(t.ws)->option, "opt");
+			CHECK(strstr(ws_errmsg(t.ws),
+			             "opt: has an option that this library does not know"));
+			newer.o.io = NULL;
+			CHECK_EQ_U(ws_query_sized(URL, &newer.o, sizeof newer, WS_TEXT, "x", 1, &a),
+			           WS_EUSAGE);
+			CHECK(strstr(a.error, "that this library does not know"));
+			ws_answer_free_sized(&a, &newer.o, sizeof newer);
+		}
+		talk_end(&t);
+	}
+	check_row_end();
+	for (i = 0; i < sizeof t.o.tls.reserved / sizeof t.o.tls.reserved[0]; i++) {
+		talk_begin(&t, "", 0);
+		t.o.tls.reserved[i] = "x";
+		t.ws = ws_new(URL, &t.o);
+		CHECK_EQ_U(ws_open(t.ws), WS_EUSAGE);
+		CHECK_EQ_S(ws_report(t.ws)->option, "tls");
+		CHECK(strstr(ws_errmsg(t.ws), "that this library does not know"));
+		talk_end(&t);
+	}
 }
 
 static void test_names(void)
@@ -502,7 +527,10 @@ int main(void)
 {
 	TEST(test_open_keeps_its_deadline);
 	TEST(test_wrong_options_are_named);
-	TEST(test_struct_of_another_version);
+#ifndef WS_NO_NET
+	TEST(test_options_of_an_older_program);
+#endif
+	TEST(test_options_of_a_newer_program);
 	TEST(test_names);
 	return check_done();
 }
