@@ -3,7 +3,8 @@
  *
  * The library's files, each of which uses only what stands below it:
  *
- *	ws.c check.c open.c upgrade.c send.c recv.c conn.c  a connection: struct ws_conn         ws_conn.h
+ *	ws.c copy.c check.c open.c upgrade.c send.c recv.c conn.c
+ *	                                                   a connection: struct ws_conn    ws_conn.h
  *	net.c resolve.c sys.c sys_words.c (or net_none.c)  network and operating system    ws_net.h
  *	tls.c tls_wire.c tls_verdict.c tls_config.c tls_port.c tls_words.c trust.c chain.c der.c
  *	                                                   TLS                             ws_tls.h
@@ -124,17 +125,23 @@ static struct ws_conn *make(const struct ws_options *o)
 	return ws;
 }
 
+/* One block for what only opening needs, and for a copy of the URL and of all that the options point
+ * to. NULL: no memory. */
 static struct wsi_opening *make_opening(struct ws_conn *ws, const struct ws_options *o,
                                         const char *url, size_t len)
 {
-	size_t size = sizeof(struct wsi_opening) + len;
+	struct ws_options opt = *o;
+	size_t opt_len = wsi_copy_options(&opt, NULL);
+	size_t size = sizeof(struct wsi_opening) + opt_len + len;
 	struct wsi_opening *op = wsi_grow(ws, NULL, 0, size);
 
 	if (!op)
 		return NULL;
 	memset(op, 0, sizeof *op);
 	op->size = size;
-	op->opt = *o;
+	op->opt = opt;
+	wsi_copy_options(&op->opt, (char *)(op + 1));
+	op->first_url = (char *)(op + 1) + opt_len;
 	memcpy(op->first_url, url, len);
 	wsi_text_init(&op->chain, op->chain_buf, sizeof op->chain_buf);
 	return op;

@@ -53,10 +53,10 @@
  * What you pass in
  *	A zeroed struct is valid: 0 or NULL in a field selects the default that
  *	its comment names. Data passed to a call is read during that call only.
- *	The URL is copied. The options, and everything they point to, must live
- *	until ws_open ends, that is, returns anything but WS_AGAIN; callbacks
- *	and user_data must live until ws_free. A callback must not call the
- *	library with the same ws.
+ *	ws_new copies the URL, the options, and every string and list that they
+ *	point to, so all of these may go as soon as it has returned. Only what
+ *	callbacks use must live until ws_free: user_data, what io.io points to,
+ *	and tls.config. A callback must not call the library with the same ws.
  *
  * What you get
  *	A pointer returned by the library is valid until your next call that

@@ -2,6 +2,7 @@
  * ws_conn.h - internal: what a connection consists of, for the files that make it work
  *
  *	ws.c       the calls of ws.h, and the life of a connection
+ *	copy.c     a copy of what the options point to
  *	check.c    which option is wrong, and what of its value may be shown
  *	open.c     the way to the server, one function for each step: names, sockets, proxy, TLS
  *	upgrade.c  the opening handshake, and where a redirect leads
@@ -76,7 +77,9 @@ struct wsi_opening {
 	char cause_buf[WSI_SENTENCE_MAX];
 	struct wsi_text chain; /* "A -> B -> " after a redirect */
 	char chain_buf[WSI_REDIRECTS_MAX];
-	char first_url[]; /* as the program gave it, with userinfo */
+	/* As the program gave it, with userinfo. It stands behind this struct, as does all that opt
+	 * points to. */
+	char *first_url;
 };
 
 /* A control frame that waits until the frame under way is written. */
@@ -267,6 +270,10 @@ WSI int wsi_io_failed(struct ws_conn *ws, ptrdiff_t word, const char *detail);
 WSI int wsi_receive_failed(struct ws_conn *ws, ptrdiff_t word);
 WSI void wsi_close_transport(struct ws_conn *ws);
 WSI void wsi_trace(const struct ws_conn *ws, int sent, int type, const void *p, size_t len);
+
+/* copy.c: copies what *o points to to that place, which is aligned for a pointer, and lets *o point
+ * there. to NULL: only counts. Returns the bytes it takes. */
+WSI size_t wsi_copy_options(struct ws_options *o, char *to);
 
 /* check.c: whatever can be found wrong with the options before connecting */
 struct wsi_complaint {

@@ -299,6 +299,17 @@ static inline void talk_expect(struct talk *t, unsigned b0, const void *payload,
 		CHECK_EQ_U((t)->at, (t)->f.out_len);                                               \
 	} while (0)
 
+/* True if the client has sent that text. */
+static inline int talk_sent_has(const struct talk *t, const char *text)
+{
+	size_t i, n = strlen(text);
+
+	for (i = 0; i + n <= t->f.out_len; i++)
+		if (memcmp(t->f.out + i, text, n) == 0)
+			return 1;
+	return 0;
+}
+
 static inline void talk_end(struct talk *t)
 {
 	ws_free(t->ws);

@@ -10,16 +10,6 @@
 #include "talk.h"
 #include "guard.h"
 
-static int sent_has(const struct talk *t, const char *text)
-{
-	size_t i, n = strlen(text);
-
-	for (i = 0; i + n <= t->f.out_len; i++)
-		if (memcmp(t->f.out + i, text, n) == 0)
-			return 1;
-	return 0;
-}
-
 /* ws_open names each wrong option, before it does anything else */
 static void test_wrong_options_are_named(void)
 {
@@ -147,8 +137,8 @@ static void test_wrong_options_are_named(void)
 	talk_begin(&t, "", 0);
 	t.o.headers = good_headers;
 	talk_open(&t);
-	CHECK(sent_has(&t, "\r\nA: b\r\n")
-	      && sent_has(&t, "\r\nConnection: keep-alive, Upgrade\r\n"));
+	CHECK(talk_sent_has(&t, "\r\nA: b\r\n")
+	      && talk_sent_has(&t, "\r\nConnection: keep-alive, Upgrade\r\n"));
 	talk_end(&t);
 	/* a sentence shows what was wrong, but no secret */
 	for (i = 0; i < 8; i++) {
