@@ -148,13 +148,62 @@ void wsi_end_opening(struct ws_conn *ws)
 	ws->op = NULL;
 }
 
+/* What stands in place of a sentence that memory has no room for. */
+static const char *fail_shortly(int err)
+{
+	switch (err) {
+	case WS_EMEMORY:
+		return "out of memory";
+	case WS_ETIMEOUT:
+		return "timed out";
+	case WS_EUSAGE:
+		return "a wrong option, a wrong argument, or a call at the wrong time";
+	case WS_EURL:
+		return "the URL is invalid";
+	case WS_EUNSUPPORTED:
+		return "the URL needs a part that was not built in, such as TLS";
+	case WS_EENTROPY:
+		return "no random bytes available";
+	case WS_ERESOLVE:
+		return "the host has no address";
+	case WS_EREFUSED:
+		return "connection refused";
+	case WS_EUNREACHABLE:
+		return "the host cannot be reached";
+	case WS_EPROXY:
+		return "the proxy refused";
+	case WS_ETLS:
+		return "TLS failed";
+	case WS_ECERT:
+		return "the server's certificate was rejected";
+	case WS_EHTTP:
+		return "the server refused the upgrade";
+	case WS_EREDIRECT:
+		return "a redirect that cannot be followed";
+	case WS_EHANDSHAKE:
+		return "the response to the upgrade is not valid";
+	case WS_EPROTOCOL:
+		return "the peer violated the protocol";
+	case WS_EUTF8:
+		return "text that is not UTF-8";
+	case WS_ETOOBIG:
+		return "a message over max_message";
+	case WS_ECLOSED:
+		return "the connection was closed";
+	case WS_ERESET:
+		return "connection reset";
+	default:
+		return "input/output error";
+	}
+}
+
 int wsi_fail(struct ws_conn *ws, int err)
 {
 	struct wsi_text *t = &ws->sentence;
 
 	if (ws->err)
 		return ws->err;
-	ws->why = "out of memory"; /* also where only the sentence had no room */
+	ws->why = fail_shortly(err);
 	if (t->p && err != WS_EMEMORY) {
 		put_redirects(t, ws);
 		wsi_resize(ws, t, 0);

@@ -2,6 +2,7 @@
  * frame.c - WebSocket frames (RFC 6455 section 5): their header, the mask, and the codes of close
  * frames
  */
+#include "ws.h"
 #include "ws_proto.h"
 #include <string.h>
 
@@ -127,47 +128,58 @@ bool wsi_close_code_ok(unsigned code)
 	return code >= 1000 && code <= 1014;
 }
 
-/* RFC 6455 7.4.1 and the registry of the IANA */
 const char *wsi_close_name(unsigned code)
 {
 	switch (code) {
-	case 1000:
-		return " (normal closure)";
-	case 1001:
-		return " (going away)";
-	case 1002:
-		return " (protocol error)";
-	case 1003:
-		return " (unsupported data)";
-	case 1005:
-		return " (no status received)";
-	case 1006:
-		return " (abnormal closure)";
-	case 1007:
-		return " (invalid payload data)";
-	case 1008:
-		return " (policy violation)";
-	case 1009:
-		return " (message too big)";
-	case 1010:
-		return " (mandatory extension)";
-	case 1011:
-		return " (internal error)";
-	case 1012:
-		return " (service restart)";
-	case 1013:
-		return " (try again later)";
-	case 1014:
-		return " (bad gateway)";
-	case 1015:
-		return " (TLS handshake)";
-	case 3000:
-		return " (unauthorized)";
-	case 3003:
-		return " (forbidden)";
-	case 3008:
-		return " (timeout)";
+	case WS_CLOSE_NORMAL:
+		return "normal closure";
+	case WS_CLOSE_GOING_AWAY:
+		return "going away";
+	case WS_CLOSE_PROTOCOL_ERROR:
+		return "protocol error";
+	case WS_CLOSE_UNSUPPORTED_DATA:
+		return "unsupported data";
+	case WS_CLOSE_NO_STATUS:
+		return "no status received";
+	case WS_CLOSE_ABNORMAL:
+		return "abnormal closure";
+	case WS_CLOSE_INVALID_PAYLOAD:
+		return "invalid payload data";
+	case WS_CLOSE_POLICY_VIOLATION:
+		return "policy violation";
+	case WS_CLOSE_TOO_BIG:
+		return "message too big";
+	case WS_CLOSE_MANDATORY_EXTENSION:
+		return "mandatory extension";
+	case WS_CLOSE_INTERNAL_ERROR:
+		return "internal error";
+	case WS_CLOSE_SERVICE_RESTART:
+		return "service restart";
+	case WS_CLOSE_TRY_AGAIN_LATER:
+		return "try again later";
+	case WS_CLOSE_BAD_GATEWAY:
+		return "bad gateway";
+	case WS_CLOSE_TLS_HANDSHAKE:
+		return "TLS handshake";
+	case WS_CLOSE_UNAUTHORIZED:
+		return "unauthorized";
+	case WS_CLOSE_FORBIDDEN:
+		return "forbidden";
+	case WS_CLOSE_TIMEOUT:
+		return "timeout";
 	default:
 		return "";
 	}
+}
+
+void wsi_put_close_code(struct wsi_text *t, unsigned code)
+{
+	const char *name = wsi_close_name(code);
+
+	wsi_put_u(t, code);
+	if (!*name)
+		return;
+	wsi_put(t, " (");
+	wsi_put(t, name);
+	wsi_put(t, ")");
 }

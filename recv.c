@@ -244,8 +244,7 @@ static int on_close(struct ws_conn *ws, const unsigned char *p, size_t len)
 	wsi_put(t, "closed by ");
 	wsi_put_peer(t, ws);
 	wsi_put(t, " with ");
-	wsi_put_u(t, (unsigned)ws->info.close_code);
-	wsi_put(t, wsi_close_name((unsigned)ws->info.close_code));
+	wsi_put_close_code(t, (unsigned)ws->info.close_code);
 	if (len > 0) {
 		wsi_put(t, ": ");
 		wsi_put_safe(t, ws->close_reason, len);

@@ -246,9 +246,9 @@ const struct ws_report *ws_report(const struct ws_conn *ws)
 
 const char *ws_errname(int err)
 {
-	switch (err) {
-	case WS_OK:
+	if (err >= 0) /* also the result of a ws_send */
 		return "ok";
+	switch (err) {
 	case WS_AGAIN:
 		return "again";
 	case WS_ETIMEOUT:
@@ -261,6 +261,10 @@ const char *ws_errname(int err)
 		return "memory";
 	case WS_EUNSUPPORTED:
 		return "unsupported";
+	case WS_EENTROPY:
+		return "entropy";
+	case WS_EIO:
+		return "io";
 	case WS_ERESOLVE:
 		return "resolve";
 	case WS_EREFUSED:
@@ -289,8 +293,8 @@ const char *ws_errname(int err)
 		return "closed";
 	case WS_ERESET:
 		return "reset";
-	default: /* WS_EENTROPY and WS_EIO too */
-		return "io";
+	default:
+		return "unknown";
 	}
 }
 
@@ -305,6 +309,11 @@ const char *ws_phasename(enum ws_phase phase)
 	};
 
 	return (unsigned)phase < sizeof names / sizeof *names ? names[phase] : "";
+}
+
+const char *ws_closename(int code)
+{
+	return wsi_close_name((unsigned)code);
 }
 
 const char *ws_version(void)

@@ -127,6 +127,32 @@ enum ws_type { WS_TEXT = 1, WS_BINARY = 2, WS_PONG = 10 };
  * fragment; a later ws_send continues the message (RFC 6455 5.4). */
 #define WS_MORE 0x100
 
+/* Codes of close frames: RFC 6455 7.4.1 and the registry of the IANA. Codes from
+ * 4000 to 4999 are free for programs. ws_closename has their names. */
+enum ws_closecode {
+	WS_CLOSE_NORMAL = 1000,
+	WS_CLOSE_GOING_AWAY = 1001,
+	WS_CLOSE_PROTOCOL_ERROR = 1002,
+	WS_CLOSE_UNSUPPORTED_DATA = 1003,
+	/* The close frame had no code. Never sent. */
+	WS_CLOSE_NO_STATUS = 1005,
+	/* There was no close frame. Never sent. */
+	WS_CLOSE_ABNORMAL = 1006,
+	WS_CLOSE_INVALID_PAYLOAD = 1007,
+	WS_CLOSE_POLICY_VIOLATION = 1008,
+	WS_CLOSE_TOO_BIG = 1009,
+	WS_CLOSE_MANDATORY_EXTENSION = 1010,
+	WS_CLOSE_INTERNAL_ERROR = 1011,
+	WS_CLOSE_SERVICE_RESTART = 1012,
+	WS_CLOSE_TRY_AGAIN_LATER = 1013,
+	WS_CLOSE_BAD_GATEWAY = 1014,
+	/* The TLS handshake failed. Never sent. */
+	WS_CLOSE_TLS_HANDSHAKE = 1015,
+	WS_CLOSE_UNAUTHORIZED = 3000,
+	WS_CLOSE_FORBIDDEN = 3003,
+	WS_CLOSE_TIMEOUT = 3008
+};
+
 /* Errors, grouped by whose fault they are. ws_errmsg has the sentence for a
  * person, ws_errname the word for a program. */
 enum ws_err {
@@ -483,8 +509,9 @@ struct ws_report {
 	 * followed. */
 	const char *body;
 	size_t body_len;
-	/* The peer's close code. 1005: its close frame had none; 1006: there
-	 * was no close frame (RFC 6455 7.1.5). 0: not closed. */
+	/* The peer's close code, often one of enum ws_closecode. 1005: its
+	 * close frame had none; 1006: there was no close frame (RFC 6455
+	 * 7.1.5). 0: not closed. */
 	int close_code;
 	/* UTF-8, terminated by a NUL. */
 	const char *close_reason;
@@ -601,10 +628,13 @@ WS_API const struct ws_report *ws_report(const struct ws_conn *ws);
 #pragma GCC diagnostic pop
 #endif
 
-/* Fixed words for programs: "ok", "timeout", "refused", ... */
+/* Fixed words for programs, one for each error: "timeout", "refused", ... "ok"
+ * for a result >= 0, "unknown" for what is no enum ws_err. */
 WS_API const char *ws_errname(int err);
-/* "resolve", "connect", ... */
+/* "resolve", "connect", ... "" for what is no enum ws_phase. */
 WS_API const char *ws_phasename(enum ws_phase phase);
+/* "normal closure", "going away", ... "" for a code without a name. */
+WS_API const char *ws_closename(int code);
 
 /* Event loops. After WS_AGAIN, ask ws_wants, poll, and make the same call again
  * when a descriptor is ready or the time is over. Polling is level-triggered,

@@ -101,8 +101,10 @@ WSI size_t wsi_frame_encode(unsigned char out[WSI_FRAME_HEAD_MAX], unsigned char
 WSI void wsi_mask(void *dst, const void *src, size_t len, const unsigned char key[4]);
 /* True if a close frame may carry the code (RFC 6455 7.4): 1000-1003, 1007-1014, 3000-4999. */
 WSI bool wsi_close_code_ok(unsigned code);
-/* " (normal closure)", or "" for a code without a name. */
+/* "normal closure", or "" for a code without a name. */
 WSI const char *wsi_close_name(unsigned code);
+/* "1000 (normal closure)" */
+WSI void wsi_put_close_code(struct wsi_text *t, unsigned code);
 
 /* header.c: RFC 7230 3.2 */
 struct wsi_header {

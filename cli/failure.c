@@ -305,7 +305,6 @@ static int query_too_late(struct wq_query *q)
 static int query_closed(struct wq_query *q, int err)
 {
 	const struct ws_report *r = q->info;
-	const char *name = wsi_close_name((unsigned)r->close_code);
 	struct wsi_text *t = wq_query_begin_sentence(q);
 
 	if (err == WS_ERESET) {
@@ -313,7 +312,8 @@ static int query_closed(struct wq_query *q, int err)
 	} else if (r->close_code == 1006) {
 		wsi_put(t, "the connection ended without a close frame (1006)");
 	} else {
-		wq_query_put_number(t, "closed by the server with ", (uint64_t)r->close_code, name);
+		wsi_put(t, "closed by the server with ");
+		wsi_put_close_code(t, (unsigned)r->close_code);
 		if (r->close_reason_len) {
 			wsi_put(t, ": ");
 			wq_query_put_quoted(t, r->close_reason, r->close_reason_len);

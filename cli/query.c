@@ -198,6 +198,8 @@ const char *wq_reason(int err)
 		return "unmatched";
 	if (err == WQ_EINTERRUPTED)
 		return "interrupted";
+	if (err == WS_EENTROPY) /* details.reason has no word of its own for it */
+		return "io";
 	return ws_errname(err);
 }
 

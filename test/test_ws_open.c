@@ -398,7 +398,7 @@ static void test_names(void)
 	             {WS_EURL, "url"},
 	             {WS_EMEMORY, "memory"},
 	             {WS_EUNSUPPORTED, "unsupported"},
-	             {WS_EENTROPY, "io"},
+	             {WS_EENTROPY, "entropy"},
 	             {WS_EIO, "io"},
 	             {WS_ERESOLVE, "resolve"},
 	             {WS_EREFUSED, "refused"},
@@ -425,8 +425,14 @@ static void test_names(void)
 	check_row_end();
 	for (i = 0; i < 100; i++) /* also for what is none, which a newer library may know */
 		CHECK(ws_errname(-(int)i)[0] >= 'a' && ws_errname(-(int)i)[0] <= 'z');
-	CHECK_EQ_S(ws_errname(-12345), "io");
-	CHECK_EQ_S(ws_errname(77), "io");
+	CHECK_EQ_S(ws_errname(-999), "unknown");
+	CHECK_EQ_S(ws_errname(-12345), "unknown");
+	CHECK_EQ_S(ws_errname(1), "ok"); /* a result >= 0 is success */
+	CHECK_EQ_S(ws_errname(77), "ok");
+	CHECK_EQ_S(ws_closename(WS_CLOSE_NORMAL), "normal closure");
+	CHECK_EQ_S(ws_closename(WS_CLOSE_TIMEOUT), "timeout");
+	CHECK_EQ_S(ws_closename(4000), "");
+	CHECK_EQ_S(ws_closename(-1), "");
 	for (i = 0; i < sizeof phases / sizeof phases[0]; i++) {
 		check_row("%s", phases[i]);
 		CHECK_EQ_S(ws_phasename((enum ws_phase)i), phases[i]);
