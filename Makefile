@@ -15,6 +15,11 @@ MANDIR = $(PREFIX)/share/man
 TLS = auto
 MUSL_CC = musl-gcc
 PYTHON = python3
+INSTALL = install
+PKG_CONFIG = pkg-config
+
+# On Linux bmake adds -nostdinc -idirafter $(DESTDIR)/usr/include when DESTDIR is given. The build needs the headers.
+USER_CPPFLAGS = $(CPPFLAGS:-nostdinc=)
 
 HDR = ws.h ws_pure.h ws_proto.h ws_net.h ws_tls.h ws_mbedtls.h ws_conn.h $(CLI_HDR)
 CLI_HDR != ls cli/*.h
@@ -28,19 +33,19 @@ TEST_HDR != ls test/*.h
 TESTS != ls test/test_*.c test/cli/test_*.c 2>/dev/null | sed 's/\.c$$//'
 SCRIPTS != ls test/test-*.sh 2>/dev/null || :
 VERSION != sed -n 's/.*define WS_VERSION "\(.*\)".*/\1/p' ws.h
-# Before 1.0.0 the second number may break the ABI, so it is part of the name
-SONAME != sed -n 's/.*define WS_VERSION "\([0-9]*\.[0-9]*\).*/libws.so.\1/p' ws.h
+# The number in the shared library's name. It grows when programs must be compiled again
+ABI = 0
 
-MBEDTLS_CFLAGS != pkg-config --cflags mbedtls mbedx509 mbedcrypto 2>/dev/null || :
-MBEDTLS_LIBS != pkg-config --libs mbedtls mbedx509 mbedcrypto 2>/dev/null || echo -lmbedtls -lmbedx509 -lmbedcrypto
+MBEDTLS_CFLAGS != $(PKG_CONFIG) --cflags mbedtls mbedx509 mbedcrypto 2>/dev/null || :
+MBEDTLS_LIBS != $(PKG_CONFIG) --libs mbedtls mbedx509 mbedcrypto 2>/dev/null || echo -lmbedtls -lmbedx509 -lmbedcrypto
 TLS_FOUND != case '$(TLS)' in mbedtls | none) echo '$(TLS)' ;; *) t=.probe.$$$$; \
-	echo 'int main(void) { return 0; }' | $(CC) $(CPPFLAGS) $(CFLAGS) $(MBEDTLS_CFLAGS) -include mbedtls/ssl.h -x c - \
+	echo 'int main(void) { return 0; }' | $(CC) $(USER_CPPFLAGS) $(CFLAGS) $(MBEDTLS_CFLAGS) -include mbedtls/ssl.h -x c - \
 		-o $$t $(LDFLAGS) $(MBEDTLS_LIBS) 2>/dev/null && echo mbedtls || echo none; rm -f $$t ;; esac
 TLS_SRC_mbedtls = trust.c der.c chain.c tls_words.c tls_port.c tls_config.c tls_verdict.c tls_wire.c tls.c
 TLS_CFLAGS_mbedtls = -DWS_WITH_MBEDTLS $(MBEDTLS_CFLAGS)
 TLS_LIBS_mbedtls = $(MBEDTLS_LIBS)
 
-ALL_CFLAGS = -std=c11 -I. -pthread -ffunction-sections -fdata-sections $(TLS_CFLAGS_$(TLS_FOUND)) $(CPPFLAGS) $(CFLAGS)
+ALL_CFLAGS = -std=c11 -I. -pthread -ffunction-sections -fdata-sections $(TLS_CFLAGS_$(TLS_FOUND)) $(USER_CPPFLAGS) $(CFLAGS)
 ALL_LIBS = $(TLS_LIBS_$(TLS_FOUND)) $(LDLIBS)
 ALL_LIB_SRC = $(LIB_SRC) $(TLS_SRC_$(TLS_FOUND))
 LIB_OBJ = $(ALL_LIB_SRC:.c=.o)
@@ -50,7 +55,7 @@ PROG_OBJ = $(PROG_SRC:.c=.o)
 # Objects made with other flags are made anew: .flags changes when they do
 FLAGS_NOTED != f='$(CC) $(ALL_CFLAGS) $(MUSL_CC) $(MBEDTLS_SRC)'; echo "$$f" | cmp -s - .flags || echo "$$f" > .flags
 
-all: wsquery libws.a
+all: wsquery libwsquery.a
 
 .SUFFIXES: .c .o .lo
 .c.o:
@@ -58,30 +63,31 @@ all: wsquery libws.a
 .c.lo:
 	$(CC) $(ALL_CFLAGS) -fPIC -fvisibility=hidden -DWS_API='__attribute__((visibility("default")))' -c -o $@ $<
 .c:
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< test/libprog.a libws.a $(ALL_LIBS)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< test/libprog.a libwsquery.a $(ALL_LIBS)
 
 $(LIB_OBJ) $(LIB_LO) $(PROG_OBJ): $(HDR) .flags
 .flags:
 
-libws.a: $(LIB_OBJ)
+libwsquery.a: $(LIB_OBJ)
 	rm -f $@
 	$(AR) rcs $@ $(LIB_OBJ)
 
-libws.so: $(LIB_LO)
-	$(CC) $(ALL_CFLAGS) -shared -Wl,-soname,$(SONAME) $(LDFLAGS) -o $@ $(LIB_LO) $(ALL_LIBS)
+# -Bsymbolic-functions: the library's own calls never reach a function of that name in the program
+libwsquery.so: $(LIB_LO)
+	$(CC) $(ALL_CFLAGS) -shared -Wl,-soname,libwsquery.so.$(ABI),-Bsymbolic-functions $(LDFLAGS) -o $@ $(LIB_LO) $(ALL_LIBS)
 
-wsquery: $(PROG_OBJ) libws.a
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(PROG_OBJ) libws.a $(ALL_LIBS)
+wsquery: $(PROG_OBJ) libwsquery.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(PROG_OBJ) libwsquery.a $(ALL_LIBS)
 
-ws.pc: ws.pc.in
+wsquery.pc: wsquery.pc.in
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
-		-e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(ALL_LIBS)|' ws.pc.in > $@
+		-e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(ALL_LIBS)|' wsquery.pc.in > $@
 
 # One static program for a container that has nothing else; musl-gcc (or MUSL_CC) is all it takes. With
 # MBEDTLS_SRC=DIRECTORY, mbedTLS's sources, which are only read, it speaks wss:// too
 STATIC = -std=c11 -I. -Os -flto=auto -fno-inline-functions-called-once -ffunction-sections -fdata-sections \
 	-fno-asynchronous-unwind-tables -fno-pie -no-pie -static -s \
-	-Wl,--gc-sections,-z,noseparate-code,-z,norelro,--build-id=none $(CPPFLAGS)
+	-Wl,--gc-sections,-z,noseparate-code,-z,norelro,--build-id=none $(USER_CPPFLAGS)
 STATIC_KIND != [ -z '$(MBEDTLS_SRC)' ] || echo _tls
 STATIC_LIB_tls = build/static/libmbedtls.a
 STATIC_TLS_tls = -DWS_WITH_MBEDTLS -DMBEDTLS_CONFIG_FILE='"tls-static/mbedtls_config.h"' -isystem '$(MBEDTLS_SRC)/include' \
@@ -93,23 +99,24 @@ build/static/wsquery: $(LIB_SRC) $(PROG_SRC) $(TLS_SRC_mbedtls) $(HDR) $(STATIC_
 build/static/libmbedtls.a: tls-static/build.sh tls-static/mbedtls_config.h tls-static/random.c .flags
 	CC='$(MUSL_CC)' sh tls-static/build.sh '$(MBEDTLS_SRC)' build/static
 
-install: all libws.so ws.pc
-	mkdir -p $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(MANDIR)/man1 \
-		$(DESTDIR)$(MANDIR)/man3
-	cp wsquery $(DESTDIR)$(BINDIR)/wsquery
-	cp libws.a $(DESTDIR)$(LIBDIR)/libws.a
-	cp libws.so $(DESTDIR)$(LIBDIR)/libws.so.$(VERSION)
-	ln -sf libws.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
-	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libws.so
-	cp ws.pc $(DESTDIR)$(LIBDIR)/pkgconfig/ws.pc
-	cp ws.h $(DESTDIR)$(INCLUDEDIR)/ws.h
-	cp wsquery.1 $(DESTDIR)$(MANDIR)/man1/wsquery.1
-	cp ws.3 $(DESTDIR)$(MANDIR)/man3/ws.3
+# The header is <wsquery/ws.h>, so that it meets no other ws.h
+install: all libwsquery.so wsquery.pc
+	$(INSTALL) -d -m 755 $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/wsquery \
+		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man3
+	$(INSTALL) -m 755 wsquery $(DESTDIR)$(BINDIR)/wsquery
+	$(INSTALL) -m 644 libwsquery.a $(DESTDIR)$(LIBDIR)/libwsquery.a
+	$(INSTALL) -m 755 libwsquery.so $(DESTDIR)$(LIBDIR)/libwsquery.so.$(ABI)
+	ln -sf libwsquery.so.$(ABI) $(DESTDIR)$(LIBDIR)/libwsquery.so
+	$(INSTALL) -m 644 wsquery.pc $(DESTDIR)$(LIBDIR)/pkgconfig/wsquery.pc
+	$(INSTALL) -m 644 ws.h $(DESTDIR)$(INCLUDEDIR)/wsquery/ws.h
+	$(INSTALL) -m 644 wsquery.1 $(DESTDIR)$(MANDIR)/man1/wsquery.1
+	$(INSTALL) -m 644 libwsquery.3 $(DESTDIR)$(MANDIR)/man3/libwsquery.3
 
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/wsquery $(DESTDIR)$(LIBDIR)/libws.a $(DESTDIR)$(LIBDIR)/libws.so $(DESTDIR)$(LIBDIR)/$(SONAME) \
-		$(DESTDIR)$(LIBDIR)/libws.so.$(VERSION) $(DESTDIR)$(LIBDIR)/pkgconfig/ws.pc $(DESTDIR)$(INCLUDEDIR)/ws.h \
-		$(DESTDIR)$(MANDIR)/man1/wsquery.1 $(DESTDIR)$(MANDIR)/man3/ws.3
+	rm -f $(DESTDIR)$(BINDIR)/wsquery $(DESTDIR)$(LIBDIR)/libwsquery.a $(DESTDIR)$(LIBDIR)/libwsquery.so \
+		$(DESTDIR)$(LIBDIR)/libwsquery.so.$(ABI) $(DESTDIR)$(LIBDIR)/pkgconfig/wsquery.pc \
+		$(DESTDIR)$(INCLUDEDIR)/wsquery/ws.h $(DESTDIR)$(MANDIR)/man1/wsquery.1 $(DESTDIR)$(MANDIR)/man3/libwsquery.3
+	rmdir $(DESTDIR)$(INCLUDEDIR)/wsquery 2>/dev/null || :
 
 # The library as one ws.c and one ws.h, in dist
 dist:
@@ -120,7 +127,7 @@ test/libprog.a: $(PROG_OBJ)
 	rm -f $@
 	$(AR) rcs $@ $(PROG_OBJ:main.o=)
 
-$(TESTS) test/echo_server test/autobahn_testee: test/libprog.a libws.a
+$(TESTS) test/echo_server test/autobahn_testee: test/libprog.a libwsquery.a
 $(TESTS): $(TEST_HDR)
 
 demo: wsquery test/echo_server
@@ -134,10 +141,10 @@ unit: $(TESTS)
 
 clean:
 	rm -rf build dist
-	rm -f *.o *.lo cli/*.o wsquery libws.a libws.so ws.pc .flags .probe.* test/libprog.a test/echo_server test/autobahn_testee \
-		$(TESTS)
+	rm -f *.o *.lo cli/*.o wsquery libwsquery.a libwsquery.so wsquery.pc .flags .probe.* test/libprog.a test/echo_server \
+		test/autobahn_testee $(TESTS)
 
-.PHONY: all ws.pc static install uninstall dist demo test unit clean
+.PHONY: all wsquery.pc static install uninstall dist demo test unit clean
 
 include test/checks.mk
 include bench/bench.mk

@@ -44,7 +44,7 @@ static void check_buffer(struct wsi_complaint *c, const char *option, size_t val
 static void check_unknown(struct wsi_complaint *c, const struct ws_options *o, bool known)
 {
 	static const char why[] = "has an option that this library does not know: the program was "
-	                          "built with a newer ws.h than that of libws " WS_VERSION;
+	                          "built with a newer ws.h than that of libwsquery " WS_VERSION;
 	size_t i;
 
 	if (!known)

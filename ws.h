@@ -74,8 +74,8 @@
  * Name lookups
  *	getaddrinfo cannot be interrupted, so it runs in a thread of its own
  *	with all signals blocked. The thread may outlive a connection that gave
- *	up, so a shared libws must not be unloaded (dlclose) in the meantime; a
- *	fork leaves the thread behind. While WS_MAX_LOST_LOOKUPS such threads
+ *	up, so a shared library must not be unloaded (dlclose) in the meantime;
+ *	a fork leaves the thread behind. While WS_MAX_LOST_LOOKUPS such threads
  *	run, a new lookup waits for one of them to end, at most until its own
  *	deadline.
  *
@@ -534,9 +534,9 @@ struct ws_report {
 };
 
 /* ws_new, ws_query and ws_answer_free, which stand below, call these. They tell
- * a shared libws how much of struct ws_options the program knows, since either
- * of the two may be newer. A field that libws does not know must be zero, else
- * it is WS_EUSAGE. opt_size is sizeof(struct ws_options). */
+ * a shared library how much of struct ws_options the program knows, since either
+ * of the two may be newer. A field that the library does not know must be zero,
+ * else it is WS_EUSAGE. opt_size is sizeof(struct ws_options). */
 /* clang-format off */
 WS_API struct ws_conn *ws_new_sized(const char *url,
                                     const struct ws_options *opt,

@@ -19,7 +19,7 @@ bench:
 	$(MUSL_CC) $(STATIC_LEAST) -DWS_NO_RESOLVER -o $(B)/minimal_numeric bench/minimal.c $(LIB_SRC)
 	$(MUSL_CC) $(STATIC_LEAST) -DWS_NO_RESOLVER $(DIRECT) -o $(B)/minimal_numeric_direct bench/minimal.c $(LIB_SRC)
 	for f in $(LIB_SRC); do \
-		$(CC) -std=c11 -Os -I. -DWS_NO_RESOLVER $(CPPFLAGS) -c -o $(B)/o.o $$f && size -A $(B)/o.o || exit; done > $(B)/libws.size
+		$(CC) -std=c11 -Os -I. -DWS_NO_RESOLVER $(USER_CPPFLAGS) -c -o $(B)/o.o $$f && size -A $(B)/o.o || exit; done > $(B)/library.size
 	$(CC) -std=gnu11 -Os -o $(B)/spawn bench/spawn.c
 	$(CC) -std=gnu11 -Os -I. -pthread -o $(B)/recv bench/recv.c $(LIB_SRC)
 	$(CC) -std=gnu11 -Os -I. -pthread -o $(B)/idle bench/idle.c $(LIB_SRC)

@@ -4,7 +4,7 @@
 usage: bench.py DIR [PART]...
 
 bench.mk builds what it measures into DIR: the static programs wsquery, floor, minimal and minimal_numeric; wsquery_tls where
-there is TLS; the tools spawn, recv, idle and echo_server; and libws.size, the output of `size -A` for the library without TLS
+there is TLS; the tools spawn, recv, idle and echo_server; and library.size, the output of `size -A` for the library without TLS
 and resolver.
 """
 
@@ -176,7 +176,7 @@ def bench_size():
     ):
         line("size, " + what, os.path.getsize(tool(name)) / 1024, "KiB", limit)
     text = rodata = 0
-    with open(tool("libws.size")) as f:
+    with open(tool("library.size")) as f:
         for x in f:
             m = re.match(r"(\.\S+)\s+(\d+)\s", x)
             if m and m.group(1).startswith(".text"):

@@ -29,7 +29,7 @@
  * The program uses the network through ws.h alone. It also uses helpers of the library that work on
  * bytes and do no I/O: those of ws_pure.h (text, UTF-8, base64, secrets), and of ws_proto.h the
  * parsers of URLs, no_proxy lists, header lines and frame headers. process.c takes the clock from
- * ws_net.h. So the program is linked with the library's objects, not with libws.so.
+ * ws_net.h. So the program is linked with the library's objects, not with libwsquery.so.
  */
 #ifndef WSQUERY_H
 #define WSQUERY_H

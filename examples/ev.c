@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * ev.c - a connection in an event loop, here that of libev (Debian: libev-dev)
  *
- * usage: ev TEXT URL...		cc ev.c -lws -lev
+ * usage: ev TEXT URL...		cc ev.c -lwsquery -lev
  * Asks all targets the same question, as poll.c does. An event loop keeps registrations, so it must
  * know when the set of descriptors changes, as it does while addresses race: ws_pollset.change
  * differs then. Drop all registrations and add the current ones, because the number of a closed

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * memory.c - no operating system: the program provides transport, clock, random bytes and memory
  *
- * usage: memory		cc memory.c -lws
+ * usage: memory		cc memory.c -lwsquery
  * On a device, compile it together with the library's files and -DWS_NO_NET.
  *
  * The connection runs over two queues of bytes in memory. A server at their other end echoes

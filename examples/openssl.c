@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * openssl.c - wss:// with another TLS library: OpenSSL as a struct ws_io
  *
- * usage: openssl [-a CAFILE] wss://HOST:PORT/ [TEXT]		cc openssl.c -lws -lssl -lcrypto
+ * usage: openssl [-a CAFILE] wss://HOST:PORT/ [TEXT]		cc openssl.c -lwsquery -lssl -lcrypto
  * The library writes and reads the WebSocket's bytes through the four functions below. The TLS
  * handshake happens during the first write, so the deadline covers it too. The certificate's chain
  * and name are verified.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * poll.c - many connections in one thread, with poll(2)
  *
- * usage: poll TEXT URL...		cc poll.c -lws
+ * usage: poll TEXT URL...		cc poll.c -lwsquery
  * Asks all targets the same question and prints each answer when it arrives. The exit status is the
  * number of targets that did not answer.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * query.c - one question and its answer, with calls that wait, within 5 s
  *
- * usage: query URL [TEXT]		cc query.c -lws
+ * usage: query URL [TEXT]		cc query.c -lwsquery
  */
 #include <stdio.h>
 #include <string.h>

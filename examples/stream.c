@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * stream.c - sends and receives messages larger than memory, piece by piece
  *
- * usage: stream URL <IN >OUT		cc stream.c -lws
+ * usage: stream URL <IN >OUT		cc stream.c -lwsquery
  * Sends standard input as one binary message. Its length is not known before its end, so each
  * read() becomes a fragment; empty input sends nothing. Receives one message, also while it sends,
  * and writes it as it arrives. Standard error gets the number of bytes received and the most memory

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * threads.c - one thread for each connection; nothing is shared, so nothing is locked
  *
- * usage: threads N URL		cc -pthread threads.c -lws
+ * usage: threads N URL		cc -pthread threads.c -lwsquery
  * Each of N threads asks the server 100 questions.
  */
 #include <pthread.h>

@@ -15,7 +15,7 @@ check-sanitizers:
 FILES = url.c frame.c header.c request.c response.c proxy.c text.c utf8.c base64.c ip.c
 SECONDS = 600
 mutate:
-	nice -n 19 $(PYTHON) test/mutate.py --seconds $(SECONDS) --cc '$(CC)' --cflags '$(TLS_CFLAGS_$(TLS_FOUND)) $(CPPFLAGS)' \
+	nice -n 19 $(PYTHON) test/mutate.py --seconds $(SECONDS) --cc '$(CC)' --cflags '$(TLS_CFLAGS_$(TLS_FOUND)) $(USER_CPPFLAGS)' \
 		--libs '$(ALL_LIBS)' --sources '$(ALL_LIB_SRC)' $(FILES)
 
 .PHONY: autobahn check-sanitizers mutate

@@ -62,17 +62,17 @@ writable() {
 check 'no writable data' writable
 
 copy_tree "$tmp/copy"
-check 'make libws.a libws.so' make -C "$tmp/copy" CC="$CC" CFLAGS="$CFLAGS" libws.a libws.so
+check 'make libwsquery.a libwsquery.so' make -C "$tmp/copy" CC="$CC" CFLAGS="$CFLAGS" libwsquery.a libwsquery.so
 declared() {
 	sed -n 's/^WS_API .*[ *]\(ws_[a-z_]*\)(.*/\1/p' ws.h | sort >"$tmp/declared"
-	names -g --defined-only -D "$tmp/copy/libws.so" >"$tmp/exported"
+	names -g --defined-only -D "$tmp/copy/libwsquery.so" >"$tmp/exported"
 	diff "$tmp/declared" "$tmp/exported"
 }
-check 'libws.so exports what ws.h declares, and nothing else' declared
+check 'libwsquery.so exports what ws.h declares, and nothing else' declared
 prefixed() {
-	names -g --defined-only "$tmp/copy/libws.a" >"$tmp/names"
+	names -g --defined-only "$tmp/copy/libwsquery.a" >"$tmp/names"
 	grep -qx ws_open "$tmp/names" && ! grep -v '^wsi\?_\|^__x86\.' "$tmp/names"
 }
-check 'every name in libws.a begins with ws_ or wsi_' prefixed
+check 'every name in libwsquery.a begins with ws_ or wsi_' prefixed
 
 finish

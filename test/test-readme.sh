@@ -67,7 +67,7 @@ typed() {
 program() { # program BLOCK NAME
 	cp "$1" "$work/$2"
 	$CC $CFLAGS -std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -Werror -pthread -I. -o "$tmp/program" "$work/$2" \
-		"$work/libws.a" $(sed -n 's/^Libs.private://p' "$work/ws.pc") && "$tmp/program"
+		"$work/libwsquery.a" $(sed -n 's/^Libs.private://p' "$work/wsquery.pc") && "$tmp/program"
 }
 
 run() {
@@ -81,7 +81,7 @@ health() { # the words of HEALTHCHECK's CMD
 	[ "$cmd" = /wsquery ] && wsquery "$@" && ! wsquery "$@" -t 1 --check ws://127.0.0.1:9/
 }
 
-make -C "$work" CC="$CC" CFLAGS="$CFLAGS" -s ws.pc >/dev/null 2>&1
+make -C "$work" CC="$CC" CFLAGS="$CFLAGS" -s wsquery.pc >/dev/null 2>&1
 for block in "$tmp"/blocks/*; do
 	note=$(cat "$block.note" 2>/dev/null)
 	what="README $(basename "$block"): $(head -n 1 "$block")"
@@ -164,9 +164,9 @@ functions() {
 	each "$(sed -n 's/^\(WS_API\|static inline\) .*[ *]\(ws_[a-z_]*\)(.*/\2/p' ws.h)" manual_has
 }
 manual_has() { # FUNCTION
-	grep -q "^\.F[no] $1\( \|\$\)" ws.3 && grep -q "^\.Nm $1\( \|\$\)" ws.3
+	grep -q "^\.F[no] $1\( \|\$\)" libwsquery.3 && grep -q "^\.Nm $1\( \|\$\)" libwsquery.3
 }
-check 'ws.3: all functions of ws.h' functions
+check 'libwsquery.3: all functions of ws.h' functions
 manual_options() {
 	each "$(wsquery --help | grep -oE -- ' --[a-z][a-z0-9-]+' | sed 's/ --//' | sort -u)" manual_has_option
 }
@@ -175,7 +175,7 @@ manual_has_option() { # OPTION
 }
 check 'wsquery.1: all options of --help' manual_options
 if command -v mandoc >/dev/null; then
-	for page in ws.3 wsquery.1; do
+	for page in libwsquery.3 wsquery.1; do
 		check "$page: mandoc -T lint" mandoc -T lint -W warning $page
 	done
 else

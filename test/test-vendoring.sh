@@ -96,69 +96,124 @@ for std in ${cxx:+c++11 c++17 c++20}; do
 		"$tmp/h.cc"
 done
 
-# The libraries, installed
+# The libraries, installed, beside another library that has a ws.h and functions of these names, too
+mkdir -p "$prefix/include" "$prefix/lib" "$prefix/share/man/man3"
+cat >"$prefix/include/ws.h" <<'E'
+#ifndef WS_H
+#define WS_H
+#define WS_VERSION_OF_THE_OTHER 7
+int ws_socket(int port, int timeout_ms);
+#endif
+E
+cat >"$consumer/other.c" <<'E'
+/* A library that serves, with names of its own: those of ours are called by no one here. */
+#include <stdlib.h>
+#include <ws.h>
+int ws_socket(int port, int timeout_ms) { return port + timeout_ms + WS_VERSION_OF_THE_OTHER; }
+void ws_open(int port), ws_send(int port), ws_ping(int port);
+void ws_open(int port) { (void)port, abort(); }
+void ws_send(int port) { (void)port, abort(); }
+void ws_ping(int port) { (void)port, abort(); }
+E
+for name in app.c app.cc; do
+	sed 's|"ws.h"|<wsquery/ws.h>|' "$consumer/$name" >"$consumer/installed_$name"
+done
+{
+	printf '#include <ws.h>\n#if WS_VERSION_OF_THE_OTHER != 7\n#error\n#endif\n'
+	sed 's/return r != 0;/return r != 0 || ws_socket(1, 2) != 10;/' "$consumer/installed_app.c"
+} >"$consumer/both.c"
+grep -q ws_socket "$consumer/both.c" || exit 1
+echo other | tee "$prefix/lib/libws.a" "$prefix/lib/libws.so" >"$prefix/share/man/man3/ws_ping.3"
+state() { # state DIRECTORY: its files and what is in them
+	(cd "$1" && find . -type f -exec cksum {} + | sort)
+}
+state "$prefix" >"$tmp/before"
+
 check 'make install' make -C "$tmp/tree" CC="$CC" CFLAGS="$CFLAGS" PREFIX="$prefix" install
 pc() { # pc ARGUMENT...: as a build would ask
-	PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config "$@" ws
+	PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config "$@" wsquery
 }
 shared_c() {
-	$CC $CFLAGS -o "$tmp/shared" "$consumer/app.c" $(pc --cflags --libs) || return
-	LD_LIBRARY_PATH=$prefix/lib answers "$tmp/shared" && ldd "$tmp/shared" && ldd "$tmp/shared" | grep -q libws.so
+	$CC $CFLAGS -o "$tmp/shared" "$consumer/installed_app.c" $(pc --cflags --libs) || return
+	LD_LIBRARY_PATH=$prefix/lib answers "$tmp/shared" && ldd "$tmp/shared" && ldd "$tmp/shared" | grep -q libwsquery.so
 }
 shared_cxx() {
-	$CXX $CFLAGS -std=c++11 -o "$tmp/shared" "$consumer/app.cc" $(pc --cflags --libs) || return
+	$CXX $CFLAGS -std=c++11 -o "$tmp/shared" "$consumer/installed_app.cc" $(pc --cflags --libs) || return
 	LD_LIBRARY_PATH=$prefix/lib answers "$tmp/shared"
 }
+shared_both() {
+	$CC $CFLAGS -Wall -Wextra -Werror -o "$tmp/both" "$consumer/both.c" "$consumer/other.c" $(pc --cflags --libs) || return
+	LD_LIBRARY_PATH=$prefix/lib answers "$tmp/both"
+}
 archive_c() {
-	$CC $CFLAGS -o "$tmp/archive" "$consumer/app.c" $(pc --cflags) "$prefix/lib/libws.a" $(pc --libs --static | sed 's/-lws//') \
-		|| return
-	answers "$tmp/archive" && ! ldd "$tmp/archive" | grep libws
+	$CC $CFLAGS -o "$tmp/archive" "$consumer/installed_app.c" $(pc --cflags) "$prefix/lib/libwsquery.a" \
+		$(pc --libs --static | sed 's/-lwsquery//') || return
+	answers "$tmp/archive" && ! ldd "$tmp/archive" | grep libwsquery
 }
 archive_cxx() {
-	$CXX $CFLAGS -std=c++11 -o "$tmp/archive" "$consumer/app.cc" $(pc --cflags) "$prefix/lib/libws.a" \
-		$(pc --libs --static | sed 's/-lws//') && answers "$tmp/archive"
+	$CXX $CFLAGS -std=c++11 -o "$tmp/archive" "$consumer/installed_app.cc" $(pc --cflags) "$prefix/lib/libwsquery.a" \
+		$(pc --libs --static | sed 's/-lwsquery//') && answers "$tmp/archive"
 }
 version() {
 	gives "$(sed -n 's/^#define WS_VERSION "\(.*\)"$/\1/p' ws.h)" pc --modversion
 }
-soname() { # before 1.0.0 each second number has an ABI of its own
-	objdump -p "$prefix/lib/libws.so" | grep -qx "  SONAME  *libws.so.$(pc --modversion | sed 's/\.[0-9]*$//')"
+soname() { # it is the name of the file that the link leads to
+	objdump -p "$prefix/lib/libwsquery.so" | grep -qx '  SONAME  *libwsquery.so.0' && [ -f "$prefix/lib/libwsquery.so.0" ]
 }
 if command -v pkg-config >/dev/null; then
 	check 'pkg-config: version' version
-	check 'libws.so: its soname' soname
-	check 'libws.so: in C' shared_c
-	[ -z "$cxx" ] || check 'libws.so: in C++' shared_cxx
-	check 'libws.a: in C' archive_c
-	[ -z "$cxx" ] || check 'libws.a: in C++' archive_cxx
+	check 'libwsquery.so: its soname' soname
+	check 'libwsquery.so: in C' shared_c
+	[ -z "$cxx" ] || check 'libwsquery.so: in C++' shared_cxx
+	check 'libwsquery.so: with another ws.h and another ws_open in one program' shared_both
+	check 'libwsquery.a: in C' archive_c
+	[ -z "$cxx" ] || check 'libwsquery.a: in C++' archive_cxx
 else
-	skip 'no pkg-config here' 6
+	skip 'no pkg-config here' 7
 fi
-installed() {
-	gives 'bin
-bin/wsquery
-include
-include/ws.h' list "$prefix" bin include
+undisturbed() { # undisturbed LIST: the other library's files are as they were
+	state "$prefix" >"$tmp/after"
+	[ "$(comm -12 "$tmp/before" "$tmp/after")" = "$(cat "$tmp/before")" ]
 }
-list() {
-	(cd "$1" && shift && find "$@" | sort)
+check 'make install: another library stays as it was' undisturbed
+staged() { # DESTDIR goes before the prefix, and into no file; the modes do not depend on the umask
+	(umask 077 && make -C "$tmp/tree" CC="$CC" CFLAGS="$CFLAGS" PREFIX=/opt/ws DESTDIR="$root" install) || return
+	modes "$root/opt/ws" >"$tmp/modes"
+	diff - "$tmp/modes" <<-E || return
+		755 bin
+		755 bin/wsquery
+		755 include
+		755 include/wsquery
+		644 include/wsquery/ws.h
+		755 lib
+		644 lib/libwsquery.a
+		777 lib/libwsquery.so
+		755 lib/libwsquery.so.0
+		755 lib/pkgconfig
+		644 lib/pkgconfig/wsquery.pc
+		755 share
+		755 share/man
+		755 share/man/man1
+		644 share/man/man1/wsquery.1
+		755 share/man/man3
+		644 share/man/man3/libwsquery.3
+	E
+	! grep -rl "$root" "$root" && grep -qx prefix=/opt/ws "$root/opt/ws/lib/pkgconfig/wsquery.pc"
 }
-check 'make install: one header, one program' installed
-staged() { # DESTDIR goes before the prefix, and into no file
-	make -C "$tmp/tree" CC="$CC" CFLAGS="$CFLAGS" PREFIX=/opt/ws DESTDIR="$root" install || return
-	(cd "$prefix" && find . | sort) >"$tmp/list.1"
-	(cd "$root/opt/ws" && find . | sort) >"$tmp/list.2"
-	diff "$tmp/list.1" "$tmp/list.2" || return
-	! grep -rl "$root" "$root" && grep -qx prefix=/opt/ws "$root/opt/ws/lib/pkgconfig/ws.pc"
+modes() { # modes DIRECTORY: mode and name of each file
+	(cd "$1" && find . -mindepth 1 -exec stat -c '%a %n' {} + | sed 's|\./||' | sort -k 2)
 }
 check 'make install DESTDIR' staged
 removed() {
 	make -C "$tmp/tree" CC="$CC" CFLAGS="$CFLAGS" PREFIX=/opt/ws DESTDIR="$root" uninstall || return
-	[ -z "$(find "$root" ! -type d)" ]
+	[ -z "$(find "$root" ! -type d)" ] && [ ! -e "$root/opt/ws/include/wsquery" ] || return
+	make -C "$tmp/tree" CC="$CC" CFLAGS="$CFLAGS" PREFIX="$prefix" uninstall || return
+	state "$prefix" | cmp - "$tmp/before"
 }
-check 'make uninstall leaves no file' removed
+check 'make uninstall leaves no file, and those of others as they were' removed
 if command -v bmake >/dev/null; then
-	check 'bmake install' bmake -C "$tmp/tree" CC="$CC" CFLAGS="$CFLAGS" PREFIX="$tmp/bmake" install
+	make -C "$tmp/tree" clean >/dev/null
+	check 'bmake install DESTDIR' bmake -C "$tmp/tree" CC="$CC" CFLAGS="$CFLAGS" PREFIX=/usr DESTDIR="$tmp/bmake" install
 else
 	skip 'no bmake here'
 fi
