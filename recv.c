@@ -401,13 +401,13 @@ static const char *check_close(int code, const char *reason)
 	uint32_t utf8 = 0;
 
 	if (code == 0)
-		return len > 0 ? "ws_close: a reason needs a code" : NULL;
+		return len > 0 ? "close: a reason needs a code" : NULL;
 	if (!wsi_close_code_ok((unsigned)code))
-		return "ws_close: a code that must not be sent";
+		return "close: a code that must not be sent";
 	if (len > WSI_CONTROL_MAX - 2)
-		return "ws_close: the reason is over 123 bytes";
+		return "close: the reason is over 123 bytes";
 	if (!wsi_is_text(&utf8, reason, len, false))
-		return "ws_close: the reason is not UTF-8";
+		return "close: the reason is not UTF-8";
 	return NULL;
 }
 
@@ -426,6 +426,23 @@ static int begin_close(struct ws_conn *ws, int code, const char *reason)
 	ws->stream = true;
 	ws->check_utf8 = false;
 	ws->message_len = 0;
+	wsi_send_close(ws, (unsigned)code, reason);
+	return 0;
+}
+
+int ws_shutdown(struct ws_conn *ws, int code, const char *reason)
+{
+	const char *wrong;
+
+	if (ws->state != WSI_OPEN)
+		return ws->refusal;
+	if (!reason)
+		reason = "";
+	wrong = check_close(code, reason);
+	if (!wrong && ws->tx_active)
+		wrong = "ws_shutdown: a message of ours is unfinished; send the rest of it first";
+	if (wrong)
+		return wsi_misuse(ws, wrong);
 	wsi_send_close(ws, (unsigned)code, reason);
 	return 0;
 }

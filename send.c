@@ -34,6 +34,7 @@ static size_t put_payload(struct ws_conn *ws, const void *p)
 		n = ws->tx_left;
 	wsi_mask(ws->sbuf + ws->send_len, p, n, ws->tx_key);
 	ws->send_len += n;
+	ws->unsent += n;
 	ws->tx_left -= n;
 	ws->tx_active = ws->tx_left > 0;
 	return n;
@@ -57,6 +58,7 @@ static ptrdiff_t begin_frame(struct ws_conn *ws, unsigned char first_byte, const
 	if (ws->mem.trace)
 		trace_sent(ws, ws->sbuf + ws->send_len, n, p, len);
 	ws->send_len += n;
+	ws->unsent += n;
 	ws->tx_left = len;
 	return (ptrdiff_t)put_payload(ws, p);
 }
@@ -68,6 +70,8 @@ int wsi_flush(struct ws_conn *ws)
 
 	while (!ws->write_error) {
 		r = wsi_write_out(ws, ws->sbuf, &ws->send_len);
+		if (ws->unsent > ws->send_len)
+			ws->unsent = ws->send_len;
 		if (r == WS_AGAIN)
 			return WS_AGAIN;
 		if (r < 0) {
@@ -83,6 +87,7 @@ int wsi_flush(struct ws_conn *ws)
 		if (r == WS_AGAIN)
 			return WS_AGAIN;
 		control->waiting = false;
+		ws->unsent = 0; /* not the program's frame */
 		if (r < 0)
 			return (int)r;
 	}
@@ -175,6 +180,19 @@ static ptrdiff_t take_payload(struct ws_conn *ws, unsigned char first_byte, cons
 	return begin_frame(ws, first_byte, p, len);
 }
 
+/* Puts a whole frame behind those that wait in sbuf, without writing. Bytes taken; WS_AGAIN: it does
+ * not fit, or something else must go out before it; or an error. */
+static ptrdiff_t hold_frame(struct ws_conn *ws, unsigned char first_byte, const void *data,
+                            size_t len)
+{
+	if (ws->tx_active || ws->pong.waiting || ws->write_error)
+		return WS_AGAIN;
+	if (len > ws->scap || ws->scap - ws->send_len < WSI_FRAME_HEAD_MAX + len)
+		return WS_AGAIN;
+	ws->refused = false;
+	return begin_frame(ws, first_byte, data, len);
+}
+
 ptrdiff_t wsi_send_frame(struct ws_conn *ws, unsigned char first_byte, const void *data, size_t len)
 {
 	const unsigned char *p = data;
@@ -182,10 +200,19 @@ ptrdiff_t wsi_send_frame(struct ws_conn *ws, unsigned char first_byte, const voi
 	bool begun = false; /* this call has put something into sbuf, if only the header */
 	bool all_taken;
 	size_t taken = 0;
-	ptrdiff_t n;
+	ptrdiff_t n = WS_AGAIN;
 	int flushed;
 
 	ws->refused = true;
+	if (ws->unsent > 0) { /* frames that were held share the write */
+		n = hold_frame(ws, first_byte, p, len);
+		if (n < 0 && n != WS_AGAIN)
+			return n;
+	}
+	if (n >= 0) {
+		begun = true;
+		taken = (size_t)n;
+	}
 	for (;;) {
 		flushed = wsi_flush(ws);
 		all_taken = begun && !ws->tx_active;
@@ -219,6 +246,8 @@ static const char *check_send(const struct ws_conn *ws, int type, size_t len)
 {
 	int opcode = type & ~WS_MORE;
 
+	if (ws->close_sent)
+		return "ws_send: nothing can be sent after ws_shutdown";
 	if (ws->tx_active) {
 		if (len != ws->tx_left || type != ws->tx_type)
 			return "ws_send: type and length must be those of the rest of the message "
@@ -236,8 +265,8 @@ static const char *check_send(const struct ws_conn *ws, int type, size_t len)
 
 ptrdiff_t ws_send(struct ws_conn *ws, int type, const void *data, size_t len)
 {
-	int opcode = type & ~WS_MORE;
-	bool more = type & WS_MORE;
+	const bool hold = type & WS_HOLD, more = type & WS_MORE;
+	const int opcode = type & ~(WS_MORE | WS_HOLD);
 	unsigned char first_byte;
 	uint32_t utf8 = ws->tx_utf8;
 	const char *wrong;
@@ -245,6 +274,7 @@ ptrdiff_t ws_send(struct ws_conn *ws, int type, const void *data, size_t len)
 
 	if (ws->state != WSI_OPEN)
 		return ws->refusal;
+	type &= ~WS_HOLD;
 	wrong = check_send(ws, type, len);
 	if (wrong)
 		return wsi_misuse(ws, wrong);
@@ -259,12 +289,25 @@ ptrdiff_t ws_send(struct ws_conn *ws, int type, const void *data, size_t len)
 		first_byte = WSI_CONT;
 	if (!more)
 		first_byte |= WSI_FIN;
-	n = wsi_send_frame(ws, first_byte, data, len);
+	n = WS_AGAIN;
+	if (hold)
+		n = hold_frame(ws, first_byte, data, len);
+	if (hold && n == WS_AGAIN) { /* make room by writing the frames that wait already */
+		wsi_flush(ws);
+		n = hold_frame(ws, first_byte, data, len);
+	}
+	if (n == WS_AGAIN)
+		n = wsi_send_frame(ws, first_byte, data, len);
 	if (n >= 0) {
 		ws->tx_type = type;
 		ws->tx_utf8 = utf8;
 	}
 	return n;
+}
+
+size_t ws_unsent(const struct ws_conn *ws)
+{
+	return ws->unsent;
 }
 
 int ws_ping(struct ws_conn *ws, const void *data, size_t len)
@@ -275,6 +318,8 @@ int ws_ping(struct ws_conn *ws, const void *data, size_t len)
 		return ws->refusal;
 	if (len > WSI_CONTROL_MAX)
 		return wsi_misuse(ws, "ws_ping: over 125 bytes");
+	if (ws->close_sent)
+		return wsi_misuse(ws, "ws_ping: nothing can be sent after ws_shutdown");
 	if (ws->tx_active)
 		return WS_AGAIN;
 	n = wsi_send_frame(ws, WSI_FIN | WSI_PING, data, len);

@@ -126,6 +126,11 @@ enum ws_type { WS_TEXT = 1, WS_BINARY = 2, WS_PONG = 10 };
 /* A flag that ws_send takes together with the type: this is not the last
  * fragment; a later ws_send continues the message (RFC 6455 5.4). */
 #define WS_MORE 0x100
+/* Another flag for ws_send: this frame need not be written yet, because more
+ * will follow at once. Small messages then share one write. The next ws_send
+ * without the flag, ws_ping, ws_close or ws_shutdown writes it, and so does a
+ * ws_recv that would have to wait. */
+#define WS_HOLD 0x200
 
 /* Codes of close frames: RFC 6455 7.4.1 and the registry of the IANA. Codes from
  * 4000 to 4999 are free for programs. ws_closename has their names. */
@@ -578,6 +583,11 @@ WS_API int ws_open(struct ws_conn *ws);
  * the next ws_recv overwrites the rest, so copy a large one first. */
 WS_API ptrdiff_t ws_send(struct ws_conn *ws, int type, const void *data, size_t len);
 
+/* Bytes of messages and pings that were taken, headers included, but not
+ * written yet. It also counts those that were lost when the connection ended:
+ * the last of what was sent. */
+WS_API size_t ws_unsent(const struct ws_conn *ws);
+
 /* Receives the next message, or with stream the next piece of one. 0: *msg is
  * filled. WS_ECLOSED: the peer closed, and no more messages will come.
  *
@@ -603,6 +613,13 @@ WS_API int ws_ping(struct ws_conn *ws, const void *data, size_t len);
  * and, if we closed because of a violation, until the peer ends the stream. On
  * one that never opened it does nothing. */
 WS_API int ws_close(struct ws_conn *ws, int code, const char *reason);
+
+/* Sends a close frame, with code and reason as for ws_close, but goes on
+ * receiving: ws_recv returns what the peer still sends until its close frame,
+ * which is WS_ECLOSED. ws_send and ws_ping are WS_EUSAGE from then on, and so
+ * is this call while a ws_send is unfinished. A ws_close afterwards waits for
+ * the end. 0: the close frame is taken. */
+WS_API int ws_shutdown(struct ws_conn *ws, int code, const char *reason);
 
 /* Frees the connection in any state, at once and without sending anything. ws
  * may be NULL. */

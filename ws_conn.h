@@ -153,6 +153,9 @@ struct ws_conn {
 	/* Sending: sbuf[0..send_len) is to be written. */
 	unsigned char *sbuf;
 	size_t scap, send_len;
+	/* Bytes of frames that the program sent and the transport has not taken; kept after a
+	 * failure. They are the end of sbuf: a control frame of ours begins in an empty one. */
+	size_t unsent;
 	bool tx_active; /* a frame of ws_send is under way */
 	size_t tx_left; /* bytes of its payload that ws_send has not taken yet */
 	/* Type argument of the last ws_send that began a frame; with WS_MORE its message goes on.

@@ -354,8 +354,79 @@ static void test_close_gets_through_a_full_buffer(void)
 	}
 }
 
+/* ws_shutdown: the close frame goes out, and what the peer still sends is received */
+static void test_shutdown(void)
+{
+	struct talk t;
+	struct ws_msg msg;
+
+	talk_begin(&t, "", 0);
+	talk_open(&t);
+	CHECK_EQ_U(ws_shutdown(t.ws, 1005, NULL), WS_EUSAGE);
+	CHECK_EQ_U(ws_shutdown(t.ws, 0, "no code"), WS_EUSAGE);
+	CHECK_EQ_U(ws_send(t.ws, WS_TEXT | WS_HOLD, "last", 4), 4);
+	CHECK_EQ_U(ws_shutdown(t.ws, 1001, "done"), 0);
+	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "x", 1), WS_EUSAGE);
+	CHECK(strstr(ws_errmsg(t.ws), "ws_shutdown") != NULL);
+	CHECK_EQ_U(ws_ping(t.ws, "x", 1), WS_EUSAGE);
+	CHECK_EQ_U(ws_shutdown(t.ws, 1000, NULL), 0); /* there is but one close frame */
+	talk_more(&t,
+	          "\x81\x01"
+	          "a\x89\x01p\x82\x01"
+	          "b\x88\x02\x03\xe9",
+	          13);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+	CHECK(msg.len == 1 && memcmp(msg.data, "a", 1) == 0);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+	CHECK(msg.len == 1 && memcmp(msg.data, "b", 1) == 0);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ECLOSED);
+	CHECK_EQ_U(ws_report(t.ws)->close_code, 1001);
+	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), 0);
+	SENT(&t, 0x81, "last", 4);
+	SENT(&t, 0x88,
+	     "\x03\xe9"
+	     "done",
+	     6);
+	SENT_ALL(&t);
+	talk_end(&t);
+
+	check_row("ws_close waits for the end after it; violations are still found");
+	talk_begin(&t, "", 0);
+	talk_open(&t);
+	CHECK_EQ_U(ws_shutdown(t.ws, 1000, NULL), 0);
+	talk_more(&t,
+	          "\x81\x01"
+	          "a\x88\x00",
+	          5);
+	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), 0);
+	SENT(&t, 0x88, "\x03\xe8", 2);
+	SENT_ALL(&t);
+	talk_end(&t);
+	talk_begin(&t, "\x81\x01\xff", 3);
+	talk_open(&t);
+	CHECK_EQ_U(ws_shutdown(t.ws, 1000, NULL), 0);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_EUTF8);
+	talk_end(&t);
+
+	check_row("not within a message, nor before the connection is open");
+	talk_begin(&t, "", 0);
+	t.o.nonblock = 1;
+	talk_open(&t);
+	t.f.room = 10;
+	t.f.drain = 0;
+	CHECK(ws_send(t.ws, WS_TEXT, NULL, 0) == 0);
+	{
+		static const char big[9000];
+
+		CHECK(ws_send(t.ws, WS_BINARY, big, sizeof big) < (ptrdiff_t)sizeof big);
+	}
+	CHECK_EQ_U(ws_shutdown(t.ws, 1000, NULL), WS_EUSAGE);
+	talk_end(&t);
+}
+
 int main(void)
 {
+	TEST(test_shutdown);
 	TEST(test_calls_in_each_state);
 	TEST(test_our_close_ends_the_connection);
 	TEST(test_close_gets_through_a_full_buffer);

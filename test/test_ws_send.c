@@ -160,7 +160,7 @@ static void test_what_is_sent_arrives(void)
 	CHECK_EQ_U(ws_send(t.ws, WS_PONG, "a", 1), WS_EUSAGE);
 	CHECK_EQ_U(ws_send(t.ws, 8, "a", 1), WS_EUSAGE);
 	CHECK_EQ_U(ws_send(t.ws, -1, "a", 1), WS_EUSAGE);
-	CHECK_EQ_U(ws_send(t.ws, 0x201, "a", 1), WS_EUSAGE);
+	CHECK_EQ_U(ws_send(t.ws, 0x401, "a", 1), WS_EUSAGE);
 	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, "a", (size_t)PTRDIFF_MAX + 1), WS_EUSAGE);
 	CHECK_EQ_U(ws_report(t.ws)->err, 0);
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT | WS_MORE, "b\xc3", 2), 2);
@@ -577,8 +577,122 @@ static void test_message_in_pieces(void)
 	fake_free(&p.f);
 }
 
+/* WS_HOLD: small messages share one write, none is lost, and each call that must write does */
+static void test_held_messages(void)
+{
+	struct talk t;
+	struct ws_msg msg;
+	unsigned long before;
+	char big[5000];
+	int i;
+
+	memset(big, 'x', sizeof big);
+	check_row("nothing is written until the message without the flag");
+	talk_begin(&t, "", 0);
+	talk_open(&t);
+	before = t.f.writes;
+	CHECK_EQ_U(ws_send(t.ws, WS_TEXT | WS_HOLD, "a", 1), 1);
+	CHECK_EQ_U(ws_send(t.ws, WS_TEXT | WS_HOLD, "", 0), 0);
+	CHECK_EQ_U(ws_send(t.ws, WS_TEXT | WS_HOLD | WS_MORE, "b", 1), 1);
+	CHECK_EQ_U(t.f.writes, before);
+	CHECK_EQ_U(ws_unsent(t.ws), 3 * 6 + 2);
+	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "c", 1), 1);
+	CHECK_EQ_U(t.f.writes, before + 1);
+	CHECK_EQ_U(ws_unsent(t.ws), 0);
+	SENT(&t, 0x81, "a", 1);
+	SENT(&t, 0x81, "", 0);
+	SENT(&t, 0x01, "b", 1);
+	SENT(&t, 0x80, "c", 1);
+	SENT_ALL(&t);
+	talk_end(&t);
+
+	check_row("a ping, a close, and a ws_recv that waits write what is held");
+	for (i = 0; i < 3; i++) {
+		talk_begin(&t, "", 0);
+		talk_open(&t);
+		CHECK_EQ_U(ws_send(t.ws, WS_BINARY | WS_HOLD, "a", 1), 1);
+		if (i == 0) {
+			CHECK_EQ_U(ws_ping(t.ws, "p", 1), 0);
+		} else if (i == 1) {
+			talk_more(&t, "\x88\x00", 2);
+			CHECK_EQ_U(ws_close(t.ws, 1000, NULL), 0);
+		} else {
+			talk_more(&t, "\x82\x00", 2);
+			CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+		}
+		SENT(&t, 0x82, "a", 1);
+		if (i == 0)
+			SENT(&t, 0x89, "p", 1);
+		if (i == 1)
+			SENT(&t, 0x88, "\x03\xe8", 2);
+		SENT_ALL(&t);
+		talk_end(&t);
+	}
+
+	check_row("a message that does not fit goes the usual way, behind those that are held");
+	talk_begin(&t, "", 0);
+	talk_open(&t);
+	CHECK_EQ_U(ws_send(t.ws, WS_TEXT | WS_HOLD, "a", 1), 1);
+	CHECK_EQ_U(ws_send(t.ws, WS_TEXT | WS_HOLD, big, sizeof big), sizeof big);
+	CHECK_EQ_U(ws_unsent(t.ws), 0);
+	for (i = 0; i < 1000; i++)
+		CHECK_EQ_U(ws_send(t.ws, WS_TEXT | WS_HOLD, "12345678", 8), 8);
+	CHECK(t.f.writes < 10);
+	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "z", 1), 1);
+	SENT(&t, 0x81, "a", 1);
+	SENT(&t, 0x81, big, sizeof big);
+	for (i = 0; i < 1000; i++)
+		SENT(&t, 0x81, "12345678", 8);
+	SENT(&t, 0x81, "z", 1);
+	SENT_ALL(&t);
+	talk_end(&t);
+}
+
+/* ws_unsent counts the program's frames alone, and still after the connection has broken */
+static void test_unsent(void)
+{
+	struct talk t;
+	struct ws_msg msg;
+
+	check_row("the peer takes 10 bytes of two messages of 6 and 9 bytes, then goes");
+	talk_begin(&t, "", 0);
+	t.o.nonblock = 1;
+	talk_open(&t);
+	t.f.room = 10;
+	t.f.drain = 0;
+	CHECK_EQ_U(ws_send(t.ws, WS_TEXT | WS_HOLD, "", 0), 0);
+	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "abc", 3), 3);
+	CHECK_EQ_U(ws_unsent(t.ws), 5);
+	t.f.end = WS_IO_EOF;
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ECLOSED);
+	CHECK_EQ_U(ws_unsent(t.ws), 5);
+	talk_end(&t);
+
+	check_row("a pong that waits to be written is none of the program's");
+	talk_begin(&t, "\x89\x01p", 3);
+	t.o.nonblock = 1;
+	talk_open(&t);
+	t.f.room = 2;
+	t.f.drain = 0;
+	fake_poll(&t.f, t.ws);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
+	CHECK_EQ_U(t.f.room, 0);
+	CHECK_EQ_U(ws_unsent(t.ws), 0);
+	CHECK_EQ_U(ws_send(t.ws, WS_TEXT | WS_HOLD, "abc", 3), 3);
+	CHECK_EQ_U(ws_unsent(t.ws), 9);
+	t.f.room = SIZE_MAX;
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
+	CHECK_EQ_U(ws_unsent(t.ws), 0);
+	SENT(&t, 0x8a, "p", 1);
+	SENT(&t, 0x81, "abc", 3);
+	SENT_ALL(&t);
+	talk_end(&t);
+}
+
 int main(void)
 {
+	TEST(test_held_messages);
+	TEST(test_unsent);
 	TEST(test_short_writes);
 	TEST(test_what_is_sent_arrives);
 	TEST(test_received_bytes_can_be_sent);
