@@ -156,15 +156,15 @@ struct ws_conn {
 	/* Bytes of frames that the program sent and the transport has not taken; kept after a
 	 * failure. They are the end of sbuf: a control frame of ours begins in an empty one. */
 	size_t unsent;
+	/* The last ws_send or ws_ping took nothing, and ws_recv has not returned since. */
+	bool refused;
 	bool tx_active; /* a frame of ws_send is under way */
-	size_t tx_left; /* bytes of its payload that ws_send has not taken yet */
 	/* Type argument of the last ws_send that began a frame; with WS_MORE its message goes on.
 	 */
 	int tx_type;
+	size_t tx_left;                    /* bytes of its payload that ws_send has not taken yet */
 	unsigned char tx_key[WSI_KEY_LEN]; /* masking key of the frame under way */
 	uint32_t tx_utf8;
-	/* The last ws_send or ws_ping took nothing, and ws_recv has not returned since. */
-	bool refused;
 	/* 0, or the transport's word when writing failed: nothing more is written. */
 	ptrdiff_t write_error;
 	/* ws_send has sent the caller to ws_recv, where a close frame may be waiting. */
