@@ -120,6 +120,32 @@ static bool uses_tls(const struct ws_tls *t)
 	       || t->max_version || t->insecure_no_verify || t->insecure_no_hostname || t->config;
 }
 
+/* True if a field is set that only the built-in TLS has a use for. */
+static bool uses_builtin_tls(const struct ws_options *o)
+{
+	struct ws_tls tls = o->tls;
+
+	if (o->start_tls)
+		tls.server_name = NULL;
+	return uses_tls(&tls);
+}
+
+static void check_start_tls(struct wsi_complaint *c, const struct ws_options *o)
+{
+	if (!o->start_tls)
+		return;
+#ifdef WS_NO_NET
+	complain(c, "start_tls", "not built in: it needs sockets (use io)");
+#endif
+	if (o->io)
+		complain(c, "start_tls", "has no descriptor with io, which does the TLS itself");
+	if (o->tls.server_name
+	    && (!*o->tls.server_name || strlen(o->tls.server_name) > WSI_SERVER_NAME_MAX))
+		complain(c, "tls.server_name", "is empty, or longer than 255 bytes");
+	if (uses_builtin_tls(o))
+		complain(c, "tls", "only tls.server_name has an effect with start_tls");
+}
+
 #ifdef WS_WITH_MBEDTLS
 int wsi_configure_tls(struct ws_conn *ws)
 {
@@ -258,14 +284,15 @@ int wsi_check_options(struct ws_conn *ws, struct wsi_complaint *c)
 	check_proxy(c, &op->proxy, "proxy_wss", o->proxy_wss, &text);
 	check_no_proxy(c, o->no_proxy);
 #endif
+	check_start_tls(c, o);
 #ifndef WS_WITH_MBEDTLS
-	if (uses_tls(&o->tls))
+	if (uses_builtin_tls(o))
 		complain(c, "tls", "not built in");
 #endif
 	if (c->why)
 		return tell(ws, c);
 #ifdef WS_WITH_MBEDTLS
-	if (uses_tls(&o->tls))
+	if (!o->start_tls && uses_tls(&o->tls))
 		return wsi_configure_tls(ws);
 #endif
 	return 0;

@@ -321,6 +321,17 @@ void ws_wants(const struct ws_conn *ws, struct ws_pollset *set)
 	set->timeout_ms = wsi_ms_until(now, until);
 }
 
+/* What a transport says of its failure, else these words. */
+static void put_io_words(struct wsi_text *t, const struct ws_io *io, const char *words)
+{
+	const char *own = io->io_error ? io->io_error(io->io) : NULL;
+
+	if (own && *own)
+		wsi_put_safe(t, own, strlen(own));
+	else
+		wsi_put(t, words);
+}
+
 int wsi_await(struct ws_conn *ws)
 {
 	struct ws_pollset set;
@@ -337,7 +348,8 @@ int wsi_await(struct ws_conn *ws)
 	t = wsi_sentence(ws);
 	wsi_put(t, "waiting for ");
 	wsi_put_peer(t, ws);
-	wsi_put(t, " failed");
+	wsi_put(t, ": ");
+	put_io_words(t, &ws->raw, "it failed");
 	return wsi_fail(ws, WS_EIO);
 }
 
@@ -356,7 +368,7 @@ static bool tls_has_input(const struct ws_conn *ws)
 {
 	if (ws->tls_reads >= WSI_TLS_READS)
 		return true;
-	return ws->io.io_read == wsi_tls_read && wsi_tls_pending(ws->tls) > 0;
+	return ws->io->io_read == wsi_tls_read && wsi_tls_pending(ws->tls) > 0;
 }
 #endif
 
@@ -384,7 +396,7 @@ int wsi_read_more(struct ws_conn *ws)
 #ifdef WS_WITH_MBEDTLS
 	ws->tls_reads = 0;
 #endif
-	n = ws->io.io_read(ws->io.io, ws->rbuf + ws->rend, ws->rcap - ws->rend);
+	n = ws->io->io_read(ws->io->io, ws->rbuf + ws->rend, ws->rcap - ws->rend);
 	if (n > 0) {
 		ws->rend += (size_t)n;
 		return 0;
@@ -400,7 +412,7 @@ int wsi_write_out(struct ws_conn *ws, void *p, size_t *len)
 	ptrdiff_t n;
 
 	while (*len > 0) {
-		n = ws->io.io_write(ws->io.io, at, *len);
+		n = ws->io->io_write(ws->io->io, at, *len);
 		if (n <= 0) {
 			memmove(p, at, *len); /* once, however small the pieces are */
 			if (wsi_blocked(ws, n, &ws->write_waits))
@@ -411,6 +423,28 @@ int wsi_write_out(struct ws_conn *ws, void *p, size_t *len)
 		*len -= (size_t)n;
 	}
 	return 0;
+}
+
+/* Tells why the transport failed. Returns the error of ws.h. */
+static int put_io_failure(struct wsi_text *t, const struct ws_io *io, ptrdiff_t word)
+{
+	switch (word) {
+	case WS_IO_EOF:
+		wsi_put(t, "the connection was closed");
+		return WS_ECLOSED;
+	case WS_IO_RESET:
+		put_io_words(t, io, "connection reset");
+		return WS_ERESET;
+	case WS_IO_TLS:
+		put_io_words(t, io, "TLS failed");
+		return WS_ETLS;
+	case WS_IO_CERT:
+		put_io_words(t, io, "the server's certificate was rejected");
+		return WS_ECERT;
+	default:
+		put_io_words(t, io, "input/output error");
+		return WS_EIO;
+	}
 }
 
 int wsi_io_failed(struct ws_conn *ws, ptrdiff_t word, const char *detail)
@@ -424,19 +458,7 @@ int wsi_io_failed(struct ws_conn *ws, ptrdiff_t word, const char *detail)
 	if (word == WS_IO_ERROR && ws->tls)
 		return wsi_fail(ws, wsi_tls_why(ws->tls, t));
 #endif
-	switch (word) {
-	case WS_IO_EOF:
-		err = WS_ECLOSED;
-		wsi_put(t, "the connection was closed");
-		break;
-	case WS_IO_RESET:
-		err = WS_ERESET;
-		wsi_put(t, "connection reset");
-		break;
-	default:
-		err = WS_EIO;
-		wsi_put(t, "input/output error");
-	}
+	err = put_io_failure(t, ws->io, word);
 	wsi_put(t, detail);
 	return wsi_fail(ws, err);
 }
@@ -462,6 +484,12 @@ void wsi_close_transport(struct ws_conn *ws)
 	ws->info.tls_verified = 0;
 	wsi_release(ws, &ws->tls_early);
 #endif
+	if (ws->own_tls && ws->io->io_close)
+		ws->io->io_close(ws->io->io);
+	ws->own_tls = false;
+	if (ws->io != &ws->raw)
+		wsi_grow(ws, ws->io, sizeof *ws->io, 0);
+	ws->io = &ws->raw;
 	if (ws->raw.io_close)
 		ws->raw.io_close(ws->raw.io);
 	ws->address[0] = '\0';

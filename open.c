@@ -81,7 +81,7 @@ static int step_start(struct ws_conn *ws)
 #endif
 
 #ifndef WS_WITH_MBEDTLS
-	if (wants_tls(ws)) {
+	if (wants_tls(ws) && !op->opt.start_tls) {
 		struct wsi_text *t = wsi_sentence(ws);
 
 		wsi_put(t, "URL \"");
@@ -90,7 +90,6 @@ static int step_start(struct ws_conn *ws)
 		return wsi_fail(ws, WS_EUNSUPPORTED);
 	}
 #endif
-	ws->io = ws->raw;
 	/* Another origin on the way may have chosen the path. So nothing secret goes to any hop
 	 * behind it. */
 	if (!wsi_same_origin(&op->url, &op->first))
@@ -207,6 +206,29 @@ static int step_proxy(struct ws_conn *ws)
 
 /* TLS */
 
+static int tls_failed(struct ws_conn *ws, int err, const char *why)
+{
+	struct wsi_text *t = wsi_sentence(ws);
+
+	wsi_put(t, "TLS handshake with ");
+	wsi_put_peer(t, ws);
+	wsi_put(t, ": ");
+	wsi_put(t, why);
+	return wsi_fail(ws, err);
+}
+
+/* Puts an empty transport between raw and the WebSocket, for TLS to fill. 0 or WS_EMEMORY. */
+static int insert_tls_io(struct ws_conn *ws)
+{
+	struct ws_io *io = wsi_grow(ws, NULL, 0, sizeof *io);
+
+	if (!io)
+		return wsi_no_memory(ws);
+	memset(io, 0, sizeof *io);
+	ws->io = io;
+	return 0;
+}
+
 #ifdef WS_WITH_MBEDTLS
 /* The transport below TLS: first what was read together with the proxy's answer. */
 static ptrdiff_t read_below_tls(void *io, void *buf, size_t len)
@@ -257,21 +279,10 @@ static int keep_tls_early(struct ws_conn *ws)
 	return 0;
 }
 
-static int tls_failed(struct ws_conn *ws, int err, const char *why)
-{
-	struct wsi_text *t = wsi_sentence(ws);
-
-	wsi_put(t, "TLS handshake with ");
-	wsi_put_peer(t, ws);
-	wsi_put(t, ": ");
-	wsi_put(t, why);
-	return wsi_fail(ws, err);
-}
-
-static int start_tls(struct ws_conn *ws)
+static int begin_session(struct ws_conn *ws)
 {
 	struct wsi_opening *op = ws->op;
-	struct ws_io below = {read_below_tls, write_below_tls, NULL, NULL, NULL};
+	struct ws_io below = {read_below_tls, write_below_tls, NULL, NULL, NULL, NULL};
 	struct wsi_text *why;
 	int r = keep_tls_early(ws);
 
@@ -297,14 +308,8 @@ static int handshake_tls(struct ws_conn *ws)
 	struct wsi_text *why;
 	int r;
 
-	if (ws->info.phase
-	    != WS_PHASE_TLS) { /* the caller learns of it before there is much to compute: see ws_report */
-		wsi_enter(ws, WS_PHASE_TLS);
-		wsi_blocked(ws, WS_IO_WRITE, &ws->read_waits);
-		return WS_AGAIN;
-	}
 	if (!ws->tls) {
-		r = start_tls(ws);
+		r = begin_session(ws);
 		if (r)
 			return r;
 	}
@@ -318,21 +323,83 @@ static int handshake_tls(struct ws_conn *ws)
 		r = WS_ETIMEOUT;
 	if (r)
 		return tls_failed(ws, r, why->p);
-	ws->io.io_read = wsi_tls_read;
-	ws->io.io_write = wsi_tls_write;
-	ws->io.io = ws->tls;
+	r = insert_tls_io(ws);
+	if (r)
+		return r;
+	ws->io->io_read = wsi_tls_read;
+	ws->io->io_write = wsi_tls_write;
+	ws->io->io = ws->tls;
 	return 0;
 }
 #endif
 
+/* The name of the server for SNI and verification. Certificates do not have the final dot of the
+ * root. */
+static void put_server_name(struct wsi_text *t, const struct ws_conn *ws)
+{
+	struct wsi_str name = ws->op->url.host;
+	const char *other = ws->op->opt.tls.server_name;
+
+	if (other && ws->same_origin) {
+		name.p = other;
+		name.len = strlen(other);
+	}
+	while (name.len > 0 && name.p[name.len - 1] == '.')
+		name.len--;
+	wsi_put_n(t, name.p, name.len);
+}
+
+/* TLS of the program's own, over our descriptor. */
+static int handshake_own_tls(struct ws_conn *ws)
+{
+	struct wsi_opening *op = ws->op;
+	char name[WSI_SERVER_NAME_MAX + 1];
+	struct wsi_text t;
+	int r;
+
+	if (ws->rend > ws->rpos) /* only a proxy can be the one */
+		return tls_failed(ws, WS_ETLS, "the peer sent bytes before it began");
+	r = ws->own_tls ? 0 : insert_tls_io(ws);
+	if (r)
+		return r;
+	ws->own_tls = true;
+	wsi_text_init(&t, name, sizeof name);
+	put_server_name(&t, ws);
+	r = op->opt.start_tls(ws->mem.user_data, ws->fd, name, ws->io);
+	if (wsi_blocked(ws, r, &ws->read_waits))
+		return WS_AGAIN;
+	if (r)
+		return wsi_io_failed(ws, r, "");
+	if (!ws->io->io_read || !ws->io->io_write) {
+		ws->info.option = "start_tls";
+		return tls_failed(ws, WS_EUSAGE, "start_tls did not set io_read and io_write");
+	}
+	return 0;
+}
+
+static int handshake(struct ws_conn *ws)
+{
+	/* The caller learns of this phase before there is much to compute: see enum ws_phase. */
+	if (ws->info.phase != WS_PHASE_TLS) {
+		wsi_enter(ws, WS_PHASE_TLS);
+		wsi_blocked(ws, WS_IO_WRITE, &ws->read_waits);
+		return WS_AGAIN;
+	}
+	if (ws->op->opt.start_tls)
+		return handshake_own_tls(ws);
+#ifdef WS_WITH_MBEDTLS
+	return handshake_tls(ws);
+#else
+	return WS_EUNSUPPORTED; /* step_start has said so */
+#endif
+}
+
 static int step_tls(struct ws_conn *ws)
 {
-#ifdef WS_WITH_MBEDTLS
-	int r = wants_tls(ws) ? handshake_tls(ws) : 0;
+	int r = wants_tls(ws) ? handshake(ws) : 0;
 
 	if (r)
 		return r;
-#endif
 	wsi_enter(ws, WS_PHASE_UPGRADE);
 	ws->step = WSI_STEP_REQUEST;
 	return 0;

@@ -77,10 +77,11 @@ static void init_time(struct ws_conn *ws, const struct ws_options *o)
 static void init_transport(struct ws_conn *ws, const struct ws_options *o,
                            struct wsi_complaint *wrong)
 {
-	static const struct ws_io socket_io = {wsi_socket_read, wsi_socket_write, NULL,
-	                                       wsi_socket_close, NULL};
+	static const struct ws_io socket_io = {
+	    wsi_socket_read, wsi_socket_write, NULL, wsi_socket_close, NULL, NULL};
 
 	ws->fd = -1;
+	ws->io = &ws->raw;
 	ws->read_waits = WS_POLL_READ;
 	ws->write_waits = WS_POLL_WRITE;
 	if (o->io) {

@@ -247,7 +247,11 @@ enum ws_ioerr {
 	/* The peer, or the way to it, is gone. */
 	WS_IO_RESET = -4,
 	/* Anything else. */
-	WS_IO_ERROR = -5
+	WS_IO_ERROR = -5,
+	/* For a transport that does TLS: TLS failed, which becomes WS_ETLS, or
+	 * the server's certificate was rejected, which becomes WS_ECERT. */
+	WS_IO_TLS = -6,
+	WS_IO_CERT = -7
 };
 #define WS_POLL_READ 1
 #define WS_POLL_WRITE 2
@@ -266,6 +270,11 @@ struct ws_io {
 	/* Called once, by ws_free. NULL: the program closes the transport
 	 * itself. */
 	void (*io_close)(void *io);
+	/* Says in words why the last call failed, without a full stop. Called
+	 * after WS_IO_RESET, WS_IO_ERROR, WS_IO_TLS and WS_IO_CERT, and after
+	 * io_wait failed; the words become part of ws_errmsg. NULL, or a result
+	 * of NULL or "": the library has words of its own. */
+	const char *(*io_error)(void *io);
 	/* The first argument of the functions above. */
 	void *io;
 };
@@ -408,6 +417,25 @@ struct ws_options {
 	/* Called with each new socket before it connects. A result other than 0
 	 * makes that address fail. */
 	int (*on_socket)(void *user_data, int fd);
+	/* Your own TLS for wss://, in a build without TLS too. It is called
+	 * with the connected, non-blocking descriptor, behind a proxy too, and
+	 * fills *io with functions that move the WebSocket's bytes through TLS.
+	 * server_name, a name or an address, is for SNI and verification:
+	 * tls.server_name, else the URL's host. An address is not sent as SNI
+	 * (RFC 6066 3). Verifying the certificate is up to you.
+	 *
+	 * 0: the handshake is done, or left to io_read and io_write. WS_IO_READ
+	 * or WS_IO_WRITE: call again when fd is ready, with the same *io, which
+	 * is zeroed before the first call. Another enum ws_ioerr: it failed.
+	 *
+	 * The library polls fd itself (io_wait is not used) and closes it. It
+	 * calls io_close before that, after a failure too. Every hop of a
+	 * redirect to wss:// has a session of its own. Of tls, only server_name
+	 * may be set. Not together with io. NULL: the built-in TLS. */
+	/* clang-format off */
+	int (*start_tls)(void *user_data, int fd, const char *server_name,
+	                 struct ws_io *io);
+	/* clang-format on */
 	struct ws_tls tls;
 
 	/* The program's own functions. NULL selects the system's. With
@@ -521,7 +549,7 @@ struct ws_report {
 	/* UTF-8, terminated by a NUL. */
 	const char *close_reason;
 	size_t close_reason_len;
-	/* "TLSv1.2" or "TLSv1.3". */
+	/* Of the built-in TLS: "TLSv1.2" or "TLSv1.3". */
 	const char *tls_version;
 	/* IANA name of the cipher suite. */
 	const char *tls_cipher;

@@ -36,9 +36,10 @@
 #define WSI_SHOWN_MAX 160  /* bytes of a wrong value that are shown in a sentence */
 #define WSI_SENTENCE_MAX                                                                           \
 	1536 /* bytes of a cause: WS_MAX_ADDRESSES addresses, each with its error, fit */
-#define WSI_REDIRECTS_MAX 512 /* bytes of a sentence's list of redirects */
-#define WSI_NONCE_LEN 16      /* RFC 6455 4.1: random bytes of Sec-WebSocket-Key */
-#define WSI_KEY_LEN 4         /* RFC 6455 5.3: bytes of a masking key */
+#define WSI_REDIRECTS_MAX 512   /* bytes of a sentence's list of redirects */
+#define WSI_SERVER_NAME_MAX 255 /* RFC 1035 2.3.4: bytes of the name that start_tls gets */
+#define WSI_NONCE_LEN 16        /* RFC 6455 4.1: random bytes of Sec-WebSocket-Key */
+#define WSI_KEY_LEN 4           /* RFC 6455 5.3: bytes of a masking key */
 #define WSI_TLS_READS                                                                              \
 	250 /* below TLS in one call: a flight of the handshake takes some 20, a record 2 */
 
@@ -115,7 +116,8 @@ struct ws_conn {
 	/* raw is the program's transport or its descriptor: it leads to one place only. */
 	bool given;
 	struct ws_io raw; /* below TLS */
-	struct ws_io io;  /* below the WebSocket: TLS, or the same as raw */
+	struct ws_io *io; /* below the WebSocket: a block with TLS's functions, or &raw */
+	bool own_tls;     /* the program's start_tls fills io */
 	unsigned change;  /* counts changes of the set of descriptors */
 	/* WS_POLL_READ or WS_POLL_WRITE: what reading waits for; while opening also writing. */
 	int read_waits;

@@ -79,8 +79,8 @@ static int tidy(const struct outcome *o)
 static void test_any_failing_call_leaves_no_trace(void)
 {
 	static struct outcome good, o;
-	static const int words[] = {WS_IO_READ,  WS_IO_WRITE, WS_IO_EOF, WS_IO_RESET,
-	                            WS_IO_ERROR, 0,           -77};
+	static const int words[] = {WS_IO_READ, WS_IO_WRITE, WS_IO_EOF, WS_IO_RESET, WS_IO_ERROR,
+	                            WS_IO_TLS,  WS_IO_CERT,  0,         -77};
 	size_t i, w;
 	unsigned long n;
 	int mode, on;
@@ -133,6 +133,8 @@ static void test_any_failing_call_leaves_no_trace(void)
 					              || (starts(good.got, o.got) && o.err < 0
 					                  && (o.err == WS_EIO || o.err == WS_ERESET
 					                      || o.err == WS_ECLOSED
+					                      || o.err == WS_ETLS
+					                      || o.err == WS_ECERT
 					                      || o.err == good.err)
 					                  && (o.err != WS_ECLOSED
 					                      || strcmp(o.end, "closed") == 0

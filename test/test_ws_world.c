@@ -38,6 +38,20 @@ static void talk_open_refusing(struct talk *t, int nonblock, int refused)
 	writes_refused = refused;
 }
 
+static const char *expired(void *io)
+{
+	(void)io;
+	return "it has expired";
+}
+
+static int failing_wait(void *io, int events, int timeout_ms)
+{
+	(void)io;
+	(void)events;
+	(void)timeout_ms;
+	return -1;
+}
+
 /* No call waits for bytes that are already buffered, or that can never come */
 static void test_no_needless_waits(void)
 {
@@ -99,6 +113,25 @@ static void test_no_needless_waits(void)
 			n = ws_recv(t.ws, &msg);
 		CHECK_EQ_U(n, WS_EIO);
 		CHECK(strstr(ws_errmsg(t.ws), "input/output error") != NULL);
+		talk_end(&t);
+	}
+
+	check_row("a transport says in words why it failed");
+	for (k = 0; k < 2; k++) {
+		talk_begin(&t, "", 0);
+		t.io.io_error = expired;
+		t.f.end = k ? WS_IO_CERT : WS_IO_ERROR;
+		talk_open(&t);
+		CHECK_EQ_U(ws_recv(t.ws, &msg), k ? WS_ECERT : WS_EIO);
+		CHECK_EQ_S(ws_errmsg(t.ws), "receive from server.example.com:80: it has expired "
+		                            "without a close frame (1006)");
+		talk_end(&t);
+		talk_begin(&t, "", 0);
+		t.io.io_error = expired;
+		t.io.io_wait = failing_wait;
+		t.ws = ws_new(URL, &t.o);
+		CHECK_EQ_U(ws_open(t.ws), WS_EIO);
+		CHECK_EQ_S(ws_errmsg(t.ws), "waiting for server.example.com:80: it has expired");
 		talk_end(&t);
 	}
 
