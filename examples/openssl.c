@@ -1,36 +1,34 @@
 /* SPDX-License-Identifier: ISC
- * openssl.c - wss:// with another TLS library: OpenSSL as a struct ws_io
+ * openssl.c - wss:// with OpenSSL over the library's own connection
  *
- * usage: openssl [-a CAFILE] wss://HOST:PORT/ [TEXT]		cc openssl.c -lwsquery -lssl -lcrypto
- * The library writes and reads the WebSocket's bytes through the four functions below. The TLS
- * handshake happens during the first write, so the deadline covers it too. The certificate's chain
- * and name are verified.
+ * usage: openssl [-a CAFILE] [-x PROXY] URL [TEXT]	cc openssl.c -lwsquery -lssl -lcrypto
+ * The library resolves, races, passes the proxy and keeps the deadline. start_tls puts OpenSSL above
+ * the descriptor, and says why a handshake failed. The certificate's chain and name are verified.
  */
-#include <fcntl.h>
-#include <netdb.h>
+#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include "ws.h"
 
-struct tls {
+/* The TLS of one connection */
+struct session {
 	SSL *ssl;
-	int fd;
-	char why[256];
+	char why[256]; /* it failed */
 };
 
-static ptrdiff_t result(struct tls *t, int n)
+/* What OpenSSL returned, as the library expects it. */
+static int result(struct session *s, int n)
 {
+	long verdict = SSL_get_verify_result(s->ssl);
 	unsigned long e;
 
-	switch (SSL_get_error(t->ssl, n)) {
+	switch (SSL_get_error(s->ssl, n)) {
 	case SSL_ERROR_WANT_READ:
 		return WS_IO_READ;
 	case SSL_ERROR_WANT_WRITE:
@@ -39,16 +37,19 @@ static ptrdiff_t result(struct tls *t, int n)
 		return WS_IO_EOF;
 	case SSL_ERROR_SYSCALL:
 		return WS_IO_RESET;
-	default:
-		e = ERR_get_error();
-#ifdef SSL_R_UNEXPECTED_EOF_WHILE_READING
-		if (ERR_GET_REASON(e) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
-			return WS_IO_RESET; /* the stream was cut off, perhaps by an attacker */
-#endif
-		snprintf(t->why, sizeof t->why, "%s: %s", ERR_reason_error_string(e),
-		         X509_verify_cert_error_string(SSL_get_verify_result(t->ssl)));
-		return WS_IO_ERROR;
 	}
+	if (verdict != X509_V_OK) {
+		snprintf(s->why, sizeof s->why, "certificate verify failed: %s",
+		         X509_verify_cert_error_string(verdict));
+		return WS_IO_CERT;
+	}
+	e = ERR_get_error();
+#ifdef SSL_R_UNEXPECTED_EOF_WHILE_READING
+	if (ERR_GET_REASON(e) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+		return WS_IO_RESET; /* the stream was cut off, perhaps by an attacker */
+#endif
+	ERR_error_string_n(e, s->why, sizeof s->why);
+	return WS_IO_TLS;
 }
 
 static int at_most(size_t len)
@@ -58,187 +59,119 @@ static int at_most(size_t len)
 
 static ptrdiff_t tls_read(void *io, void *buf, size_t len)
 {
-	struct tls *t = io;
+	struct session *s = io;
 	int n;
 
 	ERR_clear_error();
-	n = SSL_read(t->ssl, buf, at_most(len));
-	return n > 0 ? n : result(t, n);
+	n = SSL_read(s->ssl, buf, at_most(len));
+	return n > 0 ? n : result(s, n);
 }
 
 static ptrdiff_t tls_write(void *io, const void *buf, size_t len)
 {
-	struct tls *t = io;
+	struct session *s = io;
 	int n;
 
 	ERR_clear_error();
-	n = SSL_write(t->ssl, buf, at_most(len));
-	return n > 0 ? n : result(t, n);
+	n = SSL_write(s->ssl, buf, at_most(len));
+	return n > 0 ? n : result(s, n);
 }
 
-static int tls_wait(void *io, int events, int timeout_ms)
+static const char *tls_error(void *io)
 {
-	struct tls *t = io;
-	struct pollfd p = {t->fd, 0, 0};
+	struct session *s = io;
 
-	p.events =
-	    (short)((events & WS_POLL_READ ? POLLIN : 0) | (events & WS_POLL_WRITE ? POLLOUT : 0));
-	poll(&p, 1, timeout_ms); /* waking too early does no harm: the library looks again */
-	return 0;
+	return s->why;
 }
 
-static void tls_close(void *io)
+static void tls_close(void *io) /* the library closes the descriptor */
 {
-	struct tls *t = io;
+	struct session *s = io;
 
-	SSL_shutdown(t->ssl);
-	SSL_free(t->ssl);
-	close(t->fd);
+	SSL_shutdown(s->ssl);
+	SSL_free(s->ssl);
+	free(s);
 }
 
-/* Connects with TCP. Returns a non-blocking descriptor, or -1. */
-static int dial(const char *host, const char *port, int timeout_ms)
+/* RFC 6066 3: an IP address is not sent as SNI. It is verified as an address. */
+static int set_name(SSL *ssl, const char *name)
 {
-	struct addrinfo hints, *list, *a;
-	int fd = -1, err;
-	socklen_t len = sizeof err;
+	unsigned char address[16];
 
-	memset(&hints, 0, sizeof hints);
-	hints.ai_socktype = SOCK_STREAM;
-	if (getaddrinfo(host, port, &hints, &list) != 0)
-		return -1;
-	for (a = list; a && fd < 0; a = a->ai_next) {
-		struct pollfd p = {-1, POLLOUT, 0};
+	if (inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1)
+		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name);
+	return SSL_set1_host(ssl, name) && SSL_set_tlsext_host_name(ssl, name);
+}
 
-		fd = p.fd = socket(a->ai_family, SOCK_STREAM, 0);
-		if (fd < 0)
-			continue;
-		fcntl(fd, F_SETFL, O_NONBLOCK);
-		connect(fd, a->ai_addr, a->ai_addrlen);
-		if (poll(&p, 1, timeout_ms) == 1
-		    && getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) == 0 && err == 0)
-			break;
-		close(fd);
-		fd = -1;
+static int start_tls(void *user_data, int fd, const char *server_name, struct ws_io *io)
+{
+	struct session *s = io->io;
+	int n;
+
+	if (!s) { /* the first call of this connection */
+		s = calloc(1, sizeof *s);
+		if (!s)
+			return WS_IO_ERROR;
+		s->ssl = SSL_new(user_data);
+		*io = (struct ws_io){.io_read = tls_read,
+		                     .io_write = tls_write,
+		                     .io_close = tls_close,
+		                     .io_error = tls_error,
+		                     .io = s};
+		if (!s->ssl || !SSL_set_fd(s->ssl, fd) || !set_name(s->ssl, server_name))
+			return WS_IO_ERROR;
 	}
-	freeaddrinfo(list);
-	return fd;
+	ERR_clear_error();
+	n = SSL_connect(s->ssl);
+	return n == 1 ? 0 : result(s, n);
 }
 
-static SSL *session(SSL_CTX *ctx, int fd, char *host)
+static SSL_CTX *configure(const char *ca_file)
 {
-	SSL *ssl = SSL_new(ctx);
-	int literal = strchr(host, ':') || (host[0] && host[strspn(host, "0123456789.")] == '\0');
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 
-	if (!ssl || SSL_set_fd(ssl, fd) != 1)
+	if (!ctx)
 		return NULL;
-	/* RFC 6066 3: an IP address is not sent as SNI. It is verified as an address. */
-	if (literal ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) != 1
-	            : SSL_set1_host(ssl, host) != 1 || SSL_set_tlsext_host_name(ssl, host) != 1)
+	if (!(ca_file ? SSL_CTX_load_verify_locations(ctx, ca_file, NULL)
+	              : SSL_CTX_set_default_verify_paths(ctx)))
 		return NULL;
-	SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
-	SSL_set_connect_state(ssl);
-	return ssl;
-}
-
-/* Splits wss://HOST:PORT/... into host and port. 0, or -1 if the URL is invalid. */
-static int split(const char *url, char host[256], char port[6])
-{
-	const char *p = url, *end;
-
-	if (strncmp(p, "wss://", 6) != 0)
-		return -1;
-	p += 6;
-	if (*p == '[') {
-		p++;
-		end = strchr(p, ']');
-		if (!end)
-			return -1;
-	} else {
-		end = p + strcspn(p, ":/?");
-	}
-	if (end == p || end - p > 255)
-		return -1;
-	memcpy(host, p, (size_t)(end - p));
-	host[end - p] = '\0';
-	end += *end == ']';
-	memcpy(port, "443", 4);
-	if (*end == ':') {
-		size_t n = strspn(end + 1, "0123456789");
-
-		if (n < 1 || n > 5)
-			return -1;
-		memcpy(port, end + 1, n);
-		port[n] = '\0';
-	}
-	return 0;
-}
-
-static int ask(const char *url, struct tls *tls, const char *text)
-{
-	struct ws_options opt = {0};
-	struct ws_io io = {0};
-	size_t len = strlen(text);
-	struct ws_msg msg;
-	struct ws_conn *ws;
-	int ok;
-
-	io.io_read = tls_read;
-	io.io_write = tls_write;
-	io.io_wait = tls_wait;
-	io.io_close = tls_close;
-	io.io = tls;
-	opt.io = &io;
-	opt.timeout_ms = 5000;
-	ws = ws_new(url, &opt);
-	if (!ws) {
-		tls_close(tls);
-		return 1;
-	}
-	ok = ws_open(ws) == 0 && ws_send(ws, WS_TEXT, text, len) == (ptrdiff_t)len
-	     && ws_recv(ws, &msg) == 0;
-	if (ok)
-		printf("%s: %.*s\n", SSL_get_version(tls->ssl), (int)msg.len,
-		       (const char *)msg.data);
-	else
-		fprintf(stderr, "%s%s%s\n", ws_errmsg(ws), tls->why[0] ? ": " : "", tls->why);
-	ws_close(ws, 1000, NULL);
-	ws_free(ws);
-	return !ok;
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+	/* The library repeats an incomplete write, with a buffer that may have moved and grown. */
+	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	return ctx;
 }
 
 int main(int argc, char **argv)
 {
-	const char *ca = NULL;
-	char host[256], port[6];
-	struct tls tls = {0};
-	SSL_CTX *ctx;
-	int r;
+	struct ws_options opt = {.timeout_ms = 5000, .start_tls = start_tls};
+	const char *text, *ca_file = NULL;
+	struct ws_answer answer;
+	int c, failed;
 
-	if (argc > 2 && strcmp(argv[1], "-a") == 0) {
-		ca = argv[2];
-		argc -= 2;
-		argv += 2;
+	while ((c = getopt(argc, argv, "a:x:")) != -1) {
+		if (c == 'a')
+			ca_file = optarg;
+		else if (c == 'x')
+			opt.proxy = optarg;
+		else
+			return 64;
 	}
-	if (argc < 2 || split(argv[1], host, port) < 0)
+	if (optind == argc)
 		return 64;
+	text = optind + 1 < argc ? argv[optind + 1] : "hello";
 	signal(SIGPIPE, SIG_IGN); /* OpenSSL writes with write(2) */
-	ctx = SSL_CTX_new(TLS_client_method());
-	if (!ctx
-	    || (ca ? SSL_CTX_load_verify_locations(ctx, ca, NULL)
-	           : SSL_CTX_set_default_verify_paths(ctx))
-	           != 1)
-		return 1;
-	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
-	/* The library repeats an incomplete write, with a buffer that may have moved and grown. */
-	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	tls.fd = dial(host, port, 5000);
-	if (tls.fd < 0) {
-		fprintf(stderr, "no connection to %s port %s\n", host, port);
+	opt.user_data = configure(ca_file);
+	if (!opt.user_data) {
+		fprintf(stderr, "no trusted certificates\n");
 		return 1;
 	}
-	tls.ssl = session(ctx, tls.fd, host);
-	r = tls.ssl ? ask(argv[1], &tls, argc > 2 ? argv[2] : "hello") : 1;
-	SSL_CTX_free(ctx);
-	return r;
+	failed = ws_query(argv[optind], &opt, WS_TEXT, text, strlen(text), &answer) < 0;
+	if (failed)
+		fprintf(stderr, "%s\n", answer.error);
+	else
+		printf("%s\n", answer.data);
+	ws_answer_free(&answer, &opt);
+	SSL_CTX_free(opt.user_data);
+	return failed;
 }

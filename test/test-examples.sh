@@ -75,28 +75,46 @@ stream_through() {
 }
 check 'stream: fragments of unknown number, out and back' stream_through
 
-wss() {
-	if ! offered openssl/ssl.h -lssl -lcrypto; then
-		skip 'openssl: no OpenSSL here (Debian: libssl-dev)' 5
+# own_tls NAME LIBRARIES UNTRUSTED OTHER-NAME: an example with a TLS library of its own, by name and by address,
+# through a proxy, and with certificates that it must reject, in these words
+own_tls() {
+	name=$1 program=$tmp/$1
+	# shellcheck disable=SC2086
+	check "examples/$name.c" build "$name" $2
+	if [ -z "$tls_port" ]; then
+		skip "$name: needs the openssl command and python3 for a server" 7
 		return
 	fi
-	check examples/openssl.c build openssl -lssl -lcrypto
-	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout "$tmp/key.pem" -out "$tmp/cert.pem" -subj /CN=test \
-		-addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' 2>/dev/null && python3 -c 'import ssl' 2>/dev/null || {
-		skip 'openssl: needs the openssl command and python3 for a server' 4
-		return
-	}
+	check "$name: an answer, by name" gives 'over TLS' "$program" -a "$tmp/cert.pem" "wss://localhost:$tls_port/" 'over TLS'
+	check "$name: an answer, by address" gives 'over TLS' "$program" -a "$tmp/cert.pem" "wss://127.0.0.1:$tls_port/" 'over TLS'
+	large=$(head -c 100000 /dev/zero | tr '\0' x)
+	check "$name: a message of many records" gives "$large" "$program" -a "$tmp/cert.pem" "wss://localhost:$tls_port/" "$large"
+	: >"$tmp/tunnels"
+	check "$name: through a proxy" gives 'through it' "$program" -a "$tmp/cert.pem" -x "http://127.0.0.1:$proxy_port" \
+		"wss://localhost:$tls_port/" 'through it'
+	check "$name: the proxy saw it" gives "localhost:$tls_port" cat "$tmp/tunnels"
+	check "$name: not trusted" says 1 "$3" "$program" "wss://localhost:$tls_port/"
+	check "$name: another name" says 1 "$4" "$program" -a "$tmp/cert.pem" "wss://127.0.0.2:$tls_port/"
+}
+
+tls_port=
+if openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout "$tmp/key.pem" -out "$tmp/cert.pem" -subj /CN=test \
+	-addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' 2>/dev/null && python3 -c 'import ssl' 2>/dev/null; then
 	background python3 test/tls_front.py "$tmp/cert.pem" "$tmp/key.pem" "$port"
 	tls_port=$line
-	check 'openssl: an answer, by name' says 0 ': over TLS' "$tmp/openssl" -a "$tmp/cert.pem" \
-		"wss://localhost:$tls_port/" 'over TLS'
-	check 'openssl: an answer, by address' says 0 ': over TLS' "$tmp/openssl" -a "$tmp/cert.pem" \
-		"wss://127.0.0.1:$tls_port/" 'over TLS'
-	check 'openssl: not trusted' says 1 'certificate verify failed: self-signed certificate' "$tmp/openssl" \
-		"wss://localhost:$tls_port/"
-	check 'openssl: another name' says 1 'certificate verify failed: IP address mismatch' "$tmp/openssl" \
-		-a "$tmp/cert.pem" "wss://127.0.0.2:$tls_port/"
-}
-wss
+	background sh -c "exec python3 test/connect_proxy.py 2>>'$tmp/tunnels'"
+	proxy_port=$line
+fi
+if offered openssl/ssl.h -lssl -lcrypto; then
+	own_tls openssl '-lssl -lcrypto' 'certificate verify failed: self-signed certificate' \
+		'certificate verify failed: IP address mismatch'
+else
+	skip 'openssl: no OpenSSL here (Debian: libssl-dev)' 8
+fi
+if offered gnutls/gnutls.h -lgnutls; then
+	own_tls gnutls -lgnutls 'The certificate issuer is unknown' 'The name in the certificate does not match'
+else
+	skip 'gnutls: no GnuTLS here (Debian: libgnutls28-dev)' 8
+fi
 
 finish
