@@ -30,7 +30,10 @@ PROG_SRC = main.c cli/options.c cli/optable.c cli/optcheck.c cli/optfiles.c cli/
 	cli/result.c cli/format.c cli/trace.c cli/json.c cli/out.c cli/process.c \
 	cli/watchdog.c cli/memory.c cli/pattern.c cli/match.c
 TEST_HDR != ls test/*.h
-TESTS != ls test/test_*.c test/cli/test_*.c 2>/dev/null | sed 's/\.c$$//'
+# A compiler without <stdatomic.h> (tcc) builds without threads, and without the tests over real sockets
+NO_ATOMICS != echo | $(CC) $(CFLAGS) -include stdatomic.h -E - >/dev/null 2>&1 || echo -DWS_NO_THREADS
+TESTS != tests=$$(ls test/test_*.c test/cli/test_*.c 2>/dev/null); [ -z '$(NO_ATOMICS)' ] || tests=$$(grep -L 'net\.h"' $$tests </dev/null); \
+	echo "$$tests" | sed 's/\.c$$//'
 SCRIPTS != ls test/test-*.sh 2>/dev/null || :
 VERSION != sed -n 's/.*define WS_VERSION "\(.*\)".*/\1/p' ws.h
 # The number in the shared library's name. It grows when programs must be compiled again
@@ -45,7 +48,8 @@ TLS_SRC_mbedtls = trust.c der.c chain.c tls_words.c tls_port.c tls_config.c tls_
 TLS_CFLAGS_mbedtls = -DWS_WITH_MBEDTLS $(MBEDTLS_CFLAGS)
 TLS_LIBS_mbedtls = $(MBEDTLS_LIBS)
 
-ALL_CFLAGS = -std=c11 -I. -pthread -ffunction-sections -fdata-sections $(TLS_CFLAGS_$(TLS_FOUND)) $(USER_CPPFLAGS) $(CFLAGS)
+ALL_CFLAGS = -std=c11 -I. -pthread -ffunction-sections -fdata-sections $(TLS_CFLAGS_$(TLS_FOUND)) $(NO_ATOMICS) $(USER_CPPFLAGS) \
+	$(CFLAGS)
 ALL_LIBS = $(TLS_LIBS_$(TLS_FOUND)) $(LDLIBS)
 ALL_LIB_SRC = $(LIB_SRC) $(TLS_SRC_$(TLS_FOUND))
 LIB_OBJ = $(ALL_LIB_SRC:.c=.o)

@@ -106,6 +106,16 @@ else
 	skip 'no mbedTLS here' 2
 fi
 
+# A compiler without <stdatomic.h>
+tcc() {
+	make -C "$tmp/tree" CC=tcc CFLAGS= TLS=none clean wsquery && built_in 'resolver proxies redirects nagios prometheus' && query tcc
+}
+if command -v tcc >/dev/null && ! echo '#include <stdatomic.h>' | command tcc -E - >/dev/null 2>&1; then
+	check 'tcc: built without threads' tcc
+else
+	skip 'tcc: not here, or it has <stdatomic.h>'
+fi
+
 [ -z "$table" ] || exec >&8
 case $table in
 -w)
