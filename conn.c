@@ -490,6 +490,8 @@ void wsi_close_transport(struct ws_conn *ws)
 	if (ws->io != &ws->raw)
 		wsi_grow(ws, ws->io, sizeof *ws->io, 0);
 	ws->io = &ws->raw;
+	if (ws->fd >= 0 && ws->on_close)
+		ws->on_close(ws->mem.user_data, ws->fd);
 	if (ws->raw.io_close)
 		ws->raw.io_close(ws->raw.io);
 	ws->address[0] = '\0';

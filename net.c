@@ -329,16 +329,17 @@ static struct wsi_net_failure start_connecting(const struct wsi_net *n, int fd, 
 
 /* One attempt */
 
-static void attempt_close(struct wsi_attempt *attempt)
+static void attempt_close(const struct wsi_net *n, struct wsi_attempt *attempt)
 {
 	if (attempt->fd >= 0)
-		close(attempt->fd);
+		wsi_close_fd(n->lookup.opt, attempt->fd);
 	attempt->fd = -1;
 }
 
-static void attempt_fail(struct wsi_attempt *attempt, struct wsi_net_failure why)
+static void attempt_fail(const struct wsi_net *n, struct wsi_attempt *attempt,
+                         struct wsi_net_failure why)
 {
-	attempt_close(attempt);
+	attempt_close(n, attempt);
 	attempt->failure = why;
 }
 
@@ -350,16 +351,16 @@ static void attempt_begin(const struct wsi_net *n, struct wsi_attempt *attempt, 
 	attempt->failure = net_ok;
 	attempt->fd = new_socket(socket_family(a));
 	if (attempt->fd < 0) {
-		attempt_fail(attempt, net_system_failure(errno));
+		attempt_fail(n, attempt, net_system_failure(errno));
 		return;
 	}
 	f = start_connecting(n, attempt->fd, a);
 	if (f.cause)
-		attempt_fail(attempt, f);
+		attempt_fail(n, attempt, f);
 }
 
 /* Looks at an attempt under way. True if it is connected; it may also have failed now. */
-static bool attempt_connected(struct wsi_attempt *attempt)
+static bool attempt_connected(const struct wsi_net *n, struct wsi_attempt *attempt)
 {
 	struct pollfd p;
 	int err = EIO;
@@ -372,7 +373,7 @@ static bool attempt_connected(struct wsi_attempt *attempt)
 	getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &err, &err_len);
 	if (err == 0)
 		return true;
-	attempt_fail(attempt, net_system_failure(err));
+	attempt_fail(n, attempt, net_system_failure(err));
 	return false;
 }
 
@@ -388,7 +389,7 @@ static bool find_winner(struct wsi_net *n, int64_t now_us)
 
 		if (attempt->fd < 0)
 			continue;
-		if (attempt_connected(attempt)) {
+		if (attempt_connected(n, attempt)) {
 			n->winner = &n->lookup.addr[i];
 			n->fd = attempt->fd;
 			attempt->fd = -1; /* now the caller's */
@@ -416,7 +417,7 @@ static void drop_oldest(struct wsi_net *n)
 
 	for (i = 0; i < n->begun; i++) {
 		if (n->attempt[i].fd >= 0) {
-			attempt_fail(&n->attempt[i], net_failure(WSI_NET_GAVE_WAY));
+			attempt_fail(n, &n->attempt[i], net_failure(WSI_NET_GAVE_WAY));
 			return;
 		}
 	}
@@ -504,7 +505,7 @@ void wsi_net_end(struct wsi_net *n)
 	int i;
 
 	for (i = 0; i < n->begun; i++)
-		attempt_close(&n->attempt[i]);
+		attempt_close(n, &n->attempt[i]);
 	n->begun = 0;
 	wsi_resolve_end(&n->lookup);
 }

@@ -281,7 +281,7 @@ static void job_leave(struct wsi_lookup *l)
 	if (!j)
 		return;
 	l->job = NULL;
-	close(l->job_fd);
+	wsi_close_fd(l->opt, l->job_fd);
 	fd = atomic_exchange(&j->done_fd, -1);
 	if (fd >= 0)
 		close(fd);

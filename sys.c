@@ -145,6 +145,13 @@ void wsi_socket_close(void *io)
 	*fd = -1;
 }
 
+void wsi_close_fd(const struct ws_options *opt, int fd)
+{
+	if (opt->on_close)
+		opt->on_close(opt->user_data, fd);
+	close(fd);
+}
+
 int wsi_socket_prepare(int fd)
 {
 	int one = 1;

@@ -82,6 +82,7 @@ static void init_transport(struct ws_conn *ws, const struct ws_options *o,
 
 	ws->fd = -1;
 	ws->io = &ws->raw;
+	ws->on_close = o->on_close;
 	ws->read_waits = WS_POLL_READ;
 	ws->write_waits = WS_POLL_WRITE;
 	if (o->io) {

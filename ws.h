@@ -417,6 +417,11 @@ struct ws_options {
 	/* Called with each new socket before it connects. A result other than 0
 	 * makes that address fail. */
 	int (*on_socket)(void *user_data, int fd);
+	/* Called with each descriptor that on_socket or ws_wants has shown, just
+	 * before the library closes it, so that an event loop can forget it:
+	 * those of a race that was lost, of a name lookup, and in ws_free the
+	 * connection's own. */
+	void (*on_close)(void *user_data, int fd);
 	/* Your own TLS for wss://, in a build without TLS too. It is called
 	 * with the connected, non-blocking descriptor, behind a proxy too, and
 	 * fills *io with functions that move the WebSocket's bytes through TLS.
@@ -705,7 +710,8 @@ struct ws_pollset {
 	int timeout_ms;
 	/* Differs when the set of descriptors does. An event loop that keeps
 	 * registrations (epoll) then drops all and adds all, because the number
-	 * of a closed descriptor may be in use again. */
+	 * of a closed descriptor may be in use again. One that must stop
+	 * watching a descriptor before it is closed (libuv) sets on_close. */
 	unsigned change;
 };
 WS_API void ws_wants(const struct ws_conn *ws, struct ws_pollset *set);

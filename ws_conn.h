@@ -111,8 +111,9 @@ struct ws_conn {
 	int64_t phase_start; /* when info.phase began */
 
 	/* The transport. */
-	int fd;      /* of our own socket, or -1 */
-	bool own_io; /* raw is the program's transport */
+	int fd;                                    /* of our own socket, or -1 */
+	void (*on_close)(void *user_data, int fd); /* ws_options.on_close, or NULL */
+	bool own_io;                               /* raw is the program's transport */
 	/* raw is the program's transport or its descriptor: it leads to one place only. */
 	bool given;
 	struct ws_io raw; /* below TLS */

@@ -37,6 +37,8 @@ WSI int wsi_poll(const struct ws_pollset *set);
 WSI ptrdiff_t wsi_socket_read(void *io, void *buf, size_t len);
 WSI ptrdiff_t wsi_socket_write(void *io, const void *buf, size_t len);
 WSI void wsi_socket_close(void *io);
+/* Closes a descriptor of ours, and tells the program so before. */
+WSI void wsi_close_fd(const struct ws_options *opt, int fd);
 /* Makes a descriptor non-blocking, and free of SIGPIPE. 0 or -1. */
 WSI int wsi_socket_prepare(int fd);
 
