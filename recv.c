@@ -232,8 +232,9 @@ static int on_close(struct ws_conn *ws, const unsigned char *p, size_t len)
 			return wrong_close_code(ws, code);
 		if (!wsi_is_text(&utf8, p, len, false))
 			return violate(ws, WS_EUTF8, "a close reason that is not UTF-8");
-		memcpy(ws->close_reason, p,
-		       len); /* a NUL is behind it: close_reason is written only once */
+		memcpy(ws->close_reason, p, len);
+		ws->close_reason[len] = '\0';
+		ws->info.close_reason = ws->close_reason;
 		ws->info.close_reason_len = len;
 	}
 	ws->info.close_code = code ? (int)code : 1005; /* RFC 6455 7.1.5 */
@@ -262,7 +263,7 @@ static int on_ping(struct ws_conn *ws, const unsigned char *p, size_t len)
 	memcpy(pong->data, p, len);
 	pong->len = (unsigned char)len;
 	pong->opcode = WSI_PONG;
-	pong->waiting = true;
+	ws->pong_waits = true;
 	wsi_flush(ws);
 	return ws->err; /* the random bytes for its mask may have failed */
 }

@@ -3,7 +3,7 @@
  *
  * A frame is masked into sbuf as far as it fits and written from there. What of its payload does
  * not fit is left to the caller (tx_left bytes), who comes again with it. Until then no other frame
- * can begin, so a pong or our close frame waits in ws->pong or ws->close.
+ * can begin, so a pong or our close frame waits.
  */
 #include "ws_conn.h"
 #include <string.h>
@@ -63,9 +63,35 @@ static ptrdiff_t begin_frame(struct ws_conn *ws, unsigned char first_byte, const
 	return (ptrdiff_t)put_payload(ws, p);
 }
 
+/* The control frame that goes out next. False: none waits. */
+static bool next_control(const struct ws_conn *ws, struct wsi_control *c)
+{
+	size_t len;
+
+	if (ws->pong_waits) { /* RFC 6455 5.5.2: the pong goes first */
+		*c = ws->pong;
+		return true;
+	}
+	if (!ws->close_waits)
+		return false;
+	c->opcode = WSI_CLOSE;
+	c->len = 0;
+	if (ws->close_code == 0)
+		return true;
+	c->data[0] = (unsigned char)(ws->close_code >> 8);
+	c->data[1] = (unsigned char)ws->close_code;
+	c->len = 2;
+	if (ws->peer_closed)
+		return true;
+	len = strlen(ws->close_reason);
+	memcpy(c->data + 2, ws->close_reason, len);
+	c->len = (unsigned char)(2 + len);
+	return true;
+}
+
 int wsi_flush(struct ws_conn *ws)
 {
-	struct wsi_control *control;
+	struct wsi_control control;
 	ptrdiff_t r;
 
 	while (!ws->write_error) {
@@ -78,15 +104,15 @@ int wsi_flush(struct ws_conn *ws)
 			ws->write_error = r;
 			break;
 		}
-		control = &ws->close;
-		if (ws->pong.waiting) /* RFC 6455 5.5.2: the pong goes first */
-			control = &ws->pong;
-		if (!control->waiting || ws->tx_active)
+		if (ws->tx_active || !next_control(ws, &control))
 			return 0;
-		r = begin_frame(ws, WSI_FIN | control->opcode, control->data, control->len);
+		r = begin_frame(ws, WSI_FIN | control.opcode, control.data, control.len);
 		if (r == WS_AGAIN)
 			return WS_AGAIN;
-		control->waiting = false;
+		if (control.opcode == WSI_PONG)
+			ws->pong_waits = false;
+		else
+			ws->close_waits = false;
 		ws->unsent = 0; /* not the program's frame */
 		if (r < 0)
 			return (int)r;
@@ -98,19 +124,12 @@ int wsi_flush(struct ws_conn *ws)
 
 void wsi_send_close(struct ws_conn *ws, unsigned code, const char *reason)
 {
-	struct wsi_control *c = &ws->close;
-	size_t len = strlen(reason);
-
 	if (!ws->close_sent) {
 		ws->close_sent = true;
-		c->waiting = true;
-		c->opcode = WSI_CLOSE;
-		if (code) {
-			c->len = (unsigned char)(2 + len);
-			c->data[0] = (unsigned char)(code >> 8);
-			c->data[1] = (unsigned char)code;
-			memcpy(c->data + 2, reason, len);
-		}
+		ws->close_waits = true;
+		ws->close_code = code;
+		if (!ws->peer_closed)
+			memcpy(ws->close_reason, reason, strlen(reason) + 1);
 	}
 	wsi_flush(ws);
 }
@@ -175,7 +194,7 @@ static ptrdiff_t take_payload(struct ws_conn *ws, unsigned char first_byte, cons
 			return WS_AGAIN;
 		return (ptrdiff_t)put_payload(ws, p);
 	}
-	if (ws->pong.waiting) /* it goes before a new frame */
+	if (ws->pong_waits) /* it goes before a new frame */
 		return WS_AGAIN;
 	return begin_frame(ws, first_byte, p, len);
 }
@@ -185,7 +204,7 @@ static ptrdiff_t take_payload(struct ws_conn *ws, unsigned char first_byte, cons
 static ptrdiff_t hold_frame(struct ws_conn *ws, unsigned char first_byte, const void *data,
                             size_t len)
 {
-	if (ws->tx_active || ws->pong.waiting || ws->write_error)
+	if (ws->tx_active || ws->pong_waits || ws->write_error)
 		return WS_AGAIN;
 	if (len > ws->scap || ws->scap - ws->send_len < WSI_FRAME_HEAD_MAX + len)
 		return WS_AGAIN;

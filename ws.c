@@ -56,9 +56,8 @@ static void init_report(struct ws_conn *ws)
 
 	r->phase = WS_PHASE_URL;
 	r->option = r->url = r->subprotocol = r->head = r->body = "";
-	r->tls_version = r->tls_cipher = r->cert_subject = r->cert_issuer = "";
+	r->close_reason = r->tls_version = r->tls_cipher = r->cert_subject = r->cert_issuer = "";
 	r->address = ws->address;
-	r->close_reason = ws->close_reason;
 	for (i = 0; i < WS_PHASES_TIMED; i++)
 		r->phase_us[i] = -1;
 	ws->why = "";

@@ -83,9 +83,8 @@ struct wsi_opening {
 	char *first_url;
 };
 
-/* A control frame that waits until the frame under way is written. */
+/* A control frame. */
 struct wsi_control {
-	bool waiting;
 	unsigned char opcode;
 	unsigned char len;
 	unsigned char data[WSI_CONTROL_MAX];
@@ -172,9 +171,12 @@ struct ws_conn {
 	ptrdiff_t write_error;
 	/* ws_send has sent the caller to ws_recv, where a close frame may be waiting. */
 	bool write_error_told;
-	/* Of several pings that could not be answered yet the last one (RFC 6455 5.5.3). */
+	/* Control frames wait until the frame under way is written. Of several pings that could not
+	 * be answered yet the last one is (RFC 6455 5.5.3). */
+	bool pong_waits;
 	struct wsi_control pong;
-	struct wsi_control close; /* our close frame */
+	bool close_waits;
+	unsigned close_code; /* of our close frame; 0: without one */
 
 	/* Closing. */
 	bool close_sent;  /* a close frame of ours is sent, or waits */
@@ -182,6 +184,8 @@ struct ws_conn {
 	/* We closed after a violation: read on until the peer's end of file, so that it sees our
 	 * frame. */
 	bool linger;
+	/* While our close frame waits, its reason; once the peer's has come, that of the peer. Ours then
+	 * goes out without one. */
 	char close_reason[WSI_CONTROL_MAX - 1];
 
 	/* Random bytes, used from the end. */

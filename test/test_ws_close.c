@@ -424,11 +424,53 @@ static void test_shutdown(void)
 	talk_end(&t);
 }
 
+/* Our close frame waits for room, with a reason that is not the peer's. */
+static void test_reasons_of_both_sides(void)
+{
+	static const char data[200];
+	struct talk t;
+	int both, r;
+
+	for (both = 0; both < 2; both++) {
+		talk_begin(&t, "", 0);
+		t.o.nonblock = 1;
+		t.o.send_buffer = 256;
+		talk_open(&t);
+		t.f.room = t.f.drain = 0;
+		CHECK_EQ_U(ws_send(t.ws, WS_BINARY, data, sizeof data), sizeof data);
+		CHECK_EQ_U(ws_close(t.ws, 1000, SIXTY), WS_AGAIN);
+		CHECK_EQ_S(ws_report(t.ws)->close_reason, "");
+		if (both) { /* the peer closes before ours has gone out */
+			talk_more(&t, "\x88\x07\x03\xe9their", 9);
+			fake_poll(&t.f, t.ws);
+			CHECK_EQ_U(ws_close(t.ws, 1000, SIXTY), WS_AGAIN);
+			CHECK_EQ_S(ws_report(t.ws)->close_reason, "their");
+		}
+		t.f.room = t.f.drain = SIZE_MAX;
+		if (!both) {
+			CHECK_EQ_U(ws_close(t.ws, 1000, SIXTY), WS_AGAIN);
+			talk_more(&t, "\x88\x00", 2);
+		}
+		REPEAT(r, &t.f, t.ws, 1, ws_close(t.ws, 1000, SIXTY));
+		CHECK_EQ_U(r, 0);
+		CHECK_EQ_S(ws_report(t.ws)->close_reason, both ? "their" : "");
+		CHECK_EQ_U(ws_report(t.ws)->close_code, both ? 1001 : 1005);
+		SENT(&t, 0x82, data, sizeof data);
+		if (both)
+			SENT(&t, 0x88, "\x03\xe8", 2);
+		else
+			SENT(&t, 0x88, "\x03\xe8" SIXTY, 62);
+		SENT_ALL(&t);
+		talk_end(&t);
+	}
+}
+
 int main(void)
 {
 	TEST(test_shutdown);
 	TEST(test_calls_in_each_state);
 	TEST(test_our_close_ends_the_connection);
 	TEST(test_close_gets_through_a_full_buffer);
+	TEST(test_reasons_of_both_sides);
 	return check_done();
 }
