@@ -5,6 +5,14 @@
 autobahn: test/autobahn_testee
 	sh test/autobahn.sh test/autobahn_testee
 
+# The same random conversations through this library, wsproto and websockets (Debian: python3-wsproto, python3-websockets)
+CONVERSATIONS = 2000
+SEED = 1
+differential: libwsquery.a
+	mkdir -p build
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o build/differential-client test/differential/client.c libwsquery.a $(ALL_LIBS)
+	$(PYTHON) test/differential/compare.py --count $(CONVERSATIONS) --seed $(SEED) build/differential-client
+
 # make test under AddressSanitizer, UndefinedBehaviorSanitizer and LeakSanitizer
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 check-sanitizers:
@@ -18,4 +26,4 @@ mutate:
 	nice -n 19 $(PYTHON) test/mutate.py --seconds $(SECONDS) --cc '$(CC)' --cflags '$(TLS_CFLAGS_$(TLS_FOUND)) $(USER_CPPFLAGS)' \
 		--libs '$(ALL_LIBS)' --sources '$(ALL_LIB_SRC)' $(FILES)
 
-.PHONY: autobahn check-sanitizers mutate
+.PHONY: autobahn differential check-sanitizers mutate
