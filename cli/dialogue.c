@@ -57,13 +57,13 @@ static int query_match(const struct wq_query *q, const struct wq_pattern *patter
 /* Keeps a message for a later step: 0, or QUERY_ENDED when that is not possible */
 static int query_keep(struct wq_query *q, const struct ws_msg *msg)
 {
-	int r = wq_store_put(&q->store, msg, q->lib.max_message);
+	int r = wq_store_put(&q->store, msg, q->o->lib.max_message);
 
 	if (r == 0)
 		return 0;
 	if (r == WS_EMEMORY)
 		return wq_query_no_memory(q);
-	if (q->store.n >= WQ_MAX_KEPT && q->store.n >= q->lib.max_message) {
+	if (q->store.n >= WQ_MAX_KEPT && q->store.n >= q->o->lib.max_message) {
 		wq_query_put_number(wq_query_begin_sentence(q), "more than ", q->store.n,
 		                    " messages were to be kept");
 		wq_query_fail(q, r);
@@ -79,7 +79,7 @@ static int query_keep(struct wq_query *q, const struct ws_msg *msg)
 static int query_remember(struct wq_query *q, const struct ws_msg *msg)
 {
 	wq_store_clear(&q->last);
-	return wq_store_put(&q->last, msg, q->lib.max_message) ? wq_query_no_memory(q) : 0;
+	return wq_store_put(&q->last, msg, q->o->lib.max_message) ? wq_query_no_memory(q) : 0;
 }
 
 /* The same for a message that the answer will show, whatever else came */
@@ -111,10 +111,11 @@ static int query_match_stopped(struct wq_query *q, const struct wq_pattern *patt
 static bool query_can_quote(const struct wq_query *q, const struct ws_msg *msg)
 {
 	struct wsi_str text = {msg->data, msg->len < 4 * QUERY_SHOWN ? msg->len : 4 * QUERY_SHOWN};
+	struct wsi_url url;
 
-	if (msg->type != WS_TEXT || !q->o->url_is_valid)
+	if (msg->type != WS_TEXT || wsi_url_parse(&url, q->url, strlen(q->url)))
 		return false;
-	return !wsi_shows_secret(text, &q->lib, &q->o->target);
+	return !wsi_shows_secret(text, &q->o->lib, &url);
 }
 
 /* The server sent a message that matches --fail-on. */

@@ -5,6 +5,7 @@
 #define _POSIX_C_SOURCE 200809L
 #endif
 #include "cli/env.h"
+#include "ws_proto.h"
 #include "cli/out.h"
 #include <fcntl.h>
 #include <stdlib.h>
@@ -40,19 +41,20 @@ static struct env_variable env_get(const char *name)
 
 /* Which fields came from the environment */
 
-#define OFFSET(member) offsetof(struct wq_options, member)
+#define FROM(member) offsetof(struct wq_env, member)
+#define VALUE(member) offsetof(struct ws_options, member)
 
-/* from, value: where struct wq_options has the variable's name, and the value */
+/* from, value: where struct wq_env has the variable's name, and struct ws_options the value */
 static const struct env_field {
 	const char *name;
 	size_t from, value;
 } env_fields[] = {
-    {"proxy", OFFSET(from_proxy), OFFSET(lib.proxy)},
-    {"proxy_wss", OFFSET(from_proxy_wss), OFFSET(lib.proxy_wss)},
-    {"no_proxy", OFFSET(from_no_proxy), OFFSET(lib.no_proxy)},
-    {"tls.ca_file", OFFSET(from_ca_file), OFFSET(lib.tls.ca_file)},
-    {"tls.ca_dir", OFFSET(from_ca_dir), OFFSET(lib.tls.ca_dir)},
-    {"tls.keylog_file", OFFSET(from_keylog), OFFSET(lib.tls.keylog_file)},
+    {"proxy", FROM(proxy), VALUE(proxy)},
+    {"proxy_wss", FROM(proxy_wss), VALUE(proxy_wss)},
+    {"no_proxy", FROM(no_proxy), VALUE(no_proxy)},
+    {"tls.ca_file", FROM(ca_file), VALUE(tls.ca_file)},
+    {"tls.ca_dir", FROM(ca_dir), VALUE(tls.ca_dir)},
+    {"tls.keylog_file", FROM(keylog_file), VALUE(tls.keylog_file)},
 };
 
 static const struct env_field *env_find_field(const char *name)
@@ -65,26 +67,43 @@ static const struct env_field *env_find_field(const char *name)
 	return NULL;
 }
 
-const char *wq_env_of(const struct wq_options *o, const char *field)
+const char *wq_env_of(const struct wq_env *env, const char *field)
 {
 	const struct env_field *f = env_find_field(field);
 	const char *from;
 
 	if (!f)
 		return NULL;
-	memcpy(&from, (const char *)o + f->from, sizeof from);
+	memcpy(&from, (const char *)env + f->from, sizeof from);
 	return from;
 }
 
-void wq_env_drop(struct wq_options *o, const char *field)
+void wq_env_drop(struct wq_env *env, const char *field)
 {
 	const struct env_field *f = env_find_field(field);
 	const char *none = NULL;
 
-	if (!f || !wq_env_of(o, field))
+	if (!f || !wq_env_of(env, field))
 		return;
-	memcpy((char *)o + f->from, &none, sizeof none);
-	memcpy((char *)o + f->value, &none, sizeof none);
+	memcpy((char *)env + f->from, &none, sizeof none);
+	memcpy((char *)env->lib + f->value, &none, sizeof none);
+}
+
+/* Warnings. Every query would say the same of a variable. */
+
+void wq_env_warn(const char *variable, const char *what, const char *why)
+{
+	static const char *warned[8]; /* more than there are variables that can be wrong at once */
+	size_t i = 0;
+
+	while (i < sizeof warned / sizeof *warned && warned[i]) {
+		if (strcmp(warned[i], variable) == 0)
+			return;
+		i++;
+	}
+	if (i < sizeof warned / sizeof *warned)
+		warned[i] = variable;
+	wq_say(what, why);
 }
 
 /* TLS */
@@ -100,7 +119,7 @@ static bool env_is_directory(const char *path)
 }
 
 /* Our own variable names a file or a directory; those of OpenSSL have one for each. */
-static void env_trust(struct wq_options *o)
+static void env_trust(struct wq_env *env)
 {
 	struct env_variable own = env_get("WEBSOCKET_CLIENT_CA_BUNDLE");
 	struct env_variable file = env_get("SSL_CERT_FILE"), dir = env_get("SSL_CERT_DIR");
@@ -113,23 +132,23 @@ static void env_trust(struct wq_options *o)
 		file = own;
 		dir = none;
 	}
-	o->lib.tls.ca_file = file.value;
-	o->from_ca_file = file.name;
-	o->lib.tls.ca_dir = dir.value;
-	o->from_ca_dir = dir.name;
+	env->lib->tls.ca_file = file.value;
+	env->ca_file = file.name;
+	env->lib->tls.ca_dir = dir.value;
+	env->ca_dir = dir.name;
 }
 
-static void env_tls(struct wq_options *o)
+static void env_tls(struct wq_env *env)
 {
-	struct ws_tls *tls = &o->lib.tls;
+	struct ws_tls *tls = &env->lib->tls;
 	struct env_variable keylog = env_get("SSLKEYLOGFILE");
 
 	if (!(ws_features() & WS_HAS_TLS))
 		return;
 	tls->keylog_file = keylog.value;
-	o->from_keylog = keylog.name;
+	env->keylog_file = keylog.name;
 	if (!tls->ca_file && !tls->ca_dir && !tls->insecure_no_verify)
-		env_trust(o);
+		env_trust(env);
 }
 
 /* Proxies */
@@ -152,35 +171,42 @@ static struct env_variable env_wss_proxy(void)
 }
 
 #ifdef WS_NO_PROXY
-static int env_proxies(struct wq_options *o, struct wq_why *why)
+static int env_proxies(struct wq_env *env, const char *url, struct wq_why *why)
 {
 	struct env_variable found = env_ws_proxy();
 
-	(void)o;
+	(void)env;
+	(void)url;
 	(void)why;
 	if (!found.value)
 		found = env_wss_proxy();
 	if (found.value)
-		wq_say(found.name, "ignored: proxies were not built in");
+		wq_env_warn(found.name, found.name, "ignored: proxies were not built in");
 	return 0;
 }
 #else
 static const char env_loopback[] = ",localhost,127.0.0.0/8,::1";
 
+/* The host that is asked. A wrong URL fails later, and needs no proxy until then. */
+struct env_target {
+	struct wsi_url url;
+	bool is_valid;
+};
+
 /* True if the list of no_proxy has the query's host. */
-static bool env_is_exempt(const struct wq_options *o, const char *list)
+static bool env_is_exempt(const struct env_target *target, const char *list)
 {
 	struct wsi_str bad;
 
-	return wsi_no_proxy(list, &o->target, &bad) > 0;
+	return wsi_no_proxy(list, &target->url, &bad) > 0;
 }
 
 /* A variable is wrong. That is an error if the query needs it, else only a warning. */
-static int env_judge(struct wq_why *why, bool needed)
+static int env_judge(struct wq_why *why, const char *variable, bool needed)
 {
 	if (needed)
 		return WS_EPROXY;
-	wq_say(wq_why(why)->p, "ignored, because this query does not use it");
+	wq_env_warn(variable, wq_why(why)->p, "ignored, because this query does not use it");
 	wq_why_free(why);
 	return 0;
 }
@@ -206,21 +232,21 @@ static int env_check_proxy(struct wq_why *why, struct env_variable *v, bool need
 	wsi_put(t, "\": ");
 	wsi_put_url_why(t, &proxy.url, v->value, len, cause);
 	v->value = NULL;
-	return env_judge(why, needed);
+	return env_judge(why, v->name, needed);
 }
 
-static int env_no_proxy(struct wq_options *o, struct wq_why *why, bool needed)
+static int env_no_proxy(struct wq_env *env, struct wq_why *why, bool needed)
 {
 	static const char *const names[] = {"no_proxy", "NO_PROXY", NULL};
 	struct env_variable v = env_first(names);
 	struct wsi_str bad;
 	struct wsi_text *t;
 
-	if (o->lib.no_proxy || !v.value)
+	if (env->lib->no_proxy || !v.value)
 		return 0;
-	o->from_no_proxy = v.name;
+	env->no_proxy = v.name;
 	if (wsi_no_proxy(v.value, NULL, &bad) >= 0) {
-		o->lib.no_proxy = v.value;
+		env->lib->no_proxy = v.value;
 		return 0;
 	}
 	t = wq_why(why);
@@ -228,13 +254,13 @@ static int env_no_proxy(struct wq_options *o, struct wq_why *why, bool needed)
 	wsi_put(t, ": \"");
 	wsi_put_url(t, bad.p, bad.len);
 	wsi_put(t, "\": it is not a host, domain, address or CIDR block");
-	return env_judge(why, needed);
+	return env_judge(why, v.name, needed);
 }
 
 /* The environment's proxies are never used for the loopback. */
-static int env_spare_loopback(struct wq_options *o)
+static int env_spare_loopback(struct wq_env *env)
 {
-	const char *list = o->lib.no_proxy;
+	const char *list = env->lib->no_proxy;
 	size_t len = 0;
 	char *p;
 
@@ -246,53 +272,68 @@ static int env_spare_loopback(struct wq_options *o)
 	if (list)
 		memcpy(p, list, len);
 	memcpy(p + len, env_loopback, sizeof env_loopback);
-	o->lib.no_proxy = p;
+	env->list = p;
+	env->list_size = len + sizeof env_loopback;
+	env->lib->no_proxy = p;
 	return 0;
 }
 
 /* Both proxies are stored, because a redirect can lead from ws:// to wss://. */
-static int env_use_proxies(struct wq_options *o, struct wq_why *why, struct env_variable ws,
-                           struct env_variable wss)
+static int env_use_proxies(struct wq_env *env, const struct env_target *target, struct wq_why *why,
+                           struct env_variable ws, struct env_variable wss)
 {
-	bool secure = o->url_is_valid && o->target.secure;
+	bool secure = target->is_valid && target->url.secure;
 	bool ws_set = ws.value != NULL, wss_set = wss.value != NULL, needed;
 	int r;
 
 	if (!ws_set && !wss_set)
 		return 0;
-	needed = o->url_is_valid && (secure ? wss_set : ws_set) && !env_is_exempt(o, env_loopback);
-	r = env_no_proxy(o, why, needed);
+	needed =
+	    target->is_valid && (secure ? wss_set : ws_set) && !env_is_exempt(target, env_loopback);
+	r = env_no_proxy(env, why, needed);
 	if (r < 0)
 		return r;
-	if (env_spare_loopback(o) < 0)
+	if (env_spare_loopback(env) < 0)
 		return WS_EMEMORY;
-	needed = needed && !env_is_exempt(o, o->lib.no_proxy);
+	needed = needed && !env_is_exempt(target, env->lib->no_proxy);
 	r = env_check_proxy(why, &ws, needed && !secure);
 	if (r == 0)
 		r = env_check_proxy(why, &wss, needed && secure);
 	if (r < 0)
 		return r;
-	o->lib.proxy = ws.value;
-	o->from_proxy = ws.name;
-	o->lib.proxy_wss = wss.value ? wss.value : "";
-	o->from_proxy_wss = wss.name;
+	env->lib->proxy = ws.value;
+	env->proxy = ws.name;
+	env->lib->proxy_wss = wss.value ? wss.value : "";
+	env->proxy_wss = wss.name;
 	return 0;
 }
 
-static int env_proxies(struct wq_options *o, struct wq_why *why)
+static int env_proxies(struct wq_env *env, const char *url, struct wq_why *why)
 {
-	if (!o->lib.proxy)
-		return env_use_proxies(o, why, env_ws_proxy(), env_wss_proxy());
-	if (*o->lib.proxy)
-		return env_no_proxy(o, why, true);
+	struct env_target target;
+
+	target.is_valid = !wsi_url_parse(&target.url, url, strlen(url));
+	if (!env->lib->proxy)
+		return env_use_proxies(env, &target, why, env_ws_proxy(), env_wss_proxy());
+	if (*env->lib->proxy)
+		return env_no_proxy(env, why, true);
 	return 0; /* -x '': no proxy */
 }
 #endif
 
-int wq_env_apply(struct wq_options *o, struct wq_why *why)
+int wq_env_apply(struct wq_env *env, struct ws_options *lib, const char *url, struct wq_why *why)
 {
-	env_tls(o);
-	if (o->lib.unix_socket)
+	memset(env, 0, sizeof *env);
+	env->lib = lib;
+	env_tls(env);
+	if (lib->unix_socket)
 		return 0;
-	return env_proxies(o, why);
+	return env_proxies(env, url, why);
+}
+
+void wq_env_end(struct wq_env *env)
+{
+	if (env->list)
+		wq_alloc(NULL, env->list, env->list_size, 0);
+	env->list = NULL;
 }

@@ -56,7 +56,7 @@ void wq_put_url(struct wsi_text *t, const struct wq_query *q)
 	if (q->info && *q->info->url)
 		wsi_put(t, q->info->url);
 	else
-		wsi_put_url(t, q->o->url, strlen(q->o->url));
+		wsi_put_url(t, q->url, strlen(q->url));
 }
 
 void wq_query_put_peer(struct wsi_text *t, const struct wq_query *q)
@@ -326,7 +326,7 @@ static int query_closed(struct wq_query *q, int err)
 
 int wq_query_too_big(struct wq_query *q, const char *what)
 {
-	wq_query_put_number(wq_query_begin_sentence(q), what, q->lib.max_message,
+	wq_query_put_number(wq_query_begin_sentence(q), what, q->o->lib.max_message,
 	                    " bytes, which is --max-message");
 	return wq_query_fail(q, WS_ETOOBIG);
 }

@@ -142,7 +142,7 @@ static void put_target(struct wq_out *o, const struct wq_query *q)
 	size_t i;
 
 	wsi_text_init(&t, url, sizeof url);
-	wsi_put_url(&t, q->o->url, strlen(q->o->url));
+	wsi_put_url(&t, q->url, strlen(q->url));
 	for (i = 0; i < t.len; i++) {
 		if (url[i] == '"' || url[i] == '\\')
 			wq_out(o, "\\");

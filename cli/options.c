@@ -434,8 +434,6 @@ int wq_options_parse(struct wq_options *o, int argc, char **argv)
 	parse_arguments(o, argc, argv);
 	if (o->help != WQ_NO_HELP)
 		return 0;
-	if (o->url)
-		o->url_is_valid = !wsi_url_parse(&o->target, o->url, strlen(o->url));
 	wq_options_check(o);
 	wq_options_find_inputs(o);
 	o->lib.subprotocols = o->subprotocols;

@@ -33,15 +33,14 @@ struct wq_step {
 	struct wq_pattern pattern;
 };
 
-/* Lives as long as the process, so the blocks that it points to are never freed. */
+/* Lives as long as the process, so the blocks that it points to are never freed. All queries share
+ * it. Once the first of them has read the inputs, it does not change any more. */
 struct wq_options {
 	struct ws_options lib;
 
-	/* The URL as given, and its parts. A wrong URL is a failed query, so it is not an error of
-	 * the command line. */
+	/* The URL as given. A wrong URL is a failed query, so it is not an error of the command
+	 * line. */
 	const char *url;
-	struct wsi_url target; /* only if url_is_valid */
-	bool url_is_valid;
 
 	/* What to do */
 	struct wq_step *steps;
@@ -55,9 +54,11 @@ struct wq_options {
 	const char **headers, **subprotocols, **resolve;
 	size_t room; /* elements that each list of this struct can have */
 
-	/* Files to read before the query can begin */
+	/* Files to read before a query can begin */
 	struct wq_input *inputs;
 	size_t n_inputs;
+	bool inputs_opened; /* all of them */
+	bool inputs_used;   /* those that belong to options: see wq_options_use_inputs() */
 
 	/* Times. 0: no limit; for the close timeout and the delay, no waiting. -1: not given. */
 	int timeout_ms, connect_timeout_ms, close_timeout_ms;
@@ -71,10 +72,6 @@ struct wq_options {
 	int warning_ms, critical_ms; /* -1: not given */
 	int cert_expiry_days;        /* -1: not given */
 	enum wq_help help;
-
-	/* The environment variables that these values came from, or NULL: see env.h. */
-	const char *from_proxy, *from_proxy_wss, *from_no_proxy;
-	const char *from_ca_file, *from_ca_dir, *from_keylog;
 
 	bool no_memory;    /* there was not enough memory for the lists */
 	struct wq_why why; /* what is wrong with the command line */

@@ -92,13 +92,14 @@ static int query_run_state(struct wq_query *q)
 
 /* The calls of the program */
 
-void wq_query_begin(struct wq_query *q, struct wq_options *o, int attempts, int64_t timeout_us)
+void wq_query_begin(struct wq_query *q, struct wq_options *o, const char *url, int attempts,
+                    int64_t timeout_us)
 {
 	memset(q, 0, sizeof *q);
 	q->o = o;
+	q->url = url;
 	q->attempts = attempts;
 	q->array = o->count > 1;
-	q->state = attempts == 1 ? WQ_INPUT : WQ_OPTION_INPUT;
 	q->ping_us = q->first_us = -1;
 	q->start_us = wq_now_us();
 	q->deadline_us = timeout_us == WQ_NEVER ? WQ_NEVER : q->start_us + timeout_us;

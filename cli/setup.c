@@ -72,9 +72,10 @@ int wq_query_open_inputs(struct wq_query *q)
 
 	if (q->o->no_memory)
 		return wq_query_no_memory(q);
-	for (i = 0; i < q->o->n_inputs; i++)
+	for (i = 0; i < q->o->n_inputs && !q->o->inputs_opened; i++)
 		if (wq_input_open(&q->o->inputs[i]) < 0)
 			return query_input_failed(q, &q->o->inputs[i]);
+	q->o->inputs_opened = true;
 	q->state = WQ_OPTION_INPUT;
 	return QUERY_GO_ON;
 }
@@ -134,10 +135,10 @@ static bool is_tls_field(const char *field)
 
 /* Writes the library's sentence about an option, with the option's name on the command line or the
  * variable's name. Returns the variable that its value came from, or NULL. */
-static const char *query_put_wrong_option(struct wq_query *q)
+static const char *query_put_wrong_option(struct wq_query *q, const struct wq_env *env)
 {
 	const char *field = q->info->option, *why = ws_errmsg(q->ws), *name = wq_option_of(field);
-	const char *from = wq_env_of(q->o, field);
+	const char *from = wq_env_of(env, field);
 	struct wsi_text *t = wq_why(&q->why);
 	size_t n = strlen(field);
 
@@ -164,39 +165,41 @@ static const char *query_put_wrong_option(struct wq_query *q)
 }
 
 /* Only wss:// uses TLS. A URL that cannot be parsed counts as one, since its error comes later. */
-static bool uses_tls(const struct wq_options *o)
+static bool uses_tls(const struct wq_query *q)
 {
-	return !o->url_is_valid || o->target.secure;
+	struct wsi_url url;
+
+	return wsi_url_parse(&url, q->url, strlen(q->url)) || url.secure;
 }
 
 /* The library refused an option. 0: its value came from the environment and is ignored from now on;
  * else QUERY_ENDED */
-static int query_wrong_option(struct wq_query *q)
+static int query_wrong_option(struct wq_query *q, struct wq_env *env)
 {
-	const char *field = q->info->option, *from = query_put_wrong_option(q);
+	const char *field = q->info->option, *from = query_put_wrong_option(q, env);
 
 	if (!from)
 		return query_usage(q);
 	if (!is_tls_field(field))
 		return query_env_failed(q, WS_EPROXY);
-	if (strcmp(field, "tls.keylog_file") != 0 && uses_tls(q->o))
+	if (strcmp(field, "tls.keylog_file") != 0 && uses_tls(q))
 		return query_env_failed(q, WS_ETLS);
-	wq_say(wq_why(&q->why)->p, "ignored");
+	wq_env_warn(from, wq_why(&q->why)->p, "ignored");
 	wq_why_free(&q->why);
-	wq_env_drop(q->o, field);
+	wq_env_drop(env, field);
 	return 0;
 }
 
 /* True for a short question and its answer. Small buffers touch fewer pages; long data does not go
  * through them. */
-static bool query_is_small(const struct wq_options *o)
+static bool query_is_small(const struct wq_options *o, const struct ws_options *lib)
 {
 	size_t i;
 
 	for (i = 0; i < o->n_steps; i++)
 		if (o->steps[i].kind != WQ_STEP_SEND || o->steps[i].len > SMALL / 2)
 			return false;
-	return o->count <= 1 && !o->n_inputs && !o->lib.proxy && !o->lib.proxy_wss;
+	return o->count <= 1 && !o->n_inputs && !lib->proxy && !lib->proxy_wss;
 }
 
 /* ws_new() reads and parses these files, and checking a key's passphrase can take any time. */
@@ -205,39 +208,31 @@ static bool query_reads_tls_files(const struct ws_options *o)
 	return o->tls.ca_file || o->tls.ca_dir || o->tls.cert_file || o->tls.key_file;
 }
 
-/* Adds what the files of options and the environment say, in the first try alone. 0, or QUERY_ENDED
- */
+/* Adds what the files of options say to the options that all queries share. 0, or QUERY_ENDED */
 static int query_complete_options(struct wq_query *q)
 {
 	int r;
 
-	if (q->attempts > 1)
+	if (q->o->inputs_used)
 		return 0;
 	r = wq_options_use_inputs(q->o);
-	if (r == 0) {
-		r = wq_env_apply(q->o, &q->why);
-		if (r == WS_EPROXY)
-			return query_env_failed(q, r);
-	}
 	if (r == WS_EUSAGE) {
 		wsi_put(wq_why(&q->why), wq_why(&q->o->why)->p);
 		return query_usage(q);
 	}
-	return r ? wq_query_no_memory(q) : 0;
+	if (r)
+		return wq_query_no_memory(q);
+	q->o->inputs_used = true;
+	return 0;
 }
 
 /* Calls ws_new(), which checks what the command line's parser could not. False: no memory */
-static bool query_new_ws(struct wq_query *q)
+static bool query_new_ws(struct wq_query *q, struct ws_options *lib)
 {
-	q->lib = q->o->lib;
-	q->lib.timeout_ms = query_ms_left(q->deadline_us);
-	q->lib.connect_timeout_ms = q->o->connect_timeout_ms;
-	q->lib.alloc = wq_alloc;
-	if (query_is_small(q->o))
-		q->lib.recv_buffer = q->lib.send_buffer = SMALL;
-	if (query_reads_tls_files(&q->lib))
+	lib->timeout_ms = query_ms_left(q->deadline_us);
+	if (query_reads_tls_files(lib))
 		wq_watchdog_start(q);
-	q->ws = ws_new(q->o->url, &q->lib);
+	q->ws = ws_new(q->url, lib);
 	wq_watchdog_stop();
 	if (!q->ws)
 		return false;
@@ -245,15 +240,19 @@ static bool query_new_ws(struct wq_query *q)
 	return true;
 }
 
-int wq_query_make_ws(struct wq_query *q)
+/* Calls ws_new() with the options of this try. */
+static int query_make_ws_with(struct wq_query *q, struct wq_env *env)
 {
-	int r = query_complete_options(q);
+	struct ws_options *lib = env->lib;
+	int r;
 
-	if (r)
-		return r;
+	lib->connect_timeout_ms = q->o->connect_timeout_ms;
+	lib->alloc = wq_alloc;
+	if (query_is_small(q->o, lib))
+		lib->recv_buffer = lib->send_buffer = SMALL;
 	/* Each turn drops one value of the environment that the library refuses. */
 	for (;;) {
-		if (!query_new_ws(q))
+		if (!query_new_ws(q, lib))
 			return wq_query_no_memory(q);
 		if (!*ws_errmsg(q->ws)) {
 			q->state = WQ_DATA_INPUT;
@@ -261,19 +260,39 @@ int wq_query_make_ws(struct wq_query *q)
 		}
 		r = ws_open(q->ws);     /* returns the error that ws_new() found */
 		if (r == WS_ETIMEOUT) { /* while reading a file of an option */
-			query_put_wrong_option(q);
+			query_put_wrong_option(q, env);
 			return wq_query_fail(q, r);
 		}
 		if (r != WS_EUSAGE) {
 			q->state = WQ_OPEN;
 			return wq_query_library_failed(q, r);
 		}
-		if (query_wrong_option(q))
+		if (query_wrong_option(q, env))
 			return QUERY_ENDED;
 		ws_free(q->ws);
 		q->ws = NULL;
 		q->info = NULL;
 	}
+}
+
+int wq_query_make_ws(struct wq_query *q)
+{
+	struct ws_options lib;
+	struct wq_env env;
+	int r = query_complete_options(q);
+
+	if (r)
+		return r;
+	lib = q->o->lib;
+	r = wq_env_apply(&env, &lib, q->url, &q->why);
+	if (r == WS_EPROXY)
+		r = query_env_failed(q, r);
+	else if (r)
+		r = wq_query_no_memory(q);
+	else
+		r = query_make_ws_with(q, &env);
+	wq_env_end(&env); /* ws_new() has copied what it needs */
+	return r;
 }
 
 /* The connection */

@@ -3,14 +3,18 @@
  *
  * Each noun has a small header, and this one includes them all.
  *
- *	main.c       tries, pauses, the answer, the exit status
+ *	main.c       begins and ends the program
  *	options.c    the command line                    -> struct wq_options
  *	optable.c    the table of its options
  *	optcheck.c   what options mean together
  *	optfiles.c   values that are in files
  *	values.c     numbers, sizes and durations
  *	help.c       the texts of --help and --version
- *	env.c        the environment's proxies and trust -> struct wq_options
+ *	env.c        the environment's proxies and trust -> struct ws_options
+ *	loop.c       waits for what works want, and drives them
+ *	task.c       one URL: tries, pauses, answer, close -> struct wq_task
+ *	tries.c      whether and when there is another try
+ *	print.c      an answer on standard output, the exit status
  *	query.c      one try, as a state machine         -> struct wq_query
  *	setup.c      its states before the WebSocket is open
  *	dialogue.c   its states on the open connection
@@ -36,12 +40,15 @@
 #include "cli/answer.h"
 #include "cli/env.h"
 #include "cli/json.h"
+#include "cli/loop.h"
 #include "cli/memory.h"
 #include "cli/options.h"
 #include "cli/out.h"
+#include "cli/print.h"
 #include "cli/process.h"
 #include "cli/store.h"
 #include "cli/trace.h"
+#include "cli/tries.h"
 #include "cli/watchdog.h"
 #include <limits.h>
 
@@ -58,7 +65,8 @@ enum { WQ_EUNMATCHED = -100, WQ_EINTERRUPTED = -101 };
 /* query.c: one try. Several can run side by side: wq_query_step() each, then poll what all of them
  * want. */
 struct wq_query {
-	struct wq_options *o;
+	struct wq_options *o; /* those of the command line, which all queries share */
+	const char *url;      /* as given */
 	struct ws_conn *ws;
 	enum wq_state {
 		WQ_INPUT,
@@ -76,7 +84,6 @@ struct wq_query {
 		WQ_CLOSE,
 		WQ_END
 	} state;
-	struct ws_options lib;
 
 	/* The answer, complete in the state WQ_ANSWER */
 	int err;           /* 0, enum ws_err, WQ_EUNMATCHED or WQ_EINTERRUPTED */
@@ -113,7 +120,8 @@ struct wq_query {
 	char *head_copy;
 	struct wq_why why; /* where .error is written */
 };
-void wq_query_begin(struct wq_query *q, struct wq_options *o, int attempts, int64_t timeout_us);
+void wq_query_begin(struct wq_query *q, struct wq_options *o, const char *url, int attempts,
+                    int64_t timeout_us);
 /* 1: answered, or closed; 0: wait for what wq_query_wants() names, and call it again */
 int wq_query_step(struct wq_query *q);
 /* Fills p[0..*n) for poll(). Returns until when to wait at most. */

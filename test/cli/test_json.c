@@ -340,7 +340,7 @@ static void test_answer(void)
 
 	memset(&o, 0, sizeof o);
 	memset(&q, 0, sizeof q);
-	o.url = "ws://joe:secret@h/";
+	q.url = "ws://joe:secret@h/";
 	q.o = &o;
 	q.error = "no \"way\"";
 	CHECK_EQ_S(answer(&q),

@@ -201,11 +201,11 @@ static void child(const struct watchdog_case *c, int fd)
 	wq_memory_init(arena, sizeof arena / sizeof arena[0]);
 	wq_watchdog_init(answer);
 	setitimer(ITIMER_REAL, &other, NULL);
-	o.url = "wss://localhost/";
 	o.details = 1;
 	o.timeout_ms = c->timeout_ms;
 	o.connect_timeout_ms = c->connect_timeout_ms;
-	wq_query_begin(&q, &o, 1, c->timeout_ms ? (int64_t)c->timeout_ms * 1000 : WQ_NEVER);
+	wq_query_begin(&q, &o, "wss://localhost/", 1,
+	               c->timeout_ms ? (int64_t)c->timeout_ms * 1000 : WQ_NEVER);
 	if (c->phase == WS_PHASE_URL) {
 		q.state = WQ_OPTION_INPUT;
 	} else {

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: ISC
+ * print.c - prints an answer, or what is wrong with the command line, and gives the exit status
+ */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "cli/wsquery.h"
+#include <errno.h>
+#include <string.h>
+
+int wq_print_end(struct wq_out *out)
+{
+	int err = wq_out_end(out);
+
+	if (err == ETIMEDOUT)
+		wq_say("standard output", "its reader did not take the answer in time");
+	else if (err)
+		wq_say("standard output", strerror(err));
+	return err;
+}
+
+int wq_print_usage(const struct wq_options *o, const char *why)
+{
+	struct wq_out out;
+	int status = WQ_USAGE;
+
+	wq_err_init(&out);
+	wq_out(&out, "wsquery: ");
+	wq_out(&out, why);
+	wq_out(&out, "\nTry 'wsquery --help' for more.\n");
+	wq_out_end(&out);
+#ifndef WSQUERY_NO_FORMATS
+	if (o->format == WQ_NAGIOS) {
+		wq_out_init(&out, 1, 0, 0);
+		status = wq_nagios_usage(&out, why);
+		if (!o->quiet)
+			wq_out_end(&out);
+	}
+#else
+	(void)o;
+#endif
+	return status;
+}
+
+static void put_raw(struct wq_out *out, const struct wq_query *q)
+{
+	struct wq_walk walk = {0, 0};
+	struct ws_msg m;
+
+	while (wq_query_data(q, &walk, &m)) {
+		wq_out_n(out, m.data, m.len);
+		if (m.type == WS_TEXT)
+			wq_out(out, "\n");
+	}
+}
+
+void wq_put_answer(struct wq_out *out, const struct wq_query *q)
+{
+	switch (q->o->format) {
+	case WQ_JSON:
+		wq_json_answer(out, q);
+		break;
+	case WQ_RAW:
+		put_raw(out, q);
+		break;
+#ifndef WSQUERY_NO_FORMATS
+	case WQ_NAGIOS:
+		wq_nagios_answer(out, q);
+		break;
+	case WQ_PROMETHEUS:
+		wq_prometheus_answer(out, q);
+		break;
+#else
+	case WQ_NAGIOS:
+	case WQ_PROMETHEUS:
+		break;
+#endif
+	}
+}
+
+int wq_print_answer(const struct wq_query *q)
+{
+	const struct wq_options *o = q->o;
+	int status = wq_query_status(q), err;
+	struct wq_out out;
+
+	if (q->usage)
+		return wq_print_usage(o, q->error);
+#ifndef WSQUERY_NO_FORMATS
+	if (o->format == WQ_NAGIOS)
+		status = wq_nagios_status(q);
+#endif
+	if (o->quiet)
+		return status;
+	wq_out_init(&out, 1, q->deadline_us, q->store.bytes + q->msg.len);
+	wq_put_answer(&out, q);
+	if (o->format == WQ_RAW && q->error)
+		wq_say(NULL, q->error);
+	err = wq_print_end(&out);
+	if (!err || status != WQ_OK)
+		return status;
+	return wq_signal() ? 128 + wq_signal() : WQ_NO_OUTPUT;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: ISC
+ * print.h - prints an answer, or what is wrong with the command line, and gives the exit status
+ */
+#ifndef WQ_PRINT_H
+#define WQ_PRINT_H
+#include "cli/out.h"
+
+struct wq_options;
+struct wq_query;
+
+/* Ends output to standard output: 0, or an errno, of which the user is told. */
+int wq_print_end(struct wq_out *out);
+/* Prints the answer on standard output. Returns the exit status. */
+int wq_print_answer(const struct wq_query *q);
+/* Writes the answer in the format that was asked for. */
+void wq_put_answer(struct wq_out *out, const struct wq_query *q);
+/* The command line is wrong. Returns the exit status. */
+int wq_print_usage(const struct wq_options *o, const char *why);
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: ISC
+ * task.c - one URL: its tries, the pauses between them, its answer and its close
+ *
+ *	TRY --> answered --> CLOSE --> END
+ *	TRY --> CLOSE_TRY --> PAUSE --> TRY         while it may be tried again
+ *	                      PAUSE --> END         when a signal comes
+ *
+ * The answer is printed as soon as it is known, before the close is waited for.
+ */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "cli/task.h"
+
+static struct wq_task *task_of(struct wq_work *w)
+{
+	return (struct wq_task *)w;
+}
+
+static void task_begin_try(struct wq_task *t, int attempts)
+{
+	wq_query_begin(&t->q, t->q.o, t->q.url, attempts, wq_tries_timeout_us(&t->tries));
+	t->state = WQ_TASK_TRY;
+}
+
+/* The try is over: begins its close, or answers if it was the last one. */
+static void task_end_try(struct wq_task *t)
+{
+	struct wq_query *q = &t->q;
+	int64_t pause_us = wq_tries_pause_us(&t->tries, q);
+
+	if (pause_us == WQ_NEVER) {
+		wq_tries_add_earlier(&t->tries, q);
+		t->status = t->answer(q);
+		wq_query_close(q, WQ_NEVER);
+		t->state = WQ_TASK_CLOSE;
+		return;
+	}
+	t->pause_until_us = wq_now_us() + pause_us;
+	wq_tries_note(&t->tries, q);
+	/* Under --wait the closing must end within the pause. */
+	wq_query_close(q, t->tries.end_us == WQ_NEVER ? WQ_NEVER : t->pause_until_us);
+	t->state = WQ_TASK_CLOSE_TRY;
+}
+
+/* True: the connection is closed, or a signal ends the waiting for that. */
+static bool task_is_closed(struct wq_task *t)
+{
+	return wq_query_step(&t->q) || (t->q.state == WQ_CLOSE && wq_signal());
+}
+
+/* True: the pause is over. */
+static bool task_pause(struct wq_task *t)
+{
+	if (wq_signal()) {
+		wq_query_interrupt(&t->q);
+		t->status = t->answer(&t->q);
+		t->state = WQ_TASK_END;
+		return true;
+	}
+	if (wq_now_us() < t->pause_until_us)
+		return false;
+	wq_query_end(&t->q);
+	task_begin_try(t, t->q.attempts + 1);
+	return true;
+}
+
+static bool task_step(struct wq_work *w)
+{
+	struct wq_task *t = task_of(w);
+
+	while (t->state != WQ_TASK_END) {
+		switch (t->state) {
+		case WQ_TASK_TRY:
+			if (!wq_query_step(&t->q))
+				return false;
+			task_end_try(t);
+			break;
+		case WQ_TASK_CLOSE_TRY:
+			if (!task_is_closed(t))
+				return false;
+			wq_query_hang_up(&t->q);
+			t->state = WQ_TASK_PAUSE;
+			break;
+		case WQ_TASK_PAUSE:
+			if (!task_pause(t))
+				return false;
+			break;
+		case WQ_TASK_CLOSE:
+			if (!task_is_closed(t))
+				return false;
+			t->state = WQ_TASK_END;
+			break;
+		case WQ_TASK_END:
+			break;
+		}
+	}
+	return true;
+}
+
+static int64_t task_wants(const struct wq_work *w, struct pollfd *p, unsigned *n)
+{
+	const struct wq_task *t = (const struct wq_task *)w;
+
+	if (t->state != WQ_TASK_PAUSE)
+		return wq_query_wants(&t->q, p, n);
+	*n = 0;
+	return t->pause_until_us;
+}
+
+void wq_task_begin(struct wq_task *t, struct wq_options *o, const char *url, wq_answer_fn answer)
+{
+	t->work.step = task_step;
+	t->work.wants = task_wants;
+	t->answer = answer;
+	t->status = WQ_OK;
+	t->q.o = o;
+	t->q.url = url;
+	wq_tries_init(&t->tries, o);
+	task_begin_try(t, 1);
+}
+
+void wq_task_end(struct wq_task *t)
+{
+	wq_query_end(&t->q);
+}

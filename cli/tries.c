@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: ISC
+ * tries.c - whether a query is tried again, when, and how long a try may take
+ */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "cli/wsquery.h"
+
+#define LEAST_US 10000 /* the shortest useful try */
+
+void wq_tries_init(struct wq_tries *t, const struct wq_options *o)
+{
+	t->end_us = t->timeout_us = t->this_us = WQ_NEVER;
+	if (o->wait_ms > 0)
+		t->end_us = wq_now_us() + (int64_t)o->wait_ms * 1000;
+	if (o->timeout_ms > 0)
+		t->timeout_us = (int64_t)o->timeout_ms * 1000;
+	wsi_text_init(&t->earlier, t->earlier_buf, sizeof t->earlier_buf);
+}
+
+int64_t wq_tries_timeout_us(struct wq_tries *t)
+{
+	int64_t left_us;
+
+	t->this_us = t->timeout_us;
+	if (t->end_us == WQ_NEVER)
+		return t->this_us;
+	left_us = t->end_us - wq_now_us();
+	if (left_us < t->this_us)
+		t->this_us = left_us;
+	return t->this_us;
+}
+
+static bool may_try_again(const struct wq_query *q)
+{
+	const struct wq_options *o = q->o;
+
+	if (!q->error || q->final || q->signal || wq_signal())
+		return false;
+	if (q->err == WS_EURL || q->err == WS_EUNSUPPORTED)
+		return false;
+	if (o->retry >= 0)
+		return q->attempts <= o->retry;
+	return o->wait_ms >= 0;
+}
+
+/* Under --wait, tries go on until its end: a pause takes at most three quarters of what is left, so
+ * the last ones get shorter. */
+int64_t wq_tries_pause_us(const struct wq_tries *t, const struct wq_query *q)
+{
+	int64_t pause = (int64_t)q->o->retry_delay_ms * 1000, left_us;
+
+	if (!may_try_again(q))
+		return WQ_NEVER;
+	if (t->end_us == WQ_NEVER)
+		return pause;
+	left_us = t->end_us - wq_now_us();
+	if (left_us <= LEAST_US)
+		return WQ_NEVER;
+	if (pause > left_us / 4 * 3)
+		pause = left_us / 4 * 3;
+	return pause;
+}
+
+void wq_tries_note(struct wq_tries *t, const struct wq_query *q)
+{
+	wsi_text_init(&t->earlier, t->earlier_buf, sizeof t->earlier_buf);
+	wsi_put(&t->earlier, q->error);
+}
+
+void wq_tries_add_earlier(const struct wq_tries *t, struct wq_query *q)
+{
+	if (q->err == WS_ETIMEOUT && t->this_us != t->timeout_us && t->earlier.len > 0)
+		wq_query_add(q, "; the try before it failed with: ", t->earlier.p);
+}
