@@ -158,7 +158,10 @@ version() {
 	gives "$(sed -n 's/^#define WS_VERSION "\(.*\)"$/\1/p' ws.h)" pc --modversion
 }
 soname() { # it is the name of the file that the link leads to
-	objdump -p "$prefix/lib/libwsquery.so" | grep -qx '  SONAME  *libwsquery.so.0' && [ -f "$prefix/lib/libwsquery.so.0" ]
+	soname_is "$prefix/lib/libwsquery.so" && [ -f "$prefix/lib/libwsquery.so.0" ]
+}
+soname_is() {
+	objdump -p "$1" | grep -qx '  SONAME  *libwsquery.so.0'
 }
 if command -v pkg-config >/dev/null; then
 	check 'pkg-config: version' version
@@ -216,6 +219,42 @@ if command -v bmake >/dev/null; then
 	check 'bmake install DESTDIR' bmake -C "$tmp/tree" CC="$CC" CFLAGS="$CFLAGS" PREFIX=/usr DESTDIR="$tmp/bmake" install
 else
 	skip 'no bmake here'
+fi
+
+# CMake
+cmake_app() { # cmake_app BUILD CMAKE-ARGUMENT...: the consumer's project, built there, works
+	build=$1
+	shift
+	cmake -S "$consumer" -B "$build" -DCMAKE_C_COMPILER="$CC" -DCMAKE_C_FLAGS="$CFLAGS" "$@" && cmake --build "$build" \
+		&& answers "$build/app"
+}
+cmake_install() { # cmake_install PREFIX CMAKE-ARGUMENT...: then the consumer finds it there
+	at=$1
+	shift
+	cmake -S "$tmp/tree" -B "$at.build" -DCMAKE_INSTALL_PREFIX="$at" -DCMAKE_C_COMPILER="$CC" -DCMAKE_C_FLAGS="$CFLAGS" "$@" \
+		&& cmake --build "$at.build" && cmake --install "$at.build" && cmake_app "$at.app" -DCMAKE_PREFIX_PATH="$at"
+}
+cmake_shared() { # its name and its functions are those of the Makefile's
+	cmake_install "$tmp/cmake-shared" -DBUILD_SHARED_LIBS=ON && soname_is "$tmp/cmake-shared/lib/libwsquery.so" \
+		&& [ -f "$tmp/cmake-shared/lib/libwsquery.so.0" ] || return
+	make -C "$tmp/tree" CC="$CC" CFLAGS="$CFLAGS" TLS=none libwsquery.so || return
+	functions "$tmp/tree/libwsquery.so" >"$tmp/functions"
+	functions "$tmp/cmake-shared/lib/libwsquery.so" | diff "$tmp/functions" -
+}
+functions() {
+	nm -D --defined-only "$1" | awk '{ print $3 }'
+}
+if command -v cmake >/dev/null; then
+	check 'CMake: add_subdirectory' cmake_app "$tmp/cmake-sources" -DSOURCES="$tmp/tree"
+	check 'CMake: find_package, static' cmake_install "$tmp/cmake-static"
+	check 'CMake: find_package, shared' cmake_shared
+	if [ -n "$mbedtls" ]; then
+		check 'CMake: with mbedTLS' cmake_install "$tmp/cmake-tls" -DWSQUERY_TLS=ON
+	else
+		skip 'CMake: no mbedTLS here'
+	fi
+else
+	skip 'no CMake here' 4
 fi
 
 finish
