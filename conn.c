@@ -244,7 +244,7 @@ void wsi_put_peer(struct wsi_text *t, const struct ws_conn *ws)
 		wsi_put(t, ws->info.url);
 		wsi_put(t, " through ");
 	}
-	wsi_put(t, ws->address[0] ? ws->address : ws->info.url);
+	wsi_put(t, *ws->info.address ? ws->info.address : ws->info.url);
 }
 
 void wsi_put_doing(struct wsi_text *t, const struct ws_conn *ws)
@@ -494,7 +494,8 @@ void wsi_close_transport(struct ws_conn *ws)
 		ws->on_close(ws->mem.user_data, ws->fd);
 	if (ws->raw.io_close)
 		ws->raw.io_close(ws->raw.io);
-	ws->address[0] = '\0';
+	wsi_release(ws, &ws->address);
+	ws->info.address = "";
 	ws->proxied = false;
 	ws->change++;
 	ws->rpos = ws->rend = 0;

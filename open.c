@@ -9,6 +9,8 @@
 #include "ws_conn.h"
 #include <string.h>
 
+#define ADDRESS_MAX 120 /* bytes of a peer's address in the report: a Unix socket's path fits */
+
 /* Where a hop begins */
 
 /* True if this hop is encrypted by us. */
@@ -61,13 +63,28 @@ static int begin_proxy(struct ws_conn *ws, const char *url)
 }
 #endif
 
+/* Keeps the peer's address for the report. 0 or an error */
+static int keep_address(struct ws_conn *ws, const struct wsi_text *address)
+{
+	struct wsi_text *t = wsi_blank(ws, &ws->address, address->len);
+
+	if (!t)
+		return ws->err;
+	wsi_put_n(t, address->p, address->len);
+	ws->info.address = t->p;
+	return 0;
+}
+
 /* The program's transport or descriptor is connected already. */
 static int begin_given(struct ws_conn *ws)
 {
+	char buf[ADDRESS_MAX];
 	struct wsi_text t;
 
-	wsi_text_init(&t, ws->address, sizeof ws->address);
+	wsi_text_init(&t, buf, sizeof buf);
 	wsi_put_hostport(&t, &ws->op->url, 1);
+	if (keep_address(ws, &t))
+		return ws->err;
 	wsi_enter(ws, WS_PHASE_CONNECT);
 	ws->step = WSI_STEP_TLS;
 	return 0;
@@ -122,6 +139,7 @@ static int connecting_failed(struct ws_conn *ws)
 static int step_net(struct ws_conn *ws)
 {
 	struct wsi_opening *op = ws->op;
+	char buf[ADDRESS_MAX];
 	struct wsi_text t;
 	int r = wsi_net_step(&op->net, wsi_now_us(ws));
 
@@ -143,8 +161,10 @@ static int step_net(struct ws_conn *ws)
 	}
 #endif
 	ws->fd = op->net.fd;
-	wsi_text_init(&t, ws->address, sizeof ws->address);
+	wsi_text_init(&t, buf, sizeof buf);
 	wsi_net_put_peer(&op->net, &t);
+	if (keep_address(ws, &t))
+		return ws->err;
 	ws->step = WSI_STEP_TLS;
 	if (ws->proxied) {
 		wsi_enter(ws, WS_PHASE_PROXY);
@@ -161,7 +181,7 @@ static int proxy_failed(struct ws_conn *ws, const char *why)
 	struct wsi_text *t = wsi_sentence(ws);
 
 	wsi_put(t, "proxy ");
-	wsi_put(t, ws->address);
+	wsi_put(t, ws->info.address);
 	wsi_put(t, " for ");
 	wsi_put(t, ws->info.url);
 	wsi_put(t, ": ");

@@ -248,7 +248,7 @@ static int on_close(struct ws_conn *ws, const unsigned char *p, size_t len)
 	wsi_put_close_code(t, (unsigned)ws->info.close_code);
 	if (len > 0) {
 		wsi_put(t, ": ");
-		wsi_put_safe(t, ws->close_reason, len);
+		wsi_put_safe(t, (const char *)p, len);
 	}
 	return wsi_fail(ws, WS_ECLOSED);
 }

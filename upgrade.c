@@ -320,6 +320,7 @@ static int redirect(struct ws_conn *ws, const struct wsi_response *r)
 	ws->info.redirects++;
 	ws->info.http_status = 0;
 	wsi_drop_head(ws);
+	wsi_release(ws, &ws->headers);
 	wsi_close_transport(ws);
 	ws->interim = 0;
 	ws->step = WSI_STEP_START;
@@ -383,6 +384,17 @@ static int interim(struct ws_conn *ws, int status)
 	return invalid(ws, why->p);
 }
 
+/* Keeps the headers for ws_header. False: no memory */
+static bool keep_headers(struct ws_conn *ws, const char *fields)
+{
+	struct wsi_text *t = wsi_blank(ws, &ws->headers, ws->head.len);
+
+	if (!t)
+		return false;
+	wsi_put_headers(t, fields);
+	return wsi_room(ws, t, 0) != NULL; /* gives back what was too much */
+}
+
 /* The head is complete. */
 static int judge_head(struct ws_conn *ws)
 {
@@ -396,6 +408,8 @@ static int judge_head(struct ws_conn *ws)
 	head->p[head->len] = '\0';
 	ws->info.head = head->p;
 	ws->info.head_len = head->len;
+	if (!keep_headers(ws, r->fields))
+		return ws->err;
 	if (r->status == 101)
 		return finish_opening(ws, r);
 #ifndef WS_NO_REDIRECTS

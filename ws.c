@@ -56,8 +56,8 @@ static void init_report(struct ws_conn *ws)
 
 	r->phase = WS_PHASE_URL;
 	r->option = r->url = r->subprotocol = r->head = r->body = "";
-	r->close_reason = r->tls_version = r->tls_cipher = r->cert_subject = r->cert_issuer = "";
-	r->address = ws->address;
+	r->address = r->close_reason = "";
+	r->tls_version = r->tls_cipher = r->cert_subject = r->cert_issuer = "";
 	for (i = 0; i < WS_PHASES_TIMED; i++)
 		r->phase_us[i] = -1;
 	ws->why = "";
@@ -203,6 +203,7 @@ void ws_free(struct ws_conn *ws)
 	wsi_release(ws, &ws->url);
 	wsi_release(ws, &ws->subprotocol);
 	wsi_release(ws, &ws->head);
+	wsi_release(ws, &ws->headers);
 	wsi_release(ws, &ws->body);
 	if (ws->grown)
 		wsi_grow(ws, ws->rbuf, ws->rcap, 0);
@@ -243,6 +244,20 @@ const char *ws_errmsg(const struct ws_conn *ws)
 const struct ws_report *ws_report(const struct ws_conn *ws)
 {
 	return &ws->info;
+}
+
+const char *ws_header(const struct ws_conn *ws, const char *name)
+{
+	struct wsi_str wanted = {name, strlen(name)};
+
+	if (!ws->headers.p)
+		return NULL;
+	return wsi_find_header(ws->headers.p, ws->headers.len, wanted);
+}
+
+int ws_fd(const struct ws_conn *ws)
+{
+	return ws->fd;
 }
 
 const char *ws_errname(int err)

@@ -539,7 +539,7 @@ struct ws_report {
 	int http_status;
 	/* Status line and headers of that response as they arrived, with
 	 * folded lines unfolded. "" if they are invalid, and once ws_recv was
-	 * called. */
+	 * called; ws_header still has the headers then. */
 	const char *head;
 	size_t head_len;
 	/* Body of a refused upgrade, decoded if chunked, at most WS_MAX_BODY
@@ -677,6 +677,17 @@ WS_API const struct ws_report *ws_report(const struct ws_conn *ws);
 #if defined(__cplusplus) && defined(__GNUC__)
 #pragma GCC diagnostic pop
 #endif
+
+/* The value of a header of the response to the upgrade, also of a refused one,
+ * terminated by a NUL; several headers of that name are joined by ", ". NULL:
+ * there is none, or no valid response yet. The case of name does not matter.
+ * The string lives as long as the connection object. */
+WS_API const char *ws_header(const struct ws_conn *ws, const char *name);
+
+/* The descriptor of the connection, for getsockopt and the like. -1: none is
+ * connected (yet, or any more), or the transport is your own. To poll it, see
+ * ws_wants. The library keeps it: do not close it, and do not read or write. */
+WS_API int ws_fd(const struct ws_conn *ws);
 
 /* Fixed words for programs, one for each error: "timeout", "refused", ... "ok"
  * for a result >= 0, "unknown" for what is no enum ws_err. */

@@ -110,7 +110,7 @@ struct ws_conn {
 	int64_t phase_start; /* when info.phase began */
 
 	/* The transport. */
-	int fd;                                    /* of our own socket, or -1 */
+	int fd; /* of our own socket or the program's descriptor, or -1 */
 	void (*on_close)(void *user_data, int fd); /* ws_options.on_close, or NULL */
 	bool own_io;                               /* raw is the program's transport */
 	/* raw is the program's transport or its descriptor: it leads to one place only. */
@@ -128,7 +128,6 @@ struct ws_conn {
 	bool same_origin; /* this hop and all before it have the origin of the first one */
 	bool proxied;     /* address is the proxy's */
 	unsigned interim; /* 1xx responses to this request */
-	char address[120];
 #ifdef WS_WITH_MBEDTLS
 	struct wsi_tls_config *tls_config;
 	struct wsi_tls *tls;
@@ -201,9 +200,12 @@ struct ws_conn {
 	struct ws_report info;
 	struct wsi_text sentence; /* what why points to, unless it is static */
 	struct wsi_text url;      /* as shown */
+	struct wsi_text address;
 	struct wsi_text subprotocol;
 	/* What goes to the proxy, then our request, then the response's head. */
 	struct wsi_text head;
+	/* The response's headers, for ws_header: see wsi_put_headers. */
+	struct wsi_text headers;
 	struct wsi_text body;    /* of a refused upgrade */
 	struct wsi_text nowhere; /* takes sentences that nobody will read */
 	char nothing[1];

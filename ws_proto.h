@@ -120,6 +120,11 @@ WSI const char *wsi_header_split(const char *line, struct wsi_header *h);
 WSI const char *wsi_header_next(const char *line, struct wsi_header *h);
 /* The first header line of such a head. */
 WSI const char *wsi_head_fields(const char *head, size_t len);
+/* Appends the headers of such a head as "name", NUL, "value", NUL, which takes at most as many bytes
+ * as they have there. Values of one name are joined by ", " (RFC 7230 3.2.2). */
+WSI void wsi_put_headers(struct wsi_text *t, const char *fields);
+/* The value of that name among the headers that wsi_put_headers has put, or NULL. */
+WSI const char *wsi_find_header(const char *headers, size_t len, struct wsi_str name);
 /* The place of s in a list that NULL ends, or NULL. Case counts. */
 WSI const char *const *wsi_find_string(const char *const *list, struct wsi_str s);
 

@@ -576,6 +576,7 @@ static inline int client_open(struct client *c)
 	int64_t start = clock_us();
 
 	c->ws = ws_new(c->url, &c->o);
+	CHECK_EQ_U(ws_fd(c->ws), c->o.use_fd ? c->o.fd : -1);
 	memset(&before, 0, sizeof before);
 	while ((r = ws_open(c->ws)) == WS_AGAIN && c->o.nonblock) {
 		ws_wants(c->ws, &set);
@@ -593,6 +594,7 @@ static inline int client_open(struct client *c)
 	if (r == 0) {
 		ws_wants(c->ws, &set);
 		CHECK(set.n == 1);
+		CHECK(ws_fd(c->ws) >= 0 && ws_fd(c->ws) == set.fd[0].fd);
 		if (!first && !same_set(&set, &before))
 			CHECK(set.change != before.change);
 	}

@@ -266,6 +266,7 @@ static inline void talk_open(struct talk *t)
 	t->ws = ws_new(URL, &t->o);
 	REPEAT(r, &t->f, t->ws, t->o.nonblock, ws_open(t->ws));
 	CHECK_EQ_U(r, 0);
+	CHECK_EQ_U(ws_fd(t->ws), -1); /* the transport is the program's */
 	t->at = fake_request_end(&t->f);
 }
 

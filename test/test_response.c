@@ -702,6 +702,33 @@ static void test_body(void)
 	}
 }
 
+/* Headers by name take no more room than the head, however dense it is. */
+static void test_headers_fit(void)
+{
+	static const char *const dense[] = {"A:\nA:\nA:\nB:\n\n", "A:b\nA:c\nB:d\nA:\n\n",
+	                                    "Ab:\nC:ccc\naB:x\n\n", "\n", "A:b\r\n\r\n"};
+	static const char *const want[] = {"A|, , |B||", "A|b, c, |B|d|", "Ab|, x|C|ccc|", "",
+	                                   "A|b|"};
+	size_t i, k;
+
+	for (i = 0; i < sizeof dense / sizeof dense[0]; i++) {
+		const size_t len = strlen(dense[i]);
+		char *room = malloc(len + 1);
+		struct wsi_text t;
+
+		check_row("%s", dense[i]);
+		wsi_text_init(&t, room, len + 1);
+		wsi_put_headers(&t, dense[i]);
+		CHECK(!t.cut);
+		for (k = 0; k < t.len; k++)
+			if (!room[k])
+				room[k] = '|';
+		CHECK_EQ_MEM(room, t.len, want[i], strlen(want[i]));
+		free(room);
+	}
+	check_row_end();
+}
+
 int main(void)
 {
 	TEST(test_head_end);
@@ -709,5 +736,6 @@ int main(void)
 	TEST(test_seen);
 	TEST(test_answer);
 	TEST(test_body);
+	TEST(test_headers_fit);
 	return check_done();
 }

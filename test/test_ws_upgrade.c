@@ -588,6 +588,64 @@ static void test_refused_upgrade(void)
 	}
 }
 
+/* Headers can be asked for by name, of a refusal too, for as long as there is a connection object. */
+static void test_headers(void)
+{
+	static const char *const lines[] = {"Server: me/1", "SET-cookie: a=b",
+	                                    "X-Empty:", "Set-Cookie:  c=d ", "X-Folded: a\r\n  b"};
+	static const struct {
+		const char *name, *value;
+	} rows[] = {{"server", "me/1"}, {"Server", "me/1"},     {"Set-Cookie", "a=b, c=d"},
+	            {"x-empty", ""},    {"X-Folded", "a    b"}, {"Upgrade", "websocket"},
+	            {"X-None", NULL},   {"Serve", NULL},        {"me/1", NULL},
+	            {"", NULL}};
+	const char *values[sizeof rows / sizeof rows[0]];
+	struct script s = {NULL, 0, 0};
+	struct ws_msg msg;
+	struct ws_options o;
+	struct ws_conn *ws;
+	struct ws_io io;
+	struct fake f;
+	size_t i;
+	int refused;
+
+	for (refused = 0; refused < 2; refused++) {
+		s.len = 0;
+		script_str(&s, refused ? "HTTP/1.1 403 x\r\n" UP : OK101 UP CONN ACC);
+		for (i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+			script_str(&s, lines[i]);
+			script_str(&s, "\r\n");
+		}
+		script_str(&s, "\r\n\x81\x02hi\x88\x04\x03\xe8ok");
+		fake_init(&f, s.p, s.len);
+		f.end = WS_IO_EOF;
+		fake_options(&f, &o, &io);
+		ws = ws_new(URL, &o);
+		CHECK(!ws_header(ws, "Server"));
+		CHECK_EQ_U(ws_open(ws), refused ? WS_EHTTP : 0);
+		for (i = 0; i < sizeof rows / sizeof rows[0]; i++)
+			values[i] = ws_header(ws, rows[i].name);
+		if (!refused) {
+			CHECK_EQ_U(ws_recv(ws, &msg), 0);
+			CHECK_EQ_U(ws_recv(ws, &msg), WS_ECLOSED);
+		}
+		ws_close(ws, 1000, NULL);
+		for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+			check_row("%s", rows[i].name);
+			CHECK(values[i] == ws_header(ws, rows[i].name));
+			if (rows[i].value && CHECK(values[i]))
+				CHECK_EQ_S(values[i], rows[i].value);
+			else
+				CHECK(!values[i]);
+		}
+		check_row_end();
+		ws_free(ws);
+		check_clean(&f);
+		fake_free(&f);
+	}
+	script_free(&s);
+}
+
 int main(void)
 {
 	TEST(test_rfc_handshake);
@@ -597,5 +655,6 @@ int main(void)
 	TEST(test_subprotocol_without_offer);
 	TEST(test_head_limits);
 	TEST(test_refused_upgrade);
+	TEST(test_headers);
 	return check_done();
 }
