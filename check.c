@@ -59,6 +59,7 @@ void wsi_check_first(const struct ws_options *o, bool known, struct wsi_complain
 	check_unknown(c, o, known);
 	check_int(c, "timeout_ms", o->timeout_ms, -1, INT_MAX, "is negative");
 	check_int(c, "connect_timeout_ms", o->connect_timeout_ms, 0, INT_MAX, "is negative");
+	check_int(c, "ping_interval_ms", o->ping_interval_ms, 0, INT_MAX, "is negative");
 	check_int(c, "max_redirects", o->max_redirects, 0, INT_MAX, "is negative");
 	check_int(c, "keepalive_s", o->keepalive_s, 0, KEEPALIVE_MAX, "is not between 0 and 32767");
 	check_buffer(c, "recv_buffer", o->recv_buffer);

@@ -8,7 +8,7 @@
 
 #define ENTROPY_WAIT_US 20000 /* between two looks while the system has no random bytes yet */
 #define READS_PER_CALL                                                                             \
-	64 /* with .nonblock: a flood must leave the program's other work some time */
+	64 /* in a call that must not wait: a flood must leave the program's other work some time */
 
 /* Memory */
 
@@ -317,7 +317,9 @@ void ws_wants(const struct ws_conn *ws, struct ws_pollset *set)
 			set->fd[0].events |= ws->write_waits;
 		if (!ws->need_input)
 			until = now;
+		until = wsi_earlier(until, wsi_keepalive_due(ws));
 	}
+	until = wsi_earlier(until, ws->wait_until);
 	set->timeout_ms = wsi_ms_until(now, until);
 }
 
@@ -355,10 +357,17 @@ int wsi_await(struct ws_conn *ws)
 
 /* Moving bytes */
 
+bool wsi_must_not_wait(const struct ws_conn *ws)
+{
+	if (ws->nonblock)
+		return true;
+	return ws->wait_until != WSI_NEVER && wsi_now_us(ws) >= ws->wait_until;
+}
+
 bool wsi_read_enough(struct ws_conn *ws)
 {
 	ws->need_input = false;
-	return ws->nonblock && ++ws->reads > READS_PER_CALL;
+	return wsi_must_not_wait(ws) && ++ws->reads > READS_PER_CALL;
 }
 
 #ifdef WS_WITH_MBEDTLS
@@ -399,6 +408,9 @@ int wsi_read_more(struct ws_conn *ws)
 	n = ws->io->io_read(ws->io->io, ws->rbuf + ws->rend, ws->rcap - ws->rend);
 	if (n > 0) {
 		ws->rend += (size_t)n;
+		ws->info.bytes_received += (size_t)n;
+		wsi_heard(ws);
+		ws->info.last_received_us = ws->quiet_since;
 		return 0;
 	}
 	if (wsi_blocked(ws, n, &ws->read_waits))
@@ -415,12 +427,17 @@ int wsi_write_out(struct ws_conn *ws, void *p, size_t *len)
 		n = ws->io->io_write(ws->io->io, at, *len);
 		if (n <= 0) {
 			memmove(p, at, *len); /* once, however small the pieces are */
+			ws->write_blocked = true;
 			if (wsi_blocked(ws, n, &ws->write_waits))
 				return WS_AGAIN;
 			return n == 0 ? WS_IO_ERROR : (int)n;
 		}
 		at += n;
 		*len -= (size_t)n;
+		ws->info.bytes_sent += (size_t)n;
+		if (ws->write_blocked) /* so the peer has taken some of what was full */
+			wsi_heard(ws);
+		ws->write_blocked = false;
 	}
 	return 0;
 }

@@ -99,7 +99,15 @@ static int wait_for_input(struct ws_conn *ws)
 		return wsi_receive_failed(ws, ws->write_error);
 	if (flushed == 0 && ws->state == WSI_OVER && !ws->linger)
 		return 0; /* ws_close waits no longer once all is written */
-	if (ws->nonblock)
+	r = wsi_keepalive(ws);
+	if (r)
+		return r;
+	if (ws->ping_waits) {
+		flushed = wsi_flush(ws);
+		if (flushed == WS_EENTROPY)
+			return flushed;
+	}
+	if (wsi_must_not_wait(ws))
 		return WS_AGAIN;
 	if (flushed == 0 && ws->state == WSI_OPEN && (ws->tx_active || ws->refused)) {
 		ws->refused = false;
@@ -258,6 +266,7 @@ static int on_ping(struct ws_conn *ws, const unsigned char *p, size_t len)
 {
 	struct wsi_control *pong = &ws->pong;
 
+	ws->info.pings_received++;
 	if (ws->close_sent)
 		return GO_ON;
 	memcpy(pong->data, p, len);
@@ -283,7 +292,9 @@ static int on_control(struct ws_conn *ws, struct ws_msg *msg)
 	case WSI_PING:
 		return on_ping(ws, p, len);
 	}
-	if (!ws->pinged) /* 5.5.3: a pong nobody asked for is ignored */
+	ws->info.pongs_received++;
+	/* 5.5.3: a pong nobody asked for is ignored */
+	if (!ws->pinged || wsi_answers_keepalive(ws, p, len))
 		return GO_ON;
 	msg->type = WS_PONG;
 	msg->more = 0;
@@ -390,8 +401,21 @@ int ws_recv(struct ws_conn *ws, struct ws_msg *msg)
 	ws->reads = 0;
 	ws->write_error_told = false;
 	r = wsi_receive(ws, msg);
+	wsi_silence_told(ws);
 	ws->quick = r == HANDED_OUT && ws->message_type == 0 && !ws->mem.trace;
 	return r == HANDED_OUT ? 0 : r;
+}
+
+int ws_recv_within(struct ws_conn *ws, struct ws_msg *msg, int wait_ms)
+{
+	int r;
+
+	if (receive_quickly(ws, msg))
+		return 0;
+	ws->wait_until = wsi_after_ms(wsi_now_us(ws), wait_ms);
+	r = ws_recv(ws, msg);
+	ws->wait_until = WSI_NEVER;
+	return r;
 }
 
 /* Closing */

@@ -72,6 +72,10 @@ static bool next_control(const struct ws_conn *ws, struct wsi_control *c)
 		*c = ws->pong;
 		return true;
 	}
+	if (ws->ping_waits && !ws->close_sent) {
+		wsi_make_ping(c);
+		return true;
+	}
 	if (!ws->close_waits)
 		return false;
 	c->opcode = WSI_CLOSE;
@@ -111,6 +115,8 @@ int wsi_flush(struct ws_conn *ws)
 			return WS_AGAIN;
 		if (control.opcode == WSI_PONG)
 			ws->pong_waits = false;
+		else if (control.opcode == WSI_PING)
+			wsi_ping_sent(ws);
 		else
 			ws->close_waits = false;
 		ws->unsent = 0; /* not the program's frame */
@@ -179,6 +185,9 @@ static int wait_to_send(struct ws_conn *ws)
 		return WS_AGAIN;
 	if (wsi_read_more(ws) != WS_AGAIN) /* bytes, or the end: ws_recv will tell */
 		return WS_AGAIN;
+	r = wsi_keepalive(ws);
+	if (r)
+		return r;
 	r = wsi_await(ws);
 	ws->need_input = false;
 	return r;
@@ -255,8 +264,12 @@ ptrdiff_t wsi_send_frame(struct ws_conn *ws, unsigned char first_byte, const voi
 		 * written before we return. */
 		if (n == WS_AGAIN)
 			n = wait_to_send(ws);
-		if (n != 0)
-			return begun ? (ptrdiff_t)taken : n;
+		if (n != 0 && begun)
+			return (ptrdiff_t)taken;
+		if (n != 0) {
+			wsi_silence_told(ws);
+			return n;
+		}
 	}
 }
 

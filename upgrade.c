@@ -159,6 +159,10 @@ int wsi_step_request(struct ws_conn *ws)
 	} while (q.out->cut);
 	wsi_trace_head(ws, 1, q.out->p, q.out->len);
 	wsi_note_sent(&op->sent, q.out->p, q.out->len);
+	/* The bytes of the WebSocket's own stream begin here. Some may have come with the proxy's
+	 * answer. */
+	ws->info.bytes_sent = 0;
+	ws->info.bytes_received = ws->rend - ws->rpos;
 	ws->step = WSI_STEP_SEND;
 	return 0;
 }

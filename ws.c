@@ -3,7 +3,7 @@
  *
  * The library's files, each of which uses only what stands below it:
  *
- *	ws.c copy.c check.c open.c upgrade.c send.c recv.c conn.c
+ *	ws.c copy.c check.c open.c upgrade.c keepalive.c send.c recv.c conn.c
  *	                                                   a connection: struct ws_conn    ws_conn.h
  *	net.c resolve.c sys.c sys_words.c (or net_none.c)  network and operating system    ws_net.h
  *	tls.c tls_wire.c tls_verdict.c tls_config.c tls_port.c tls_words.c trust.c chain.c der.c
@@ -66,7 +66,8 @@ static void init_report(struct ws_conn *ws)
 static void init_time(struct ws_conn *ws, const struct ws_options *o)
 {
 	ws_timeout(ws, o->timeout_ms ? o->timeout_ms : TIMEOUT_MS);
-	ws->connect_deadline = WSI_NEVER;
+	ws->connect_deadline = ws->wait_until = WSI_NEVER;
+	ws->ping_interval_ms = o->ping_interval_ms;
 	if (o->connect_timeout_ms)
 		ws->connect_deadline = wsi_after_ms(ws->start, o->connect_timeout_ms);
 	ws->phase_start = ws->start;

@@ -22,7 +22,26 @@
  *	Messages, pings and redirects do not move it; only ws_timeout does. A
  *	program that keeps a connection and allows 30 s for each message
  *	therefore calls ws_timeout(ws, 30000) before each ws_recv; with
- *	timeout_ms -1 a connection has no deadline.
+ *	timeout_ms -1 a connection has no deadline. Once it has passed, every
+ *	call returns WS_ETIMEOUT at once, until ws_timeout sets a new one.
+ *
+ *	A connection that lives long has timeout_ms -1, connect_timeout_ms for
+ *	its beginning, ping_interval_ms to notice that the peer is gone, and
+ *	ws_recv_within to do something else in between:
+ *
+ *		while ((r = ws_recv_within(ws, &msg, 1000)) == 0
+ *		       || r == WS_AGAIN)
+ *			if (r == 0)
+ *				use(&msg);
+ *			else
+ *				a_second_without_a_message();
+ *
+ *	After ping_interval_ms without any byte from the peer, a ping goes out.
+ *	Its pong is not handed out. If the peer stays silent for another
+ *	interval, the call that waits returns WS_ETIMEOUT; a peer that takes
+ *	bytes of a long message is not silent. The call can be made again: it
+ *	waits for two intervals more. With nonblock the same happens in ws_recv,
+ *	and ws_wants includes it in timeout_ms.
  *
  *	A call checks the clock between its steps, but not while the TLS library
  *	computes. What a server can make it compute is bounded: the most
@@ -163,8 +182,8 @@ enum ws_closecode {
 enum ws_err {
 	WS_OK = 0,
 	/* Make the same call again. Returned with nonblock; without it only
-	 * where ws_send or ws_ping needs a ws_recv first, or the other way
-	 * round. */
+	 * by ws_recv_within, and where ws_send or ws_ping needs a ws_recv first,
+	 * or the other way round. */
 	WS_AGAIN = -1,
 	/* The deadline, or the connect timeout, has passed. */
 	WS_ETIMEOUT = -2,
@@ -340,6 +359,10 @@ struct ws_options {
 	/* Milliseconds until the connection is open, within timeout_ms. 0: no
 	 * limit of its own. */
 	int connect_timeout_ms;
+	/* Milliseconds without a byte from the peer after which a ping is sent.
+	 * If nothing comes for so long again, the call that waits returns
+	 * WS_ETIMEOUT. 0: no pings. See Time. */
+	int ping_interval_ms;
 	/* Bytes of the largest message accepted, all fragments together. 0: 16
 	 * MiB. */
 	size_t max_message;
@@ -569,6 +592,16 @@ struct ws_report {
 	/* Microseconds spent in WS_PHASE_RESOLVE to WS_PHASE_UPGRADE, redirects included.
 	 * -1: not reached. */
 	int64_t phase_us[WS_PHASES_TIMED];
+	/* Bytes of the WebSocket's stream, from the upgrade request of the last
+	 * hop on: before encryption by TLS, and with all headers. Their growth
+	 * shows that a long message is on its way. */
+	uint64_t bytes_received;
+	uint64_t bytes_sent;
+	/* When the last byte came, by the clock now_us. 0: none came. */
+	int64_t last_received_us;
+	/* Pings of the peer, and pongs, also those that are not handed out. */
+	unsigned pings_received;
+	unsigned pongs_received;
 };
 
 /* ws_new, ws_query and ws_answer_free, which stand below, call these. They tell
@@ -629,6 +662,14 @@ WS_API size_t ws_unsent(const struct ws_conn *ws);
  * does not wait for a message once the peer takes more: it returns WS_AGAIN to
  * let the program send. */
 WS_API int ws_recv(struct ws_conn *ws, struct ws_msg *msg);
+
+/* As ws_recv, but waits at most wait_ms milliseconds, and never past the
+ * deadline. 0: a look without waiting, also on a connection without nonblock.
+ * -1: as ws_recv. WS_AGAIN: no message came by then; one that has come in part
+ * is continued by the next call. */
+/* clang-format off */
+WS_API int ws_recv_within(struct ws_conn *ws, struct ws_msg *msg, int wait_ms);
+/* clang-format on */
 
 /* Sends a ping with at most 125 bytes of payload (RFC 6455 5.5). 0: taken; the
  * pong arrives in ws_recv. WS_AGAIN: a ws_send is unfinished, or the peer does

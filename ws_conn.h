@@ -6,6 +6,7 @@
  *	check.c    which option is wrong, and what of its value may be shown
  *	open.c     the way to the server, one function for each step: names, sockets, proxy, TLS
  *	upgrade.c  the opening handshake, and where a redirect leads
+ *	keepalive.c  pings of ws_options.ping_interval_ms
  *	send.c     messages and control frames on their way out
  *	recv.c     messages on their way in, and closing
  *	conn.c     what all of these need: memory, clock, random bytes, sentences, waiting, moving bytes
@@ -106,8 +107,16 @@ struct ws_conn {
 	/* Time. While opening both deadlines hold; later connect_deadline is WSI_NEVER. */
 	int64_t deadline;
 	int64_t connect_deadline;
+	int64_t wait_until;  /* of ws_recv_within, during that call; else WSI_NEVER */
 	int64_t start;       /* when the deadline was set */
 	int64_t phase_start; /* when info.phase began */
+
+	/* Keeping alive. */
+	int ping_interval_ms;
+	bool ping_waits;      /* a ping of keepalive.c is to be sent */
+	bool ping_unanswered; /* one was made at quiet_since, and no sign of life has come since */
+	bool silent;          /* a call is about to return WS_ETIMEOUT because of that */
+	int64_t quiet_since;  /* the last sign of life, or when that ping was made or sent */
 
 	/* The transport. */
 	int fd; /* of our own socket or the program's descriptor, or -1 */
@@ -122,6 +131,7 @@ struct ws_conn {
 	/* WS_POLL_READ or WS_POLL_WRITE: what reading waits for; while opening also writing. */
 	int read_waits;
 	int write_waits;
+	bool write_blocked; /* the transport has not taken all bytes of the last write */
 	/* The buffered bytes contain nothing that can be handled: wait for the transport. */
 	bool need_input;
 	unsigned reads;   /* reads that this call has made */
@@ -265,7 +275,9 @@ WSI int wsi_entropy_of(void *ws, void *buf, size_t len);
 
 /* conn.c: waiting and moving bytes */
 WSI int wsi_await(struct ws_conn *ws); /* blocks until something may have changed: 0 or WS_EIO */
-/* With .nonblock: this call has read so much that others should have a turn. */
+/* This call must not wait, or not any longer. */
+WSI bool wsi_must_not_wait(const struct ws_conn *ws);
+/* Such a call has read so much that others should have a turn. */
 WSI bool wsi_read_enough(struct ws_conn *ws);
 /* Appends to rbuf, the only place that reads. 0: bytes came; WS_AGAIN; else the transport's word
  * (enum ws_ioerr). */
@@ -341,6 +353,21 @@ WSI int wsi_misuse(struct ws_conn *ws, const char *what);
 /* True if p[0..len) goes on well from *utf8; without more to come it must end with a whole
  * character. */
 WSI bool wsi_is_text(uint32_t *utf8, const void *p, size_t len, bool more);
+
+/* keepalive.c */
+/* The peer has given a sign of life. */
+WSI void wsi_heard(struct ws_conn *ws);
+/* When wsi_keepalive must be called next; WSI_NEVER: it need not be. */
+WSI int64_t wsi_keepalive_due(const struct ws_conn *ws);
+/* After a read that found nothing. 0, perhaps with a ping to send; WS_ETIMEOUT: the peer is gone. */
+WSI int wsi_keepalive(struct ws_conn *ws);
+/* The ping is in sbuf. */
+WSI void wsi_ping_sent(struct ws_conn *ws);
+/* The program learns of that WS_ETIMEOUT now: counting starts again. */
+WSI void wsi_silence_told(struct ws_conn *ws);
+WSI void wsi_make_ping(struct wsi_control *c);
+/* This pong is for us, and not handed out. */
+WSI bool wsi_answers_keepalive(const struct ws_conn *ws, const void *pong, size_t len);
 
 /* recv.c */
 /* > 0: msg is the next message; or an error. */
