@@ -318,6 +318,8 @@ void ws_wants(const struct ws_conn *ws, struct ws_pollset *set)
 		if (!ws->need_input)
 			until = now;
 		until = wsi_earlier(until, wsi_keepalive_due(ws));
+		if (ws->state == WSI_OPEN)
+			until = wsi_earlier(until, wsi_shrink_due(ws));
 	}
 	until = wsi_earlier(until, ws->wait_until);
 	set->timeout_ms = wsi_ms_until(now, until);

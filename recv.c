@@ -118,53 +118,10 @@ static int wait_for_input(struct ws_conn *ws)
 	return r;
 }
 
-/* Moves the message under way to the start of rbuf, and the unread bytes behind it. */
-static void compact(struct ws_conn *ws)
-{
-	size_t unread = ws->rend - ws->rpos;
-
-	if (ws->message_pos > 0) /* a long message at the start is not moved */
-		memmove(ws->rbuf, ws->rbuf + ws->message_pos, ws->message_len);
-	memmove(ws->rbuf + ws->message_len, ws->rbuf + ws->rpos, unread);
-	ws->message_pos = 0;
-	ws->rpos = ws->message_len;
-	ws->rend = ws->rpos + unread;
-}
-
-/* Doubles a full rbuf: memory for what has come, not for what was promised. */
-static int grow_rbuf(struct ws_conn *ws)
-{
-	size_t cap =
-	    ws->max_message
-	    + WSI_BUFFER_MIN; /* room for a header and a control frame behind the message */
-	unsigned char *p;
-
-	if (cap > 2 * ws->rcap)
-		cap = 2 * ws->rcap;
-	if (ws->grown)
-		p = wsi_grow(ws, ws->rbuf, ws->rcap, cap);
-	else
-		p = wsi_grow(ws, NULL, 0, cap);
-	if (!p)
-		return violate(ws, WS_EMEMORY, "no memory for the message");
-	if (!ws->grown)
-		memcpy(p, ws->rbuf, ws->rend);
-	ws->grown = true;
-	ws->rbuf = p;
-	ws->rcap = cap;
-	return 0;
-}
-
 static int need_more(struct ws_conn *ws)
 {
-	int r;
-
-	compact(ws);
-	if (ws->rend == ws->rcap) {
-		r = grow_rbuf(ws);
-		if (r)
-			return r;
-	}
+	if (!wsi_make_room(ws))
+		return violate(ws, WS_EMEMORY, "no memory for the message");
 	return wait_for_input(ws);
 }
 

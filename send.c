@@ -232,7 +232,8 @@ ptrdiff_t wsi_send_frame(struct ws_conn *ws, unsigned char first_byte, const voi
 	int flushed;
 
 	ws->refused = true;
-	if (ws->unsent > 0) { /* frames that were held share the write */
+	ws->shrink_waits = false; /* data may be a message that lies in rbuf */
+	if (ws->unsent > 0) {     /* frames that were held share the write */
 		n = hold_frame(ws, first_byte, p, len);
 		if (n < 0 && n != WS_AGAIN)
 			return n;

@@ -3,7 +3,7 @@
  *
  * The library's files, each of which uses only what stands below it:
  *
- *	ws.c copy.c check.c open.c upgrade.c keepalive.c send.c recv.c conn.c
+ *	ws.c copy.c check.c open.c upgrade.c keepalive.c buffer.c send.c recv.c conn.c
  *	                                                   a connection: struct ws_conn    ws_conn.h
  *	net.c resolve.c sys.c sys_words.c (or net_none.c)  network and operating system    ws_net.h
  *	tls.c tls_wire.c tls_verdict.c tls_config.c tls_port.c tls_words.c trust.c chain.c der.c
@@ -206,8 +206,7 @@ void ws_free(struct ws_conn *ws)
 	wsi_release(ws, &ws->head);
 	wsi_release(ws, &ws->headers);
 	wsi_release(ws, &ws->body);
-	if (ws->grown)
-		wsi_grow(ws, ws->rbuf, ws->rcap, 0);
+	wsi_free_grown(ws);
 	wsi_grow(ws, ws, ws->size, 0);
 }
 

@@ -366,7 +366,9 @@ struct ws_options {
 	/* Bytes of the largest message accepted, all fragments together. 0: 16
 	 * MiB. */
 	size_t max_message;
-	/* Bytes. A message that fits, with its header, is returned in place.
+	/* Bytes. A message that fits, with its header, is returned in place. A
+	 * longer one takes memory as it arrives, which the next ws_recv gives
+	 * back; while several come within a second, it is kept for them.
 	 * The proxy's answer must fit. 0: 16 KiB. At least 256. */
 	size_t recv_buffer;
 	/* Bytes that are masked and written at once. 0: 4 KiB. At least 256. */

@@ -7,6 +7,7 @@
  *	open.c     the way to the server, one function for each step: names, sockets, proxy, TLS
  *	upgrade.c  the opening handshake, and where a redirect leads
  *	keepalive.c  pings of ws_options.ping_interval_ms
+ *	buffer.c   the receive buffer
  *	send.c     messages and control frames on their way out
  *	recv.c     messages on their way in, and closing
  *	conn.c     what all of these need: memory, clock, random bytes, sentences, waiting, moving bytes
@@ -22,7 +23,7 @@
  *
  * Receiving uses one buffer; rbuf[rpos..rend) is unread. A message is handed out from where it lies
  * in the buffer. The payloads of its later fragments are moved up to it. The buffer grows by what
- * has arrived, never by what a header promises.
+ * has arrived, never by what a header promises, and is given back after a long message.
  *
  * Sending uses one buffer, sbuf[0..send_len), into which frames are masked. A frame of ws_send that
  * does not fit stays under way (tx_active) over several calls, and control frames wait for its end.
@@ -151,7 +152,9 @@ struct ws_conn {
 	 * rbuf[message_pos..message_pos + message_len), which ends at or before rpos. */
 	unsigned char *rbuf;
 	size_t rcap, rpos, rend;
-	bool grown; /* rbuf is a block of its own, larger than the first one */
+	bool grown;         /* rbuf is a block of its own, larger than the first one */
+	int64_t keep_until; /* until then that block is not given back */
+	bool shrink_waits;  /* the ws_recv that waits, or the next one, then gives it back */
 	size_t message_pos, message_len;
 	/* The frame under way; .len is what is still to come of its payload, .head 0: none. */
 	struct wsi_frame frame;
@@ -336,6 +339,15 @@ WSI int wsi_step_body(struct ws_conn *ws);
 /* One step: WS_AGAIN when it has to wait; else ws->state tells how it goes on. */
 WSI int wsi_open_step(struct ws_conn *ws);
 WSI void wsi_open_timed_out(struct ws_conn *ws);
+
+/* buffer.c: the receive buffer */
+/* Moves what rbuf holds to its start, so that there is room for at least one more byte. False: no
+ * memory. */
+WSI bool wsi_make_room(struct ws_conn *ws);
+/* When wsi_make_room can give back memory; WSI_NEVER: not at all. */
+WSI int64_t wsi_shrink_due(const struct ws_conn *ws);
+/* For ws_free: frees rbuf where that is a block of its own. */
+WSI void wsi_free_grown(struct ws_conn *ws);
 
 /* send.c */
 /* A frame, or the rest of the one under way. Bytes taken, or what ws_send returns. */

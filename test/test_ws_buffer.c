@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: ISC
+ * test_ws_buffer.c - Tests buffer.c: the receive buffer is given back after a long message
+ *
+ * It uses the public interface of ws.h over the scripted transport of fake.h, which counts memory.
+ */
+#include "talk.h"
+
+#define SECOND ((int64_t)1000000)
+#define LONG 1000000 /* bytes of a message that does not fit into the first buffer */
+
+static void buffer_begin(struct talk *t, int nonblock)
+{
+	talk_begin(t, "", 0);
+	t->o.timeout_ms = -1;
+	t->o.nonblock = nonblock;
+	talk_open(t);
+}
+
+/* All that is scripted has arrived. */
+static void arrived(struct talk *t)
+{
+	talk_more(t, "", 0);
+	t->f.come = t->f.in_len;
+	t->f.last_us = t->f.now;
+}
+
+static void expect_long(struct talk *t, int type)
+{
+	struct ws_msg msg;
+	int r;
+
+	REPEAT(r, &t->f, t->ws, t->o.nonblock, ws_recv(t->ws, &msg));
+	CHECK_EQ_U(r, 0);
+	CHECK_EQ_U(msg.type, type);
+	CHECK_EQ_U(msg.len, LONG);
+	if (r == 0)
+		CHECK(((const unsigned char *)msg.data)[LONG - 1]
+		      == (((LONG - 1) * 7 + (LONG - 1) / 256) & 0x7f));
+}
+
+static void expect_text(struct talk *t, const char *text)
+{
+	struct ws_msg msg;
+	int r;
+
+	REPEAT(r, &t->f, t->ws, t->o.nonblock, ws_recv(t->ws, &msg));
+	CHECK_EQ_U(r, 0);
+	CHECK_EQ_MEM(msg.data, msg.len, text, strlen(text));
+}
+
+static void test_given_back_at_the_next_call(void)
+{
+	struct talk t;
+	struct ws_msg msg;
+	size_t before;
+	int nonblock, behind;
+
+	for (nonblock = 0; nonblock < 2; nonblock++) {
+		for (behind = 0; behind < 3; behind++) {
+			check_row("nonblock %d, behind it %s", nonblock,
+			          behind == 0   ? "nothing"
+			          : behind == 1 ? "a message"
+			                        : "a part of a message");
+			buffer_begin(&t, nonblock);
+			CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
+			before = t.f.alive;
+			script_frame(&t.s, 0x82, NULL, LONG);
+			if (behind == 1)
+				script_put(&t.s, "\x81\x05short", 7);
+			if (behind == 2)
+				script_put(&t.s, "\x81\x05sho", 5);
+			arrived(&t);
+			expect_long(&t, WS_BINARY);
+			CHECK(t.f.alive > before + LONG);
+			if (behind == 1)
+				expect_text(&t, "short");
+			CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
+			if (behind == 2) {
+				/* not in the middle of a message, but after it */
+				talk_more(&t, "rt", 2);
+				t.f.come = t.f.in_len;
+				expect_text(&t, "short");
+				CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
+			}
+			CHECK_EQ_U(t.f.alive, before);
+			check_row("and again later");
+			t.f.now += 10 * SECOND;
+			script_frame(&t.s, 0x82, NULL, LONG);
+			arrived(&t);
+			expect_long(&t, WS_BINARY);
+			CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
+			CHECK_EQ_U(t.f.alive, before);
+			talk_end(&t);
+		}
+	}
+}
+
+/* Long messages that come one after the other do not allocate each time; then the buffer is given
+ * back within a second. */
+static void test_stream_of_long_messages(void)
+{
+	enum { MESSAGES = 100, DOUBLINGS = 7 };
+	struct talk t;
+	struct ws_msg msg;
+	unsigned long allocs, waits;
+	size_t before;
+	int nonblock, i, r;
+
+	for (nonblock = 0; nonblock < 2; nonblock++) {
+		buffer_begin(&t, nonblock);
+		CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
+		before = t.f.alive;
+		allocs = t.f.allocs;
+		for (i = 0; i < MESSAGES; i++) {
+			script_frame(&t.s, 0x82, NULL, LONG);
+			arrived(&t);
+			expect_long(&t, WS_BINARY);
+			CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
+			t.f.pos = t.f.come = t.f.in_len = t.s.len = 0;
+			if (i < MESSAGES - 1)
+				t.f.now += SECOND / MESSAGES * 2; /* all of it takes 2 s */
+		}
+		CHECK(t.f.allocs - allocs <= 4 * DOUBLINGS);
+		CHECK(t.f.alive > before + LONG);
+		check_row("idle afterwards");
+		waits = t.f.waits;
+		if (nonblock) {
+			CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
+			CHECK(wants(&t).timeout_ms > 0 && wants(&t).timeout_ms <= 1000);
+			fake_poll(&t.f, t.ws);
+			CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
+			CHECK_EQ_U(wants(&t).timeout_ms, -1);
+		} else {
+			CHECK_EQ_U(ws_recv_within(t.ws, &msg, 60000), WS_AGAIN);
+			CHECK(t.f.waits - waits <= 3);
+		}
+		CHECK_EQ_U(t.f.alive, before);
+		r = ws_recv_within(t.ws, &msg, 0);
+		CHECK_EQ_U(r, WS_AGAIN);
+		talk_end(&t);
+	}
+}
+
+/* A message may be sent back from where it lies, however long that takes. */
+static void test_sent_back_slowly(void)
+{
+	struct talk t;
+	struct ws_msg msg;
+	unsigned char *sent = NULL;
+	unsigned long waits;
+	size_t len = 0;
+	int i;
+
+	buffer_begin(&t, 0);
+	for (i = 0; i < 2; i++) { /* the second time the buffer waits to be given back */
+		script_frame(&t.s, 0x82, NULL, LONG);
+		arrived(&t);
+		CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+		t.f.room = 0;
+		t.f.drain = LONG / 10;
+		t.f.drain_us = SECOND;
+		waits = t.f.waits;
+		CHECK_EQ_U(ws_send(t.ws, WS_BINARY, msg.data, msg.len), LONG);
+		CHECK(t.f.waits - waits <= 20);
+		CHECK_EQ_U(talk_sent(&t, &sent, &len), 0x82);
+		CHECK_EQ_MEM(sent, len, t.s.p + t.s.len - LONG, LONG);
+		t.f.room = SIZE_MAX;
+		CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
+	}
+	talk_end(&t);
+}
+
+int main(void)
+{
+	TEST(test_given_back_at_the_next_call);
+	TEST(test_stream_of_long_messages);
+	TEST(test_sent_back_slowly);
+	return check_done();
+}
