@@ -62,26 +62,6 @@ size_t wsi_match_size(const char *pattern, size_t len, const char **why, size_t 
 	return size;
 }
 
-/* True if the set has the character. All copies of a bracket share one set, which remembers its last
- * answer: so a character is looked up once, however many repetitions are live. */
-static bool match_has(uint32_t *set, uint32_t c)
-{
-	bool in = set[MATCH_SET_NEGATED];
-	uint32_t i;
-
-	if (set[MATCH_SET_LAST] == c)
-		return set[MATCH_SET_ANSWER];
-	for (i = MATCH_SET_RANGES; i < set[MATCH_SET_END]; i += 2) {
-		if (c >= set[i] && c <= set[i + 1]) {
-			in = !in;
-			break;
-		}
-	}
-	set[MATCH_SET_LAST] = c;
-	set[MATCH_SET_ANSWER] = in;
-	return in;
-}
-
 /* Lists, from out on, the states that s leads to without taking a character. Returns the list's new
  * end. The room for the list ends at top and has a place for every state. Two things share it: the
  * list, which grows up from out, and a stack of forks whose other way is still to be followed, which
@@ -127,7 +107,7 @@ static bool match_takes(const struct wsi_match *m, uint32_t word, uint32_t c)
 		return false;
 	if (MATCH_OP(word) == MATCH_ANY)
 		return true;
-	return MATCH_OP(word) == MATCH_SET && match_has(m->sets + MATCH_ARG(word), c);
+	return MATCH_OP(word) == MATCH_SET && wsi_pattern_has(m->sets + MATCH_ARG(word), c);
 }
 
 /* Lists, from out on, what the states of from lead to by c: the list's new end */

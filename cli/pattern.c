@@ -15,6 +15,9 @@
  * A ')' without '(' stands for itself (9.4.3), and so does \ in brackets (9.3.5). '?' behind a
  * repetition asks for the shortest match (9.4.6): this does not change whether there is a match, so
  * it is ignored.
+ *
+ * Where groups are to be captured, states that mark their ends are added: see capture.c. There a
+ * repetition cannot be repeated.
  */
 #include "cli/pattern.h"
 #include <string.h>
@@ -22,6 +25,7 @@
 #define PATTERN_SETS_MAX 0xffff /* words that all brackets together take */
 #define PATTERN_NO_END (WSI_MATCH_REPEAT_MAX + 2)
 #define PATTERN_NONE ((size_t)-1)
+#define PATTERN_PARTS_MAX 255
 
 /* Pairs of parentheses that are open; the outermost is the whole pattern. */
 struct pattern_group {
@@ -30,6 +34,11 @@ struct pattern_group {
 	uint16_t
 	    jump; /* behind its last JUMP; each JUMP's argument names the one before; 0: none */
 	size_t where;
+
+	/* Only where groups are captured */
+	unsigned number; /* of the group, from 1 */
+	/* Parts: a repetition of the group, the group, and the current alternative in it */
+	unsigned repetition, part, alternative;
 };
 
 struct pattern_parser {
@@ -37,6 +46,9 @@ struct pattern_parser {
 	struct pattern_group groups[1 + WSI_MATCH_DEPTH_MAX], *group;
 	size_t atom;   /* the first state of what a repetition repeats, or PATTERN_NONE */
 	bool repeated; /* the part before the current one was a repetition */
+	/* Where groups are captured: the part that a repetition of the atom is, 0: none yet; and the
+	 * part that the atom is, 0 for a single character */
+	unsigned repetition, part;
 };
 
 /* ASCII, whatever the locale; pairs of ends */
@@ -267,8 +279,10 @@ static int pattern_braces(struct wsi_pattern *b, size_t *min, size_t *max)
  *	x{2,}	x x FORK(back to the last x)
  *	x*	FORK(to the end) x FORK(back to x)
  *	x{0}	nothing
+ *
+ * A fork behind an x, to another x, has the part that x is in its highest byte: see capture.c.
  */
-static int pattern_repeat(struct wsi_pattern *b, size_t atom, size_t min, size_t max)
+static int pattern_repeat(struct wsi_pattern *b, size_t atom, size_t min, size_t max, unsigned part)
 {
 	size_t len = b->n - atom, copies = max, loop = 0, at = atom, end, last, i;
 
@@ -289,6 +303,8 @@ static int pattern_repeat(struct wsi_pattern *b, size_t atom, size_t min, size_t
 	for (i = 0; i < copies; i++) {
 		if (i >= min) {
 			b->code[at].word = MATCH_WORD(MATCH_FORK, end - at);
+			if (i > 0)
+				b->code[at].word |= part << 16;
 			at++;
 		}
 		if (at < last)
@@ -296,8 +312,28 @@ static int pattern_repeat(struct wsi_pattern *b, size_t atom, size_t min, size_t
 		at += len;
 	}
 	if (loop)
-		b->code[at].word = MATCH_WORD(MATCH_FORK, (uint16_t)(last - at));
+		b->code[at].word = MATCH_WORD(MATCH_FORK, (uint16_t)(last - at) | part << 16);
 	return 0;
+}
+
+/* Where groups are captured: the number of a part that begins here, else 0 */
+static unsigned pattern_part(struct wsi_pattern *b)
+{
+	return b->capture ? b->capture->parts++ : 0;
+}
+
+/* Where groups are captured: the part ends here. */
+static int pattern_part_end(struct wsi_pattern *b, unsigned part)
+{
+	unsigned last;
+
+	if (!b->capture)
+		return 0;
+	last = b->capture->parts - 1;
+	if (last > PATTERN_PARTS_MAX)
+		return pattern_fail(b, "too many groups, alternatives and repetitions to say what "
+		                       "each group matches");
+	return pattern_emit(b, MATCH_WORD(MATCH_PART_END, part | last << 8));
 }
 
 /* c is one of "*+?{" */
@@ -309,6 +345,10 @@ static int parse_repetition(struct pattern_parser *ps, uint32_t c, bool again)
 	if (ps->atom == PATTERN_NONE)
 		return pattern_fail(
 		    b, "nothing to repeat: for the character itself write \\ before it");
+	if (again && b->capture)
+		return pattern_fail(b, "a repetition of a repetition, as in .*?, leaves open what a "
+		                       "group matches: for the shortest match write [^x]* up to the x "
+		                       "behind it");
 	ps->repeated = true;
 	if (c == '?' && again) /* the shortest match */
 		return 0;
@@ -318,7 +358,11 @@ static int parse_repetition(struct pattern_parser *ps, uint32_t c, bool again)
 		max = 1;
 	if (c == '{' && pattern_braces(b, &min, &max) < 0)
 		return -1;
-	return pattern_repeat(b, ps->atom, min, max);
+	if (ps->repetition == 0)
+		ps->repetition = pattern_part(b);
+	if (pattern_repeat(b, ps->atom, min, max, ps->part) < 0)
+		return -1;
+	return pattern_part_end(b, ps->repetition);
 }
 
 /* Groups and alternatives */
@@ -327,8 +371,12 @@ static int parse_repetition(struct pattern_parser *ps, uint32_t c, bool again)
  * the group's end. */
 static int pattern_alternative(struct wsi_pattern *b, struct pattern_group *g)
 {
-	size_t n = b->n, branch = g->branch;
+	size_t n, branch = g->branch;
 
+	if (pattern_part_end(b, g->alternative) < 0)
+		return -1;
+	g->alternative = pattern_part(b);
+	n = b->n;
 	if (pattern_grow(b, n + 2) < 0)
 		return -1;
 	if (b->code) {
@@ -341,15 +389,52 @@ static int pattern_alternative(struct wsi_pattern *b, struct pattern_group *g)
 }
 
 /* The group ends here: this is where its jumps lead. */
-static void pattern_join(struct wsi_pattern *b, const struct pattern_group *g)
+static int pattern_join(struct wsi_pattern *b, const struct pattern_group *g)
 {
 	size_t jump = g->jump, at;
 
+	if (jump > 0 && pattern_part_end(b, g->alternative) < 0)
+		return -1;
 	while (b->code && jump > 0) {
 		at = jump - 1;
 		jump = MATCH_ARG(b->code[at].word);
 		b->code[at].word = MATCH_WORD(MATCH_JUMP, b->n - at);
 	}
+	return 0;
+}
+
+/* Where groups are captured: numbers the group that begins here, and its parts. */
+static int pattern_group_begin(struct wsi_pattern *b, struct pattern_group *g)
+{
+	if (!b->capture)
+		return 0;
+	g->number = ++b->capture->groups;
+	g->repetition = pattern_part(b);
+	g->part = pattern_part(b);
+	g->alternative = pattern_part(b);
+	if (g->number > PATTERN_GROUPS_MAX)
+		return 0;
+	return pattern_emit(b, MATCH_WORD(MATCH_GROUP_BEGIN, g->number));
+}
+
+/* Where groups are captured: the group ends here. Its first state learns which groups it holds. */
+static int pattern_group_end(struct wsi_pattern *b, const struct pattern_group *g)
+{
+	uint32_t range;
+
+	if (!b->capture)
+		return 0;
+	if (g->number <= PATTERN_GROUPS_MAX) {
+		range = b->capture->groups;
+		if (range > PATTERN_GROUPS_MAX)
+			range = PATTERN_GROUPS_MAX;
+		range = g->number | range << 8;
+		if (b->code)
+			b->code[g->first].word = MATCH_WORD(MATCH_GROUP_BEGIN, range);
+		if (pattern_emit(b, MATCH_WORD(MATCH_GROUP_END, range)) < 0)
+			return -1;
+	}
+	return pattern_part_end(b, g->part);
 }
 
 static int parse_open(struct pattern_parser *ps)
@@ -357,17 +442,23 @@ static int parse_open(struct pattern_parser *ps)
 	if (ps->group == ps->groups + WSI_MATCH_DEPTH_MAX)
 		return pattern_fail(ps->b, "parentheses more than 100 deep");
 	ps->group++;
-	ps->group->first = ps->group->branch = (uint16_t)ps->b->n;
+	ps->group->first = (uint16_t)ps->b->n;
 	ps->group->jump = 0;
 	ps->group->where = ps->b->where;
 	ps->atom = PATTERN_NONE;
+	if (pattern_group_begin(ps->b, ps->group) < 0)
+		return -1;
+	ps->group->branch = (uint16_t)ps->b->n;
 	return 0;
 }
 
 static int parse_close(struct pattern_parser *ps)
 {
-	pattern_join(ps->b, ps->group);
+	if (pattern_join(ps->b, ps->group) < 0 || pattern_group_end(ps->b, ps->group) < 0)
+		return -1;
 	ps->atom = ps->group->first;
+	ps->repetition = ps->group->repetition;
+	ps->part = ps->group->part;
 	ps->group--;
 	return 0;
 }
@@ -377,6 +468,7 @@ static int parse_close(struct pattern_parser *ps)
 static int parse_single(struct pattern_parser *ps, uint32_t word)
 {
 	ps->atom = ps->b->n;
+	ps->repetition = ps->part = 0;
 	return pattern_emit(ps->b, word);
 }
 
@@ -438,6 +530,7 @@ static int parse_part(struct pattern_parser *ps)
 		return parse_anchor(ps, MATCH_END);
 	case '[':
 		ps->atom = b->n;
+		ps->repetition = ps->part = 0;
 		return pattern_bracket(b);
 	case '.':
 		return parse_single(ps, MATCH_WORD(MATCH_ANY, 0));
@@ -456,8 +549,11 @@ int wsi_pattern_parse(struct wsi_pattern *b)
 	ps.group = ps.groups;
 	ps.atom = PATTERN_NONE;
 	ps.repeated = false;
+	ps.repetition = ps.part = 0;
 	memset(ps.group, 0, sizeof *ps.group);
 	ps.group->first = ps.group->branch = 1;
+	ps.group->part = pattern_part(b);
+	ps.group->alternative = pattern_part(b);
 	pattern_emit(b, MATCH_WORD(MATCH_BEGIN, 0)); /* cannot fail: it is the first */
 	while (b->at < b->len)
 		if (parse_part(&ps) < 0)
@@ -466,7 +562,8 @@ int wsi_pattern_parse(struct wsi_pattern *b)
 		b->where = ps.group->where;
 		return pattern_fail(b, "( without )");
 	}
-	pattern_join(b, ps.group);
 	b->where = b->len;
+	if (pattern_join(b, ps.group) < 0)
+		return -1;
 	return pattern_emit(b, MATCH_WORD(MATCH_YES, 0));
 }

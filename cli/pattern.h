@@ -15,7 +15,13 @@ enum match_op {
 	MATCH_START, /* goes on at the text's start */
 	MATCH_END,   /* goes on at the text's end */
 	MATCH_YES,   /* the text matches */
-	MATCH_BEGIN  /* where the program begins */
+	MATCH_BEGIN, /* where the program begins */
+
+	/* Only in the programs of capture.c. The lowest byte of the argument is a number, the next one
+	 * the last number that stands within. */
+	MATCH_PART_END,    /* a part of the pattern ends */
+	MATCH_GROUP_BEGIN, /* a group that is captured begins */
+	MATCH_GROUP_END    /* and ends */
 };
 #define MATCH_WORD(op, arg) ((uint32_t)(op) << 24 | (uint32_t)(arg))
 #define MATCH_OP(word) ((word) >> 24)
@@ -38,6 +44,17 @@ enum match_set {
 	MATCH_SET_RANGES   /* where they begin */
 };
 
+/* Groups that can be captured: ${1} to ${9} */
+#define PATTERN_GROUPS_MAX 9
+
+/* What a pattern needs so that its groups can be captured. The whole pattern, its alternatives,
+ * groups and repetitions are its parts. They have numbers in the order in which they begin, so a
+ * part's number is less than those of the parts within it. */
+struct pattern_capture {
+	unsigned parts;
+	unsigned groups; /* all, also those that are not captured */
+};
+
 /* A pattern being parsed. code and sets are NULL in the first reading, which only counts. */
 struct wsi_pattern {
 	const char *p;
@@ -48,9 +65,30 @@ struct wsi_pattern {
 	size_t sets_n;   /* words of all sets */
 	const char *why; /* what is wrong */
 	size_t where;    /* the byte at which the current part begins */
+	struct pattern_capture *capture; /* NULL: no groups are captured */
 };
-/* p and len, and for the second reading code and sets, are set by the caller; the rest is 0.
- * Returns 0, or -1: see .why and .where. The argument of each FORK and JUMP is a distance. */
+/* p, len and capture, and for the second reading code and sets, are set by the caller; the rest is
+ * 0. Returns 0, or -1: see .why and .where. The argument of each FORK and JUMP is a distance. */
 WSI int wsi_pattern_parse(struct wsi_pattern *b);
+
+/* True if the set has the character. All copies of a bracket share one set, which remembers its last
+ * answer: so a character is looked up once, however many repetitions are live. */
+static inline bool wsi_pattern_has(uint32_t *set, uint32_t c)
+{
+	bool in = set[MATCH_SET_NEGATED];
+	uint32_t i;
+
+	if (set[MATCH_SET_LAST] == c)
+		return set[MATCH_SET_ANSWER];
+	for (i = MATCH_SET_RANGES; i < set[MATCH_SET_END]; i += 2) {
+		if (c >= set[i] && c <= set[i + 1]) {
+			in = !in;
+			break;
+		}
+	}
+	set[MATCH_SET_LAST] = c;
+	set[MATCH_SET_ANSWER] = in;
+	return in;
+}
 
 #endif
