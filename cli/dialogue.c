@@ -24,6 +24,12 @@ static int query_stopped(const struct wq_query *q)
 	return 0;
 }
 
+/* The same for wq_captured_take() */
+static int query_stopped_by(const void *arg)
+{
+	return query_stopped(arg);
+}
+
 /* Ends the query with an error of query_stopped() or of a call on the open connection */
 static int query_stop(struct wq_query *q, int err)
 {
@@ -115,7 +121,8 @@ static bool query_can_quote(const struct wq_query *q, const struct ws_msg *msg)
 
 	if (msg->type != WS_TEXT || wsi_url_parse(&url, q->url, strlen(q->url)))
 		return false;
-	return !wsi_shows_secret(text, &q->o->lib, &url);
+	return !wsi_shows_secret(text, &q->o->lib, &url)
+	       && !wq_captured_repeats(&q->captured, text);
 }
 
 /* The server sent a message that matches --fail-on. */
@@ -258,11 +265,64 @@ int wq_query_pong(struct wq_query *q)
 	}
 }
 
+/* What a --data-expand made is not UTF-8. */
+static int query_expanded_no_text(struct wq_query *q, size_t at)
+{
+	wq_query_put_number(wq_query_begin_sentence(q), "byte ", at + 1,
+	                    " of the data that --data-expand made is not UTF-8 text (use --binary "
+	                    "for other bytes)");
+	return wq_query_fail(q, WS_EUTF8);
+}
+
+static int query_check_expanded(struct wq_query *q)
+{
+	uint32_t state = 0;
+	size_t at, n, good;
+	int err;
+
+	if (q->o->binary)
+		return QUERY_GO_ON;
+	for (at = 0; at < q->expanded_len; at += n) {
+		err = query_stopped(q);
+		if (err)
+			return query_stop(q, err);
+		n = q->expanded_len - at < WQ_PIECE ? q->expanded_len - at : WQ_PIECE;
+		good = wsi_utf8_check(&state, q->expanded + at, n);
+		if (good < n)
+			return query_expanded_no_text(q, at + good);
+	}
+	return state ? query_expanded_no_text(q, q->expanded_len - 1) : QUERY_GO_ON;
+}
+
+/* Makes the data of a --data-expand. */
+static int query_expand(struct wq_query *q, const struct wq_step *s)
+{
+	int r;
+
+	wq_query_drop_expanded(q);
+	r = wq_expand(s, &q->captured, q->o->lib.max_message, &q->expanded, &q->expanded_len);
+	if (r == WS_ETOOBIG)
+		return wq_query_too_big(q, "the data that --data-expand makes is over ");
+	if (r)
+		return wq_query_no_memory(q);
+	return query_check_expanded(q);
+}
+
+void wq_query_drop_expanded(struct wq_query *q)
+{
+	if (q->expanded)
+		wq_alloc(NULL, q->expanded, q->expanded_len, 0);
+	q->expanded = NULL;
+	q->expanded_len = 0;
+}
+
 int wq_query_next_step(struct wq_query *q)
 {
 	const struct wq_step *s = wq_query_current_step(q);
 
 	q->seen = q->sent = 0;
+	if (s && s->expand && query_expand(q, s) != QUERY_GO_ON)
+		return QUERY_ENDED;
 	if (s) {
 		wq_query_enter(q, s->kind == WQ_STEP_SEND ? WQ_SEND : WQ_EXPECT);
 	} else if (q->o->count > 0) {
@@ -278,16 +338,16 @@ int wq_query_next_step(struct wq_query *q)
 
 int wq_query_send(struct wq_query *q)
 {
-	const struct wq_step *s = wq_query_current_step(q);
+	struct wsi_str data = wq_query_data_to_send(q);
 	int64_t begun_us = wq_now_us(); /* the answer may arrive before ws_send() returns */
-	ptrdiff_t n =
-	    ws_send(q->ws, q->o->binary ? WS_BINARY : WS_TEXT, s->p + q->sent, s->len - q->sent);
+	const char *rest = data.len > 0 ? data.p + q->sent : "";
+	ptrdiff_t n = ws_send(q->ws, q->o->binary ? WS_BINARY : WS_TEXT, rest, data.len - q->sent);
 
 	if (n < 0 && n != WS_AGAIN)
 		return wq_query_lost(q, (int)n);
 	if (n > 0)
 		q->sent += (size_t)n;
-	if (n < 0 || q->sent < s->len) /* the peer may not read before we do */
+	if (n < 0 || q->sent < data.len) /* the peer may not read before we do */
 		return query_keep_all(q);
 	if (q->first_us < 0)
 		q->since_us = begun_us;
@@ -299,7 +359,8 @@ int wq_query_send(struct wq_query *q)
 /* Receives until a message matches */
 int wq_query_expect(struct wq_query *q)
 {
-	const struct wq_pattern *pattern = &wq_query_current_step(q)->pattern;
+	const struct wq_step *s = wq_query_current_step(q);
+	const struct wq_pattern *pattern = &s->pattern;
 	struct ws_msg msg;
 	int r;
 
@@ -315,6 +376,13 @@ int wq_query_expect(struct wq_query *q)
 		q->seen++;
 		if (query_remember(q, &msg))
 			return QUERY_ENDED;
+	}
+	if (s->keep) {
+		r = wq_captured_take(&q->captured, s, &msg, query_stopped_by, q);
+		if (r == WS_EMEMORY)
+			return wq_query_no_memory(q);
+		if (r)
+			return query_match_stopped(q, pattern, &msg, r);
 	}
 	wq_store_clear(&q->last); /* this step has used up what it passed over, too */
 	q->step++;

@@ -15,6 +15,18 @@ const struct wq_step *wq_query_current_step(const struct wq_query *q)
 	return q->step < q->o->n_steps ? &q->o->steps[q->step] : NULL;
 }
 
+struct wsi_str wq_query_data_to_send(const struct wq_query *q)
+{
+	const struct wq_step *s = wq_query_current_step(q);
+	struct wsi_str data = {s->p, s->len};
+
+	if (s->expand) {
+		data.p = q->expanded;
+		data.len = q->expanded_len;
+	}
+	return data;
+}
+
 int64_t wq_query_open_deadline_us(const struct wq_query *q)
 {
 	int64_t connect_us = q->start_us + (int64_t)q->o->connect_timeout_ms * 1000;
@@ -133,7 +145,7 @@ static void query_put_missing(struct wsi_text *t, const struct wq_query *q)
 		return;
 	case WQ_SEND:
 		wq_query_put_number(t, "only ", q->sent, " of ");
-		wq_query_put_number(t, "", s->len, " bytes were taken");
+		wq_query_put_number(t, "", wq_query_data_to_send(q).len, " bytes were taken");
 		return;
 	case WQ_EXPECT:
 		if (q->seen == 0)

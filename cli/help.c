@@ -12,6 +12,8 @@ static const char *const help_sections[] = {
     "Steps (-d and -e are done in the order given):\n"
     "  -d, --data TEXT           send TEXT, a file (@FILE) or standard input (@-)\n"
     "      --data-raw TEXT       send TEXT; @ is not special\n"
+    "      --data-expand TEXT    send TEXT; ${1} to ${9} are the groups that the -e\n"
+    "                            before it matched, ${0} is its message, $$ a dollar\n"
     "  -B, --binary              send data as binary messages\n"
     "  -e, --expect PATTERN      receive until a message matches the POSIX extended\n"
     "                            regular expression\n"

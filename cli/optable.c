@@ -19,6 +19,7 @@
 const struct wq_option wq_option_table[] = {
     {"data", 'd', WQ_KIND_DATA, BY_KIND, WQ_PART_CORE},
     {"data-raw", 0, WQ_KIND_DATA_RAW, BY_KIND, WQ_PART_CORE},
+    {"data-expand", 0, WQ_KIND_DATA_EXPAND, BY_KIND, WQ_PART_CORE},
     {"binary", 'B', WQ_KIND_FLAG, OURS(binary), WQ_PART_CORE},
     {"expect", 'e', WQ_KIND_EXPECT, BY_KIND, WQ_PART_CORE},
     {"fail-on", 0, WQ_KIND_FAIL_ON, BY_KIND, WQ_PART_CORE},

@@ -23,6 +23,7 @@ enum wq_option_kind {
 	WQ_KIND_FORMAT,
 	WQ_KIND_DATA,
 	WQ_KIND_DATA_RAW,
+	WQ_KIND_DATA_EXPAND,
 	WQ_KIND_EXPECT,
 	WQ_KIND_FAIL_ON,
 	WQ_KIND_HELP,   /* no value */

@@ -4,6 +4,7 @@
  * parse_long() and parse_short() find an option in the table, and apply() stores its value. What
  * options mean together is checked afterwards, by optcheck.c.
  */
+#include "cli/expand.h"
 #include "cli/optable.h"
 #include "cli/values.h"
 #include "cli/wsquery.h"
@@ -101,6 +102,16 @@ static void add_data(struct wq_options *o, const char *value)
 	in = wq_add_input(o, "data", value + 1);
 	if (in)
 		in->step = step;
+}
+
+static void add_data_expand(struct wq_options *o, const char *value)
+{
+	struct wq_step *step = add_send(o, "data-expand", value);
+
+	if (!step)
+		return;
+	step->expand = true;
+	wq_expand_check(o);
 }
 
 /* Values of other options */
@@ -232,6 +243,9 @@ static void apply_special(struct wq_options *o, enum wq_option_kind kind, const 
 		return;
 	case WQ_KIND_DATA_RAW:
 		add_send(o, "data-raw", value);
+		return;
+	case WQ_KIND_DATA_EXPAND:
+		add_data_expand(o, value);
 		return;
 	case WQ_KIND_EXPECT:
 		add_expect(o, value);

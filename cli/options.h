@@ -14,6 +14,8 @@ enum wq_format { WQ_JSON, WQ_RAW, WQ_NAGIOS, WQ_PROMETHEUS };
 
 enum wq_help { WQ_NO_HELP, WQ_SHOW_HELP, WQ_SHOW_VERSION };
 
+struct wq_capture;
+
 struct wq_pattern {
 	const char *option; /* "expect" or "fail-on" */
 	const char *p;
@@ -25,12 +27,16 @@ struct wq_step {
 	enum { WQ_STEP_SEND, WQ_STEP_EXPECT } kind;
 
 	/* WQ_STEP_SEND */
-	const char *option; /* "data" or "data-raw" */
+	const char *option; /* "data", "data-raw" or "data-expand" */
 	const char *p;      /* what to send; NULL: it is in a file that has not been read yet */
 	size_t len;
+	bool expand; /* that holds "${1}" and the like: see expand.h */
 
 	/* WQ_STEP_EXPECT */
 	struct wq_pattern pattern;
+	bool keep;                  /* a later step needs the message */
+	struct wq_capture *capture; /* the pattern's groups, or NULL: no later step needs them */
+	unsigned groups;            /* how many it has; set with .capture */
 };
 
 /* Lives as long as the process, so the blocks that it points to are never freed. All queries share

@@ -346,9 +346,10 @@ static int parse_repetition(struct pattern_parser *ps, uint32_t c, bool again)
 		return pattern_fail(
 		    b, "nothing to repeat: for the character itself write \\ before it");
 	if (again && b->capture)
-		return pattern_fail(b, "a repetition of a repetition, as in .*?, leaves open what a "
-		                       "group matches: for the shortest match write [^x]* up to the x "
-		                       "behind it");
+		return pattern_fail(b,
+		                    "a repetition of a repetition, as in .*?, leaves open what a "
+		                    "group matches: for the shortest match write [^x]* up to the x "
+		                    "behind it");
 	ps->repeated = true;
 	if (c == '?' && again) /* the shortest match */
 		return 0;

@@ -61,10 +61,10 @@ struct wsi_pattern {
 	size_t len, at; /* at: the next byte to read */
 	struct match_state *code;
 	uint32_t *sets;
-	size_t n, n_max; /* states now, and at most on the way */
-	size_t sets_n;   /* words of all sets */
-	const char *why; /* what is wrong */
-	size_t where;    /* the byte at which the current part begins */
+	size_t n, n_max;                 /* states now, and at most on the way */
+	size_t sets_n;                   /* words of all sets */
+	const char *why;                 /* what is wrong */
+	size_t where;                    /* the byte at which the current part begins */
 	struct pattern_capture *capture; /* NULL: no groups are captured */
 };
 /* p, len and capture, and for the second reading code and sets, are set by the caller; the rest is

@@ -175,6 +175,8 @@ void wq_query_end(struct wq_query *q)
 	ws_free(q->ws);
 	wq_why_free(&q->why);
 	wq_store_free(&q->last);
+	wq_captured_free(&q->captured);
+	wq_query_drop_expanded(q);
 	wq_store_free(&q->store);
 	if (q->head_copy)
 		wq_alloc(NULL, q->head_copy, q->head_len, 0);

@@ -31,6 +31,7 @@ int wq_query_send(struct wq_query *q);
 int wq_query_expect(struct wq_query *q);  /* receives until a message matches */
 int wq_query_collect(struct wq_query *q); /* receives --count messages */
 int wq_query_flush(struct wq_query *q);
+void wq_query_drop_expanded(struct wq_query *q); /* what --data-expand made */
 
 /* failure.c: parts of sentences */
 struct wsi_text *wq_query_begin_sentence(struct wq_query *q); /* "receive from 127.0.0.1:80: " */
@@ -51,6 +52,7 @@ int wq_query_interrupted(struct wq_query *q);   /* by a signal */
 
 /* failure.c: where a query stands */
 const struct wq_step *wq_query_current_step(const struct wq_query *q); /* NULL: all are done */
+struct wsi_str wq_query_data_to_send(const struct wq_query *q); /* by the sending step under way */
 int64_t wq_query_open_deadline_us(const struct wq_query *q); /* when the WebSocket must be open */
 
 /* Changes the state and notes when it began. */

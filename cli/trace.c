@@ -67,7 +67,12 @@ static void trace_put_header(struct wsi_text *t, int sent, const char *s, size_t
 		wsi_put_safe(t, value.p, value.len);
 }
 
-static void trace_head(struct wq_out *o, int sent, const char *mark, const char *s, size_t len)
+static const char *trace_mark(int sent)
+{
+	return sent ? "> " : "< ";
+}
+
+static void trace_head(struct wq_out *o, int sent, const char *s, size_t len)
 {
 	char buf[TRACE_LINE];
 	struct wsi_text t;
@@ -85,7 +90,7 @@ static void trace_head(struct wq_out *o, int sent, const char *mark, const char 
 			trace_put_request_line(&t, s, end);
 		else
 			trace_put_header(&t, sent, s + at, end - at);
-		wq_out(o, mark);
+		wq_out(o, trace_mark(sent));
 		wq_out_n(o, buf, t.len);
 		wq_out(o, t.cut ? "...\n" : "\n");
 	}
@@ -126,7 +131,14 @@ static void trace_payload(struct wq_out *o, const unsigned char *p, size_t len,
 		wq_out(o, "...");
 }
 
-static void trace_frame(struct wq_out *o, const char *mark, const unsigned char *p, size_t len)
+/* True for a frame with data that --data-expand made, which may hold a token of an earlier answer */
+static bool trace_is_hidden(const struct wq_query *q, int sent, unsigned opcode)
+{
+	return q && sent && q->expanded && q->state == WQ_SEND && opcode < WSI_CLOSE;
+}
+
+static void trace_frame(struct wq_out *o, const struct wq_query *q, int sent,
+                        const unsigned char *p, size_t len)
 {
 	struct wsi_frame f;
 	uint64_t payload_len;
@@ -138,7 +150,7 @@ static void trace_frame(struct wq_out *o, const char *mark, const unsigned char 
 	len -= f.head;
 	payload_len = f.len;
 	opcode = f.b0 & 15u;
-	wq_out(o, mark);
+	wq_out(o, trace_mark(sent));
 	wq_out(o, trace_opcode_name(opcode));
 	wq_out(o, f.b0 & WSI_FIN ? ", " : " (more follows), ");
 	wq_out_u(o, payload_len);
@@ -150,22 +162,23 @@ static void trace_frame(struct wq_out *o, const char *mark, const unsigned char 
 		len -= 2;
 		payload_len -= 2;
 	}
-	trace_payload(o, p, len, payload_len);
+	if (trace_is_hidden(q, sent, opcode))
+		wq_out(o, ": made by --data-expand");
+	else
+		trace_payload(o, p, len, payload_len);
 	wq_out(o, "\n");
 }
 
 void wq_trace(void *user_data, int sent, int type, const void *data, size_t len)
 {
-	const char *mark = sent ? "> " : "< ";
 	struct wq_out o;
 
-	(void)user_data;
 	if (wq_err_is_over())
 		return;
 	wq_err_init(&o);
 	if (type == WS_TRACE_HEAD)
-		trace_head(&o, sent, mark, data, len);
+		trace_head(&o, sent, data, len);
 	else if (type == WS_TRACE_FRAME && len > 0)
-		trace_frame(&o, mark, data, len);
+		trace_frame(&o, user_data, sent, data, len);
 	wq_out_end(&o);
 }

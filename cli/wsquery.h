@@ -19,6 +19,8 @@
  *	setup.c      its states before the WebSocket is open
  *	dialogue.c   its states on the open connection
  *	failure.c    how it fails, in sentences
+ *	expand.c     what --data-expand sends
+ *	capture.c    finds what the groups of a pattern match
  *	store.c      messages that wait for a later step
  *	input.c      files and standard input
  *	result.c     a finished query as one JSON object
@@ -39,6 +41,7 @@
 #define WSQUERY_H
 #include "cli/answer.h"
 #include "cli/env.h"
+#include "cli/expand.h"
 #include "cli/json.h"
 #include "cli/loop.h"
 #include "cli/memory.h"
@@ -113,8 +116,11 @@ struct wq_query {
 	size_t step;        /* the step under way */
 	size_t sent;        /* bytes of a sending step that are taken */
 	size_t seen;        /* messages that did not match an expecting step */
-	struct wq_store store; /* messages that wait for a later step */
-	struct wq_store last;  /* the newest message that no step used up, or nothing */
+	struct wq_store store;       /* messages that wait for a later step */
+	struct wq_store last;        /* the newest message that no step used up, or nothing */
+	struct wq_captured captured; /* for --data-expand: what the latest -e matched */
+	char *expanded;              /* the data of the --data-expand under way */
+	size_t expanded_len;
 	const struct wq_pattern *unfinished; /* was being matched when the query ended, or NULL */
 	char ping_data[16];                  /* begins with NUL: not made yet */
 	char *head_copy;

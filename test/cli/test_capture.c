@@ -121,8 +121,9 @@ static const struct vector {
     {S("(^a)"), S("ba"), 1, "no match"},
     {S("(a$)"), S("aa"), 1, "1-2 1-2"},
     /* Characters are whole; a byte that belongs to none counts as one. */
-    {S("(.)b"), S("a\xe2\x82\xac"
-                  "b"),
+    {S("(.)b"),
+     S("a\xe2\x82\xac"
+       "b"),
      1, "1-5 1-4"},
     {S("(\xc3\xa9+)"), S("x\xc3\xa9\xc3\xa9"), 1, "1-5 1-5"},
     {S("(.)$"), S("a\xe2\x82"), 1, "2-3 2-3"},
@@ -284,7 +285,7 @@ static int make_tree(int depth);
 
 static int make_atom(int depth)
 {
-	int n, g;
+	int n;
 
 	if (depth <= 0 || dice(5) < 2) {
 		n = new_node(dice(6) == 0 ? ANY : CHAR);
@@ -292,17 +293,16 @@ static int make_atom(int depth)
 		return n;
 	}
 	n = new_node(GROUP);
-	g = nodes[n].group = ++n_groups;
+	nodes[n].group = ++n_groups;
 	nodes[n].left = make_tree(depth - 1);
-	(void)g;
 	nodes[n].last_group = n_groups;
 	return n;
 }
 
 static int make_part(int depth)
 {
-	static const int bounds[][2] = {{0, REPEAT_NO_END}, {1, REPEAT_NO_END}, {0, 1},
-	                                {2, 2},             {0, 2},             {1, 2}};
+	static const int bounds[][2] = {
+	    {0, REPEAT_NO_END}, {1, REPEAT_NO_END}, {0, 1}, {2, 2}, {0, 2}, {1, 2}};
 	int atom = make_atom(depth), n;
 	size_t which;
 
@@ -345,7 +345,7 @@ static int make_tree(int depth)
 static void write_tree(int n)
 {
 	char *end = pattern_text + strlen(pattern_text);
-	const struct node *p = &nodes[n];
+	const struct node *p = n < 0 ? NULL : &nodes[n];
 
 	if (n < 0)
 		return;
@@ -399,7 +399,7 @@ static bool repeats(const struct node *p, int i, int j, int min, int max)
 /* The part of the pattern matches exactly what is from i to j. */
 static bool matches(int n, int i, int j)
 {
-	const struct node *p = &nodes[n];
+	const struct node *p = n < 0 ? NULL : &nodes[n];
 	int e;
 
 	if (n < 0)
@@ -483,7 +483,7 @@ static void choose_concat(int n, int i, int j)
 /* Notes the places of the groups in this part, which matches from i to j. */
 static void choose(int n, int i, int j)
 {
-	const struct node *p = &nodes[n];
+	const struct node *p = n < 0 ? NULL : &nodes[n];
 	int g;
 
 	if (n < 0)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC
  * fuzz_match.c - any pattern and any text: at once, in pieces, and by another search with the same
- * matcher the answer is the same. For libFuzzer; with -DFUZZ_MAIN a program that takes the files
+ * matcher the answer is the same, and capture.c finds a match where there is one. For libFuzzer; with -DFUZZ_MAIN a program that takes the files
  * named, or makes up inputs of its own.
  *
  * The input: two bytes with the length of the pattern, one with the size of the pieces, the
  * pattern, the text.
  */
-#include "cli/match.h"
+#include "cli/capture.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,12 +47,48 @@ static int in_pieces(struct wsi_match *m, const uint8_t *text, size_t len, size_
 	return end;
 }
 
+/* The groups of a match lie in the text, and the whole match is there if match.c says so. */
+static void check_groups(const char *pattern, size_t len, const char *text, size_t text_len,
+                         int yes)
+{
+	const char *why = NULL;
+	struct wq_capture *c;
+	struct wsi_str found;
+	unsigned groups, i;
+	size_t room, where;
+	void *mem;
+
+	room = wq_capture_size(pattern, len, &why, &where, &groups);
+	if (room == 0) {
+		if (!why || !*why || where > len)
+			abort();
+		return;
+	}
+	mem = malloc(room);
+	if (!mem)
+		abort();
+	c = wq_capture_init(mem, room, pattern, len);
+	if (!c)
+		abort();
+	wq_capture_start(c, text, text_len);
+	while (!wq_capture_step(c))
+		;
+	if ((wq_capture_group(c, 0).p != NULL) != yes)
+		abort();
+	for (i = 0; i <= WQ_CAPTURE_GROUPS; i++) {
+		found = wq_capture_group(c, i);
+		if (found.p && (found.p < text || found.p + found.len > text + text_len))
+			abort();
+	}
+	free(mem);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	size_t len, step, where = (size_t)-1, room;
 	const char *why = NULL;
 	struct wsi_match *m;
-	char *pattern;
+	char *pattern, *text;
 	void *mem;
 	int yes;
 
@@ -74,7 +110,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!mem)
 		abort();
 	m = wsi_match_init(mem, room, pattern, len);
-	free(pattern);
 	if (!m)
 		abort();
 	data += len;
@@ -84,6 +119,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    || in_pieces(m, data, size, size / 2 + 1) != yes
 	    || in_pieces(m, data, size, size + 1) != yes)
 		abort();
+	text = copy_of(data, size);
+	check_groups(pattern, len, text, size, yes);
+	free(text);
+	free(pattern);
 	free(mem);
 	return 0;
 }

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC
+ * expand.h - --data-expand: ${0} to ${9} stand for a message that an -e matched, and for its groups
+ */
+#ifndef WQ_EXPAND_H
+#define WQ_EXPAND_H
+#include "cli/capture.h"
+#include "cli/options.h"
+#include "cli/store.h"
+
+/* What the latest -e matched */
+struct wq_captured {
+	struct wq_store message; /* that one message */
+	struct {
+		size_t at, len;
+	} group[WQ_CAPTURE_GROUPS + 1]; /* in the message; the whole of it is group 0 */
+};
+
+/* Checks the step of a --data-expand, which is the last one of o->steps, and tells the -e before it
+ * what to keep. Faults go to o->why. */
+void wq_expand_check(struct wq_options *o);
+
+/* Keeps a message that the step's pattern matched. 0, WS_EMEMORY, or what stopped() returned, which is
+ * asked every now and then. */
+int wq_captured_take(struct wq_captured *c, const struct wq_step *expect, const struct ws_msg *msg,
+                     int (*stopped)(const void *arg), const void *arg);
+void wq_captured_free(struct wq_captured *c);
+/* The message, or in it what the group matched: empty where that is nothing */
+struct wsi_str wq_captured_group(const struct wq_captured *c, unsigned group);
+
+/* True if the text repeats what was matched, which may be a token */
+bool wq_captured_repeats(const struct wq_captured *c, struct wsi_str text);
+
+/* Writes what the step of a --data-expand sends to *data, a block of wq_alloc() that is *len bytes
+ * long, or NULL where *len is 0. 0, WS_EMEMORY, or WS_ETOOBIG: it is over max. */
+int wq_expand(const struct wq_step *send, const struct wq_captured *c, size_t max, char **data,
+              size_t *len);
+
+#endif
