@@ -248,7 +248,8 @@ static int query_make_ws_with(struct wq_query *q, struct wq_env *env)
 
 	lib->connect_timeout_ms = q->o->connect_timeout_ms;
 	lib->alloc = wq_alloc;
-	lib->user_data = q;
+	if (q->o->verbose)
+		lib->user_data = q; /* for wq_trace() */
 	if (query_is_small(q->o, lib))
 		lib->recv_buffer = lib->send_buffer = SMALL;
 	/* Each turn drops one value of the environment that the library refuses. */
