@@ -43,7 +43,8 @@ static const char *const help_sections[] = {
     "      --bearer TOKEN        Bearer authentication, or @FILE\n"
     "      --max-redirs N        follow up to N redirects (3)\n",
     "Network:\n"
-    "  -x, --proxy URL           http, socks4, socks4a, socks5 or socks5h; '': none\n"
+    "  -x, --proxy URL           http, socks4, socks4a, socks5 or socks5h, or @FILE to\n"
+    "                            read it from a file; '': none\n"
     "      --noproxy LIST        no proxy for these hosts, .domains, CIDR blocks or\n"
     "                            host:port pairs; *: for none\n"
     "  -4, --ipv4; -6, --ipv6    use only this address family\n"

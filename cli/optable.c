@@ -46,7 +46,7 @@ const struct wq_option wq_option_table[] = {
     {"bearer", 0, WQ_KIND_SECRET, LIB(bearer), WQ_PART_CORE},
     {"max-redirs", 0, WQ_KIND_NUMBER, LIB(max_redirects), WQ_PART_REDIRECTS},
 
-    {"proxy", 'x', WQ_KIND_STRING, LIB(proxy), WQ_PART_PROXY},
+    {"proxy", 'x', WQ_KIND_SECRET, LIB(proxy), WQ_PART_PROXY},
     {"noproxy", 0, WQ_KIND_STRING, LIB(no_proxy), WQ_PART_PROXY},
     {"ipv4", '4', WQ_KIND_IPV4, BY_KIND, WQ_PART_CORE},
     {"ipv6", '6', WQ_KIND_IPV6, BY_KIND, WQ_PART_CORE},

@@ -472,7 +472,7 @@ def test_standard_input_that_is_not_utf8():
         assert "byte %d is not UTF-8" % (before + 3) in r.err
 
 
-@pytest.mark.parametrize("option", ["-H", "-b", "-u", "--bearer", pytest.param("--pass", marks=needs("tls"))])
+@pytest.mark.parametrize("option", ["-H", "-b", "-u", "--bearer", pytest.param("-x", marks=needs("proxies")), pytest.param("--pass", marks=needs("tls"))])
 def test_a_file_that_is_too_large_for_an_option(option, tmp_path):
     f = tmp_path / "f"
     f.write_bytes(b"A: b\n" * 300000)

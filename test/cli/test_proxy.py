@@ -128,6 +128,16 @@ def test_http_basic(target):
         assert target.conn.header("proxy-authorization") is None
 
 
+def test_url_in_a_file(target, tmp_path):
+    f = tmp_path / "proxy"
+    with Server(connect()) as p:
+        f.write_text("http://joe:%s@%s\n" % (SECRET, p.hostport))
+        run("-D", "-v", "-d", "x", "-x", "@%s" % f, target.url, status=0, secrets=[SECRET, "joe:" + SECRET])
+        assert p.conn.header("proxy-authorization") == "Basic " + base64.b64encode(b"joe:" + SECRET.encode()).decode()
+    f.write_text("bad://joe:%s@h\n" % SECRET)
+    run("-x", "@%s" % f, target.url, status=64, secrets=[SECRET, "joe:" + SECRET])
+
+
 def test_the_target_s_secrets_stay_from_the_proxy(target):
     with Server(connect()) as p:
         run("-d", "x", "-u", "u:" + SECRET, "-b", SECRET, "-H", "X-S: " + SECRET, "-x", "http://" + p.hostport, target.url, status=0)
