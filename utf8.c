@@ -2,8 +2,11 @@
  * utf8.c - checks UTF-8 (RFC 3629), stopping and going on at any byte, and decodes single
  * characters
  *
- * The state between two bytes holds the bits of the character so far and, from bit UTF8_LACKS on,
- * how many bytes it still lacks.
+ * There are two ways through a text. The careful one takes a byte at a time and stops at the first
+ * wrong one. Its state between two bytes holds the bits of the character so far and, from bit
+ * UTF8_LACKS on, how many bytes it still lacks. The fast one skips whole characters that are right,
+ * eight bytes at a time, and leaves the rest to the careful one: the text's last bytes, and those
+ * that hold a wrong byte.
  */
 #include "ws_pure.h"
 #include <string.h>
@@ -46,6 +49,130 @@ static uint32_t utf8_take(uint32_t state, unsigned char c)
 	return (lacks - 1) << UTF8_LACKS | bits;
 }
 
+/* The fast way, for long texts: a state machine that takes every byte with two loads and a shift.
+ * It has no branch that depends on the text, because a branch that the processor guesses wrong costs
+ * as much as twenty bytes. It knows that there is a wrong byte, but not where.
+ *
+ * The number of a state is also the place of its field in a row of utf8_next, in bits. */
+enum utf8_state {
+	UTF8_BAD = 0,      /* there was a wrong byte */
+	UTF8_BETWEEN = 6,  /* between two characters */
+	UTF8_NEEDS_1 = 12, /* one more byte to come */
+	UTF8_NEEDS_2 = 18,
+	UTF8_NEEDS_3 = 24,
+	UTF8_AFTER_E0 = 30, /* below A0, the second byte makes an overlong form */
+	UTF8_AFTER_ED = 36, /* from A0 on, a surrogate */
+	UTF8_AFTER_F0 = 42, /* below 90, an overlong form */
+	UTF8_AFTER_F4 = 48  /* from 90 on, a character over U+10FFFF */
+};
+#define UTF8_FIELD 63 /* a field has 6 bits */
+
+/* What a byte can be (RFC 3629 section 4) */
+enum utf8_class {
+	UTF8_ASCII,   /* 00-7F */
+	UTF8_80,      /* 80-8F, a later byte as the next two */
+	UTF8_90,      /* 90-9F */
+	UTF8_A0,      /* A0-BF */
+	UTF8_NEVER,   /* C0, C1, F5-FF */
+	UTF8_FIRST_2, /* C2-DF, the first byte of two */
+	UTF8_E0,
+	UTF8_FIRST_3, /* E1-EC, EE, EF */
+	UTF8_ED,
+	UTF8_F0,
+	UTF8_FIRST_4, /* F1-F3 */
+	UTF8_F4
+};
+
+#define UTF8_4(class) class, class, class, class
+#define UTF8_16(class) UTF8_4(class), UTF8_4(class), UTF8_4(class), UTF8_4(class)
+
+static const unsigned char utf8_class[256] = {UTF8_16(UTF8_ASCII),
+                                              UTF8_16(UTF8_ASCII),
+                                              UTF8_16(UTF8_ASCII),
+                                              UTF8_16(UTF8_ASCII),
+                                              UTF8_16(UTF8_ASCII),
+                                              UTF8_16(UTF8_ASCII),
+                                              UTF8_16(UTF8_ASCII),
+                                              UTF8_16(UTF8_ASCII),
+                                              UTF8_16(UTF8_80),
+                                              UTF8_16(UTF8_90),
+                                              UTF8_16(UTF8_A0),
+                                              UTF8_16(UTF8_A0),
+                                              /* C0 */ UTF8_NEVER,
+                                              UTF8_NEVER,
+                                              UTF8_FIRST_2,
+                                              UTF8_FIRST_2,
+                                              UTF8_4(UTF8_FIRST_2),
+                                              UTF8_4(UTF8_FIRST_2),
+                                              UTF8_4(UTF8_FIRST_2),
+                                              UTF8_16(UTF8_FIRST_2),
+                                              /* E0 */ UTF8_E0,
+                                              UTF8_FIRST_3,
+                                              UTF8_FIRST_3,
+                                              UTF8_FIRST_3,
+                                              UTF8_4(UTF8_FIRST_3),
+                                              UTF8_4(UTF8_FIRST_3),
+                                              /* EC */ UTF8_FIRST_3,
+                                              UTF8_ED,
+                                              UTF8_FIRST_3,
+                                              UTF8_FIRST_3,
+                                              /* F0 */ UTF8_F0,
+                                              UTF8_FIRST_4,
+                                              UTF8_FIRST_4,
+                                              UTF8_FIRST_4,
+                                              /* F4 */ UTF8_F4,
+                                              UTF8_NEVER,
+                                              UTF8_NEVER,
+                                              UTF8_NEVER,
+                                              UTF8_4(UTF8_NEVER),
+                                              UTF8_4(UTF8_NEVER)};
+
+/* For each class of bytes, the state that follows each state. What is not here is UTF8_BAD. */
+#define UTF8_TO(from, to) ((uint64_t)(to) << (from))
+#define UTF8_LATER                                                                                 \
+	(UTF8_TO(UTF8_NEEDS_1, UTF8_BETWEEN) | UTF8_TO(UTF8_NEEDS_2, UTF8_NEEDS_1)                 \
+	 | UTF8_TO(UTF8_NEEDS_3, UTF8_NEEDS_2))
+
+static const uint64_t utf8_next[] = {
+    [UTF8_ASCII] = UTF8_TO(UTF8_BETWEEN, UTF8_BETWEEN),
+    [UTF8_80] =
+        UTF8_LATER | UTF8_TO(UTF8_AFTER_ED, UTF8_NEEDS_1) | UTF8_TO(UTF8_AFTER_F4, UTF8_NEEDS_2),
+    [UTF8_90] =
+        UTF8_LATER | UTF8_TO(UTF8_AFTER_ED, UTF8_NEEDS_1) | UTF8_TO(UTF8_AFTER_F0, UTF8_NEEDS_2),
+    [UTF8_A0] =
+        UTF8_LATER | UTF8_TO(UTF8_AFTER_E0, UTF8_NEEDS_1) | UTF8_TO(UTF8_AFTER_F0, UTF8_NEEDS_2),
+    [UTF8_NEVER] = 0,
+    [UTF8_FIRST_2] = UTF8_TO(UTF8_BETWEEN, UTF8_NEEDS_1),
+    [UTF8_E0] = UTF8_TO(UTF8_BETWEEN, UTF8_AFTER_E0),
+    [UTF8_FIRST_3] = UTF8_TO(UTF8_BETWEEN, UTF8_NEEDS_2),
+    [UTF8_ED] = UTF8_TO(UTF8_BETWEEN, UTF8_AFTER_ED),
+    [UTF8_F0] = UTF8_TO(UTF8_BETWEEN, UTF8_AFTER_F0),
+    [UTF8_FIRST_4] = UTF8_TO(UTF8_BETWEEN, UTF8_NEEDS_3),
+    [UTF8_F4] = UTF8_TO(UTF8_BETWEEN, UTF8_AFTER_F4),
+};
+
+#define UTF8_BLOCK 8 /* bytes between two looks at the state */
+
+static uint64_t utf8_step(uint64_t state, unsigned char c)
+{
+	return utf8_next[utf8_class[c]] >> (state & UTF8_FIELD);
+}
+
+/* The state after a block that begins in the given one. */
+static unsigned utf8_run(unsigned state, const unsigned char *s)
+{
+	uint64_t now = state;
+	size_t k;
+
+	for (k = 0; k < UTF8_BLOCK; k += 4) {
+		now = utf8_step(now, s[k]);
+		now = utf8_step(now, s[k + 1]);
+		now = utf8_step(now, s[k + 2]);
+		now = utf8_step(now, s[k + 3]);
+	}
+	return now & UTF8_FIELD;
+}
+
 /* Skips ASCII, 16 bytes at a time. */
 static size_t utf8_skip_ascii(const unsigned char *s, size_t i, size_t len)
 {
@@ -54,6 +181,31 @@ static size_t utf8_skip_ascii(const unsigned char *s, size_t i, size_t len)
 	for (; i + 16 <= len; i += 16) {
 		memcpy(word, s + i, 16);
 		if ((word[0] | word[1]) & 0x8080808080808080)
+			break;
+	}
+	return i;
+}
+
+/* From i, which lies between two characters, skips whole characters that are right. */
+static size_t utf8_skip(const unsigned char *s, size_t i, size_t len)
+{
+	unsigned state = UTF8_BETWEEN, after;
+	size_t from = i;
+
+	for (;;) {
+		if (state == UTF8_BETWEEN)
+			i = utf8_skip_ascii(s, i, len);
+		if (i + UTF8_BLOCK > len)
+			break;
+		after = utf8_run(state, s + i);
+		if (after == UTF8_BAD)
+			break;
+		state = after;
+		i += UTF8_BLOCK;
+	}
+	while (state != UTF8_BETWEEN && i > from) { /* back to where this character begins */
+		i--;
+		if ((s[i] & 0xc0) != 0x80)
 			break;
 	}
 	return i;
@@ -68,7 +220,7 @@ size_t wsi_utf8_check(uint32_t *state, const void *p, size_t len)
 	for (;;) {
 		if (now >> UTF8_LACKS == 0) { /* between two characters */
 			now = 0;
-			i = utf8_skip_ascii(s, i, len);
+			i = utf8_skip(s, i, len);
 		}
 		if (i >= len)
 			break;

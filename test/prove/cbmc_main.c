@@ -8,6 +8,7 @@
 void check_text(void);
 void check_safe(void);
 void check_utf8(void);
+void check_utf8_fast(void);
 void check_base64(void);
 void check_frame(void);
 void check_encode(void);
@@ -83,6 +84,21 @@ void check_utf8(void)
 		     && (n > 2) == (cp > 0x7ff) && (n > 3) == (cp > 0xffff));
 	if (n < 0)
 		MUST(good < 4 && good < len);
+}
+
+/* The fast way, which takes 8 bytes at once, says of any 8 what the careful way says, which takes
+ * them one by one */
+void check_utf8_fast(void)
+{
+	size_t good, got;
+	unsigned char p[8];
+	uint32_t state = 0, one = 0;
+
+	good = wsi_utf8_check(&state, p, sizeof p);
+	for (got = 0; got < sizeof p; got++)
+		if (wsi_utf8_check(&one, p + got, 1) != 1)
+			break;
+	MUST(got == good && (good < sizeof p || one == state));
 }
 
 void check_base64(void)
