@@ -88,8 +88,8 @@ offered() {
 # copy_tree DIRECTORY: the project as a stranger has it, nothing built
 copy_tree() {
 	mkdir -p "$1/test" "$1/bench" "$1/cli" || exit 1
-	cp -R Makefile CMakeLists.txt LICENSE *.c *.h *.sh *.in *.md *.json *.[0-9] examples "$1" 2>/dev/null
-	cp -R test/*.[chp]* test/*.sh test/*.mk test/consumer "$1/test" 2>/dev/null
+	cp -R Makefile CMakeLists.txt LICENSE *.c *.h *.sh *.in *.md *.json *.[0-9] examples tls-static "$1" 2>/dev/null
+	cp -R test/*.[chp]* test/*.sh test/*.mk test/consumer test/tls "$1/test" 2>/dev/null
 	cp cli/*.[ch] "$1/cli" || exit 1
 	cp bench/*.[cpm]* "$1/bench" 2>/dev/null
 }
