@@ -13,6 +13,10 @@ differential: libwsquery.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o build/differential-client test/differential/client.c libwsquery.a $(ALL_LIBS)
 	$(PYTHON) test/differential/compare.py --count $(CONVERSATIONS) --seed $(SEED) build/differential-client
 
+# Which lines and branches of the library the unit tests run
+coverage:
+	$(PYTHON) test/coverage.py -v
+
 # make test under AddressSanitizer, UndefinedBehaviorSanitizer and LeakSanitizer
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 check-sanitizers:
@@ -26,4 +30,4 @@ mutate:
 	nice -n 19 $(PYTHON) test/mutate.py --seconds $(SECONDS) --cc '$(CC)' --cflags '$(TLS_CFLAGS_$(TLS_FOUND)) $(USER_CPPFLAGS)' \
 		--libs '$(ALL_LIBS)' --sources '$(ALL_LIB_SRC)' $(FILES)
 
-.PHONY: autobahn differential check-sanitizers mutate
+.PHONY: autobahn differential coverage check-sanitizers mutate

@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""Coverage of the library by the unit tests: builds them with gcc's --coverage, runs them, and prints for each file which
+part of its lines and branches ran.
+
+usage: test/coverage.py [-v] [MAKE_ARGUMENT]...
+
+-v also names each line and each branch that did not run. It needs gcovr (Debian: gcovr). Lines of assembly that a compiler
+makes for no line of C are left out, as gcovr does. test/uncovered.txt names what no test can reach, with the reason; it is
+taken out of the sum. The exit status is 1 if a line is left, or fewer than BRANCHES percent of the branches ran.
+"""
+
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).absolute().parent.parent
+BUILD = ROOT / "build" / "coverage"
+EXCUSED = ROOT / "test" / "uncovered.txt"
+BRANCHES = 95.0
+
+
+def excuses():
+    """(file, text of the line) of each row "file.c | text | reason" """
+    found = set()
+    for row in EXCUSED.read_text().splitlines():
+        if row and not row.startswith("#"):
+            name, text, reason = (part.strip() for part in row.split(" | "))
+            assert reason
+            found.add((name, text))
+    return found
+
+
+def measure(arguments):
+    """gcovr's report on a build of its own"""
+    for old in BUILD.glob("**/*.gcda"):
+        old.unlink()
+    build = ["sh", "test/variant.sh", "coverage", "CC=gcc", "CFLAGS=-O0 -g --coverage", *arguments, "unit"]
+    tests = subprocess.run(build, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if tests.returncode:
+        sys.exit(f"{tests.stdout[-3000:]}\nthe unit tests fail")
+    report = subprocess.run(
+        ["gcovr", "--json", "-r", ".", "--exclude-unreachable-branches", "."],
+        cwd=BUILD, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)  # fmt: skip
+    return json.loads(report.stdout)
+
+
+def library():
+    names = subprocess.run(["sh", "make-dist.sh", "-L"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return {f"{name}.c" for name in names.split()}
+
+
+def main():
+    arguments = sys.argv[1:]
+    verbose = "-v" in arguments
+    if not shutil.which("gcovr"):
+        print("gcovr is not installed")
+        return 77
+    report = measure([a for a in arguments if a != "-v"])
+    excused, used, missed = excuses(), set(), []
+    total = {"lines": [0, 0], "branches": [0, 0]}
+    print(f"{'file':16} {'lines':>12} {'branches':>14}")
+    for entry in sorted(report["files"], key=lambda f: f["file"]):
+        name = entry["file"]
+        if name not in library():
+            continue
+        source = (ROOT / name).read_text().splitlines()
+        lines, branches = [0, 0], [0, 0]
+        for line in entry["lines"]:
+            text = source[line["line_number"] - 1].strip()
+            if line.get("gcovr/noncode") or (name, text) in excused:
+                used.add((name, text))
+                continue
+            ran = line["count"] > 0
+            taken = [b["count"] > 0 for b in line["branches"]]
+            lines[0] += ran
+            lines[1] += 1
+            branches[0] += sum(taken)
+            branches[1] += len(taken)
+            if not ran:
+                missed.append(f"{name}:{line['line_number']}: did not run: {text}")
+            elif verbose and not all(taken):
+                missed.append(f"{name}:{line['line_number']}: {taken.count(False)} of {len(taken)} branches: {text}")
+        print(f"{name:16} {lines[0]:5} / {lines[1]:4} {branches[0]:6} / {branches[1]:4}")
+        for kind, counted in (("lines", lines), ("branches", branches)):
+            total[kind] = [a + b for a, b in zip(total[kind], counted)]
+    print("\n".join(missed))
+    for name, text in excused - used:
+        print(f"test/uncovered.txt: no such line: {name} | {text}")
+    percent = {kind: 100.0 * ran / count for kind, (ran, count) in total.items()}
+    print(f"lines {percent['lines']:.2f} % of {total['lines'][1]}, branches {percent['branches']:.2f} % of {total['branches'][1]}")
+    return total["lines"][0] < total["lines"][1] or percent["branches"] < BRANCHES or bool(excused - used)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
