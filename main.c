@@ -5,6 +5,7 @@
 #define _POSIX_C_SOURCE 200809L
 #endif
 #include "cli/help.h"
+#include "cli/many.h"
 #include "cli/task.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -34,6 +35,11 @@ static int print_help(enum wq_help help)
 	return WQ_OK;
 }
 
+static int answer(struct wq_task *t)
+{
+	return wq_print_answer(&t->q);
+}
+
 int main(int argc, char **argv)
 {
 	max_align_t arena[ARENA / sizeof(max_align_t) + 1];
@@ -43,7 +49,6 @@ int main(int argc, char **argv)
 
 	wq_process_init();
 	wq_memory_init(arena, ARENA / sizeof arena[0]);
-	wq_watchdog_init(wq_print_answer);
 	status = wq_options_parse(&o, argc, argv);
 	if (o.help != WQ_NO_HELP)
 		return print_help(o.help);
@@ -51,7 +56,10 @@ int main(int argc, char **argv)
 		return wq_print_usage(&o, wq_why(&o.why)->p);
 	if (o.verbose)
 		o.lib.trace = wq_trace;
-	wq_task_begin(&task, &o, o.url, wq_print_answer);
+	if (o.several)
+		return wq_many(&o);
+	wq_watchdog_init(wq_print_answer); /* it could not end one of many queries */
+	wq_task_begin(&task, &o, o.urls[0], answer);
 	wq_loop_one(&task.work);
 	return task.status; /* the system frees all memory */
 }

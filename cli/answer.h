@@ -10,7 +10,7 @@ struct wq_query;
 /* result.c: the answer as JSON */
 void wq_json_answer(struct wq_out *o, const struct wq_query *q);
 
-/* format.c, unless WSQUERY_NO_FORMATS */
+/* nagios.c and prometheus.c, unless WSQUERY_NO_FORMATS */
 void wq_nagios_answer(struct wq_out *o, const struct wq_query *q);
 int wq_nagios_usage(struct wq_out *o, const char *why); /* the exit status, as wq_nagios_status */
 void wq_prometheus_answer(struct wq_out *o, const struct wq_query *q);

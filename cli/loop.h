@@ -18,9 +18,28 @@ struct wq_work {
 	bool (*step)(struct wq_work *w);
 	/* Fills p[0..*n) for poll(). Returns until when to wait at most. */
 	int64_t (*wants)(const struct wq_work *w, struct pollfd *p, unsigned *n);
+	/* The work has ended, and may be freed. Only for works in a struct wq_loop. */
+	void (*ended)(struct wq_work *w);
 };
 
-/* Drives one work to its end. */
+/* Drives one work to its end. Needs no memory. */
 void wq_loop_one(struct wq_work *w);
+
+/* Any number of works side by side */
+struct wq_loop {
+	struct loop_slot *slots; /* one for each work */
+	size_t n, cap;
+	struct pollfd *fds; /* what all works want */
+	size_t fds_cap;
+	bool signalled; /* all works have been told of the signal */
+};
+void wq_loop_init(struct wq_loop *l);
+/* Adds a work, to be stepped soon. False: no memory. */
+bool wq_loop_add(struct wq_loop *l, struct wq_work *w);
+/* Drives all works until the owner ends. The owner is stepped in each turn, after the others, and
+ * may add works then. */
+void wq_loop_run(struct wq_loop *l, struct wq_work *owner);
+/* Frees the loop's memory. Works that have not ended are told nothing. */
+void wq_loop_end(struct wq_loop *l);
 
 #endif

@@ -27,6 +27,9 @@ const struct wq_option wq_option_table[] = {
     {"check", 0, WQ_KIND_FLAG, OURS(check), WQ_PART_CORE},
     {"ping", 'p', WQ_KIND_FLAG, OURS(ping), WQ_PART_CORE},
 
+    {"from", 0, WQ_KIND_STRING, OURS(from), WQ_PART_CORE},
+    {"jobs", 0, WQ_KIND_NUMBER, OURS(jobs), WQ_PART_CORE},
+
     {"timeout", 't', WQ_KIND_DURATION, BOTH(timeout_ms), WQ_PART_CORE},
     {"max-time", 'm', WQ_KIND_DURATION, OURS(timeout_ms), WQ_PART_CORE},
     {"connect-timeout", 0, WQ_KIND_DURATION, BOTH(connect_timeout_ms), WQ_PART_CORE},
@@ -74,6 +77,7 @@ const struct wq_option wq_option_table[] = {
     {"format", 'f', WQ_KIND_FORMAT, BY_KIND, WQ_PART_CORE},
     {"quiet", 'q', WQ_KIND_FLAG, OURS(quiet), WQ_PART_CORE},
     {"verbose", 'v', WQ_KIND_FLAG, OURS(verbose), WQ_PART_CORE},
+    {"no-progress", 0, WQ_KIND_FLAG, OURS(no_progress), WQ_PART_CORE},
     {"warning", 'w', WQ_KIND_DURATION, OURS(warning_ms), WQ_PART_FORMATS},
     {"critical", 'c', WQ_KIND_DURATION, OURS(critical_ms), WQ_PART_FORMATS},
     {"help", 'h', WQ_KIND_HELP, BY_KIND, WQ_PART_CORE},

@@ -89,12 +89,41 @@ static void check_unix_socket(struct wq_options *o)
 		wq_complain(o, "--unix-socket and --proxy exclude each other");
 }
 
+static bool has_secrets(const struct wq_options *o)
+{
+	return o->headers || o->lib.cookie || o->lib.user || o->lib.bearer
+	       || o->lib.tls.key_password;
+}
+
+/* Each URL is shown in its answer. One that does not look like a URL may be part of a secret that
+ * needed quotes: -H Authorization: Bearer TOKEN */
+static void check_urls(struct wq_options *o)
+{
+	size_t i;
+
+	if (o->n_urls == 0 && !o->from)
+		wq_complain(o, "no URL given");
+	o->several = o->n_urls > 1 || o->from;
+	if (!o->several)
+		return;
+	for (i = 0; i < o->n_urls && has_secrets(o); i++)
+		if (!strstr(o->urls[i], "//"))
+			wq_complain(o, "more than one URL, and one of them does not look like one "
+			               "(a value with blanks needs quotes)");
+	if (o->format != WQ_NAGIOS)
+		return;
+	wq_complain(o,
+	            "--format nagios tells of one URL alone: call wsquery once for each of them");
+	o->format = WQ_JSON; /* it is no plugin's line that can say so */
+}
+
 void wq_options_check(struct wq_options *o)
 {
 	const struct ws_tls *tls = &o->lib.tls;
 
-	if (!o->url)
-		wq_complain(o, "no URL given");
+	check_urls(o);
+	if (o->jobs < 1 || o->jobs > WQ_MAX_JOBS)
+		wq_complain(o, "--jobs is a number from 1 to 10000");
 	if (o->lib.user && o->lib.bearer)
 		wq_complain(o, "--user and --bearer exclude each other");
 	check_unix_socket(o);

@@ -15,6 +15,7 @@
 #define RETRY_DELAY_MS 1000
 #define MAX_MESSAGE (1 << 20)
 #define MAX_REDIRECTS 3
+#define JOBS 64
 
 /* Steps and patterns */
 
@@ -382,24 +383,11 @@ static int parse_short(struct wq_options *o, char **argv)
 	return 1;
 }
 
-/* An argument that is not a URL is not shown. It may be part of a secret that needed quotes:
- * -H Authorization: Bearer TOKEN */
-static void second_url(struct wq_options *o, const char *arg)
-{
-	if (!strstr(arg, "//")) {
-		wq_complain(o, "more than one URL, and the second does not look like one (a value "
-		               "with blanks needs quotes)");
-	} else if (!wq_has_complained(o)) {
-		wsi_put(wq_why(&o->why), "more than one URL: ");
-		wsi_put_url(wq_why(&o->why), arg, strlen(arg));
-	}
-}
-
 static void take_url(struct wq_options *o, const char *arg)
 {
-	if (o->url)
-		second_url(o, arg);
-	o->url = arg;
+	o->urls = wq_list_room(o, o->urls, sizeof *o->urls);
+	if (o->urls)
+		o->urls[o->n_urls++] = arg;
 }
 
 static void parse_arguments(struct wq_options *o, int argc, char **argv)
@@ -431,6 +419,7 @@ static void set_defaults(struct wq_options *o)
 	o->timeout_ms = TIMEOUT_MS;
 	o->close_timeout_ms = CLOSE_TIMEOUT_MS;
 	o->retry_delay_ms = RETRY_DELAY_MS;
+	o->jobs = JOBS;
 	o->lib.max_message = MAX_MESSAGE;
 	if (ws_features() & WS_HAS_REDIRECTS)
 		o->lib.max_redirects = MAX_REDIRECTS;

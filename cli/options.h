@@ -10,6 +10,8 @@
 #include "cli/match.h"
 #include "cli/memory.h"
 
+#define WQ_MAX_JOBS 10000
+
 enum wq_format { WQ_JSON, WQ_RAW, WQ_NAGIOS, WQ_PROMETHEUS };
 
 enum wq_help { WQ_NO_HELP, WQ_SHOW_HELP, WQ_SHOW_VERSION };
@@ -44,9 +46,13 @@ struct wq_step {
 struct wq_options {
 	struct ws_options lib;
 
-	/* The URL as given. A wrong URL is a failed query, so it is not an error of the command
+	/* The URLs as given. A wrong URL is a failed query, so it is not an error of the command
 	 * line. */
-	const char *url;
+	const char **urls; /* ends with NULL */
+	size_t n_urls;
+	const char *from; /* a file with more of them, or NULL */
+	bool several;     /* the command line may name more than one */
+	int jobs;         /* how many are asked at a time */
 
 	/* What to do */
 	struct wq_step *steps;
@@ -74,7 +80,7 @@ struct wq_options {
 
 	/* The answer */
 	enum wq_format format;
-	bool details, quiet, verbose;
+	bool details, quiet, verbose, no_progress;
 	int warning_ms, critical_ms; /* -1: not given */
 	int cert_expiry_days;        /* -1: not given */
 	enum wq_help help;

@@ -10,6 +10,7 @@
 #endif
 #include "cli/wsquery.h"
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 /* A reader that takes nothing is waited for this long after the deadline or a signal, and standard
@@ -27,6 +28,7 @@
 /* Standard error gets many messages but has one reader, so what is known about it is kept here. */
 static int err_failed;       /* errno of the first write that failed: nobody reads it. Or 0. */
 static int64_t err_until_us; /* no message is waited for after that; 0: not set yet */
+static size_t err_line_len;  /* bytes of the line that wq_err_line() shows */
 
 void wq_out_init(struct wq_out *o, int fd, int64_t until_us, size_t size)
 {
@@ -73,6 +75,8 @@ static void out_flush(struct wq_out *o)
 {
 	size_t done = 0;
 
+	if (err_line_len > 0 && o->fd <= 2 && o->len > 0)
+		wq_err_line("");
 	while (done < o->len && !o->err) {
 		struct pollfd p[1] = {{o->fd, POLLOUT, 0}};
 		ptrdiff_t n;
@@ -100,11 +104,35 @@ static void out_flush(struct wq_out *o)
 	}
 }
 
+/* Doubles the buffer of an output that is kept. */
+static void out_grow(struct wq_out *o)
+{
+	size_t cap = 2 * o->cap;
+	char *p;
+
+	if (o->buf != o->small)
+		p = wq_alloc(NULL, o->buf, o->cap, cap);
+	else
+		p = wq_alloc(NULL, NULL, 0, cap);
+	if (!p) {
+		o->err = ENOMEM;
+		return;
+	}
+	if (o->buf == o->small)
+		memcpy(p, o->small, o->len);
+	o->buf = p;
+	o->cap = cap;
+}
+
 /* The buffer is full: replaces the small one by a larger one, or writes it out. */
 static void out_make_room(struct wq_out *o)
 {
 	char *p = NULL;
 
+	if (o->kept) {
+		out_grow(o);
+		return;
+	}
 	if (o->buf == o->small)
 		p = wq_alloc(NULL, NULL, 0, OUT_BUFFER);
 	if (!p) {
@@ -141,13 +169,55 @@ void wq_out(struct wq_out *o, const char *s)
 	wq_out_n(o, s, strlen(s));
 }
 
-int wq_out_end(struct wq_out *o)
+static void out_free(struct wq_out *o)
 {
-	out_flush(o);
 	if (o->buf != o->small)
 		wq_alloc(NULL, o->buf, o->cap, 0);
 	o->buf = o->small;
 	o->cap = sizeof o->small;
+}
+
+int wq_out_end(struct wq_out *o)
+{
+	out_flush(o);
+	out_free(o);
+	return o->err;
+}
+
+/* Output that is kept until its reader takes it */
+
+void wq_out_init_kept(struct wq_out *o, int fd)
+{
+	wq_out_init(o, fd, WQ_NEVER, 0);
+	o->kept = true;
+}
+
+int wq_out_try(struct wq_out *o)
+{
+	struct pollfd p = {o->fd, POLLOUT, 0};
+	size_t done = 0;
+
+	if (o->len > 0)
+		wq_err_line("");
+	/* If poll itself fails, the write will tell why. */
+	while (done < o->len && !o->err && poll(&p, 1, 0) != 0) {
+		size_t n = o->len - done;
+		ptrdiff_t r;
+
+		if (n > PIPE_BUF) /* a pipe that can be written takes so many at once */
+			n = PIPE_BUF;
+		r = wq_write(o->fd, o->buf + done, n);
+		if (r < 0 && errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK)
+			o->err = errno;
+		if (r <= 0)
+			break;
+		done += (size_t)r;
+		o->moved_us = wq_now_us();
+	}
+	memmove(o->buf, o->buf + done, o->len - done);
+	o->len -= done;
+	if (o->len == 0)
+		out_free(o);
 	return o->err;
 }
 
@@ -263,6 +333,27 @@ void wq_err_until(int64_t until_us)
 bool wq_err_is_over(void)
 {
 	return err_failed || (err_until_us && wq_now_us() >= err_until_us);
+}
+
+void wq_err_line(const char *text)
+{
+	char buf[3 * WQ_ERR_LINE + 3];
+	struct wsi_text t;
+	size_t i, shown = err_line_len;
+
+	if (shown == 0 && !*text)
+		return;
+	err_line_len = 0; /* the output below must not come back here */
+	wsi_text_init(&t, buf, sizeof buf);
+	wsi_put(&t, "\r");
+	wsi_put_n(&t, text, strnlen(text, WQ_ERR_LINE));
+	for (i = t.len; i <= shown; i++)
+		wsi_put(&t, " ");
+	if (!*text)
+		wsi_put(&t, "\r");
+	if (wq_write(2, buf, t.len) < 0)
+		return; /* such a line is not worth another try */
+	err_line_len = strnlen(text, WQ_ERR_LINE);
 }
 
 void wq_say(const char *what, const char *why)

@@ -16,6 +16,7 @@ struct wq_out {
 	int64_t idle_until_us, most_us, grace_us;
 	int64_t moved_us; /* when the reader last took something */
 	bool tried;       /* at least one write was made */
+	bool kept;        /* nothing is written but by wq_out_try() */
 
 	size_t len, cap;
 	char *buf;
@@ -30,6 +31,11 @@ void wq_out_u(struct wq_out *o, uint64_t v);
 void wq_out_i(struct wq_out *o, int64_t v);
 void wq_out_decimal(struct wq_out *o, uint64_t v, int places); /* 1500, 3: "1.500" */
 int wq_out_end(struct wq_out *o);                              /* 0 or .err */
+/* What is put is kept in memory, however much, until the reader takes it. .len is how much that is:
+ * whoever makes the output stops in time, and polls .fd for writing. */
+void wq_out_init_kept(struct wq_out *o, int fd);
+/* Writes what the reader takes at once. 0 or .err */
+int wq_out_try(struct wq_out *o);
 #define WQ_DATE_LEN 20
 void wq_put_date(struct wsi_text *t, int64_t time); /* RFC 3339, UTC; from seconds since 1970 */
 /* Standard error. Its reader is waited for until the time set with wq_err_until(). Before that is
@@ -37,6 +43,10 @@ void wq_put_date(struct wsi_text *t, int64_t time); /* RFC 3339, UTC; from secon
 void wq_err_init(struct wq_out *o);
 void wq_err_until(int64_t until_us);
 bool wq_err_is_over(void); /* that time has come, or nobody reads standard error */
+/* Shows a line on standard error, a terminal, in place of the one before. It is gone before
+ * anything else is written. "": removes it. */
+#define WQ_ERR_LINE 78 /* bytes that are shown */
+void wq_err_line(const char *text);
 void wq_say(const char *what, const char *why); /* "wsquery: WHAT: WHY"; what may be NULL */
 
 #endif

@@ -42,6 +42,17 @@ int wq_print_usage(const struct wq_options *o, const char *why)
 	return status;
 }
 
+int wq_print_usage_of(struct wq_options *o, const char *option, const char *file, const char *why)
+{
+	struct wq_input in;
+
+	memset(&in, 0, sizeof in);
+	in.option = option;
+	in.path = file;
+	wsi_put(wq_input_wrong(&in, &o->why), why);
+	return wq_print_usage(o, wq_why(&o->why)->p);
+}
+
 static void put_raw(struct wq_out *out, const struct wq_query *q)
 {
 	struct wq_walk walk = {0, 0};

@@ -16,5 +16,7 @@ int wq_print_answer(const struct wq_query *q);
 void wq_put_answer(struct wq_out *out, const struct wq_query *q);
 /* The command line is wrong. Returns the exit status. */
 int wq_print_usage(const struct wq_options *o, const char *why);
+/* The same for a file that an option names: "--from: "FILE": WHY" */
+int wq_print_usage_of(struct wq_options *o, const char *option, const char *file, const char *why);
 
 #endif

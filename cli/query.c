@@ -103,7 +103,7 @@ void wq_query_begin(struct wq_query *q, struct wq_options *o, const char *url, i
 	q->ping_us = q->first_us = -1;
 	q->start_us = wq_now_us();
 	q->deadline_us = timeout_us == WQ_NEVER ? WQ_NEVER : q->start_us + timeout_us;
-	wq_err_until(q->deadline_us);
+	wq_err_until(o->several ? WQ_NEVER : q->deadline_us);
 }
 
 int wq_query_step(struct wq_query *q)

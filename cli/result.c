@@ -263,12 +263,26 @@ static void put_details(struct wq_json *j, const struct wq_query *q)
 	wq_json_close(j, '}');
 }
 
+/* The URL that was asked, whole, so that the answer can be found by it */
+static void put_asked_url(struct wq_json *j, const char *url)
+{
+	char shown[WS_MAX_URL + 1];
+	struct wsi_text t;
+
+	wsi_text_init(&t, shown, sizeof shown);
+	wsi_put_url(&t, url, strlen(url));
+	wq_json_key(j, "url");
+	wq_json_string(j, shown, t.len);
+}
+
 void wq_json_answer(struct wq_out *out, const struct wq_query *q)
 {
 	struct wq_json j;
 
 	wq_json_begin(&j, out);
 	wq_json_open(&j, '{');
+	if (q->o->several)
+		put_asked_url(&j, q->url);
 	wq_json_key(&j, "connection");
 	wq_json_boolean(&j, q->connected);
 	if (q->array)

@@ -12,6 +12,8 @@
 #endif
 #include "cli/task.h"
 
+#define MUCH 65536 /* bytes; less is gone at once */
+
 static struct wq_task *task_of(struct wq_work *w)
 {
 	return (struct wq_task *)w;
@@ -31,7 +33,7 @@ static void task_end_try(struct wq_task *t)
 
 	if (pause_us == WQ_NEVER) {
 		wq_tries_add_earlier(&t->tries, q);
-		t->status = t->answer(q);
+		t->status = t->answer(t);
 		wq_query_close(q, WQ_NEVER);
 		t->state = WQ_TASK_CLOSE;
 		return;
@@ -54,7 +56,7 @@ static bool task_pause(struct wq_task *t)
 {
 	if (wq_signal()) {
 		wq_query_interrupt(&t->q);
-		t->status = t->answer(&t->q);
+		t->status = t->answer(t);
 		t->state = WQ_TASK_END;
 		return true;
 	}
@@ -65,6 +67,40 @@ static bool task_pause(struct wq_task *t)
 	return true;
 }
 
+/* Shows how much of a message is sent. */
+static void task_show_progress(struct wq_task *t)
+{
+	const struct wq_query *q = &t->q;
+	char line[WQ_ERR_LINE + 1];
+	struct wsi_text text;
+	size_t len;
+
+	if (q->state != WQ_SEND || !wq_progress_is_due(&t->progress))
+		return;
+	len = q->expanded ? q->expanded_len : q->o->steps[q->step].len;
+	wsi_text_init(&text, line, sizeof line);
+	wsi_put(&text, "wsquery: ");
+	wsi_put_u(&text, q->sent / 1024);
+	wsi_put(&text, " of ");
+	wsi_put_u(&text, len / 1024);
+	wsi_put(&text, " KiB are sent");
+	wq_err_line(line);
+}
+
+/* The try goes on. True: it is answered. */
+static bool task_try(struct wq_task *t)
+{
+	bool was_sending = t->q.state == WQ_SEND;
+
+	if (wq_query_step(&t->q))
+		return true;
+	if (t->q.state == WQ_SEND)
+		task_show_progress(t);
+	else if (was_sending)
+		wq_err_line("");
+	return false;
+}
+
 static bool task_step(struct wq_work *w)
 {
 	struct wq_task *t = task_of(w);
@@ -72,7 +108,7 @@ static bool task_step(struct wq_work *w)
 	while (t->state != WQ_TASK_END) {
 		switch (t->state) {
 		case WQ_TASK_TRY:
-			if (!wq_query_step(&t->q))
+			if (!task_try(t))
 				return false;
 			task_end_try(t);
 			break;
@@ -101,19 +137,39 @@ static bool task_step(struct wq_work *w)
 static int64_t task_wants(const struct wq_work *w, struct pollfd *p, unsigned *n)
 {
 	const struct wq_task *t = (const struct wq_task *)w;
+	int64_t until_us;
 
-	if (t->state != WQ_TASK_PAUSE)
-		return wq_query_wants(&t->q, p, n);
-	*n = 0;
-	return t->pause_until_us;
+	if (t->state == WQ_TASK_PAUSE) {
+		*n = 0;
+		return t->pause_until_us;
+	}
+	until_us = wq_query_wants(&t->q, p, n);
+	if (t->q.state == WQ_SEND && t->progress.next_us < until_us)
+		return t->progress.next_us;
+	return until_us;
 }
 
-void wq_task_begin(struct wq_task *t, struct wq_options *o, const char *url, wq_answer_fn answer)
+/* True for data that can take a second to send. Standard input and files are not read yet. */
+static bool sends_much(const struct wq_options *o)
+{
+	size_t i;
+
+	for (i = 0; i < o->n_steps; i++)
+		if (o->steps[i].kind == WQ_STEP_SEND && (!o->steps[i].p || o->steps[i].len > MUCH))
+			return true;
+	return false;
+}
+
+void wq_task_begin(struct wq_task *t, struct wq_options *o, const char *url,
+                   wq_task_answer_fn answer)
 {
 	t->work.step = task_step;
 	t->work.wants = task_wants;
 	t->answer = answer;
 	t->status = WQ_OK;
+	t->progress.next_us = WQ_NEVER;
+	if (!o->several && sends_much(o))
+		wq_progress_init(&t->progress, o);
 	t->q.o = o;
 	t->q.url = url;
 	wq_tries_init(&t->tries, o);

@@ -5,6 +5,10 @@
 #define WQ_TASK_H
 #include "cli/wsquery.h"
 
+struct wq_task;
+typedef int (*wq_task_answer_fn)(
+    struct wq_task *t); /* prints the answer of t->q: the exit status */
+
 struct wq_task {
 	struct wq_work work; /* for the loop */
 	enum wq_task_state {
@@ -17,10 +21,12 @@ struct wq_task {
 	struct wq_query q; /* the try under way, or the last one */
 	struct wq_tries tries;
 	int64_t pause_until_us;
-	wq_answer_fn answer; /* prints the answer: the exit status */
-	int status;          /* once it is answered */
+	wq_task_answer_fn answer;
+	int status;                  /* once it is answered */
+	struct wq_progress progress; /* of data that takes long to send, if it is the only task */
 };
-void wq_task_begin(struct wq_task *t, struct wq_options *o, const char *url, wq_answer_fn answer);
+void wq_task_begin(struct wq_task *t, struct wq_options *o, const char *url,
+                   wq_task_answer_fn answer);
 /* Frees what the task holds. It need not have ended. */
 void wq_task_end(struct wq_task *t);
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC
  * trace.c - writes to stderr what -v shows: heads line by line, and frames
  *
- * ">" marks what we sent, "<" what we received. Secrets are masked.
+ * ">" marks what we sent, "<" what we received. With several URLs each line begins with the URL that
+ * it belongs to. Secrets are masked.
  */
 #include "cli/wsquery.h"
 #include <string.h>
 
 #define TRACE_LINE 512  /* bytes of a line that are shown */
 #define TRACE_FRAME 200 /* bytes of a payload that are shown */
+#define TRACE_URL 300   /* bytes of the URL before each line */
 
 /* "GET /chat?token=*** HTTP/1.1" */
 static void trace_put_request_line(struct wsi_text *t, const char *s, size_t len)
@@ -67,12 +69,23 @@ static void trace_put_header(struct wsi_text *t, int sent, const char *s, size_t
 		wsi_put_safe(t, value.p, value.len);
 }
 
-static const char *trace_mark(int sent)
+/* The beginning of each line */
+static void trace_mark(struct wq_out *o, const struct wq_query *q, int sent)
 {
-	return sent ? "> " : "< ";
+	char url[TRACE_URL + 1];
+	struct wsi_text t;
+
+	if (q && q->o->several) {
+		wsi_text_init(&t, url, sizeof url);
+		wsi_put_url(&t, q->url, strlen(q->url));
+		wq_out_n(o, url, t.len);
+		wq_out(o, " ");
+	}
+	wq_out(o, sent ? "> " : "< ");
 }
 
-static void trace_head(struct wq_out *o, int sent, const char *s, size_t len)
+static void trace_head(struct wq_out *o, const struct wq_query *q, int sent, const char *s,
+                       size_t len)
 {
 	char buf[TRACE_LINE];
 	struct wsi_text t;
@@ -90,7 +103,7 @@ static void trace_head(struct wq_out *o, int sent, const char *s, size_t len)
 			trace_put_request_line(&t, s, end);
 		else
 			trace_put_header(&t, sent, s + at, end - at);
-		wq_out(o, trace_mark(sent));
+		trace_mark(o, q, sent);
 		wq_out_n(o, buf, t.len);
 		wq_out(o, t.cut ? "...\n" : "\n");
 	}
@@ -150,7 +163,7 @@ static void trace_frame(struct wq_out *o, const struct wq_query *q, int sent,
 	len -= f.head;
 	payload_len = f.len;
 	opcode = f.b0 & 15u;
-	wq_out(o, trace_mark(sent));
+	trace_mark(o, q, sent);
 	wq_out(o, trace_opcode_name(opcode));
 	wq_out(o, f.b0 & WSI_FIN ? ", " : " (more follows), ");
 	wq_out_u(o, payload_len);
@@ -171,14 +184,15 @@ static void trace_frame(struct wq_out *o, const struct wq_query *q, int sent,
 
 void wq_trace(void *user_data, int sent, int type, const void *data, size_t len)
 {
+	const struct wq_query *q = user_data;
 	struct wq_out o;
 
 	if (wq_err_is_over())
 		return;
 	wq_err_init(&o);
 	if (type == WS_TRACE_HEAD)
-		trace_head(&o, sent, data, len);
+		trace_head(&o, q, sent, data, len);
 	else if (type == WS_TRACE_FRAME && len > 0)
-		trace_frame(&o, user_data, sent, data, len);
+		trace_frame(&o, q, sent, data, len);
 	wq_out_end(&o);
 }

@@ -11,6 +11,9 @@
  *	values.c     numbers, sizes and durations
  *	help.c       the texts of --help and --version
  *	env.c        the environment's proxies and trust -> struct ws_options
+ *	many.c       several URLs, and the lists that name them
+ *	list.c       a list of URLs, as a stream
+ *	progress.c   when to show how far a long run has come
  *	loop.c       waits for what works want, and drives them
  *	task.c       one URL: tries, pauses, answer, close -> struct wq_task
  *	tries.c      whether and when there is another try
@@ -24,7 +27,8 @@
  *	store.c      messages that wait for a later step
  *	input.c      files and standard input
  *	result.c     a finished query as one JSON object
- *	format.c     the same for nagios and prometheus
+ *	nagios.c     the same as a line for Nagios
+ *	prometheus.c the same, of one query or many, for Prometheus
  *	trace.c      the handshake and the frames for -v
  *	json.c       writes JSON
  *	out.c        writes text, numbers and dates to a slow reader
@@ -49,6 +53,7 @@
 #include "cli/out.h"
 #include "cli/print.h"
 #include "cli/process.h"
+#include "cli/progress.h"
 #include "cli/store.h"
 #include "cli/trace.h"
 #include "cli/tries.h"

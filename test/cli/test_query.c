@@ -176,7 +176,7 @@ static void try_row(const struct row *row, size_t step)
 	f.step = step;
 	f.end = row->peer == ENDS || row->peer == DEAF_ENDS ? WS_IO_EOF : 0;
 	wq_memory_init(arena, 0); /* blocks of malloc, so that a sanitizer watches them */
-	wq_query_begin(&q, &o, o.url, 1, (int64_t)1000 * 1000000);
+	wq_query_begin(&q, &o, o.urls[0], 1, (int64_t)1000 * 1000000);
 	wq_query_step(&q); /* the request is written, its answer not there yet */
 	if (row->peer == DEAF || row->peer == DEAF_ENDS)
 		f.room = f.drain = 0;
