@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: ISC
 # The examples of README.md, taken out of it and tried as they stand there, but for the port 8080, which is that of our
 # echo server. ```console blocks are typed ("..." in what they print stands for anything), ```sh blocks are run, ```c blocks
-# are compiled without a warning and run (and kept under the name in <!-- file: NAME --> above), HEALTHCHECK is run;
+# are compiled without a warning and run (and kept under the name in <!-- file: NAME --> above), HEALTHCHECK is run; with
+# <!-- file: CMakeLists.txt --> or meson.build above, a project of app.c and dist is built by CMake or Meson and run;
 # <!-- not run ... --> is heeded. The manual pages have all functions and options. Last line: N passed, N failed
 . "$(dirname "$0")/shell.sh"
 
@@ -17,6 +18,8 @@ PATH=$work:$PATH HOME=$tmp/home CC=$CC CFLAGS=$CFLAGS
 export PATH HOME CC CFLAGS
 mkdir "$HOME" "$tmp/blocks"
 start_echo
+mbedtls=
+offered mbedtls/ssl.h -lmbedtls -lmbedx509 -lmbedcrypto && mbedtls=1
 
 # NUMBER.LANGUAGE, and NUMBER.note for the comment above
 sed 's/^   //' README.md | awk -v dir="$tmp/blocks" -v port="$port" '
@@ -74,6 +77,20 @@ run() {
 	(cd "$work" && sh -e "$1")
 }
 
+project() { # project BLOCK NAME COMMAND...: builds build/app, which answers and has TLS where there is mbedTLS
+	at=$tmp/$2.project name=$2
+	mkdir "$at" && cp "$1" "$at/$name" && cp -R "$work/app.c" "$work/dist" "$at" || return
+	shift 2
+	(cd "$at" && "$@") && gives Hello "$at/build/app" || return
+	[ -z "$mbedtls" ] || grep -q mbedTLS/ "$at/build/app"
+}
+by_cmake() {
+	cmake -B build && cmake --build build
+}
+by_meson() {
+	meson setup build && meson compile -C build
+}
+
 health() { # the words of HEALTHCHECK's CMD
 	eval "set -- $(sed -n 's/^HEALTHCHECK.*CMD \[\(.*\)\]$/\1/p' "$1" | sed 's/", "/" "/g')"
 	cmd=$1
@@ -90,6 +107,11 @@ for block in "$tmp"/blocks/*; do
 	for tool in pkg-config 'make static'; do
 		grep -q "$tool" "$block" && ! command -v "$(echo "$tool" | sed 's/make static/musl-gcc/')" >/dev/null && lacks=$tool
 	done
+	case $note in
+	*CMakeLists.txt*) command -v cmake >/dev/null || lacks=CMake ;;
+	*meson.build*) command -v meson >/dev/null || lacks=Meson ;;
+	esac
+	[ -n "$mbedtls" ] || ! grep -q '^. cc .*-lmbedtls' "$block" || lacks=mbedTLS
 	if [ -n "$lacks" ]; then
 		skip "$what ($lacks is not installed)"
 		continue
@@ -102,6 +124,8 @@ for block in "$tmp"/blocks/*; do
 		[ "$name" != "$note" ] || name=example.c
 		check "$what" program "$block" "${name% -->}"
 		;;
+	*.cmake) case $note in *CMakeLists.txt*) check "$what" project "$block" CMakeLists.txt by_cmake ;; esac ;;
+	*.meson) check "$what" project "$block" meson.build by_meson ;;
 	*.dockerfile) check "$what" health "$block" ;;
 	esac
 done
