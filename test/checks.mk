@@ -17,6 +17,13 @@ differential: libwsquery.a
 coverage:
 	$(PYTHON) test/coverage.py -v
 
+# One process queries, streams and reconnects against misbehaving servers; nothing may accumulate
+SOAK_SECONDS = 3600
+soak: libwsquery.a
+	mkdir -p build
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o build/soak test/soak/soak.c libwsquery.a $(ALL_LIBS)
+	PYTHON='$(PYTHON)' sh test/soak/run build/soak $(SOAK_SECONDS)
+
 # make test under AddressSanitizer, UndefinedBehaviorSanitizer and LeakSanitizer
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 check-sanitizers:
@@ -30,4 +37,4 @@ mutate:
 	nice -n 19 $(PYTHON) test/mutate.py --seconds $(SECONDS) --cc '$(CC)' --cflags '$(TLS_CFLAGS_$(TLS_FOUND)) $(USER_CPPFLAGS)' \
 		--libs '$(ALL_LIBS)' --sources '$(ALL_LIB_SRC)' $(FILES)
 
-.PHONY: autobahn differential coverage check-sanitizers mutate
+.PHONY: autobahn differential coverage soak check-sanitizers mutate
