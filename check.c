@@ -69,6 +69,8 @@ void wsi_check_first(const struct ws_options *o, bool known, struct wsi_complain
 #ifdef WS_NO_NET
 	if (o->io && !o->now_us)
 		complain(c, "now_us", "is needed: this build has no clock");
+	if (o->use_fd)
+		complain(c, "use_fd", "not built in: it needs sockets (use io)");
 #endif
 	if (o->family != 0 && o->family != 4 && o->family != 6)
 		complain(c, "family", "is neither 4 nor 6");
@@ -129,6 +131,37 @@ static bool uses_builtin_tls(const struct ws_options *o)
 	if (o->start_tls)
 		tls.server_name = NULL;
 	return uses_tls(&tls);
+}
+
+/* There is one way to the server. */
+static void check_ways(struct wsi_complaint *c, const struct ws_options *o)
+{
+	const bool proxy = o->proxy && *o->proxy, proxy_wss = o->proxy_wss && *o->proxy_wss;
+	const struct {
+		const char *option;
+		bool is_set;
+		const char *excludes;
+	} ways[] = {
+	    {"io", o->io != NULL, "cannot be used together with io"},
+	    {"use_fd", o->use_fd != 0, "cannot be used together with use_fd"},
+	    {"unix_socket", o->unix_socket != NULL, "cannot be used together with unix_socket"},
+	    {proxy ? "proxy" : "proxy_wss", proxy || proxy_wss, ""}};
+	const char *excludes = NULL;
+	size_t i;
+
+	for (i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+		if (!ways[i].is_set)
+			continue;
+		if (excludes)
+			complain(c, ways[i].option, excludes);
+		excludes = ways[i].excludes;
+	}
+	if (o->io_is_plain && !o->io)
+		complain(c, "io_is_plain", "has no effect without io");
+	if (o->io && !o->io_is_plain && uses_tls(&o->tls))
+		complain(c, "tls",
+		         "has no effect with io, which does the TLS itself: "
+		         "io_is_plain adds that of this library");
 }
 
 static void check_start_tls(struct wsi_complaint *c, const struct ws_options *o)
@@ -286,6 +319,7 @@ int wsi_check_options(struct ws_conn *ws, struct wsi_complaint *c)
 	check_no_proxy(c, o->no_proxy);
 #endif
 	check_start_tls(c, o);
+	check_ways(c, o);
 #ifndef WS_WITH_MBEDTLS
 	if (uses_builtin_tls(o))
 		complain(c, "tls", "not built in");

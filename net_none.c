@@ -103,6 +103,10 @@ void wsi_net_end(struct wsi_net *n)
 const char *wsi_net_check(const struct ws_options *o, const char **option, const char **value)
 {
 	*value = NULL;
+	if (o->unix_socket) {
+		*option = "unix_socket";
+		return "not built in";
+	}
 	if (o->resolve) {
 		*option = "resolve";
 		return "not built in";

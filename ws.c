@@ -86,6 +86,9 @@ static void init_transport(struct ws_conn *ws, const struct ws_options *o,
 	ws->read_waits = WS_POLL_READ;
 	ws->write_waits = WS_POLL_WRITE;
 	if (o->io) {
+		int fd = o->use_fd ? o->fd : -1;
+
+		wsi_socket_close(&fd); /* both are wrong, but the descriptor is ours to close */
 		ws->own_io = ws->given = true;
 		ws->raw = *o->io;
 		return;

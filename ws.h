@@ -407,11 +407,13 @@ struct ws_options {
 	 * only until a redirect leaves it. */
 	int max_redirects;
 
-	/* The way to the server: the first of io, use_fd, unix_socket and proxy
-	 * that is set; otherwise TCP */
+	/* The way to the server: one of io, use_fd, unix_socket and proxy (two
+	 * of them are WS_EUSAGE), otherwise TCP. What is said of sockets below
+	 * has no effect with io and use_fd. */
 
 	/* A transport. The struct is copied. It carries the bytes of the
-	 * WebSocket itself, for wss:// too: it does the TLS. NULL: none. */
+	 * WebSocket itself, for wss:// too: it does the TLS, and options in tls
+	 * are WS_EUSAGE. NULL: none. */
 	const struct ws_io *io;
 	/* 1: io is below TLS. For wss:// the library adds its own TLS. */
 	int io_is_plain;

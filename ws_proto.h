@@ -6,6 +6,16 @@
 #define WS_PROTO_H
 #include "ws_pure.h"
 
+/* Over the program's own transport there is neither a proxy nor another server. */
+#ifdef WS_NO_NET
+#ifndef WS_NO_PROXY
+#define WS_NO_PROXY
+#endif
+#ifndef WS_NO_REDIRECTS
+#define WS_NO_REDIRECTS
+#endif
+#endif
+
 /* url.c: RFC 3986, RFC 6455 section 3 */
 enum wsi_scheme {
 	WSI_WS,

@@ -92,6 +92,7 @@ for format in nagios prometheus; do
 done
 
 row WS_NO_NET none -DWS_NO_NET
+check 'WS_NO_NET: has neither proxies nor redirects' built_in 'nagios prometheus'
 check 'WS_NO_NET: says so' says 1 'this build has no sockets' "$tmp/tree/wsquery" "$url"
 
 row 'all of these but WS_NO_NET' none '-DWS_NO_THREADS -DWS_NO_RESOLVER -DWS_NO_PROXY -DWS_NO_REDIRECTS -DWSQUERY_NO_FORMATS'

@@ -399,12 +399,11 @@ static void test_unix(void)
 		sprintf(text, "unix:%s: Connection refused", path);
 		HAS(&c, text);
 		client_free(&c);
-		/* a server listens; no name is resolved and no proxy is used */
+		/* a server listens; no name is resolved */
 		server_on(&s, fd, good, 1);
 		client_init(&c, "ws://a.test/x");
 		c.o.unix_socket = path;
 		c.o.nonblock = nonblock;
-		c.o.proxy = ws_features() & WS_HAS_PROXY ? "http://127.0.0.1:1" : NULL;
 		c.o.local_interface = "127.0.0.1";
 		c.o.keepalive_s = 5;
 		CHECK_EQ_U(client_open(&c), 0);

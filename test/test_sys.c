@@ -7,11 +7,7 @@
 static void test_use_fd(void)
 {
 	struct client c;
-	struct fake f;
-	struct ws_options o;
-	struct ws_io io;
 	struct ws_msg msg;
-	struct ws_conn *ws;
 	int pair[2], r;
 
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
@@ -64,20 +60,6 @@ static void test_use_fd(void)
 	CHECK(r == WS_ECLOSED || r == WS_ERESET);
 	CHECK_EQ_U(ws_report(c.ws)->close_code, 1006);
 	client_free(&c);
-
-	check_row("io takes precedence over fd");
-	fake_init(&f, FAKE_101, sizeof FAKE_101 - 1);
-	fake_options(&f, &o, &io);
-	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
-	o.use_fd = 1;
-	o.fd = pair[0];
-	ws = ws_new("ws://a.test/", &o);
-	CHECK_EQ_U(ws_open(ws), 0);
-	ws_free(ws);
-	CHECK_EQ_U(f.closes, 1);
-	fake_free(&f);
-	close(pair[0]);
-	close(pair[1]);
 }
 
 /* The ways in which a peer ends a connection. */

@@ -9,6 +9,8 @@
 #endif
 #include "talk.h"
 #include "guard.h"
+#include <fcntl.h>
+#include <unistd.h>
 
 /* ws_open names each wrong option, before it does anything else */
 static void test_wrong_options_are_named(void)
@@ -90,6 +92,18 @@ static void test_wrong_options_are_named(void)
 	WRONG("io", t.io.io_write = NULL);
 	WRONG("io", t.io.io_wait = NULL);
 	WRONG("unix_socket", t.o.unix_socket = "");
+	WRONG("tls", t.o.tls.server_name = "a.example");
+	WRONG("tls", t.o.tls.pin_sha256 = "");
+	WRONG("tls", t.o.tls.insecure_no_verify = 1);
+	talk_begin(&t, "", 0);
+	t.o.io = NULL;
+	t.o.io_is_plain = 1;
+	t.ws = ws_new("ws://127.0.0.1:1/", &t.o);
+	CHECK_EQ_U(ws_open(t.ws), WS_EUSAGE);
+	CHECK_EQ_S(ws_report(t.ws)->option, "io_is_plain");
+	ws_free(t.ws);
+	fake_free(&t.f);
+	script_free(&t.s);
 	if (!(ws_features() & WS_HAS_REDIRECTS))
 		WRONG("max_redirects", t.o.max_redirects = 1);
 	WRONG("proxy", t.o.proxy = "ftp://a/");
@@ -316,6 +330,50 @@ static void test_wrong_options_are_named(void)
 	}
 }
 
+/* Two ways to one server: the error names both. */
+static void test_ways_exclude_each_other(void)
+{
+	static const struct ws_io io = {fake_read, fake_write, fake_wait, NULL, NULL, NULL};
+	static const char proxy_url[] = "http://127.0.0.1:1";
+	static const char *const names[] = {"io", "use_fd", "unix_socket", "proxy", "proxy_wss"};
+	const int proxies = (ws_features() & WS_HAS_PROXY) != 0;
+	struct talk t;
+	char want[40];
+	int i, k;
+
+	for (i = 0; i < 4; i++) {
+		for (k = i + 1; k < (proxies ? 5 : 3); k++) {
+			if (i == 3) /* one proxy for each scheme */
+				continue;
+			check_row("%s and %s", names[i], names[k]);
+			talk_begin(&t, "", 0);
+			t.o.io = i == 0 ? &io : NULL;
+			t.o.use_fd = i == 1 || k == 1;
+			t.o.fd = t.o.use_fd ? dup(2) : -1;
+			t.o.unix_socket = i == 2 || k == 2 ? "/nowhere" : NULL;
+			t.o.proxy = k == 3 ? proxy_url : "";
+			t.o.proxy_wss = k == 4 ? proxy_url : NULL;
+			t.ws = ws_new("ws://127.0.0.1:1/", &t.o);
+			CHECK_EQ_U(ws_open(t.ws), WS_EUSAGE);
+#ifdef WS_NO_NET
+			(void)want;
+			if (t.o.fd >= 0)
+				close(t.o.fd); /* without sockets the library does not close it */
+#else
+			CHECK_EQ_S(ws_report(t.ws)->option, names[k]);
+			snprintf(want, sizeof want, "together with %s", names[i]);
+			CHECK(strstr(ws_errmsg(t.ws), want));
+#endif
+			ws_free(t.ws);
+			CHECK(fcntl(t.o.fd, F_GETFD) < 0);
+			CHECK(t.f.alive == 0 && t.f.ios == 0);
+			fake_free(&t.f);
+			script_free(&t.s);
+		}
+	}
+	check_row_end();
+}
+
 #ifndef WS_NO_NET
 /* A program built with an older header: there is nothing behind its options to be looked at. */
 static void test_options_of_an_older_program(void)
@@ -523,6 +581,7 @@ int main(void)
 {
 	TEST(test_open_keeps_its_deadline);
 	TEST(test_wrong_options_are_named);
+	TEST(test_ways_exclude_each_other);
 #ifndef WS_NO_NET
 	TEST(test_options_of_an_older_program);
 #endif
