@@ -284,17 +284,18 @@ static void put_value(struct wsi_text *t, const char *option, const char *value)
 /* "proxy: "http://a b": a space in the host" */
 static int tell(struct ws_conn *ws, const struct wsi_complaint *c)
 {
-	struct wsi_text *shown = wsi_cause(ws), *t = wsi_sentence(ws);
+	char buf[WSI_SHOWN_MAX];
+	struct wsi_text shown, *t = wsi_sentence(ws);
 
 	ws->info.option = c->option;
-	shown->cap = WSI_SHOWN_MAX;
+	wsi_text_init(&shown, buf, sizeof buf);
 	if (c->value)
-		put_value(shown, c->option, c->value);
+		put_value(&shown, c->option, c->value);
 	wsi_put(t, c->option);
 	wsi_put(t, ": ");
-	if (shown->len > 0) {
+	if (shown.len > 0) {
 		wsi_put(t, "\"");
-		wsi_put(t, shown->p);
+		wsi_put(t, shown.p);
 		wsi_put(t, "\": ");
 	}
 	wsi_put(t, c->why);

@@ -144,6 +144,9 @@ void wsi_end_opening(struct ws_conn *ws)
 		return;
 	wsi_net_end(&op->net);
 	wsi_release(ws, &op->hop_url);
+	wsi_release(ws, &op->chain);
+	if (op->cause.p != op->cause_small)
+		wsi_release(ws, &op->cause);
 	wsi_grow(ws, op, op->size, 0);
 	ws->op = NULL;
 }
@@ -234,7 +237,12 @@ struct wsi_text *wsi_cause(struct ws_conn *ws)
 {
 	struct wsi_opening *op = ws->op;
 
-	wsi_text_init(&op->cause, op->cause_buf, sizeof op->cause_buf);
+	if (op->cause.p == op->cause_small)
+		memset(&op->cause, 0, sizeof op->cause);
+	op->cause.len = 0;
+	op->cause.cut = 0;
+	if (!wsi_resize(ws, &op->cause, WSI_SENTENCE_MAX))
+		wsi_text_init(&op->cause, op->cause_small, sizeof op->cause_small);
 	return &op->cause;
 }
 

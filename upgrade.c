@@ -319,6 +319,8 @@ static int redirect(struct ws_conn *ws, const struct wsi_response *r)
 	why = next_hop(ws, location);
 	if (why)
 		return redirect_failed(ws, location->value, why);
+	if (!chain->p && !wsi_blank(ws, chain, WSI_REDIRECTS_MAX))
+		return ws->err;
 	wsi_put(chain, ws->info.url);
 	wsi_put(chain, " -> ");
 	ws->info.redirects++;

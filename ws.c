@@ -148,7 +148,6 @@ static struct wsi_opening *make_opening(struct ws_conn *ws, const struct ws_opti
 	wsi_copy_options(&op->opt, (char *)(op + 1));
 	op->first_url = (char *)(op + 1) + opt_len;
 	memcpy(op->first_url, url, len);
-	wsi_text_init(&op->chain, op->chain_buf, sizeof op->chain_buf);
 	return op;
 }
 

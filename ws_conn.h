@@ -76,10 +76,9 @@ struct wsi_opening {
 	struct wsi_response response;
 	struct wsi_body body;
 
-	struct wsi_text cause; /* what a layer below says of its failure */
-	char cause_buf[WSI_SENTENCE_MAX];
+	struct wsi_text cause; /* what a layer below says of its failure: see wsi_cause() */
+	char cause_small[64];  /* for the cause, where there is no memory for a whole sentence */
 	struct wsi_text chain; /* "A -> B -> " after a redirect */
-	char chain_buf[WSI_REDIRECTS_MAX];
 	/* As the program gave it, with userinfo. It stands behind this struct, as does all that opt
 	 * points to. */
 	char *first_url;
