@@ -122,12 +122,38 @@ static size_t invalid_len(const unsigned char *s, size_t len)
 	return n;
 }
 
+/* Each byte of the word that is 0 gets its high bit set, and perhaps the byte above it, too. */
+static uint64_t zero_bytes(uint64_t word)
+{
+	return (word - 0x0101010101010101) & ~word & 0x8080808080808080;
+}
+
+/* The length of a beginning of s that is printable ASCII without '"' and '\\', in steps of 8 bytes:
+ * most text is, and byte by byte it would take several times as long. */
+static size_t plain_len(const unsigned char *s, size_t len)
+{
+	uint64_t word, wrong;
+	size_t i;
+
+	for (i = 0; i + 8 <= len; i += 8) {
+		memcpy(&word, s + i, 8);
+		wrong = word & 0x8080808080808080;
+		wrong |= (word - 0x2020202020202020) & ~word & 0x8080808080808080; /* controls */
+		wrong |= zero_bytes(word ^ 0x7f7f7f7f7f7f7f7f);
+		wrong |= zero_bytes(word ^ 0x2222222222222222); /* '"' */
+		wrong |= zero_bytes(word ^ 0x5c5c5c5c5c5c5c5c); /* '\\' */
+		if (wrong)
+			break;
+	}
+	return i;
+}
+
 /* How many bytes from s on can be written as they are. A character that a terminal would not show
  * is valid in JSON but is escaped all the same. */
 static size_t unescaped_len(const unsigned char *s, size_t len)
 {
+	size_t i = plain_len(s, len);
 	uint32_t cp;
-	size_t i = 0;
 	int n;
 
 	while (i < len) {
@@ -141,6 +167,7 @@ static size_t unescaped_len(const unsigned char *s, size_t len)
 		if (n <= 0 || wsi_is_unseen(cp))
 			break;
 		i += (size_t)n;
+		i += plain_len(s + i, len - i);
 	}
 	return i;
 }
