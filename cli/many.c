@@ -294,7 +294,8 @@ static const char *many_next_url(struct wq_many *m)
 
 static bool many_has_room(const struct wq_many *m)
 {
-	return m->under_way < (size_t)m->o->jobs && m->out.len < BACKLOG && !m->memory_short;
+	return m->under_way < (size_t)m->o->jobs && wq_out_waiting(&m->out) < BACKLOG
+	       && !m->memory_short;
 }
 
 /* Begins as many tasks as there are URLs and room. */
@@ -387,7 +388,7 @@ static int64_t many_reader_until_us(const struct wq_many *m)
 {
 	int64_t moved_us = m->out.moved_us;
 
-	if (m->out.len == 0)
+	if (wq_out_waiting(&m->out) == 0)
 		return WQ_NEVER;
 	if (wq_signal() || (m->o->timeout_ms > 0 && (int64_t)m->o->timeout_ms * 1000 < PATIENCE_US))
 		return moved_us + PATIENCE_US;
@@ -399,7 +400,7 @@ static int64_t many_reader_until_us(const struct wq_many *m)
 /* Writes what its reader takes. */
 static void many_write(struct wq_many *m)
 {
-	if (m->out.len == 0)
+	if (wq_out_waiting(&m->out) == 0)
 		m->out.moved_us = wq_now_us();
 	wq_out_try(&m->out);
 	if (m->out.err == 0 && wq_now_us() >= many_reader_until_us(m))
@@ -438,7 +439,7 @@ static bool many_step(struct wq_work *w)
 	if (m->no_output)
 		return true;
 	many_show_progress(m);
-	return m->under_way == 0 && m->out.len == 0 && many_began_all(m);
+	return m->under_way == 0 && wq_out_waiting(&m->out) == 0 && many_began_all(m);
 }
 
 static int64_t many_wants(const struct wq_work *w, struct pollfd *p, unsigned *n)
@@ -447,7 +448,7 @@ static int64_t many_wants(const struct wq_work *w, struct pollfd *p, unsigned *n
 	int64_t until_us = many_reader_until_us(m);
 
 	*n = 0;
-	if (m->out.len > 0) {
+	if (wq_out_waiting(&m->out) > 0) {
 		p[*n].fd = m->out.fd;
 		p[(*n)++].events = POLLOUT;
 	}

@@ -30,14 +30,11 @@ static int err_failed;       /* errno of the first write that failed: nobody rea
 static int64_t err_until_us; /* no message is waited for after that; 0: not set yet */
 static size_t err_line_len;  /* bytes of the line that wq_err_line() shows */
 
-void wq_out_init(struct wq_out *o, int fd, int64_t until_us, size_t size)
+/* The reader has until until_us, and then longer for size bytes. */
+static void out_set_limit(struct wq_out *o, int64_t until_us, size_t size)
 {
 	int64_t now_us = wq_now_us();
 
-	memset(o, 0, offsetof(struct wq_out, small));
-	o->fd = fd;
-	o->cap = sizeof o->small;
-	o->buf = o->small;
 	o->moved_us = now_us;
 	o->idle_until_us = until_us;
 	o->grace_us = (int64_t)(size / LEAST_RATE);
@@ -51,6 +48,15 @@ void wq_out_init(struct wq_out *o, int fd, int64_t until_us, size_t size)
 		o->most_us = now_us + o->grace_us;
 	if (o->most_us < now_us + PATIENCE_US)
 		o->most_us = now_us + PATIENCE_US;
+}
+
+void wq_out_init(struct wq_out *o, int fd, int64_t until_us, size_t size)
+{
+	memset(o, 0, offsetof(struct wq_out, small));
+	o->fd = fd;
+	o->cap = sizeof o->small;
+	o->buf = o->small;
+	out_set_limit(o, until_us, size);
 }
 
 /* True once the reader has had its time. A signal ends that time as the deadline does. */
@@ -73,11 +79,9 @@ static bool out_is_late(struct wq_out *o)
  */
 static void out_flush(struct wq_out *o)
 {
-	size_t done = 0;
-
 	if (err_line_len > 0 && o->fd <= 2 && o->len > 0)
 		wq_err_line("");
-	while (done < o->len && !o->err) {
+	while (o->from < o->len && !o->err) {
 		struct pollfd p[1] = {{o->fd, POLLOUT, 0}};
 		ptrdiff_t n;
 
@@ -86,9 +90,9 @@ static void out_flush(struct wq_out *o)
 			break;
 		}
 		o->tried = true;
-		n = wq_write(o->fd, o->buf + done, o->len - done);
+		n = wq_write(o->fd, o->buf + o->from, o->len - o->from);
 		if (n > 0) {
-			done += (size_t)n;
+			o->from += (size_t)n;
 			o->moved_us = wq_now_us();
 		} else if (n == 0 || errno == EAGAIN || errno == EWOULDBLOCK) {
 			/* another process that shares the descriptor made it non-blocking */
@@ -97,19 +101,26 @@ static void out_flush(struct wq_out *o)
 			o->err = errno;
 		}
 	}
-	o->len = 0;
+	o->from = o->len = 0;
 	if (o->fd == 2) {
 		err_failed = o->err;
 		err_until_us = o->most_us;
 	}
 }
 
-/* Doubles the buffer of an output that is kept. */
+/* The buffer of an output that is kept is full: uses the room of what was written, where that is
+ * much, or doubles it. */
 static void out_grow(struct wq_out *o)
 {
 	size_t cap = 2 * o->cap;
 	char *p;
 
+	if (o->from > o->cap / 2) {
+		memmove(o->buf, o->buf + o->from, o->len - o->from);
+		o->len -= o->from;
+		o->from = 0;
+		return;
+	}
 	if (o->buf != o->small)
 		p = wq_alloc(NULL, o->buf, o->cap, cap);
 	else
@@ -169,18 +180,13 @@ void wq_out(struct wq_out *o, const char *s)
 	wq_out_n(o, s, strlen(s));
 }
 
-static void out_free(struct wq_out *o)
+int wq_out_end(struct wq_out *o)
 {
+	out_flush(o);
 	if (o->buf != o->small)
 		wq_alloc(NULL, o->buf, o->cap, 0);
 	o->buf = o->small;
 	o->cap = sizeof o->small;
-}
-
-int wq_out_end(struct wq_out *o)
-{
-	out_flush(o);
-	out_free(o);
 	return o->err;
 }
 
@@ -192,32 +198,56 @@ void wq_out_init_kept(struct wq_out *o, int fd)
 	o->kept = true;
 }
 
-int wq_out_try(struct wq_out *o)
+size_t wq_out_waiting(const struct wq_out *o)
+{
+	return o->len - o->from;
+}
+
+void wq_out_set_limit(struct wq_out *o, int64_t until_us)
+{
+	out_set_limit(o, until_us, wq_out_waiting(o));
+}
+
+/* One write. 1: it took all that was offered, or as much as a pipe takes for certain. */
+static int out_write_once(struct wq_out *o)
 {
 	struct pollfd p = {o->fd, POLLOUT, 0};
-	size_t done = 0;
+	size_t n = wq_out_waiting(o);
+	ptrdiff_t r;
 
-	if (o->len > 0)
-		wq_err_line("");
-	/* If poll itself fails, the write will tell why. */
-	while (done < o->len && !o->err && poll(&p, 1, 0) != 0) {
-		size_t n = o->len - done;
-		ptrdiff_t r;
-
-		if (n > PIPE_BUF) /* a pipe that can be written takes so many at once */
-			n = PIPE_BUF;
-		r = wq_write(o->fd, o->buf + done, n);
-		if (r < 0 && errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK)
-			o->err = errno;
-		if (r <= 0)
-			break;
-		done += (size_t)r;
-		o->moved_us = wq_now_us();
+	/* A large write is the quickest, but it lasts a tick when the reader is slow. So a reader that
+	 * has been slow is given what a pipe takes at once. If poll itself fails, the write will
+	 * tell why. */
+	if (o->blocked && poll(&p, 1, 0) == 0)
+		return 0;
+	if (o->blocked && n > PIPE_BUF)
+		n = PIPE_BUF;
+	r = wq_write(o->fd, o->buf + o->from, n);
+	if (r < 0 && errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK)
+		o->err = errno;
+	if (r <= 0) {
+		o->blocked = true;
+		return 0;
 	}
-	memmove(o->buf, o->buf + done, o->len - done);
-	o->len -= done;
-	if (o->len == 0)
-		out_free(o);
+	o->from += (size_t)r;
+	o->moved_us = wq_now_us();
+	if ((size_t)r < n)
+		o->blocked = true;
+	return (size_t)r == n;
+}
+
+int wq_out_try(struct wq_out *o)
+{
+	int more = 1;
+
+	if (wq_out_waiting(o) > 0)
+		wq_err_line("");
+	while (more && wq_out_waiting(o) > 0 && !o->err)
+		more = out_write_once(o);
+	if (o->from == o->len) {
+		o->from = o->len = 0;
+		o->blocked = false;
+	}
 	return o->err;
 }
 

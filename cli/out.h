@@ -17,8 +17,10 @@ struct wq_out {
 	int64_t moved_us; /* when the reader last took something */
 	bool tried;       /* at least one write was made */
 	bool kept;        /* nothing is written but by wq_out_try() */
+	bool blocked;     /* the reader did not take all that wq_out_try() offered */
 
-	size_t len, cap;
+	/* The text buf[from..len) waits to be written. */
+	size_t from, len, cap;
 	char *buf;
 	char small[256]; /* .buf, until it is full */
 };
@@ -31,9 +33,12 @@ void wq_out_u(struct wq_out *o, uint64_t v);
 void wq_out_i(struct wq_out *o, int64_t v);
 void wq_out_decimal(struct wq_out *o, uint64_t v, int places); /* 1500, 3: "1.500" */
 int wq_out_end(struct wq_out *o);                              /* 0 or .err */
-/* What is put is kept in memory, however much, until the reader takes it. .len is how much that is:
- * whoever makes the output stops in time, and polls .fd for writing. */
+/* What is put is kept in memory, however much, until the reader takes it. Whoever makes the output
+ * stops in time, and polls .fd for writing while anything waits. */
 void wq_out_init_kept(struct wq_out *o, int fd);
+size_t wq_out_waiting(const struct wq_out *o); /* bytes */
+/* From now on the reader has until until_us in wq_out_end(), as with wq_out_init(). */
+void wq_out_set_limit(struct wq_out *o, int64_t until_us);
 /* Writes what the reader takes at once. 0 or .err */
 int wq_out_try(struct wq_out *o);
 #define WQ_DATE_LEN 20
