@@ -4,6 +4,7 @@
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
+#include "cli/follow.h"
 #include "cli/help.h"
 #include "cli/many.h"
 #include "cli/task.h"
@@ -45,6 +46,7 @@ int main(int argc, char **argv)
 	max_align_t arena[ARENA / sizeof(max_align_t) + 1];
 	static struct wq_options o;
 	static struct wq_task task;
+	static struct wq_follow follow;
 	int status;
 
 	wq_process_init();
@@ -59,6 +61,11 @@ int main(int argc, char **argv)
 	if (o.several)
 		return wq_many(&o);
 	wq_watchdog_init(wq_print_answer); /* it could not end one of many queries */
+	if (o.follow) {
+		wq_follow_begin(&follow, &o, o.urls[0]);
+		wq_loop_one(&follow.work);
+		return follow.status;
+	}
 	wq_task_begin(&task, &o, o.urls[0], answer);
 	wq_loop_one(&task.work);
 	return task.status; /* the system frees all memory */

@@ -6,9 +6,12 @@
 #include "cli/out.h"
 
 struct wq_query;
+struct ws_msg;
 
 /* result.c: the answer as JSON */
 void wq_json_answer(struct wq_out *o, const struct wq_query *q);
+/* A message of a stream as an object of its own */
+void wq_json_message(struct wq_out *o, const struct ws_msg *msg);
 
 /* nagios.c and prometheus.c, unless WSQUERY_NO_FORMATS */
 void wq_nagios_answer(struct wq_out *o, const struct wq_query *q);

@@ -36,10 +36,9 @@ static int query_stop(struct wq_query *q, int err)
 	return err == WQ_EINTERRUPTED ? wq_query_interrupted(q) : wq_query_lost(q, err);
 }
 
-/* 1: the message matches, 0: it does not, or an error of query_stopped(). The matcher is fed in
- * slices because a costly pattern must not outlast the deadline. */
-static int query_match(const struct wq_query *q, const struct wq_pattern *pattern,
-                       const struct ws_msg *msg)
+/* The matcher is fed in slices because a costly pattern must not outlast the deadline. */
+int wq_query_match(const struct wq_query *q, const struct wq_pattern *pattern,
+                   const struct ws_msg *msg)
 {
 	const char *p = msg->data;
 	size_t at, n;
@@ -150,14 +149,13 @@ static int query_refused(struct wq_query *q, const struct wq_pattern *pattern,
 	return wq_query_fail(q, WQ_EUNMATCHED);
 }
 
-/* Holds a new message against each --fail-on */
-static int query_check_fail_on(struct wq_query *q, const struct ws_msg *msg)
+int wq_query_check_fail_on(struct wq_query *q, const struct ws_msg *msg)
 {
 	size_t i;
 
 	for (i = 0; i < q->o->n_fail_on; i++) {
 		const struct wq_pattern *pattern = &q->o->fail_on[i];
-		int r = query_match(q, pattern, msg);
+		int r = wq_query_match(q, pattern, msg);
 
 		if (r < 0)
 			return query_match_stopped(q, pattern, msg, r);
@@ -192,7 +190,7 @@ static int query_receive(struct wq_query *q, struct ws_msg *msg)
 	} while (msg->type == WS_PONG);
 	if (q->first_us < 0)
 		q->first_us = wq_now_us() - q->since_us;
-	return query_check_fail_on(q, msg);
+	return wq_query_check_fail_on(q, msg);
 }
 
 /* The next message for a step: the oldest that was kept, else a new one */
@@ -325,6 +323,9 @@ int wq_query_next_step(struct wq_query *q)
 		return QUERY_ENDED;
 	if (s) {
 		wq_query_enter(q, s->kind == WQ_STEP_SEND ? WQ_SEND : WQ_EXPECT);
+	} else if (q->o->follow) {
+		q->state = WQ_ANSWER; /* what is not written yet will be, while follow.c receives */
+		return QUERY_ENDED;
 	} else if (q->o->count > 0) {
 		wq_query_enter(q, WQ_COLLECT);
 	} else if (q->step > 0 && q->o->steps[q->step - 1].kind == WQ_STEP_SEND) {
@@ -368,7 +369,7 @@ int wq_query_expect(struct wq_query *q)
 		r = query_take(q, &msg);
 		if (r != QUERY_GO_ON)
 			return r;
-		r = query_match(q, pattern, &msg);
+		r = wq_query_match(q, pattern, &msg);
 		if (r < 0)
 			return query_match_stopped(q, pattern, &msg, r);
 		if (r == 1)

@@ -57,6 +57,7 @@ static const char *query_state_phase(const struct wq_query *q)
 		return "send";
 	case WQ_EXPECT:
 	case WQ_COLLECT:
+	case WQ_FOLLOW:
 		return "receive";
 	default:
 		return "done";
@@ -97,7 +98,7 @@ struct wsi_text *wq_query_begin_sentence(struct wq_query *q)
 	wsi_put(t, query_state_phase(q));
 	if (q->state < WQ_PING)
 		wsi_put(t, " for ");
-	else if (q->state == WQ_EXPECT || q->state == WQ_COLLECT)
+	else if (q->state == WQ_EXPECT || q->state == WQ_COLLECT || q->state == WQ_FOLLOW)
 		wsi_put(t, " from ");
 	else
 		wsi_put(t, " to ");
@@ -129,8 +130,35 @@ void wq_query_put_pattern(struct wsi_text *t, const struct wq_pattern *pattern)
 	wq_query_put_quoted(t, pattern->p, pattern->len);
 }
 
+/* How many messages came of those that a pattern was to match */
+static void query_put_unmatched(struct wsi_text *t, const struct wq_query *q,
+                                const struct wq_pattern *pattern)
+{
+	if (q->seen == 0)
+		wsi_put(t, "no message came to match ");
+	else if (q->seen == 1)
+		wsi_put(t, "1 message came, but did not match ");
+	else
+		wq_query_put_number(t, "", q->seen, " messages came, but none matched ");
+	wq_query_put_pattern(t, pattern);
+}
+
+/* What a stream brought on this connection */
+static void query_put_followed(struct wsi_text *t, const struct wq_query *q)
+{
+	if (q->o->until)
+		query_put_unmatched(t, q, q->o->until);
+	else if (q->o->count > 0)
+		wq_query_put_number(t, "not all messages came that -n asks for: ", q->seen,
+		                    " on this connection");
+	else if (q->seen == 0)
+		wsi_put(t, "no message came");
+	else
+		wq_query_put_number(t, "after ", q->seen, q->seen == 1 ? " message" : " messages");
+}
+
 /* Names what was still missing. */
-static void query_put_missing(struct wsi_text *t, const struct wq_query *q)
+void wq_query_put_missing(struct wsi_text *t, const struct wq_query *q)
 {
 	const struct wq_step *s = wq_query_current_step(q);
 
@@ -148,13 +176,7 @@ static void query_put_missing(struct wsi_text *t, const struct wq_query *q)
 		wq_query_put_number(t, "", wq_query_data_to_send(q).len, " bytes were taken");
 		return;
 	case WQ_EXPECT:
-		if (q->seen == 0)
-			wsi_put(t, "no message came to match ");
-		else if (q->seen == 1)
-			wsi_put(t, "1 message came, but did not match ");
-		else
-			wq_query_put_number(t, "", q->seen, " messages came, but none matched ");
-		wq_query_put_pattern(t, &s->pattern);
+		query_put_unmatched(t, q, &s->pattern);
 		return;
 	case WQ_COLLECT:
 		if (q->array && q->store.n) {
@@ -163,6 +185,9 @@ static void query_put_missing(struct wsi_text *t, const struct wq_query *q)
 		} else {
 			wsi_put(t, "no message came");
 		}
+		return;
+	case WQ_FOLLOW:
+		query_put_followed(t, q);
 		return;
 	default:
 		wsi_put(t, "not all was sent");
@@ -207,7 +232,7 @@ static int query_fail_with(struct wq_query *q, int err, const char *error)
 	q->error = error ? error : wq_why(&q->why)->p;
 	if (!q->phase)
 		q->phase = query_state_phase(q);
-	if (q->state >= WQ_PING && q->state < WQ_ANSWER)
+	if (q->state >= WQ_PING && q->state < WQ_FOLLOW)
 		query_choose_data(q);
 	if (q->state == WQ_OPEN && !q->connected) {
 		q->head = q->info->head;
@@ -299,14 +324,15 @@ static int query_too_late(struct wq_query *q)
 	int64_t timeout_us = (int64_t)q->o->timeout_ms * 1000;
 	struct wsi_text *t = wq_query_begin_sentence(q);
 
-	query_put_missing(t, q);
+	wq_query_put_missing(t, q);
 	wq_query_put_lasted(t, q->waiting_us);
 	wsi_put(t, " (the limit was ");
 	wsi_put_ms(t, limit_us);
 	if (timeout_us && limit_us >= timeout_us)
 		wsi_put(t, ")");
 	else
-		wsi_put(t, ", what --wait left)");
+		wsi_put(t,
+		        q->o->follow ? ", what --wait or --max-time left)" : ", what --wait left)");
 	if (q->state == WQ_COLLECT && !q->store.n && !q->unfinished)
 		wsi_put(t, "; --check tests the connection alone");
 	if (q->state == WQ_SEND)
@@ -332,7 +358,7 @@ static int query_closed(struct wq_query *q, int err)
 		}
 	}
 	wsi_put(t, "; ");
-	query_put_missing(t, q);
+	wq_query_put_missing(t, q);
 	return wq_query_fail(q, err);
 }
 

@@ -30,8 +30,14 @@ const struct wq_option wq_option_table[] = {
     {"from", 0, WQ_KIND_STRING, OURS(from), WQ_PART_CORE},
     {"jobs", 0, WQ_KIND_NUMBER, OURS(jobs), WQ_PART_CORE},
 
-    {"timeout", 't', WQ_KIND_DURATION, BOTH(timeout_ms), WQ_PART_CORE},
-    {"max-time", 'm', WQ_KIND_DURATION, OURS(timeout_ms), WQ_PART_CORE},
+    {"follow", 'F', WQ_KIND_FLAG, OURS(follow), WQ_PART_CORE},
+    {"lines", 'l', WQ_KIND_FLAG, OURS(lines), WQ_PART_CORE},
+    {"until", 0, WQ_KIND_UNTIL, BY_KIND, WQ_PART_CORE},
+    {"idle-timeout", 0, WQ_KIND_DURATION, OURS(idle_timeout_ms), WQ_PART_CORE},
+    {"ping-interval", 0, WQ_KIND_DURATION, BOTH(ping_interval_ms), WQ_PART_CORE},
+
+    {"timeout", 't', WQ_KIND_TIMEOUT, BOTH(timeout_ms), WQ_PART_CORE},
+    {"max-time", 'm', WQ_KIND_MAX_TIME, OURS(max_time_ms), WQ_PART_CORE},
     {"connect-timeout", 0, WQ_KIND_DURATION, BOTH(connect_timeout_ms), WQ_PART_CORE},
     {"close-timeout", 0, WQ_KIND_DURATION, OURS(close_timeout_ms), WQ_PART_CORE},
     {"retry", 0, WQ_KIND_NUMBER, OURS(retry), WQ_PART_CORE},

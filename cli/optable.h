@@ -7,16 +7,18 @@
 
 /* What the value of an option is, and the type of the member of struct wq_options that holds it */
 enum wq_option_kind {
-	WQ_KIND_FLAG,        /* no value; bool */
-	WQ_KIND_LIB_FLAG,    /* no value; int, 1 */
-	WQ_KIND_IPV4,        /* no value */
-	WQ_KIND_IPV6,        /* no value */
-	WQ_KIND_STRING,      /* const char * */
-	WQ_KIND_SECRET,      /* const char *, never shown; "@FILE" reads it from a file */
-	WQ_KIND_LIST,        /* const char **, one more element */
-	WQ_KIND_HEADER,      /* the same, never shown; "@FILE" reads lines from a file */
-	WQ_KIND_NUMBER,      /* int */
-	WQ_KIND_DURATION,    /* int, milliseconds */
+	WQ_KIND_FLAG,     /* no value; bool */
+	WQ_KIND_LIB_FLAG, /* no value; int, 1 */
+	WQ_KIND_IPV4,     /* no value */
+	WQ_KIND_IPV6,     /* no value */
+	WQ_KIND_STRING,   /* const char * */
+	WQ_KIND_SECRET,   /* const char *, never shown; "@FILE" reads it from a file */
+	WQ_KIND_LIST,     /* const char **, one more element */
+	WQ_KIND_HEADER,   /* the same, never shown; "@FILE" reads lines from a file */
+	WQ_KIND_NUMBER,   /* int */
+	WQ_KIND_DURATION, /* int, milliseconds */
+	WQ_KIND_TIMEOUT,  /* the same, for -t and -m */
+	WQ_KIND_MAX_TIME,
 	WQ_KIND_SECONDS,     /* int, whole seconds */
 	WQ_KIND_SIZE,        /* size_t */
 	WQ_KIND_TLS_VERSION, /* int, 12 or 13 */
@@ -26,6 +28,7 @@ enum wq_option_kind {
 	WQ_KIND_DATA_EXPAND,
 	WQ_KIND_EXPECT,
 	WQ_KIND_FAIL_ON,
+	WQ_KIND_UNTIL,
 	WQ_KIND_HELP,   /* no value */
 	WQ_KIND_VERSION /* no value */
 };

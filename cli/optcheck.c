@@ -5,9 +5,12 @@
 #define _POSIX_C_SOURCE 200809L
 #endif
 #include "cli/optable.h"
+#include "cli/process.h"
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+
+#define PING_INTERVAL_MS 30000
 
 static void check_data(struct wq_options *o, const struct wq_step *step)
 {
@@ -37,6 +40,8 @@ static void check_steps(struct wq_options *o)
 	}
 	if (o->check && (expects || o->count >= 0))
 		wq_complain(o, "--check excludes --expect and --count");
+	if (o->follow)
+		return;
 	if (o->count >= 0 && ends_with_expect)
 		wq_complain(o, "-n, --count excludes a last step --expect");
 	if (o->check)
@@ -46,6 +51,43 @@ static void check_steps(struct wq_options *o)
 	o->count = 1;
 	if (ends_with_expect || (o->ping && o->n_steps == 0))
 		o->count = 0;
+}
+
+/* Options that have a meaning only with --follow */
+static void check_not_following(struct wq_options *o)
+{
+	if (o->idle_timeout_ms >= 0)
+		wq_complain(o, "--idle-timeout needs --follow");
+	if (o->ping_interval_ms >= 0)
+		wq_complain(o, "--ping-interval needs --follow");
+	if (o->max_time_counts)
+		o->timeout_ms = o->max_time_ms;
+}
+
+/* --follow, and --until and --lines, which imply it */
+static void check_follow(struct wq_options *o)
+{
+	if (o->until || o->lines)
+		o->follow = true;
+	if (!o->follow) {
+		check_not_following(o);
+		return;
+	}
+	if (o->several)
+		wq_complain(o, "--follow is for one URL alone: call wsquery once for each of them");
+	if (o->check)
+		wq_complain(o, "--check and --follow exclude each other: --check receives nothing");
+	if (o->count == 0)
+		wq_complain(o, "-n 0 and --follow exclude each other: -n 0 receives nothing");
+	if (o->quiet)
+		wq_complain(o, "-q, --quiet and --follow exclude each other: --follow prints");
+	if (o->format == WQ_NAGIOS || o->format == WQ_PROMETHEUS)
+		wq_complain(o, "--follow needs -f json or -f raw: the formats nagios and "
+		               "prometheus are for one answer");
+	if (o->lines && wq_is_closed(0))
+		wq_complain(o, "-l, --lines: standard input is closed");
+	if (o->ping_interval_ms < 0)
+		o->ping_interval_ms = PING_INTERVAL_MS;
 }
 
 /* curl reads a file with -b FILE. Here the file's name would be sent as if it were the value. A
@@ -129,6 +171,7 @@ void wq_options_check(struct wq_options *o)
 	check_unix_socket(o);
 	if (tls->min_version && tls->max_version && tls->min_version > tls->max_version)
 		wq_complain(o, "--tls-min is above --tls-max");
+	check_follow(o);
 	check_steps(o);
 	check_no_files(o);
 }

@@ -39,7 +39,7 @@ static void find_secrets(struct wq_options *o)
 
 void wq_options_find_inputs(struct wq_options *o)
 {
-	bool has_stdin = o->from && strcmp(o->from, "-") == 0;
+	bool has_stdin = o->lines || (o->from && strcmp(o->from, "-") == 0);
 	const char **h;
 	size_t i;
 

@@ -59,6 +59,18 @@ static void add_fail_on(struct wq_options *o, const char *value)
 		o->n_fail_on++;
 }
 
+static void set_until(struct wq_options *o, const char *value)
+{
+	struct wq_pattern *pattern = wq_alloc(NULL, NULL, 0, sizeof *pattern);
+
+	if (!pattern) {
+		o->no_memory = true;
+		return;
+	}
+	if (make_pattern(o, pattern, "until", value) == 0)
+		o->until = pattern; /* of several the last one counts */
+}
+
 static struct wq_step *add_step(struct wq_options *o)
 {
 	o->steps = wq_list_room(o, o->steps, sizeof *o->steps);
@@ -254,6 +266,9 @@ static void apply_special(struct wq_options *o, enum wq_option_kind kind, const 
 	case WQ_KIND_FAIL_ON:
 		add_fail_on(o, value);
 		return;
+	case WQ_KIND_UNTIL:
+		set_until(o, value);
+		return;
 	case WQ_KIND_HELP:
 		set_help(o, WQ_SHOW_HELP);
 		return;
@@ -289,6 +304,11 @@ static void apply(struct wq_options *o, const struct wq_option *option, const ch
 		return;
 	case WQ_KIND_DURATION:
 		set_duration(o, option->name, member, value);
+		return;
+	case WQ_KIND_TIMEOUT:
+	case WQ_KIND_MAX_TIME:
+		set_duration(o, option->name, member, value);
+		o->max_time_counts = option->kind == WQ_KIND_MAX_TIME;
 		return;
 	case WQ_KIND_SECONDS:
 		set_seconds(o, option->name, member, value);
@@ -415,6 +435,7 @@ static void parse_arguments(struct wq_options *o, int argc, char **argv)
 static void set_defaults(struct wq_options *o)
 {
 	o->count = o->wait_ms = o->retry = -1;
+	o->idle_timeout_ms = o->ping_interval_ms = o->max_time_ms = -1;
 	o->cert_expiry_days = o->warning_ms = o->critical_ms = -1;
 	o->timeout_ms = TIMEOUT_MS;
 	o->close_timeout_ms = CLOSE_TIMEOUT_MS;

@@ -19,7 +19,7 @@ enum wq_help { WQ_NO_HELP, WQ_SHOW_HELP, WQ_SHOW_VERSION };
 struct wq_capture;
 
 struct wq_pattern {
-	const char *option; /* "expect" or "fail-on" */
+	const char *option; /* "expect", "fail-on" or "until" */
 	const char *p;
 	size_t len;
 	struct wsi_match *match;
@@ -60,7 +60,15 @@ struct wq_options {
 	struct wq_pattern *fail_on;
 	size_t n_fail_on;
 	bool binary, check, ping;
-	int count; /* messages to receive after the steps */
+	int count; /* messages to receive after the steps; with follow -1: no limit */
+
+	/* Following the stream after the steps */
+	bool follow;
+	bool lines;               /* each line of standard input is a message */
+	struct wq_pattern *until; /* a message that matches ends it, or NULL */
+	int idle_timeout_ms;      /* 0: none; -1: not given */
+	int ping_interval_ms;     /* 0: no pings; -1: not given */
+	int max_time_ms;          /* for all of it; 0: no limit; -1: not given */
 
 	/* Lists that end with NULL. A header can still be "@FILE". */
 	const char **headers, **subprotocols, **resolve;
@@ -74,6 +82,7 @@ struct wq_options {
 
 	/* Times. 0: no limit; for the close timeout and the delay, no waiting. -1: not given. */
 	int timeout_ms, connect_timeout_ms, close_timeout_ms;
+	bool max_time_counts; /* -m was given after -t: without follow it is the same option */
 	int retry_delay_ms;
 	int wait_ms;
 	int retry; /* how many more tries; -1: not given */

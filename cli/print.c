@@ -53,16 +53,20 @@ int wq_print_usage_of(struct wq_options *o, const char *option, const char *file
 	return wq_print_usage(o, wq_why(&o->why)->p);
 }
 
+void wq_put_raw_message(struct wq_out *out, const struct ws_msg *msg)
+{
+	wq_out_n(out, msg->data, msg->len);
+	if (msg->type == WS_TEXT)
+		wq_out_n(out, "\n", 1);
+}
+
 static void put_raw(struct wq_out *out, const struct wq_query *q)
 {
 	struct wq_walk walk = {0, 0};
 	struct ws_msg m;
 
-	while (wq_query_data(q, &walk, &m)) {
-		wq_out_n(out, m.data, m.len);
-		if (m.type == WS_TEXT)
-			wq_out(out, "\n");
-	}
+	while (wq_query_data(q, &walk, &m))
+		wq_put_raw_message(out, &m);
 }
 
 void wq_put_answer(struct wq_out *out, const struct wq_query *q)

@@ -7,11 +7,14 @@
 
 struct wq_options;
 struct wq_query;
+struct ws_msg;
 
 /* Ends output to standard output: 0, or an errno, of which the user is told. */
 int wq_print_end(struct wq_out *out);
 /* Prints the answer on standard output. Returns the exit status. */
 int wq_print_answer(const struct wq_query *q);
+/* A message in the format raw: text and a newline, binary as it is */
+void wq_put_raw_message(struct wq_out *out, const struct ws_msg *msg);
 /* Writes the answer in the format that was asked for. */
 void wq_put_answer(struct wq_out *out, const struct wq_query *q);
 /* The command line is wrong. Returns the exit status. */

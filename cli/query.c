@@ -83,6 +83,7 @@ static int query_run_state(struct wq_query *q)
 			return QUERY_WAIT;
 		q->state = WQ_END;
 		return QUERY_ENDED;
+	case WQ_FOLLOW: /* follow.c does it */
 	case WQ_ANSWER:
 	case WQ_END:
 		return QUERY_ENDED;
@@ -99,7 +100,7 @@ void wq_query_begin(struct wq_query *q, struct wq_options *o, const char *url, i
 	q->o = o;
 	q->url = url;
 	q->attempts = attempts;
-	q->array = o->count > 1;
+	q->array = o->count > 1 && !o->follow;
 	q->ping_us = q->first_us = -1;
 	q->start_us = wq_now_us();
 	q->deadline_us = timeout_us == WQ_NEVER ? WQ_NEVER : q->start_us + timeout_us;

@@ -31,11 +31,17 @@ int wq_query_send(struct wq_query *q);
 int wq_query_expect(struct wq_query *q);  /* receives until a message matches */
 int wq_query_collect(struct wq_query *q); /* receives --count messages */
 int wq_query_flush(struct wq_query *q);
+/* 1: the message matches; 0: it does not; WQ_EINTERRUPTED, WS_ETIMEOUT: that came first */
+int wq_query_match(const struct wq_query *q, const struct wq_pattern *pattern,
+                   const struct ws_msg *msg);
+/* Holds a new message against each --fail-on. QUERY_ENDED: one matches. */
+int wq_query_check_fail_on(struct wq_query *q, const struct ws_msg *msg);
 void wq_query_drop_expanded(struct wq_query *q); /* what --data-expand made */
 
 /* failure.c: parts of sentences */
 struct wsi_text *wq_query_begin_sentence(struct wq_query *q); /* "receive from 127.0.0.1:80: " */
 void wq_query_put_peer(struct wsi_text *t, const struct wq_query *q);
+void wq_query_put_missing(struct wsi_text *t, const struct wq_query *q); /* what is still to come */
 void wq_query_put_quoted(struct wsi_text *t, const char *p, size_t len);
 void wq_query_put_number(struct wsi_text *t, const char *before, uint64_t n, const char *after);
 void wq_query_put_pattern(struct wsi_text *t,

@@ -300,3 +300,14 @@ void wq_json_answer(struct wq_out *out, const struct wq_query *q)
 	wq_json_close(&j, '}');
 	wq_out(out, "\n");
 }
+
+void wq_json_message(struct wq_out *out, const struct ws_msg *msg)
+{
+	struct wq_json j;
+
+	wq_json_begin(&j, out);
+	/* As wq_json_answer() writes it, but for a stream of millions of messages */
+	wq_out(out, "{\"connection\": true, ");
+	put_one_message(&j, msg);
+	wq_out(out, "}\n");
+}

@@ -8,7 +8,8 @@
 #include "cli/query.h"
 #include <string.h>
 
-#define SMALL 512 /* bytes of a buffer */
+#define SMALL 512    /* bytes of a buffer */
+#define STREAM 65536 /* the same for a stream, so that a read brings many messages */
 
 /* Inputs */
 
@@ -252,6 +253,10 @@ static int query_make_ws_with(struct wq_query *q, struct wq_env *env)
 		lib->user_data = q; /* for wq_trace() */
 	if (query_is_small(q->o, lib))
 		lib->recv_buffer = lib->send_buffer = SMALL;
+	if (q->o->follow) {
+		lib->recv_buffer = lib->send_buffer = STREAM;
+		lib->ping_interval_ms = q->o->ping_interval_ms;
+	}
 	/* Each turn drops one value of the environment that the library refuses. */
 	for (;;) {
 		if (!query_new_ws(q, lib))

@@ -8,13 +8,21 @@
 
 #define LEAST_US 10000 /* the shortest useful try */
 
+void wq_tries_restart(struct wq_tries *t, const struct wq_options *o, int64_t since_us)
+{
+	t->made = 1; /* the one that brought the message */
+	t->end_us = WQ_NEVER;
+	if (o->wait_ms > 0)
+		t->end_us = since_us + (int64_t)o->wait_ms * 1000;
+}
+
 void wq_tries_init(struct wq_tries *t, const struct wq_options *o)
 {
-	t->end_us = t->timeout_us = t->this_us = WQ_NEVER;
-	if (o->wait_ms > 0)
-		t->end_us = wq_now_us() + (int64_t)o->wait_ms * 1000;
+	t->timeout_us = t->this_us = WQ_NEVER;
 	if (o->timeout_ms > 0)
 		t->timeout_us = (int64_t)o->timeout_ms * 1000;
+	wq_tries_restart(t, o, wq_now_us());
+	t->made = 0;
 	wsi_text_init(&t->earlier, t->earlier_buf, sizeof t->earlier_buf);
 }
 
@@ -22,6 +30,8 @@ int64_t wq_tries_timeout_us(struct wq_tries *t)
 {
 	int64_t left_us;
 
+	if (t->made < INT_MAX)
+		t->made++;
 	t->this_us = t->timeout_us;
 	if (t->end_us == WQ_NEVER)
 		return t->this_us;
@@ -31,7 +41,7 @@ int64_t wq_tries_timeout_us(struct wq_tries *t)
 	return t->this_us;
 }
 
-static bool may_try_again(const struct wq_query *q)
+static bool may_try_again(const struct wq_tries *t, const struct wq_query *q)
 {
 	const struct wq_options *o = q->o;
 
@@ -40,7 +50,7 @@ static bool may_try_again(const struct wq_query *q)
 	if (q->err == WS_EURL || q->err == WS_EUNSUPPORTED)
 		return false;
 	if (o->retry >= 0)
-		return q->attempts <= o->retry;
+		return t->made <= o->retry;
 	return o->wait_ms >= 0;
 }
 
@@ -50,7 +60,7 @@ int64_t wq_tries_pause_us(const struct wq_tries *t, const struct wq_query *q)
 {
 	int64_t pause = (int64_t)q->o->retry_delay_ms * 1000, left_us;
 
-	if (!may_try_again(q))
+	if (!may_try_again(t, q))
 		return WQ_NEVER;
 	if (t->end_us == WQ_NEVER)
 		return pause;

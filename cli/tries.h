@@ -14,11 +14,14 @@ struct wq_tries {
 	int64_t end_us;          /* the deadline of --wait */
 	int64_t timeout_us;      /* --timeout */
 	int64_t this_us;         /* what the try under way may take */
+	int made;                /* tries in a row, with the one under way */
 	struct wsi_text earlier; /* the error of the try before */
 	char earlier_buf[256];
 };
 void wq_tries_init(struct wq_tries *t, const struct wq_options *o);
-/* A try gets --timeout, or what --wait leaves if that is less. */
+/* A message came at that time: --retry and --wait count from there on. */
+void wq_tries_restart(struct wq_tries *t, const struct wq_options *o, int64_t since_us);
+/* Begins a try. It gets --timeout, or what --wait leaves if that is less. */
 int64_t wq_tries_timeout_us(struct wq_tries *t);
 /* The pause before the next try, or WQ_NEVER if there is none */
 int64_t wq_tries_pause_us(const struct wq_tries *t, const struct wq_query *q);

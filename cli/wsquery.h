@@ -16,6 +16,8 @@
  *	progress.c   when to show how far a long run has come
  *	loop.c       waits for what works want, and drives them
  *	task.c       one URL: tries, pauses, answer, close -> struct wq_task
+ *	follow.c     a URL that is followed             -> struct wq_follow
+ *	lines.c      the lines of standard input
  *	tries.c      whether and when there is another try
  *	print.c      an answer on standard output, the exit status
  *	query.c      one try, as a state machine         -> struct wq_query
@@ -88,6 +90,7 @@ struct wq_query {
 		WQ_EXPECT,
 		WQ_COLLECT,
 		WQ_FLUSH,
+		WQ_FOLLOW, /* the steps are done, and follow.c receives and sends */
 		WQ_ANSWER, /* the rest of this struct can be read */
 		WQ_CLOSE,
 		WQ_END

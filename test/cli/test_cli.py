@@ -217,6 +217,7 @@ def test_every_option_of_the_contract_is_in_the_help():
     text = run("--help", json=False, status=0).out.decode()
     for option in (
         "-d --data --data-raw -B --binary -e --expect -n --count --check -p --ping -t --timeout -m --max-time "
+        "-F --follow -l --lines --until --idle-timeout --ping-interval "
         "--connect-timeout --close-timeout --retry --retry-delay --wait --max-message -H --header -b --cookie --origin "
         "-A --user-agent --host -s --subprotocol -u --user --bearer --max-redirs -x --proxy --noproxy -4 --ipv4 -6 --ipv6 "
         "--unix-socket --resolve --interface --keepalive -k --insecure --cacert --capath --cert --key --pass "

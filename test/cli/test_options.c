@@ -234,6 +234,37 @@ static void test_urls(void)
 	CHECK(o.n_urls == 1 && o.several);
 }
 
+static void test_follow(void)
+{
+	CHECK_EQ_U(parse("ws://h"), 0);
+	CHECK(!o.follow && !o.lines && !o.until);
+	CHECK_EQ_U(parse("-F ws://h"), 0);
+	CHECK(o.follow && !o.lines && o.count == -1);
+	CHECK_EQ_U(o.ping_interval_ms, 30000);
+	CHECK(o.idle_timeout_ms == -1 && o.max_time_ms == -1 && o.timeout_ms == 10000);
+	CHECK_EQ_U(parse("-l --ping-interval 0 --idle-timeout 2 ws://h"), 0);
+	CHECK(o.follow && o.lines && o.ping_interval_ms == 0 && o.idle_timeout_ms == 2000);
+	CHECK_EQ_U(parse("--until a --until b -n 3 ws://h"), 0);
+	CHECK(o.follow && o.count == 3);
+	CHECK_EQ_S(o.until->p, "b");
+	CHECK_EQ_S(o.until->option, "until");
+	CHECK_EQ_U(parse("-F -d a -e b -n 2 -p ws://h"), 0); /* -n counts what follows the steps */
+	CHECK(o.n_steps == 2 && o.count == 2);
+	check_row("-m is -t without --follow: the last one counts");
+	CHECK_EQ_U(parse("-t 5 -m 3 ws://h"), 0);
+	CHECK_EQ_U(o.timeout_ms, 3000);
+	CHECK_EQ_U(parse("-m 3 -t 5 ws://h"), 0);
+	CHECK_EQ_U(o.timeout_ms, 5000);
+	CHECK_EQ_U(parse("-m 0 ws://h"), 0);
+	CHECK_EQ_U(o.timeout_ms, 0);
+	check_row("with --follow it is another");
+	CHECK_EQ_U(parse("-t 5 -m 3 -F ws://h"), 0);
+	CHECK(o.timeout_ms == 5000 && o.max_time_ms == 3000);
+	CHECK_EQ_U(parse("-F -m 3 ws://h"), 0);
+	CHECK(o.timeout_ms == 10000 && o.max_time_ms == 3000);
+	check_row_end();
+}
+
 static void test_wrong(void)
 {
 	static const struct {
@@ -276,6 +307,23 @@ static void test_wrong(void)
 	    {"-d x -e y -n 1 ws://h", "-n, --count excludes"},
 	    {"--data-raw \xed\xa0\x80 ws://h", "--data-raw"},
 	    {"-t abc -n x ws://h", "abc"},
+	    {"--until ( ws://h", "--until: \"(\" is not a pattern: "},
+	    {"--idle-timeout 1 ws://h", "--idle-timeout needs --follow"},
+	    {"--ping-interval 1 ws://h", "--ping-interval needs --follow"},
+	    {"-F --idle-timeout x ws://h", "--idle-timeout: \"x\""},
+	    {"-F --check ws://h", "--check and --follow"},
+	    {"-F -n 0 ws://h", "-n 0 and --follow"},
+	    {"-F -q ws://h", "--quiet and --follow"},
+	    {"-l -q ws://h", "--quiet and --follow"},
+	    {"--until x -q ws://h", "--quiet and --follow"},
+	    {"-F ws://h ws://i", "--follow is for one URL"},
+	    {"-l --from list", "--follow is for one URL"},
+	    {"-l -d @- ws://h", "-d, --data: \"@-\" is a second use"},
+	    {"-l -H @- ws://h", "-H, --header: \"@-\" is a second use"},
+#ifndef WSQUERY_NO_FORMATS
+	    {"-F -f nagios ws://h", "--follow needs -f json or -f raw"},
+	    {"-l -f prometheus ws://h", "--follow needs -f json or -f raw"},
+#endif
 	};
 	size_t i;
 
@@ -346,6 +394,7 @@ int main(void)
 	TEST(test_forms);
 	TEST(test_steps);
 	TEST(test_urls);
+	TEST(test_follow);
 	TEST(test_wrong);
 	TEST(test_help);
 	TEST(test_names);
