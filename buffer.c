@@ -76,8 +76,7 @@ void wsi_free_grown(struct ws_conn *ws)
 	ws->grown = false;
 }
 
-/* Doubles a full rbuf: memory for what has come, not for what was promised. */
-static bool grow(struct ws_conn *ws)
+bool wsi_grow_rbuf(struct ws_conn *ws)
 {
 	/* Behind the message there is room for a header and a control frame. */
 	size_t cap = ws->max_message + WSI_BUFFER_MIN;
@@ -85,6 +84,8 @@ static bool grow(struct ws_conn *ws)
 
 	if (cap > 2 * ws->rcap)
 		cap = 2 * ws->rcap;
+	if (cap <= ws->rcap)
+		return false;
 	if (ws->grown)
 		p = wsi_grow(ws, ws->rbuf, ws->rcap, cap);
 	else
@@ -103,5 +104,5 @@ bool wsi_make_room(struct ws_conn *ws)
 {
 	shrink(ws);
 	compact(ws);
-	return ws->rend < ws->rcap || grow(ws);
+	return ws->rend < ws->rcap || wsi_grow_rbuf(ws);
 }

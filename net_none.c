@@ -28,10 +28,26 @@ int wsi_entropy(void *buf, size_t len)
 	return -1;
 }
 
-int wsi_poll(const struct ws_pollset *set)
+int wsi_poll(const struct ws_pollset *set, int wake_fd)
 {
 	(void)set;
+	(void)wake_fd;
 	return -1;
+}
+
+void wsi_wake_open(int fd[2])
+{
+	(void)fd;
+}
+
+void wsi_wake_close(const int fd[2])
+{
+	(void)fd;
+}
+
+void wsi_wake(int fd)
+{
+	(void)fd;
 }
 
 ptrdiff_t wsi_socket_read(void *io, void *buf, size_t len)

@@ -111,7 +111,11 @@ static int wait_for_input(struct ws_conn *ws)
 		return WS_AGAIN;
 	if (flushed == 0 && ws->state == WSI_OPEN && (ws->tx_active || ws->refused)) {
 		ws->refused = false;
-		return WS_AGAIN; /* to ws_send: the peer takes more now */
+		if (!ws->err)
+			ws->why =
+			    "receive: no message yet, and the peer takes more now: call ws_send "
+			    "with the rest";
+		return WS_AGAIN;
 	}
 	r = wsi_await(ws);
 	ws->need_input = false;
@@ -358,9 +362,8 @@ int ws_recv(struct ws_conn *ws, struct ws_msg *msg)
 	ws->reads = 0;
 	ws->write_error_told = false;
 	r = wsi_receive(ws, msg);
-	wsi_silence_told(ws);
 	ws->quick = r == HANDED_OUT && ws->message_type == 0 && !ws->mem.trace;
-	return r == HANDED_OUT ? 0 : r;
+	return r == HANDED_OUT ? 0 : wsi_told(ws, r);
 }
 
 int ws_recv_within(struct ws_conn *ws, struct ws_msg *msg, int wait_ms)
@@ -429,6 +432,12 @@ int ws_shutdown(struct ws_conn *ws, int code, const char *reason)
 	return 0;
 }
 
+/* ws_close has not ended yet. */
+static bool can_be_repeated(int r)
+{
+	return r == WS_AGAIN || r == WS_ETIMEOUT || r == WS_ECANCELED;
+}
+
 /* After the end: what waits is still written, unless it ends within a frame. After a violation we
  * also read on, only so that the peer sees our close frame before anything could reset the
  * connection. */
@@ -442,7 +451,7 @@ static int finish_closing(struct ws_conn *ws)
 			break;
 		ws->rpos = ws->rend = 0; /* what comes is thrown away */
 		r = wait_for_input(ws);
-		if (r == WS_AGAIN || r == WS_ETIMEOUT)
+		if (can_be_repeated(r))
 			return r;
 		if (r != 0)
 			break;
@@ -472,12 +481,12 @@ int ws_close(struct ws_conn *ws, int code, const char *reason)
 	ws->reads = 0;
 	while (ws->state != WSI_OVER) {
 		r = wsi_receive(ws, &waste);
-		if (r == WS_AGAIN || r == WS_ETIMEOUT)
-			return r;
+		if (can_be_repeated(r))
+			return wsi_told(ws, r);
 	}
 	r = finish_closing(ws);
 	if (r)
-		return r;
+		return wsi_told(ws, r);
 	if (ws->err != WS_ECLOSED || !ws->peer_closed)
 		return ws->err;
 	wsi_enter(ws, WS_PHASE_DONE);

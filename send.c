@@ -59,7 +59,7 @@ static ptrdiff_t begin_frame(struct ws_conn *ws, unsigned char first_byte, const
 		trace_sent(ws, ws->sbuf + ws->send_len, n, p, len);
 	ws->send_len += n;
 	ws->unsent += n;
-	ws->tx_left = len;
+	ws->tx_len = ws->tx_left = len;
 	return (ptrdiff_t)put_payload(ws, p);
 }
 
@@ -173,6 +173,16 @@ static int send_timed_out(struct ws_conn *ws)
 	return WS_ETIMEOUT;
 }
 
+/* Without nonblock: the caller is sent to ws_recv, and learns why. */
+static int read_first(struct ws_conn *ws)
+{
+	if (!ws->nonblock && !ws->err)
+		ws->why = "send: the peer has sent something that must be received first, so not "
+		          "all was taken: call ws_recv, then ws_send with the rest, or use "
+		          "ws_send_all";
+	return WS_AGAIN;
+}
+
 /* Waits until the peer takes more. 0: try again; WS_AGAIN: first ws_recv has something to do; or an
  * error. */
 static int wait_to_send(struct ws_conn *ws)
@@ -182,9 +192,12 @@ static int wait_to_send(struct ws_conn *ws)
 	if (wsi_late(ws))
 		return send_timed_out(ws);
 	if (ws->nonblock || ws->err || ws->rend == ws->rcap)
-		return WS_AGAIN;
-	if (wsi_read_more(ws) != WS_AGAIN) /* bytes, or the end: ws_recv will tell */
-		return WS_AGAIN;
+		return read_first(ws);
+	r = wsi_read_more(ws);
+	if (r != WS_AGAIN) { /* bytes, or the end: ws_recv will tell */
+		ws->read_ended = r != 0;
+		return read_first(ws);
+	}
 	r = wsi_keepalive(ws);
 	if (r)
 		return r;
@@ -267,10 +280,8 @@ ptrdiff_t wsi_send_frame(struct ws_conn *ws, unsigned char first_byte, const voi
 			n = wait_to_send(ws);
 		if (n != 0 && begun)
 			return (ptrdiff_t)taken;
-		if (n != 0) {
-			wsi_silence_told(ws);
-			return n;
-		}
+		if (n != 0)
+			return wsi_told(ws, (int)n);
 	}
 }
 
@@ -336,6 +347,51 @@ ptrdiff_t ws_send(struct ws_conn *ws, int type, const void *data, size_t len)
 		ws->tx_utf8 = utf8;
 	}
 	return n;
+}
+
+/* ws_send has not taken all, because something has come in. Keeps that in rbuf, unread, to go on
+ * sending. False: ws_recv must be called first. */
+static bool keep_input(struct ws_conn *ws, bool data_in_rbuf)
+{
+	if (ws->write_error || ws->read_ended)
+		return false;
+	if (ws->rend < ws->rcap)
+		return true;
+	/* A message that is sent back must not be overwritten, but may move as a whole. */
+	return data_in_rbuf ? wsi_grow_rbuf(ws) : wsi_make_room(ws);
+}
+
+int ws_send_all(struct ws_conn *ws, int type, const void *data, size_t len)
+{
+	const char *why = ws->why;
+	const unsigned char *p = data;
+	uintptr_t at = (uintptr_t)p - (uintptr_t)ws->rbuf;
+	const bool in_rbuf = len > 0 && at < ws->rcap;
+	size_t taken = 0;
+	ptrdiff_t n;
+
+	if (ws->state != WSI_OPEN)
+		return ws->refusal;
+	if (ws->nonblock)
+		return wsi_misuse(ws, "ws_send_all: it waits, so it needs a connection without "
+		                      "nonblock");
+	if (ws->tx_active && len == ws->tx_len) /* the same call, made again */
+		taken = len - ws->tx_left;
+	for (;;) {
+		n = ws_send(ws, type, len > 0 ? p + taken : p, len - taken);
+		if (n >= 0)
+			taken += (size_t)n;
+		if (n >= 0 && !ws->tx_active)
+			break;
+		if (n < 0 && n != WS_AGAIN)
+			return (int)n;
+		if (!keep_input(ws, in_rbuf))
+			return WS_AGAIN;
+		if (in_rbuf)
+			p = ws->rbuf + at;
+	}
+	ws->why = why; /* what ws_send said of a part is of no interest now */
+	return 0;
 }
 
 size_t ws_unsent(const struct ws_conn *ws)

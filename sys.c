@@ -23,6 +23,9 @@
 #if defined(__linux__) || defined(__APPLE__)
 #include <sys/random.h>
 #endif
+#ifdef __linux__
+#include <sys/eventfd.h>
+#endif
 
 #ifndef MSG_NOSIGNAL /* macOS: wsi_socket_prepare sets SO_NOSIGPIPE instead */
 #define MSG_NOSIGNAL 0
@@ -91,18 +94,62 @@ static short poll_events(int events)
 	return (short)r;
 }
 
-int wsi_poll(const struct ws_pollset *set)
+int wsi_poll(const struct ws_pollset *set, int wake_fd)
 {
-	struct pollfd p[WS_FDS_MAX];
-	int i;
+	struct pollfd p[WS_FDS_MAX + 1];
+	char woken[64];
+	int i, n;
 
 	for (i = 0; i < set->n; i++) {
 		p[i].fd = set->fd[i].fd;
 		p[i].events = poll_events(set->fd[i].events);
 	}
-	if (poll(p, (nfds_t)set->n, set->timeout_ms) < 0 && errno != EINTR)
-		return -1;
+	p[i].fd = wake_fd; /* poll ignores -1 */
+	p[i].events = POLLIN;
+	p[i].revents = 0;
+	n = poll(p, (nfds_t)i + 1, set->timeout_ms);
+	if (n < 0)
+		return errno == EINTR ? 0 : -1;
+	if (n > 0 && p[i].revents)
+		while (read(wake_fd, woken, sizeof woken) == (ssize_t)sizeof woken)
+			;
 	return 0;
+}
+
+void wsi_wake_open(int fd[2])
+{
+#ifdef __linux__
+	fd[0] = fd[1] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+#else
+	int i;
+
+	if (pipe(fd) < 0) {
+		fd[0] = fd[1] = -1;
+		return;
+	}
+	for (i = 0; i < 2; i++) {
+		fcntl(fd[i], F_SETFD, FD_CLOEXEC);
+		fcntl(fd[i], F_SETFL, O_NONBLOCK);
+	}
+#endif
+}
+
+void wsi_wake_close(const int fd[2])
+{
+	if (fd[0] >= 0)
+		close(fd[0]);
+	if (fd[1] >= 0 && fd[1] != fd[0])
+		close(fd[1]);
+}
+
+void wsi_wake(int fd)
+{
+	const uint64_t one = 1; /* what eventfd(2) takes; any bytes for a pipe */
+	int err = errno;
+
+	/* If it is full, it is readable already. */
+	if (write(fd, &one, sizeof one) < 0)
+		errno = err;
 }
 
 /* One connected socket */

@@ -3,7 +3,8 @@
  *
  * The library's files, each of which uses only what stands below it:
  *
- *	ws.c copy.c check.c open.c upgrade.c keepalive.c buffer.c send.c recv.c conn.c
+ *	ws.c copy.c check.c open.c upgrade.c keepalive.c buffer.c cancel.c transport.c send.c recv.c
+ *	conn.c
  *	                                                   a connection: struct ws_conn    ws_conn.h
  *	net.c resolve.c sys.c sys_words.c (or net_none.c)  network and operating system    ws_net.h
  *	tls.c tls_wire.c tls_verdict.c tls_config.c tls_port.c tls_words.c trust.c chain.c der.c
@@ -12,7 +13,7 @@
  *	refusal.c proxy.c no_proxy.c                       texts and bytes, no I/O         ws_proto.h
  *	text.c sha1.c base64.c utf8.c ip.c secret.c        functions of bytes alone        ws_pure.h
  *
- * ws_send and ws_ping are in send.c, ws_recv and ws_close in recv.c, ws_wants in conn.c.
+ * ws_send and ws_ping are in send.c, ws_recv and ws_close in recv.c, ws_wants in transport.c.
  */
 #include "ws_conn.h"
 #include <string.h>
@@ -175,6 +176,7 @@ static struct ws_conn *new_conn(const char *url, const struct ws_options *opt, b
 	init_report(ws);
 	init_time(ws, &o);
 	init_transport(ws, &o, &wrong);
+	wsi_cancel_init(ws);
 	ws->op = make_opening(ws, &o, url, len);
 	if (!ws->op) {
 		wsi_no_memory(ws);
@@ -199,6 +201,7 @@ void ws_free(struct ws_conn *ws)
 		return;
 	wsi_end_opening(ws);
 	wsi_close_transport(ws);
+	wsi_wake_close(ws->wake);
 #ifdef WS_WITH_MBEDTLS
 	wsi_tls_config_free(ws->tls_config);
 #endif
@@ -216,16 +219,21 @@ void ws_free(struct ws_conn *ws)
 
 int ws_open(struct ws_conn *ws)
 {
+	int r;
+
 	ws->reads = 0;
 	while (ws->state == WSI_OPENING) {
 		if (wsi_open_step(ws) != WS_AGAIN)
 			continue;
-		if (wsi_late(ws))
+		if (wsi_late(ws)) {
 			wsi_open_timed_out(ws);
-		else if (ws->nonblock)
-			return WS_AGAIN;
-		else
-			wsi_await(ws);
+			continue;
+		}
+		r = WS_AGAIN;
+		if (!ws->nonblock)
+			r = wsi_await(ws);
+		if (r == WS_AGAIN || r == WS_ECANCELED)
+			return wsi_told(ws, r);
 	}
 	return ws->err;
 }
@@ -271,6 +279,8 @@ const char *ws_errname(int err)
 		return "again";
 	case WS_ETIMEOUT:
 		return "timeout";
+	case WS_ECANCELED:
+		return "canceled";
 	case WS_EUSAGE:
 		return "usage";
 	case WS_EURL:

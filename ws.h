@@ -64,7 +64,8 @@
  *
  * Errors
  *	A result >= 0 is success, a result < 0 is an enum ws_err. WS_AGAIN,
- *	WS_EUSAGE and WS_ETIMEOUT leave an open connection usable. Any other
+ *	WS_EUSAGE, WS_ETIMEOUT and WS_ECANCELED leave an open connection usable,
+ *	and after WS_ECANCELED ws_open can be called again too. Any other
  *	error ends it, and every later call except ws_close returns that first
  *	error. A failed connection can still be asked what happened (ws_errmsg,
  *	ws_report), and must be freed. errno has no meaning after a call.
@@ -82,12 +83,19 @@
  *	takes the same ws without const.
  *
  * Threads and processes
- *	A struct ws_conn belongs to one thread at a time and to one process. After
- *	fork only one of the two processes may use it; the other must not even
- *	free it. The library has no other state, except for one atomic count of
- *	name lookups (see below). It prints nothing, handles no signal, causes
- *	no SIGPIPE, reads no environment variable and never exits. mbedTLS has
- *	state of its own (PSA): TLS connections in several threads need an
+ *	A struct ws_conn belongs to one thread at a time; only ws_cancel may be
+ *	called from another one. To send from several threads, let one own the
+ *	connection and wait in ws_recv. The others put their messages into a
+ *	queue, under its lock, and then call ws_cancel. ws_recv returns
+ *	WS_ECANCELED, and the owner sends what the queue has (examples/threads.c
+ *	shows it). A signal handler sets a flag and calls ws_cancel.
+ *
+ *	A struct ws_conn belongs to one process: after fork only one of the two
+ *	may use it; the other must not even free it. The library has no other
+ *	state, except for one atomic count of name lookups (see below). It
+ *	prints nothing, handles no signal, causes no SIGPIPE, reads no
+ *	environment variable and never exits. mbedTLS has state of its own
+ *	(PSA): TLS connections in several threads need an
  *	mbedTLS built with threading.
  *
  * Name lookups
@@ -187,6 +195,8 @@ enum ws_err {
 	WS_AGAIN = -1,
 	/* The deadline, or the connect timeout, has passed. */
 	WS_ETIMEOUT = -2,
+	/* ws_cancel was called. Make the same call again to go on. */
+	WS_ECANCELED = -3,
 
 	/* The program, or this machine */
 
@@ -645,13 +655,27 @@ WS_API int ws_open(struct ws_conn *ws);
  * wait, at the deadline, or when the peer does not read until we do. Then call
  * ws_recv, and send the rest: data + taken, len - taken, the same type. Until
  * the rest is taken, no other message or ping can begin. The len of the first
- * call is the frame's length.
+ * call is the frame's length. Without nonblock, ws_errmsg says why not all was
+ * taken, and ws_send_all does this by itself.
  *
  * Text that is not UTF-8 is WS_EUSAGE, and nothing is sent. Bytes that are
  * taken but not written yet are written by later calls. A message that ws_recv
  * returned may be sent back from where it lies; but if not all of it is taken,
  * the next ws_recv overwrites the rest, so copy a large one first. */
 WS_API ptrdiff_t ws_send(struct ws_conn *ws, int type, const void *data, size_t len);
+
+/* Sends a whole message, or with WS_MORE a whole fragment, on a connection
+ * without nonblock. 0, or an error.
+ *
+ * What the peer sends meanwhile is kept for ws_recv, up to max_message bytes;
+ * its pings are answered by the next ws_recv. WS_AGAIN: more than that came, or
+ * the peer has closed: ws_recv tells. After WS_AGAIN, WS_ETIMEOUT or
+ * WS_ECANCELED, the same call with the same arguments goes on where it
+ * stopped. data may be a message that ws_recv returned. */
+/* clang-format off */
+WS_API int ws_send_all(struct ws_conn *ws, int type, const void *data,
+                       size_t len);
+/* clang-format on */
 
 /* Bytes of messages and pings that were taken, headers included, but not
  * written yet. It also counts those that were lost when the connection ended:
@@ -698,6 +722,16 @@ WS_API int ws_close(struct ws_conn *ws, int code, const char *reason);
  * is this call while a ws_send is unfinished. A ws_close afterwards waits for
  * the end. 0: the close frame is taken. */
 WS_API int ws_shutdown(struct ws_conn *ws, int code, const char *reason);
+
+/* Ends the waiting of a call on ws, from another thread or a signal handler: a
+ * call that waits, or else the next one that would wait, returns WS_ECANCELED.
+ * That uses it up, and the connection goes on. Before ws_free no other thread
+ * may call it any more.
+ *
+ * 0, or WS_EIO: nothing wakes a call that waits already, only the next one sees
+ * it. That is so with io, unless a signal ends io_wait; with nonblock, where
+ * the program wakes its own loop; and if ws_new found no free descriptor. */
+WS_API int ws_cancel(struct ws_conn *ws);
 
 /* Frees the connection in any state, at once and without sending anything. ws
  * may be NULL. */

@@ -8,9 +8,11 @@
  *	upgrade.c  the opening handshake, and where a redirect leads
  *	keepalive.c  pings of ws_options.ping_interval_ms
  *	buffer.c   the receive buffer
+ *	cancel.c   ends the waiting of a call from outside
  *	send.c     messages and control frames on their way out
  *	recv.c     messages on their way in, and closing
- *	conn.c     what all of these need: memory, clock, random bytes, sentences, waiting, moving bytes
+ *	transport.c  waits for the transport and moves bytes over it
+ *	conn.c     what all of these need: memory, clock, random bytes, sentences
  *
  * The life of a connection. Every step may return WS_AGAIN; the same call then goes on with it.
  *
@@ -31,6 +33,7 @@
 #ifndef WS_CONN_H
 #define WS_CONN_H
 #include "ws_tls.h"
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #define WSI_BUFFER_MIN 256 /* least size of either buffer: a header and a control frame fit */
@@ -118,15 +121,19 @@ struct ws_conn {
 	bool silent;          /* a call is about to return WS_ETIMEOUT because of that */
 	int64_t quiet_since;  /* the last sign of life, or when that ping was made or sent */
 
+	/* ws_cancel, which other threads and signal handlers call. */
+	atomic_int canceled;
+	int wake[2]; /* wakes a call that waits: read [0], write [1]. -1: none */
+
 	/* The transport. */
 	int fd; /* of our own socket or the program's descriptor, or -1 */
 	void (*on_close)(void *user_data, int fd); /* ws_options.on_close, or NULL */
 	bool own_io;                               /* raw is the program's transport */
 	/* raw is the program's transport or its descriptor: it leads to one place only. */
 	bool given;
+	bool own_tls;     /* the program's start_tls fills io */
 	struct ws_io raw; /* below TLS */
 	struct ws_io *io; /* below the WebSocket: a block with TLS's functions, or &raw */
-	bool own_tls;     /* the program's start_tls fills io */
 	unsigned change;  /* counts changes of the set of descriptors */
 	/* WS_POLL_READ or WS_POLL_WRITE: what reading waits for; while opening also writing. */
 	int read_waits;
@@ -134,9 +141,9 @@ struct ws_conn {
 	bool write_blocked; /* the transport has not taken all bytes of the last write */
 	/* The buffered bytes contain nothing that can be handled: wait for the transport. */
 	bool need_input;
-	unsigned reads;   /* reads that this call has made */
 	bool same_origin; /* this hop and all before it have the origin of the first one */
 	bool proxied;     /* address is the proxy's */
+	unsigned reads;   /* reads that this call has made */
 	unsigned interim; /* 1xx responses to this request */
 #ifdef WS_WITH_MBEDTLS
 	struct wsi_tls_config *tls_config;
@@ -152,8 +159,8 @@ struct ws_conn {
 	unsigned char *rbuf;
 	size_t rcap, rpos, rend;
 	bool grown;         /* rbuf is a block of its own, larger than the first one */
-	int64_t keep_until; /* until then that block is not given back */
 	bool shrink_waits;  /* the ws_recv that waits, or the next one, then gives it back */
+	int64_t keep_until; /* until then that block is not given back */
 	size_t message_pos, message_len;
 	/* The frame under way; .len is what is still to come of its payload, .head 0: none. */
 	struct wsi_frame frame;
@@ -171,11 +178,13 @@ struct ws_conn {
 	size_t unsent;
 	/* The last ws_send or ws_ping took nothing, and ws_recv has not returned since. */
 	bool refused;
-	bool tx_active; /* a frame of ws_send is under way */
+	bool tx_active;  /* a frame of ws_send is under way */
+	bool read_ended; /* while sending, a read found the peer's end: ws_recv will tell */
 	/* Type argument of the last ws_send that began a frame; with WS_MORE its message goes on.
 	 */
 	int tx_type;
-	size_t tx_left;                    /* bytes of its payload that ws_send has not taken yet */
+	size_t tx_len;                     /* bytes of its payload */
+	size_t tx_left;                    /* those that ws_send has not taken yet */
 	unsigned char tx_key[WSI_KEY_LEN]; /* masking key of the frame under way */
 	uint32_t tx_utf8;
 	/* 0, or the transport's word when writing failed: nothing more is written. */
@@ -275,8 +284,9 @@ WSI int wsi_random(struct ws_conn *ws, unsigned char *out, unsigned len);
 /* The program's source or the system's, for TLS. */
 WSI int wsi_entropy_of(void *ws, void *buf, size_t len);
 
-/* conn.c: waiting and moving bytes */
-WSI int wsi_await(struct ws_conn *ws); /* blocks until something may have changed: 0 or WS_EIO */
+/* transport.c: waiting and moving bytes */
+/* Blocks until something may have changed: 0, WS_ECANCELED or WS_EIO. */
+WSI int wsi_await(struct ws_conn *ws);
 /* This call must not wait, or not any longer. */
 WSI bool wsi_must_not_wait(const struct ws_conn *ws);
 /* Such a call has read so much that others should have a turn. */
@@ -339,10 +349,19 @@ WSI int wsi_step_body(struct ws_conn *ws);
 WSI int wsi_open_step(struct ws_conn *ws);
 WSI void wsi_open_timed_out(struct ws_conn *ws);
 
+/* cancel.c */
+WSI void wsi_cancel_init(struct ws_conn *ws);
+WSI bool wsi_canceled(struct ws_conn *ws); /* a call must return WS_ECANCELED in place of waiting */
+/* What a call returns in place of r, once nothing can keep it from telling. */
+WSI int wsi_told(struct ws_conn *ws, int r);
+
 /* buffer.c: the receive buffer */
 /* Moves what rbuf holds to its start, so that there is room for at least one more byte. False: no
  * memory. */
 WSI bool wsi_make_room(struct ws_conn *ws);
+/* Doubles rbuf: memory for what has come, not for what was promised. What it holds keeps its place in
+ * it. False: no memory, or rbuf is as large as max_message needs. */
+WSI bool wsi_grow_rbuf(struct ws_conn *ws);
 /* When wsi_make_room can give back memory; WSI_NEVER: not at all. */
 WSI int64_t wsi_shrink_due(const struct ws_conn *ws);
 /* For ws_free: frees rbuf where that is a block of its own. */

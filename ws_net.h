@@ -29,16 +29,25 @@ WSI int64_t wsi_clock_us(void);
 /* Fills buf, at most 256 bytes, with random bytes. Never blocks. 0: filled; 1: the system has
  * none yet; -1: it has no source of them. */
 WSI int wsi_entropy(void *buf, size_t len);
-/* poll(2), once, for set->timeout_ms. 0, also after a signal; -1: it failed. */
-WSI int wsi_poll(const struct ws_pollset *set);
+/* poll(2), once, for set->timeout_ms, or until wsi_wake (wake_fd -1: without it). 0, also after a
+ * signal; -1: it failed. */
+WSI int wsi_poll(const struct ws_pollset *set, int wake_fd);
+/* Two descriptors, which may be the same: a wsi_wake of fd[1] ends a wsi_poll with fd[0]. Both stay
+ * -1 if the system has none. */
+WSI void wsi_wake_open(int fd[2]);
+WSI void wsi_wake_close(const int fd[2]);
+/* Keeps errno: it may run in a signal handler. */
+WSI void wsi_wake(int fd);
 
 /* sys.c: one connected stream socket, as a struct ws_io. io points to its descriptor. */
 
 WSI ptrdiff_t wsi_socket_read(void *io, void *buf, size_t len);
 WSI ptrdiff_t wsi_socket_write(void *io, const void *buf, size_t len);
 WSI void wsi_socket_close(void *io);
+#ifndef WS_NO_NET
 /* Closes a descriptor of ours, and tells the program so before. */
 WSI void wsi_close_fd(const struct ws_options *opt, int fd);
+#endif
 /* Makes a descriptor non-blocking, and free of SIGPIPE. 0 or -1. */
 WSI int wsi_socket_prepare(int fd);
 

@@ -452,6 +452,7 @@ static void test_names(void)
 	} names[] = {{0, "ok"},
 	             {WS_AGAIN, "again"},
 	             {WS_ETIMEOUT, "timeout"},
+	             {WS_ECANCELED, "canceled"},
 	             {WS_EUSAGE, "usage"},
 	             {WS_EURL, "url"},
 	             {WS_EMEMORY, "memory"},

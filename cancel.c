@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC
+ * cancel.c - ws_cancel: another thread, or a signal handler, ends the waiting of a call
+ *
+ * The flag alone says that there is something to cancel. The wake-up descriptors only make a call
+ * look at it: a wake-up without the flag means nothing, so an old one does no harm. ws_cancel sets
+ * the flag before it wakes, and a waiting call empties the descriptor before it looks, so none is
+ * missed.
+ *
+ * A call that has got as far as sending a part of a message returns that. The flag then stays for
+ * the next call.
+ */
+#include "ws_conn.h"
+
+void wsi_cancel_init(struct ws_conn *ws)
+{
+	atomic_init(&ws->canceled, 0);
+	ws->wake[0] = ws->wake[1] = -1;
+	if (!ws->nonblock && !ws->own_io)
+		wsi_wake_open(ws->wake);
+}
+
+int ws_cancel(struct ws_conn *ws)
+{
+	atomic_store(&ws->canceled, 1);
+	if (ws->wake[1] < 0)
+		return WS_EIO;
+	wsi_wake(ws->wake[1]);
+	return 0;
+}
+
+bool wsi_canceled(struct ws_conn *ws)
+{
+	return atomic_load(&ws->canceled);
+}
+
+int wsi_told(struct ws_conn *ws, int r)
+{
+	if (r == WS_ETIMEOUT)
+		wsi_silence_told(ws);
+	if (r != WS_AGAIN && r != WS_ECANCELED)
+		return r;
+	if (!wsi_canceled(ws))
+		return r;
+	/* A ws_cancel that comes between these two lines is part of this one: what its thread did
+	 * before it is done when this call returns. */
+	atomic_store(&ws->canceled, 0);
+	if (!ws->err)
+		ws->why = "the call was canceled (ws_cancel)";
+	return WS_ECANCELED;
+}
