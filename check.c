@@ -78,6 +78,8 @@ void wsi_check_first(const struct ws_options *o, bool known, struct wsi_complain
 		complain(c, "io", "lacks a function");
 	if (o->io && !o->nonblock && !o->io->io_wait)
 		complain(c, "io", "lacks a function (io_wait is needed without nonblock)");
+	if (o->require_subprotocol && (!o->subprotocols || !*o->subprotocols))
+		complain(c, "require_subprotocol", "needs subprotocols, of which there are none");
 	if (o->unix_socket && !*o->unix_socket)
 		complain(c, "unix_socket", "is empty");
 #ifdef WS_NO_PROXY

@@ -57,6 +57,7 @@ static int begin_proxy(struct ws_conn *ws, const char *url)
 	ws->proxied = true;
 	wsi_proxy_parse(&op->proxy, url, strlen(url)); /* ws_new has found it right */
 	op->proxy.target = &op->url;
+	op->proxy.user_agent = op->opt.user_agent;
 	if (wsi_proxy_resolves_here(op->proxy.kind))
 		return begin_net(ws, &op->url, WSI_STEP_TARGET);
 	return begin_net(ws, &op->proxy.url, WSI_STEP_NET);

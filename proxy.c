@@ -18,6 +18,7 @@
 #define PROXY_SHOWN 100         /* bytes of a wrong response, in a sentence */
 #define PROXY_WRONG_MAX 600     /* bytes of a sentence about a wrong head */
 #define PROXY_USERINFO_MAX 1024 /* so that WSI_PROXY_OUT_MAX holds a CONNECT */
+#define PROXY_AGENT_MAX 256     /* likewise */
 #define PROXY_LOGIN_MAX 255     /* RFC 1929 2: a length is one byte */
 
 enum { PROXY_START, PROXY_METHOD, PROXY_AUTH, PROXY_REPLY5, PROXY_REPLY4, PROXY_HTTP };
@@ -124,6 +125,8 @@ static int proxy_said(struct wsi_text *why, unsigned code, const char *meaning)
 
 static void proxy_put_connect(const struct wsi_proxy *p, struct wsi_text *out)
 {
+	const char *agent = p->user_agent;
+
 	wsi_put(out, "CONNECT ");
 	wsi_put_hostport(out, p->target, 1);
 	wsi_put(out, " HTTP/1.1\r\nHost: ");
@@ -132,7 +135,13 @@ static void proxy_put_connect(const struct wsi_proxy *p, struct wsi_text *out)
 		wsi_put(out, "\r\nProxy-Authorization: Basic ");
 		wsi_put_basic_userinfo(out, p->url.userinfo);
 	}
-	wsi_put(out, "\r\nUser-Agent: wsquery/" WS_VERSION "\r\n\r\n");
+	if (!agent || strlen(agent) > PROXY_AGENT_MAX)
+		agent = WSI_USER_AGENT;
+	if (*agent) {
+		wsi_put(out, "\r\nUser-Agent: ");
+		wsi_put(out, agent);
+	}
+	wsi_put(out, "\r\n\r\n");
 }
 
 /* The head is wrong before its status is known, or within a 1xx response. */

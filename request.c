@@ -195,7 +195,7 @@ void wsi_put_request(const struct wsi_request *r)
 	request_put_default(r, "Origin", o->origin);
 	request_put_subprotocols(r);
 	request_put_header(r, "Sec-WebSocket-Version", "13");
-	request_put_default(r, "User-Agent", o->user_agent ? o->user_agent : "wsquery/" WS_VERSION);
+	request_put_default(r, "User-Agent", o->user_agent ? o->user_agent : WSI_USER_AGENT);
 	if (r->same_origin) {
 		request_put_default(r, "Cookie", o->cookie);
 		request_put_authorization(r);
@@ -283,6 +283,8 @@ static const char *request_header_fault(const struct wsi_header *h)
 		return "must not be removed";
 	if (wsi_is(h->name, "Connection") && !wsi_has_token(h->value, "Upgrade"))
 		return "must keep the token Upgrade";
+	if (wsi_is(h->name, "Sec-WebSocket-Protocol"))
+		return "cannot be set here: the option subprotocols has what is offered";
 	if (wsi_is(h->name, "Upgrade") || wsi_is(prefix, REQUEST_OWN_PREFIX))
 		return "cannot be changed";
 	return NULL;

@@ -358,6 +358,10 @@ static int finish_opening(struct ws_conn *ws, const struct wsi_response *r)
 	                       why)
 	    < 0)
 		return invalid(ws, why->p);
+	if (!subprotocol && ws->op->opt.require_subprotocol) {
+		ws->info.option = "subprotocols";
+		return invalid(ws, "it selected none of the subprotocols that were offered");
+	}
 	if (subprotocol) {
 		chosen = wsi_room(ws, &ws->subprotocol, strlen(subprotocol));
 		if (!chosen)

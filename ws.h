@@ -392,14 +392,18 @@ struct ws_options {
 	 * "Name:" removes it. Upgrade and Sec-WebSocket-* cannot be set, and
 	 * Connection must contain the token Upgrade. NULL ends the list. */
 	const char *const *headers;
-	/* Subprotocols to offer, the preferred one first. NULL ends the
-	 * list. */
+	/* Subprotocols to offer, the preferred one first. NULL ends the list.
+	 * A server may select none of them, so look at
+	 * ws_report()->subprotocol, or set require_subprotocol. */
 	const char *const *subprotocols;
+	/* 1: a server that selects none of them is WS_EHANDSHAKE. */
+	int require_subprotocol;
 	/* Value of Origin. NULL: none. */
 	const char *origin;
 	/* Value of Host. NULL: the URL's host and port. */
 	const char *host;
-	/* Value of User-Agent. NULL: "wsquery/VERSION". */
+	/* Value of User-Agent, for a proxy too. NULL: "libws/VERSION". "":
+	 * none. */
 	const char *user_agent;
 	/* Value of Cookie. NULL: none. */
 	const char *cookie;
@@ -568,7 +572,8 @@ struct ws_report {
 	/* Of the peer, or of the proxy: "127.0.0.1:80", "[::1]:80",
 	 * "unix:/run/x". */
 	const char *address;
-	/* The subprotocol that the server selected (RFC 6455 4.2.2). */
+	/* The subprotocol that the server selected (RFC 6455 4.2.2). "": none,
+	 * also if some were offered. */
 	const char *subprotocol;
 	/* Redirects followed. */
 	int redirects;

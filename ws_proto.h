@@ -141,6 +141,7 @@ WSI const char *const *wsi_find_string(const char *const *list, struct wsi_str s
 /* request.c: RFC 6455 4.1 */
 struct ws_options;
 #define WSI_REQUEST_KEY_LEN 24 /* characters of Sec-WebSocket-Key */
+#define WSI_USER_AGENT "libws/" WS_VERSION
 struct wsi_request {
 	struct wsi_text *out;
 	const struct wsi_url *url;
@@ -276,6 +277,9 @@ struct wsi_proxy {
 	/* Set by the caller before the first step. If it has resolved the target, also addr and
 	 * addr_len (4 or 16). */
 	const struct wsi_url *target;
+	/* Set by the caller: the value of User-Agent in CONNECT. NULL, or too long: WSI_USER_AGENT. "":
+	 * none. */
+	const char *user_agent;
 	int addr_len;
 	unsigned char addr[16];
 	/* The proxy's host, port (80 or 1080 by default) and userinfo. */
@@ -301,7 +305,7 @@ WSI const char *wsi_proxy_parse(struct wsi_proxy *p, const char *url, size_t len
  * -1: the proxy refused, or did not speak the protocol. why is the end of a sentence that begins
  * with the proxy's
  *     name: "said 407 Proxy Authentication Required". It shows no secret. */
-#define WSI_PROXY_OUT_MAX 2048 /* room that out must have */
+#define WSI_PROXY_OUT_MAX 2304 /* room that out must have */
 WSI int wsi_proxy_step(struct wsi_proxy *p, unsigned char *in, size_t in_len, struct wsi_text *out,
                        struct wsi_text *why);
 

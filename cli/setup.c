@@ -249,6 +249,8 @@ static int query_make_ws_with(struct wq_query *q, struct wq_env *env)
 
 	lib->connect_timeout_ms = q->o->connect_timeout_ms;
 	lib->alloc = wq_alloc;
+	if (!lib->user_agent)
+		lib->user_agent = "wsquery/" WS_VERSION;
 	if (q->o->verbose)
 		lib->user_data = q; /* for wq_trace() */
 	if (query_is_small(q->o, lib))

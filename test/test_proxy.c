@@ -25,7 +25,7 @@ static char *exact(const void *s, size_t len)
 #define STR(s) s, sizeof s - 1
 #define OK200 "HTTP/1.1 200 Connection established\r\n\r\n"
 #define INTERIM "HTTP/1.1 100 Continue\r\n\r\n"
-#define AGENT "User-Agent: wsquery/" WS_VERSION "\r\n\r\n"
+#define AGENT "User-Agent: libws/" WS_VERSION "\r\n\r\n"
 #define ZEROS16 "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
 
 struct step {
@@ -625,7 +625,7 @@ static void test_proxy_limits(void)
 
 	/* the longest of all fits the room that is promised */
 	{
-		static char longest[1100] = "http://";
+		static char longest[1100] = "http://", agent[258];
 		unsigned char agreed[] = {5, 0};
 
 		memset(longest + 7, 'u', 1024);
@@ -637,8 +637,25 @@ static void test_proxy_limits(void)
 		CHECK(wsi_proxy_parse(&p, longest, strlen(longest)) == NULL);
 		CHECK(wsi_url_parse(&u, url, strlen(url)) == NULL);
 		p.target = &u;
+		memset(agent, 'a', sizeof agent - 1);
+		p.user_agent = agent + 1;
 		wsi_text_init(&o, out, sizeof out);
-		CHECK(wsi_proxy_step(&p, in, 0, &o, &w) == 0 && !o.cut && o.len > 1900);
+		CHECK(wsi_proxy_step(&p, in, 0, &o, &w) == 0 && !o.cut && o.len > 2100);
+		CHECK(strstr(out, "User-Agent: aaaa"));
+		check_row("a User-Agent that is too long is ours, and an empty one is none");
+		CHECK(wsi_proxy_parse(&p, "p", 1) == NULL);
+		p.target = &u;
+		p.user_agent = agent;
+		wsi_text_init(&o, out, sizeof out);
+		CHECK(wsi_proxy_step(&p, in, 0, &o, &w) == 0 && !o.cut);
+		CHECK(strstr(out, AGENT));
+		CHECK(wsi_proxy_parse(&p, "p", 1) == NULL);
+		p.target = &u;
+		p.user_agent = "";
+		wsi_text_init(&o, out, sizeof out);
+		CHECK(wsi_proxy_step(&p, in, 0, &o, &w) == 0);
+		CHECK(!strstr(out, "User-Agent"));
+		check_row_end();
 		CHECK(wsi_proxy_parse(&p, "socks5h://p", 11) == NULL);
 		p.target = &u;
 		wsi_text_init(&o, out, sizeof out);

@@ -84,7 +84,7 @@ static void check_request(const char *url, const struct ws_options *o, int same_
 #define BEGIN(target, host) "GET " target " HTTP/1.1\r\nHost: " host CRLF
 #define MIDDLE "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " KEY CRLF
 #define VERSION13 "Sec-WebSocket-Version: 13\r\n"
-#define AGENT "User-Agent: wsquery/" WS_VERSION CRLF
+#define AGENT "User-Agent: libws/" WS_VERSION CRLF
 #define PLAIN(target, host) BEGIN(target, host) MIDDLE VERSION13 AGENT
 #define AUTH(a) "Authorization: " a CRLF
 
@@ -236,6 +236,7 @@ static void test_request_check(void)
 	HEADER("Upgrade: h2c", "cannot be changed");
 	HEADER("upgrade:", "cannot be changed");
 	HEADER("Sec-WebSocket-Key: x", "cannot be changed");
+	HEADER("sec-websocket-protocol: chat", "the option subprotocols");
 	HEADER("sec-websocket-version:", "cannot be changed");
 	HEADER("SEC-WEBSOCKET-: x", "cannot be changed");
 	HEADER("Sec-WebSocket-Foo: x", "cannot be changed");

@@ -43,7 +43,7 @@ static void test_rfc_handshake(void)
 		} else { /* the same and a User-Agent */
 			CHECK(f.out_len
 			      == sizeof request - 1
-			             + strlen("User-Agent: wsquery/" WS_VERSION "\r\n"));
+			             + strlen("User-Agent: libws/" WS_VERSION "\r\n"));
 			CHECK(memcmp(f.out, request, sizeof request - 3) == 0);
 		}
 		CHECK_EQ_S(ws_report(ws)->subprotocol, "chat");
@@ -646,6 +646,48 @@ static void test_headers(void)
 	script_free(&s);
 }
 
+/* A server may select none of the subprotocols, unless the program insists. */
+static void test_required_subprotocol(void)
+{
+	static const char *const chat[] = {"chat", NULL};
+	static const struct {
+		const char *head;
+		int required, err;
+	} rows[] = {{OK101 UP CONN ACC "\r\n", 0, 0},
+	            {OK101 UP CONN ACC "\r\n", 1, WS_EHANDSHAKE},
+	            {OK101 UP CONN ACC "Sec-WebSocket-Protocol: chat\r\n\r\n", 1, 0}};
+	struct ws_options o;
+	struct ws_conn *ws;
+	struct ws_io io;
+	struct fake f;
+	size_t i;
+
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		fake_init(&f, rows[i].head, strlen(rows[i].head));
+		fake_options(&f, &o, &io);
+		o.subprotocols = chat;
+		o.require_subprotocol = rows[i].required;
+		ws = ws_new(URL, &o);
+		CHECK_EQ_U(ws_open(ws), rows[i].err);
+		CHECK_EQ_S(ws_report(ws)->option, rows[i].err ? "subprotocols" : "");
+		CHECK_EQ_S(ws_report(ws)->subprotocol, i == 2 ? "chat" : "");
+		CHECK(!rows[i].err
+		      || strstr(ws_errmsg(ws),
+		                "it selected none of the subprotocols that were offered"));
+		ws_free(ws);
+		check_clean(&f);
+		fake_free(&f);
+	}
+	fake_init(&f, "", 0);
+	fake_options(&f, &o, &io);
+	o.require_subprotocol = 1;
+	ws = ws_new(URL, &o);
+	CHECK_EQ_U(ws_open(ws), WS_EUSAGE);
+	CHECK_EQ_S(ws_report(ws)->option, "require_subprotocol");
+	ws_free(ws);
+	fake_free(&f);
+}
+
 int main(void)
 {
 	TEST(test_rfc_handshake);
@@ -656,5 +698,6 @@ int main(void)
 	TEST(test_head_limits);
 	TEST(test_refused_upgrade);
 	TEST(test_headers);
+	TEST(test_required_subprotocol);
 	return check_done();
 }

@@ -2,6 +2,7 @@
 """Proxies: the bytes of each dialogue, whose environment is heeded, refusals, what is never sent to whom."""
 
 import base64
+import re
 import socket
 import struct
 
@@ -32,6 +33,7 @@ def connect(answer=b"HTTP/1.1 200 Connection established\r\n\r\n", to=None):
         c.read_request()
         method, target, version = c.request_line.split(" ")
         assert (method, version) == ("CONNECT", "HTTP/1.1") and c.header("host") == target
+        assert re.fullmatch(r"wsquery/\d+\.\d+\.\d+", c.header("user-agent"))
         host, port = target.rsplit(":", 1)
         c.asked = target
         c.send(answer)
