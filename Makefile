@@ -12,6 +12,12 @@ BINDIR = $(PREFIX)/bin
 LIBDIR = $(PREFIX)/lib
 INCLUDEDIR = $(PREFIX)/include
 MANDIR = $(PREFIX)/share/man
+# Shells whose completions are installed, and where. RUN is what runs a program that was built for another machine
+COMPLETION = bash zsh fish
+BASHDIR = $(PREFIX)/share/bash-completion/completions
+ZSHDIR = $(PREFIX)/share/zsh/site-functions
+FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
+RUN =
 TLS = auto
 MUSL_CC = musl-gcc
 PYTHON = python3
@@ -25,7 +31,7 @@ HDR = ws.h ws_pure.h ws_proto.h ws_net.h ws_tls.h ws_mbedtls.h ws_conn.h $(CLI_H
 CLI_HDR != ls cli/*.h
 LIB_SRC = text.c sha1.c base64.c utf8.c ip.c secret.c url.c frame.c header.c request.c response.c refusal.c proxy.c no_proxy.c \
 	sys.c sys_words.c resolve.c net.c net_none.c conn.c copy.c check.c upgrade.c open.c keepalive.c buffer.c cancel.c transport.c send.c recv.c ws.c
-PROG_SRC = main.c cli/options.c cli/optable.c cli/optcheck.c cli/optfiles.c cli/values.c cli/help.c cli/env.c cli/input.c \
+PROG_SRC = main.c cli/options.c cli/optable.c cli/optcheck.c cli/optfiles.c cli/values.c cli/help.c cli/complete.c cli/env.c cli/input.c \
 	cli/many.c cli/list.c cli/progress.c \
 	cli/loop.c cli/task.c cli/tries.c cli/follow.c cli/lines.c cli/print.c cli/query.c cli/setup.c cli/dialogue.c cli/failure.c cli/store.c \
 	cli/result.c cli/nagios.c cli/prometheus.c cli/trace.c cli/json.c cli/out.c cli/process.c \
@@ -104,8 +110,13 @@ build/static/wsquery: $(LIB_SRC) $(PROG_SRC) $(TLS_SRC_mbedtls) $(HDR) $(STATIC_
 build/static/libmbedtls.a: tls-static/build.sh tls-static/mbedtls_config.h tls-static/random.c .flags
 	CC='$(MUSL_CC)' sh tls-static/build.sh '$(MBEDTLS_SRC)' build/static
 
+build/completion/bash build/completion/zsh build/completion/fish: wsquery
+	mkdir -p build/completion
+	$(RUN) ./wsquery --completion $(@F) >$@.new
+	mv $@.new $@
+
 # The header is <wsquery/ws.h>, so that it meets no other ws.h
-install: all libwsquery.so wsquery.pc
+install: all libwsquery.so wsquery.pc $(COMPLETION:%=build/completion/%)
 	$(INSTALL) -d -m 755 $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/wsquery \
 		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man3
 	$(INSTALL) -m 755 wsquery $(DESTDIR)$(BINDIR)/wsquery
@@ -116,11 +127,16 @@ install: all libwsquery.so wsquery.pc
 	$(INSTALL) -m 644 ws.h $(DESTDIR)$(INCLUDEDIR)/wsquery/ws.h
 	$(INSTALL) -m 644 wsquery.1 $(DESTDIR)$(MANDIR)/man1/wsquery.1
 	$(INSTALL) -m 644 libwsquery.3 $(DESTDIR)$(MANDIR)/man3/libwsquery.3
+	for shell in $(COMPLETION); do \
+		case $$shell in bash) to=$(BASHDIR)/wsquery ;; zsh) to=$(ZSHDIR)/_wsquery ;; fish) to=$(FISHDIR)/wsquery.fish ;; esac; \
+		$(INSTALL) -d -m 755 $(DESTDIR)$${to%/*} && $(INSTALL) -m 644 build/completion/$$shell $(DESTDIR)$$to || exit; \
+	done
 
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/wsquery $(DESTDIR)$(LIBDIR)/libwsquery.a $(DESTDIR)$(LIBDIR)/libwsquery.so \
 		$(DESTDIR)$(LIBDIR)/libwsquery.so.$(ABI) $(DESTDIR)$(LIBDIR)/pkgconfig/wsquery.pc \
-		$(DESTDIR)$(INCLUDEDIR)/wsquery/ws.h $(DESTDIR)$(MANDIR)/man1/wsquery.1 $(DESTDIR)$(MANDIR)/man3/libwsquery.3
+		$(DESTDIR)$(INCLUDEDIR)/wsquery/ws.h $(DESTDIR)$(MANDIR)/man1/wsquery.1 $(DESTDIR)$(MANDIR)/man3/libwsquery.3 \
+		$(DESTDIR)$(BASHDIR)/wsquery $(DESTDIR)$(ZSHDIR)/_wsquery $(DESTDIR)$(FISHDIR)/wsquery.fish
 	rmdir $(DESTDIR)$(INCLUDEDIR)/wsquery 2>/dev/null || :
 
 # The library as one ws.c and one ws.h, in dist

@@ -4,6 +4,7 @@
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
+#include "cli/complete.h"
 #include "cli/follow.h"
 #include "cli/help.h"
 #include "cli/many.h"
@@ -29,8 +30,10 @@ static int print_help(enum wq_help help)
 	wq_out_init(&out, 1, WQ_NEVER, 0);
 	if (help == WQ_SHOW_HELP)
 		wq_put_help(&out);
-	else
+	else if (help == WQ_SHOW_VERSION)
 		wq_put_version(&out);
+	else
+		wq_put_completion(&out, help);
 	if (wq_print_end(&out))
 		return WQ_NO_OUTPUT;
 	return WQ_OK;

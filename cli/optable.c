@@ -27,7 +27,7 @@ const struct wq_option wq_option_table[] = {
     {"check", 0, WQ_KIND_FLAG, OURS(check), WQ_PART_CORE},
     {"ping", 'p', WQ_KIND_FLAG, OURS(ping), WQ_PART_CORE},
 
-    {"from", 0, WQ_KIND_STRING, OURS(from), WQ_PART_CORE},
+    {"from", 0, WQ_KIND_FILE, OURS(from), WQ_PART_CORE},
     {"jobs", 0, WQ_KIND_NUMBER, OURS(jobs), WQ_PART_CORE},
 
     {"follow", 'F', WQ_KIND_FLAG, OURS(follow), WQ_PART_CORE},
@@ -59,16 +59,16 @@ const struct wq_option wq_option_table[] = {
     {"noproxy", 0, WQ_KIND_STRING, LIB(no_proxy), WQ_PART_PROXY},
     {"ipv4", '4', WQ_KIND_IPV4, BY_KIND, WQ_PART_CORE},
     {"ipv6", '6', WQ_KIND_IPV6, BY_KIND, WQ_PART_CORE},
-    {"unix-socket", 0, WQ_KIND_STRING, LIB(unix_socket), WQ_PART_CORE},
+    {"unix-socket", 0, WQ_KIND_FILE, LIB(unix_socket), WQ_PART_CORE},
     {"resolve", 0, WQ_KIND_LIST, BOTH(resolve), WQ_PART_CORE},
     {"interface", 0, WQ_KIND_STRING, LIB(local_interface), WQ_PART_CORE},
     {"keepalive", 0, WQ_KIND_SECONDS, LIB(keepalive_s), WQ_PART_CORE},
 
     {"insecure", 'k', WQ_KIND_LIB_FLAG, LIB(tls.insecure_no_verify), WQ_PART_TLS},
-    {"cacert", 0, WQ_KIND_STRING, LIB(tls.ca_file), WQ_PART_TLS},
-    {"capath", 0, WQ_KIND_STRING, LIB(tls.ca_dir), WQ_PART_TLS},
-    {"cert", 0, WQ_KIND_STRING, LIB(tls.cert_file), WQ_PART_TLS},
-    {"key", 0, WQ_KIND_STRING, LIB(tls.key_file), WQ_PART_TLS},
+    {"cacert", 0, WQ_KIND_FILE, LIB(tls.ca_file), WQ_PART_TLS},
+    {"capath", 0, WQ_KIND_DIRECTORY, LIB(tls.ca_dir), WQ_PART_TLS},
+    {"cert", 0, WQ_KIND_FILE, LIB(tls.cert_file), WQ_PART_TLS},
+    {"key", 0, WQ_KIND_FILE, LIB(tls.key_file), WQ_PART_TLS},
     {"pass", 0, WQ_KIND_SECRET, LIB(tls.key_password), WQ_PART_TLS},
     {"server-name", 0, WQ_KIND_STRING, LIB(tls.server_name), WQ_PART_TLS},
     {"no-check-hostname", 0, WQ_KIND_LIB_FLAG, LIB(tls.insecure_no_hostname), WQ_PART_TLS},
@@ -88,6 +88,7 @@ const struct wq_option wq_option_table[] = {
     {"critical", 'c', WQ_KIND_DURATION, OURS(critical_ms), WQ_PART_FORMATS},
     {"help", 'h', WQ_KIND_HELP, BY_KIND, WQ_PART_CORE},
     {"version", 'V', WQ_KIND_VERSION, BY_KIND, WQ_PART_CORE},
+    {"completion", 0, WQ_KIND_COMPLETION, BY_KIND, WQ_PART_CORE}, /* make uses it; no --help */
 };
 const size_t wq_n_options = sizeof wq_option_table / sizeof *wq_option_table;
 
@@ -140,6 +141,39 @@ bool wq_takes_value(const struct wq_option *option)
 	default:
 		return true;
 	}
+}
+
+const char *const *wq_option_words(const struct wq_option *option)
+{
+	static const char *const formats[] = {[WQ_JSON] = "json",
+	                                      [WQ_RAW] = "raw",
+	                                      [WQ_NAGIOS] = "nagios",
+	                                      [WQ_PROMETHEUS] = "prometheus",
+	                                      NULL};
+	static const char *const tls_versions[] = {"1.2", "1.3", NULL};
+	static const char *const shells[] = {"bash", "zsh", "fish", NULL};
+
+	switch (option->kind) {
+	case WQ_KIND_FORMAT:
+		return formats;
+	case WQ_KIND_TLS_VERSION:
+		return tls_versions;
+	case WQ_KIND_COMPLETION:
+		return shells;
+	default:
+		return NULL;
+	}
+}
+
+int wq_find_word(const char *const *words, const char *value)
+{
+	struct wsi_str given = {value, strlen(value)};
+	int i;
+
+	for (i = 0; words[i]; i++)
+		if (wsi_is(given, words[i]))
+			return i;
+	return -1;
 }
 
 void *wq_option_member(struct wq_options *o, const struct wq_option *option)

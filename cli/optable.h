@@ -7,17 +7,19 @@
 
 /* What the value of an option is, and the type of the member of struct wq_options that holds it */
 enum wq_option_kind {
-	WQ_KIND_FLAG,     /* no value; bool */
-	WQ_KIND_LIB_FLAG, /* no value; int, 1 */
-	WQ_KIND_IPV4,     /* no value */
-	WQ_KIND_IPV6,     /* no value */
-	WQ_KIND_STRING,   /* const char * */
-	WQ_KIND_SECRET,   /* const char *, never shown; "@FILE" reads it from a file */
-	WQ_KIND_LIST,     /* const char **, one more element */
-	WQ_KIND_HEADER,   /* the same, never shown; "@FILE" reads lines from a file */
-	WQ_KIND_NUMBER,   /* int */
-	WQ_KIND_DURATION, /* int, milliseconds */
-	WQ_KIND_TIMEOUT,  /* the same, for -t and -m */
+	WQ_KIND_FLAG,      /* no value; bool */
+	WQ_KIND_LIB_FLAG,  /* no value; int, 1 */
+	WQ_KIND_IPV4,      /* no value */
+	WQ_KIND_IPV6,      /* no value */
+	WQ_KIND_STRING,    /* const char * */
+	WQ_KIND_FILE,      /* const char *, the name of a file */
+	WQ_KIND_DIRECTORY, /* const char *, the name of a directory */
+	WQ_KIND_SECRET,    /* const char *, never shown; "@FILE" reads it from a file */
+	WQ_KIND_LIST,      /* const char **, one more element */
+	WQ_KIND_HEADER,    /* the same, never shown; "@FILE" reads lines from a file */
+	WQ_KIND_NUMBER,    /* int */
+	WQ_KIND_DURATION,  /* int, milliseconds */
+	WQ_KIND_TIMEOUT,   /* the same, for -t and -m */
 	WQ_KIND_MAX_TIME,
 	WQ_KIND_SECONDS,     /* int, whole seconds */
 	WQ_KIND_SIZE,        /* size_t */
@@ -29,8 +31,9 @@ enum wq_option_kind {
 	WQ_KIND_EXPECT,
 	WQ_KIND_FAIL_ON,
 	WQ_KIND_UNTIL,
-	WQ_KIND_HELP,   /* no value */
-	WQ_KIND_VERSION /* no value */
+	WQ_KIND_HELP,      /* no value */
+	WQ_KIND_VERSION,   /* no value */
+	WQ_KIND_COMPLETION /* the name of a shell */
 };
 
 /* The part of the program without which an option is an error */
@@ -58,6 +61,10 @@ extern const size_t wq_n_options;
 const struct wq_option *wq_find_long(const char *name, size_t len);
 const struct wq_option *wq_find_short(char letter);
 bool wq_takes_value(const struct wq_option *option);
+/* The words that the value can be, up to NULL; or NULL: it can be others */
+const char *const *wq_option_words(const struct wq_option *option);
+/* The place of value among the words, or -1 */
+int wq_find_word(const char *const *words, const char *value);
 /* The member of *o that holds the option's value */
 void *wq_option_member(struct wq_options *o, const struct wq_option *option);
 

@@ -141,19 +141,11 @@ static void add_element(struct wq_options *o, const char ***member, const char *
 	*list = value;
 }
 
-static void set_format(struct wq_options *o, const char *value)
+static void set_format(struct wq_options *o, const struct wq_option *option, const char *value)
 {
-	static const char *const names[] = {[WQ_JSON] = "json",
-	                                    [WQ_RAW] = "raw",
-	                                    [WQ_NAGIOS] = "nagios",
-	                                    [WQ_PROMETHEUS] = "prometheus"};
-	struct wsi_str given = {value, strlen(value)};
-	size_t i;
+	int i = wq_find_word(wq_option_words(option), value);
 
-	for (i = 0; i < sizeof names / sizeof *names; i++)
-		if (wsi_is(given, names[i]))
-			break;
-	if (i == sizeof names / sizeof *names) {
+	if (i < 0) {
 		wq_complain_of(o, "format", value,
 		               "is not a format (json, raw, nagios, prometheus)");
 		return;
@@ -215,6 +207,16 @@ static void set_help(struct wq_options *o, enum wq_help help)
 		o->help = help;
 }
 
+static void set_completion(struct wq_options *o, const struct wq_option *option, const char *value)
+{
+	int i = wq_find_word(wq_option_words(option), value);
+
+	if (i < 0)
+		wq_complain_of(o, option->name, value, "is not a shell (bash, zsh, fish)");
+	else
+		set_help(o, (enum wq_help)(WQ_COMPLETE_BASH + i));
+}
+
 /* Options applied */
 
 static bool is_built_in(enum wq_option_part part)
@@ -239,9 +241,9 @@ static bool is_built_in(enum wq_option_part part)
 }
 
 /* Stores the value of an option that needs more than its member. */
-static void apply_special(struct wq_options *o, enum wq_option_kind kind, const char *value)
+static void apply_special(struct wq_options *o, const struct wq_option *option, const char *value)
 {
-	switch (kind) {
+	switch (option->kind) {
 	case WQ_KIND_IPV4:
 		o->lib.family = 4;
 		return;
@@ -249,7 +251,7 @@ static void apply_special(struct wq_options *o, enum wq_option_kind kind, const 
 		o->lib.family = 6;
 		return;
 	case WQ_KIND_FORMAT:
-		set_format(o, value);
+		set_format(o, option, value);
 		return;
 	case WQ_KIND_DATA:
 		add_data(o, value);
@@ -275,6 +277,9 @@ static void apply_special(struct wq_options *o, enum wq_option_kind kind, const 
 	case WQ_KIND_VERSION:
 		set_help(o, WQ_SHOW_VERSION);
 		return;
+	case WQ_KIND_COMPLETION:
+		set_completion(o, option, value);
+		return;
 	default:
 		return;
 	}
@@ -292,6 +297,8 @@ static void apply(struct wq_options *o, const struct wq_option *option, const ch
 		*(int *)member = 1;
 		return;
 	case WQ_KIND_STRING:
+	case WQ_KIND_FILE:
+	case WQ_KIND_DIRECTORY:
 	case WQ_KIND_SECRET:
 		*(const char **)member = value;
 		return;
@@ -320,7 +327,7 @@ static void apply(struct wq_options *o, const struct wq_option *option, const ch
 		set_tls_version(o, option->name, member, value);
 		return;
 	default:
-		apply_special(o, option->kind, value);
+		apply_special(o, option, value);
 	}
 }
 

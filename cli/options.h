@@ -14,7 +14,15 @@
 
 enum wq_format { WQ_JSON, WQ_RAW, WQ_NAGIOS, WQ_PROMETHEUS };
 
-enum wq_help { WQ_NO_HELP, WQ_SHOW_HELP, WQ_SHOW_VERSION };
+/* What is printed in place of a query. The completions are scripts for these shells. */
+enum wq_help {
+	WQ_NO_HELP,
+	WQ_SHOW_HELP,
+	WQ_SHOW_VERSION,
+	WQ_COMPLETE_BASH,
+	WQ_COMPLETE_ZSH,
+	WQ_COMPLETE_FISH
+};
 
 struct wq_capture;
 

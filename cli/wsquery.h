@@ -10,6 +10,7 @@
  *	optfiles.c   values that are in files
  *	values.c     numbers, sizes and durations
  *	help.c       the texts of --help and --version
+ *	complete.c   scripts by which shells complete the command line
  *	env.c        the environment's proxies and trust -> struct ws_options
  *	many.c       several URLs, and the lists that name them
  *	list.c       a list of URLs, as a stream

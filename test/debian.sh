@@ -40,7 +40,9 @@ files() { # files PACKAGE FILE...: the package has these files
 	done
 }
 lib=usr/lib/$(dpkg-architecture -q DEB_HOST_MULTIARCH)
-check 'wsquery: its files' files wsquery usr/bin/wsquery usr/share/man/man1/wsquery.1.gz
+check 'wsquery: its files' files wsquery usr/bin/wsquery usr/share/man/man1/wsquery.1.gz \
+	usr/share/bash-completion/completions/wsquery usr/share/zsh/vendor-completions/_wsquery \
+	usr/share/fish/vendor_completions.d/wsquery.fish
 check 'libwsquery0: its files' files libwsquery0 "$lib/libwsquery.so.0"
 check 'libwsquery-dev: its files' files libwsquery-dev usr/include/wsquery/ws.h "$lib/libwsquery.a" "$lib/libwsquery.so" \
 	"$lib/pkgconfig/wsquery.pc" usr/share/man/man3/libwsquery.3.gz

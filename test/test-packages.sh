@@ -40,7 +40,7 @@ cd "$2"
 pkgdir=$3/main subpkgdir=$3/libs
 build
 package
-case " $subpackages " in *" libwsquery:libs "*) libs ;; esac
+case " $(echo $subpackages) " in *" libwsquery:libs "*) libs ;; esac
 X
 alpine() {
 	PATH=$tmp/bin:$PATH sh -eu "$tmp/abuild" contrib/packages/alpine/APKBUILD "$tmp/alpine" "$tmp/apk" || return

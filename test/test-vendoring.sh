@@ -195,11 +195,20 @@ staged() { # DESTDIR goes before the prefix, and into no file; the modes do not 
 		755 lib/pkgconfig
 		644 lib/pkgconfig/wsquery.pc
 		755 share
+		755 share/bash-completion
+		755 share/bash-completion/completions
+		644 share/bash-completion/completions/wsquery
+		755 share/fish
+		755 share/fish/vendor_completions.d
+		644 share/fish/vendor_completions.d/wsquery.fish
 		755 share/man
 		755 share/man/man1
 		644 share/man/man1/wsquery.1
 		755 share/man/man3
 		644 share/man/man3/libwsquery.3
+		755 share/zsh
+		755 share/zsh/site-functions
+		644 share/zsh/site-functions/_wsquery
 	E
 	! grep -rl "$root" "$root" && grep -qx prefix=/opt/ws "$root/opt/ws/lib/pkgconfig/wsquery.pc"
 }

@@ -363,6 +363,8 @@ static void test_help(void)
 	check_row_end();
 	CHECK_EQ_U(parse("-V -h"), 0);
 	CHECK_EQ_U(o.help, WQ_SHOW_VERSION);
+	CHECK_EQ_U(parse("--completion fish"), 0);
+	CHECK_EQ_U(o.help, WQ_COMPLETE_FISH);
 	CHECK_EQ_U(parse("-d --help ws://h"), 0);
 	CHECK_EQ_U(o.help, WQ_NO_HELP);
 	CHECK_EQ_U(parse("-- --help"), 0);
