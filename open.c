@@ -225,8 +225,13 @@ static int step_proxy(struct ws_conn *ws)
 }
 #endif
 
-/* TLS */
+/* TLS. Without sockets and without mbedTLS there is none: the program's io does it. */
 
+#if defined(WS_WITH_MBEDTLS) || !defined(WS_NO_NET)
+#define OPEN_HAS_TLS
+#endif
+
+#ifdef OPEN_HAS_TLS
 static int tls_failed(struct ws_conn *ws, int err, const char *why)
 {
 	struct wsi_text *t = wsi_sentence(ws);
@@ -354,6 +359,7 @@ static int handshake_tls(struct ws_conn *ws)
 }
 #endif
 
+#ifndef WS_NO_NET
 /* The name of the server for SNI and verification. Certificates do not have the final dot of the
  * root. */
 static void put_server_name(struct wsi_text *t, const struct ws_conn *ws)
@@ -397,6 +403,7 @@ static int handshake_own_tls(struct ws_conn *ws)
 	}
 	return 0;
 }
+#endif
 
 static int handshake(struct ws_conn *ws)
 {
@@ -406,21 +413,26 @@ static int handshake(struct ws_conn *ws)
 		wsi_blocked(ws, WS_IO_WRITE, &ws->read_waits);
 		return WS_AGAIN;
 	}
+#ifndef WS_NO_NET
 	if (ws->op->opt.start_tls)
 		return handshake_own_tls(ws);
+#endif
 #ifdef WS_WITH_MBEDTLS
 	return handshake_tls(ws);
 #else
 	return WS_EUNSUPPORTED; /* step_start has said so */
 #endif
 }
+#endif
 
 static int step_tls(struct ws_conn *ws)
 {
+#ifdef OPEN_HAS_TLS
 	int r = wants_tls(ws) ? handshake(ws) : 0;
 
 	if (r)
 		return r;
+#endif
 	wsi_enter(ws, WS_PHASE_UPGRADE);
 	ws->step = WSI_STEP_REQUEST;
 	return 0;

@@ -119,12 +119,7 @@ fi
 
 [ -z "$table" ] || exec >&8
 case $table in
--w)
-	awk -v table="$tmp/table" '
-	/^\| left out / { while ((getline line <table) > 0) print line; old = 1 }
-	!/^\|/ { old = 0 }
-	!old { print }' README.md >"$tmp/README.md" && cat "$tmp/README.md" >README.md
-	;;
+-w) table_into_readme '| left out ' ;;
 *) cat "$tmp/table" ;;
 esac
 [ -z "$table" ] || exec >/dev/null
