@@ -33,7 +33,7 @@ for file in $pure; do
 	check "$file.c alone" $CC $CFLAGS $flags -c -o "$tmp/$file.o" "$file.c"
 done
 check 'the layers of bytes want no more than five functions' alone pure $pure
-check 'a connection wants no more over a transport of the program' alone all $pure sys sys_words resolve net net_none conn copy check upgrade open keepalive buffer cancel transport send recv ws
+check 'a connection wants no more over a transport of the program' alone all $(sh make-dist.sh -l)
 
 nostdlib() { # nostdlib NAME FLAGS...
 	name=$1
