@@ -2,7 +2,6 @@
  * conn.c - what every part of a connection needs: memory, time, sentences, random bytes
  */
 #include "ws_conn.h"
-#include <limits.h>
 #include <string.h>
 
 /* Memory */

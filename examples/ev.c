@@ -5,7 +5,7 @@
  * Asks all targets the same question, as poll.c does. An event loop keeps registrations, so it must
  * know when the set of descriptors changes, as it does while addresses race: ws_pollset.change
  * differs then. Drop all registrations and add the current ones, because the number of a closed
- * descriptor may be in use again. libevent, libuv, epoll and kqueue need the same.
+ * descriptor may be in use again. libevent, epoll and kqueue need the same; for libuv see libuv.c.
  */
 #include <ev.h>
 #include <stdio.h>

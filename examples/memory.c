@@ -14,7 +14,7 @@
 #include "ws.h"
 
 /* The arena allocates the first free units that fit. */
-#define ARENA 8192
+#define ARENA 10240
 #define UNIT 16 /* bytes: the unit of allocation and alignment */
 
 struct arena {

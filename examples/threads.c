@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: ISC
- * threads.c - one thread for each connection; nothing is shared, so nothing is locked
+ * threads.c - several threads send over one connection
  *
  * usage: threads N URL		cc -pthread threads.c -lwsquery
- * Each of N threads asks the server 100 questions.
+ * A connection belongs to one thread. That one waits in ws_recv. Each of the N others puts its
+ * messages into a queue and calls ws_cancel, the only call that another thread may make. Then
+ * ws_recv returns WS_ECANCELED, and the owner sends what the queue has. Each thread sends 100
+ * messages; the owner counts the answers.
+ *
+ * Threads with a connection each share nothing and need none of this.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -10,60 +15,123 @@
 #include <string.h>
 #include "ws.h"
 
-struct worker {
-	pthread_t thread;
-	int number, answers;
-	const char *url;
-	char error[256];
+#define EACH 100
+
+struct message {
+	struct message *next;
+	char text[64];
 };
 
-static void *work(void *arg)
+static struct ws_conn *ws;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct message *first, **last = &first; /* the queue, under lock */
+
+static void put(struct message *m)
 {
-	struct worker *w = arg;
-	struct ws_conn *ws = ws_new(w->url, NULL);
-	struct ws_msg msg;
-	char text[64];
+	m->next = NULL;
+	pthread_mutex_lock(&lock);
+	*last = m;
+	last = &m->next;
+	pthread_mutex_unlock(&lock);
+	ws_cancel(ws); /* after the message is in the queue */
+}
+
+static struct message *take_all(void)
+{
+	struct message *all;
+
+	pthread_mutex_lock(&lock);
+	all = first;
+	first = NULL;
+	last = &first;
+	pthread_mutex_unlock(&lock);
+	return all;
+}
+
+static void *work(void *number)
+{
 	int i;
 
-	if (ws && ws_open(ws) == 0) {
-		for (i = 0; i < 100; i++) {
-			size_t len = (size_t)snprintf(text, sizeof text, "thread %d, question %d",
-			                              w->number, i);
+	for (i = 0; i < EACH; i++) {
+		struct message *m = malloc(sizeof *m);
 
-			if (ws_send(ws, WS_TEXT, text, len) != (ptrdiff_t)len
-			    || ws_recv(ws, &msg) != 0 || msg.len != len
-			    || memcmp(msg.data, text, len) != 0)
-				break;
-			w->answers++;
-		}
-		if (i == 100)
-			ws_close(ws, 1000, NULL);
+		if (!m)
+			exit(1);
+		snprintf(m->text, sizeof m->text, "thread %d, message %d", *(int *)number, i);
+		put(m);
 	}
-	snprintf(w->error, sizeof w->error, "%s", ws ? ws_errmsg(ws) : "out of memory");
-	ws_free(ws);
 	return NULL;
+}
+
+/* Sends until the queue is empty. */
+static int send_queue(void)
+{
+	struct message *m, *next;
+	int r = 0;
+
+	while ((m = take_all())) {
+		for (; m; m = next) {
+			do /* a ws_cancel meanwhile is for a message behind this one */
+				r = ws_send_all(ws, WS_TEXT, m->text, strlen(m->text));
+			while (r == WS_ECANCELED);
+			if (r)
+				return r;
+			next = m->next;
+			free(m);
+		}
+	}
+	return 0;
+}
+
+/* The owner's work: until all messages were answered. */
+static int own(int messages)
+{
+	struct ws_msg msg;
+	int answers = 0, r = 0;
+
+	while (answers < messages) {
+		r = ws_recv(ws, &msg);
+		if (r == 0)
+			answers++;
+		else if (r == WS_ECANCELED)
+			r = send_queue();
+		if (r)
+			break;
+	}
+	return answers;
 }
 
 int main(int argc, char **argv)
 {
-	int n = argc == 3 ? atoi(argv[1]) : 0, i, answers = 0;
-	struct worker *w = calloc(n > 0 ? (size_t)n : 1, sizeof *w);
+	int n = argc == 3 ? atoi(argv[1]) : 0, i, answers;
+	struct ws_options opt = {0};
+	pthread_t *threads = calloc(n > 0 ? (size_t)n : 1, sizeof *threads);
+	int *numbers = calloc(n > 0 ? (size_t)n : 1, sizeof *numbers);
 
-	if (!w || n < 1)
+	if (!threads || !numbers || n < 1)
 		return 64;
+	opt.timeout_ms = 60000;
+	ws = ws_new(argv[2], &opt);
+	if (!ws)
+		return 1;
+	if (ws_open(ws) != 0) {
+		fprintf(stderr, "%s\n", ws_errmsg(ws));
+		return 1;
+	}
 	for (i = 0; i < n; i++) {
-		w[i].number = i;
-		w[i].url = argv[2];
-		if (pthread_create(&w[i].thread, NULL, work, &w[i]) != 0)
+		numbers[i] = i;
+		if (pthread_create(&threads[i], NULL, work, &numbers[i]) != 0)
 			return 1;
 	}
-	for (i = 0; i < n; i++) {
-		pthread_join(w[i].thread, NULL);
-		answers += w[i].answers;
-		if (w[i].answers < 100)
-			fprintf(stderr, "thread %d: %s\n", i, w[i].error);
-	}
+	answers = own(EACH * n);
+	if (answers < EACH * n)
+		fprintf(stderr, "%s\n", ws_errmsg(ws));
+	for (i = 0; i < n; i++)
+		pthread_join(threads[i], NULL); /* none may call ws_cancel after this */
 	printf("%d threads, %d answers\n", n, answers);
-	free(w);
-	return answers != 100 * n;
+	ws_close(ws, 1000, NULL);
+	ws_free(ws);
+	free(threads);
+	free(numbers);
+	return answers != EACH * n;
 }

@@ -19,7 +19,7 @@ build() {
 }
 
 start_echo
-for name in query poll threads stream memory; do
+for name in query poll threads keepalive stream memory; do
 	check "examples/$name.c" build $name
 done
 
@@ -48,6 +48,54 @@ if offered ev.h -lev; then
 	fi
 else
 	skip 'ev: no libev here (Debian: libev-dev)' 5
+fi
+
+if offered uv.h -luv; then
+	check examples/libuv.c build libuv -luv
+	check 'libuv: many targets' many "$tmp/libuv"
+	check 'libuv: one fails' says 1 'Connection refused' "$tmp/libuv" question ws://localhost:9/ "$url"
+	if [ "$line" = ready ]; then
+		check 'libuv: addresses race' says 0 "ws://localhost:$port/: question" "$tmp/libuv" question "ws://localhost:$port/"
+	else
+		skip 'libuv: addresses race: needs python3 and IPv6 on the loopback'
+	fi
+else
+	skip 'libuv: no libuv here (Debian: libuv1-dev)' 4
+fi
+
+# feed: keepalive against a server that is silent, then closes, then resets, and then stays. A signal ends it.
+feed() {
+	background python3 test/fickle_server.py
+	"$tmp/keepalive" "ws://127.0.0.1:$line/" TICKER 100 >"$tmp/feed" 2>"$tmp/feed.err" &
+	feed_pid=$!
+	tries=0
+	until grep -q '^1: 4: TICKER$' "$tmp/feed" || [ $tries -eq 300 ]; do
+		sleep 0.1
+		tries=$((tries + 1))
+	done
+	kill "$feed_pid" && wait "$feed_pid" || return
+	cat "$tmp/feed" "$tmp/feed.err"
+	[ "$(cat "$tmp/feed")" = "$(printf '1: %d: TICKER\n' 1 2 3 4)" ] \
+		&& grep -q 'timed out: nothing came for .* ms, not even an answer to a ping$' "$tmp/feed.err" \
+		&& grep -q 'closed by .* with 1001' "$tmp/feed.err" \
+		&& [ "$(wc -l <"$tmp/feed.err")" -eq 3 ]
+}
+if python3 -c '' 2>/dev/null; then
+	check 'keepalive: finds a silent server, and connects again each time' feed
+	if [ -z "$sanitized" ]; then
+		mkdir "$tmp/so"
+		# shellcheck disable=SC2046
+		check 'the shared library' $CC -std=c11 -shared -fPIC -pthread -I. -o "$tmp/so/libwsquery.so.0" \
+			$(sh make-dist.sh -l | sed 's/[^ ]*/&.c/g')
+		check 'ws_query.py: an answer' gives 'from Python' env LD_LIBRARY_PATH="$tmp/so" \
+			python3 examples/ws_query.py "$url" 'from Python'
+		check 'ws_query.py: a refusal' says 1 'connect to 127.0.0.1:9: Connection refused' env LD_LIBRARY_PATH="$tmp/so" \
+			python3 examples/ws_query.py ws://127.0.0.1:9/ x
+	else
+		skip 'ws_query.py: python3 is not built with sanitizers' 3
+	fi
+else
+	skip 'keepalive, ws_query.py: need python3' 4
 fi
 
 check 'threads: 8 at once' gives '8 threads, 800 answers' "$tmp/threads" 8 "$url"
