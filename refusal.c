@@ -378,11 +378,14 @@ static const char *refusal_put_what_works(struct wsi_text *t, const struct refus
 
 static void refusal_put_not_accepted(struct wsi_text *t, const char *scheme)
 {
-	wsi_put(t, "; the ");
-	wsi_put(t, scheme);
-	if (scheme[0] != '\0')
-		wsi_put(t, " ");
-	wsi_put(t, "login that was sent was not accepted");
+	struct wsi_str name = {scheme, strlen(scheme)};
+
+	if (wsi_is(name, "Basic"))
+		wsi_put(t, "; the user or password that was sent was refused");
+	else if (wsi_is(name, "Bearer"))
+		wsi_put(t, "; the token that was sent was refused");
+	else
+		wsi_put(t, "; the login that was sent was refused");
 }
 
 static const char *refusal_put_login(struct wsi_text *t, const struct wsi_response *r,

@@ -178,15 +178,33 @@ static void request_put_other_headers(const struct wsi_request *r)
 	}
 }
 
+/* The URL's path and query. Characters beyond ASCII are percent-encoded (RFC 3987 3.1). */
+static void request_put_target(struct wsi_text *t, struct wsi_str path)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	size_t i;
+
+	if (path.len == 0 || path.p[0] != '/')
+		wsi_put(t, "/");
+	for (i = 0; i < path.len; i++) {
+		unsigned char c = (unsigned char)path.p[i];
+
+		if (c < 0x80) {
+			wsi_put_c(t, (char)c);
+			continue;
+		}
+		wsi_put_c(t, '%');
+		wsi_put_c(t, digits[c >> 4]);
+		wsi_put_c(t, digits[c & 15]);
+	}
+}
+
 void wsi_put_request(const struct wsi_request *r)
 {
 	const struct ws_options *o = r->opt;
-	const struct wsi_str path = r->url->path;
 
 	wsi_put(r->out, "GET ");
-	if (path.len == 0 || path.p[0] != '/')
-		wsi_put(r->out, "/");
-	wsi_put_n(r->out, path.p, path.len);
+	request_put_target(r->out, r->url->path);
 	wsi_put(r->out, " HTTP/1.1");
 	request_put_host(r);
 	request_put_header(r, "Upgrade", "websocket");

@@ -403,7 +403,7 @@ static int tls_check_foreign(struct wsi_tls *t)
 	if (t->ip_len > 0 && !t->c->opt->insecure_no_hostname) {
 		t->flags |= MBEDTLS_X509_BADCERT_OTHER;
 		wsi_put(&t->cert_why,
-		        "this TLS library keeps no certificate, so its address cannot be checked");
+		        TLS_LIBRARY " keeps no certificate, so its address cannot be checked");
 	}
 #endif
 	return 0;
@@ -585,6 +585,8 @@ void wsi_tls_report(const struct wsi_tls *t, struct ws_report *r)
 	r->cert_issuer = t->issuer;
 	r->cert_not_after = t->not_after;
 	r->tls_verified = t->verified;
+	if (t->untrusted && !t->done)
+		r->option = "tls.ca_file";
 }
 
 void wsi_tls_free(struct wsi_tls *t)

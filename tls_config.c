@@ -220,13 +220,20 @@ static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size
 		return tls_bad(c, "tls.key_password", path, "wrong passphrase for the key");
 	if (ret != 0 && !wsi_tls_no_memory(ret)) {
 		words = wsi_tls_file_words(buf, strlen((const char *)buf), 1);
+		if (words && !c->opt->key_file)
+			return tls_bad(c, "tls.key_file", path,
+			               "the certificate's file has no private key in it, so the "
+			               "key's own file must be named");
 		if (words)
 			return tls_bad(c, "tls.key_file", path, words);
 		if (pass && strstr((const char *)buf, "ENCRYPTED") != NULL)
 			return tls_bad(
 			    c, "tls.key_password", path,
 			    wsi_tls_lacks_cipher(ret)
-			        ? "the key is encrypted with a cipher that this TLS library lacks"
+			        ? "the key is encrypted with a cipher that " TLS_LIBRARY
+			          " lacks: mbedTLS 3.6 has AES, and 'openssl pkcs8 -topk8 -v2 "
+			          "des3' "
+			          "encrypts a key so that every version reads it"
 			        : "wrong passphrase for the key"); /* a wrong key may decrypt to valid padding by chance */
 	}
 	if (ret != 0)
@@ -366,7 +373,7 @@ static int tls_load_versions(struct wsi_tls_config *c)
 		c->max = o->max_version;
 	if (c->min > TLS_MAX)
 		return tls_bad(c, "tls.min_version", NULL,
-		               "this build's TLS library has no TLS 1.3");
+		               TLS_LIBRARY " has no TLS 1.3: mbedTLS 3.6 has it");
 	if (c->max < TLS_MIN)
 		return tls_bad(c, "tls.max_version", NULL,
 		               "this build's TLS library has no TLS 1.2");

@@ -276,7 +276,8 @@ void wsi_tls_put_problem(struct wsi_tls *t, const mbedtls_x509_crt *crt, int dep
 			separator = "; it ";
 		}
 	}
-	if (flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED) {
+	t->untrusted = (flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED) != 0;
+	if (t->untrusted) {
 		wsi_put(why, separator);
 		tls_put_untrusted(why, crt, depth);
 		tls_put_missing_trust(why, t->c);
@@ -341,8 +342,8 @@ int wsi_tls_verify(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
 	if (crt->raw.p
 	    == NULL) { /* an empty one: mbedTLS has skipped the one that the server sent */
 		wsi_put(wsi_tls_refuse(t),
-		        "the server's certificate is signed with an algorithm that "
-		        "this TLS library lacks");
+		        "the server's certificate is signed with an algorithm that " TLS_LIBRARY
+		        " lacks");
 		return MBEDTLS_ERR_X509_FATAL_ERROR;
 	}
 	*flags &= ~(uint32_t)MBEDTLS_X509_BADCERT_CN_MISMATCH; /* see wsi_tls_check_name */

@@ -29,8 +29,8 @@ struct tls_words {
 /* For a certificate or a key: the end of a sentence, "its ..." */
 static const struct tls_words tls_certificate_words[] = {
     {MBEDTLS_ERR_X509_FEATURE_UNAVAILABLE,
-     "it needs a feature that this TLS library does not support"},
-    {MBEDTLS_ERR_X509_UNKNOWN_OID, "it names an algorithm that this TLS library lacks"},
+     "it needs a feature that " TLS_LIBRARY " does not support"},
+    {MBEDTLS_ERR_X509_UNKNOWN_OID, "it names an algorithm that " TLS_LIBRARY " lacks"},
     {MBEDTLS_ERR_X509_INVALID_FORMAT, "it is damaged, or no certificate"},
     {MBEDTLS_ERR_X509_CERT_UNKNOWN_FORMAT, "it is damaged, or no certificate"},
     {MBEDTLS_ERR_X509_INVALID_VERSION, "its version is invalid"},
@@ -41,9 +41,8 @@ static const struct tls_words tls_certificate_words[] = {
     {MBEDTLS_ERR_X509_INVALID_DATE, "its dates are invalid"},
     {MBEDTLS_ERR_X509_INVALID_SIGNATURE, "its signature is invalid"},
     {MBEDTLS_ERR_X509_INVALID_EXTENSIONS,
-     "one of its extensions is invalid, or is critical and not supported by this TLS library"},
-    {MBEDTLS_ERR_X509_UNKNOWN_SIG_ALG,
-     "it is signed with an algorithm that this TLS library lacks"},
+     "one of its extensions is invalid, or is critical and not supported by " TLS_LIBRARY ""},
+    {MBEDTLS_ERR_X509_UNKNOWN_SIG_ALG, "it is signed with an algorithm that " TLS_LIBRARY " lacks"},
     {MBEDTLS_ERR_X509_SIG_MISMATCH, "it names two algorithms for its one signature"},
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
     {MBEDTLS_ERR_PK_KEY_INVALID_VERSION, "its key is of an unknown version"},
@@ -51,12 +50,12 @@ static const struct tls_words tls_certificate_words[] = {
     {MBEDTLS_ERR_PK_INVALID_PUBKEY, "its public key is invalid"},
     {MBEDTLS_ERR_PK_INVALID_ALG, "its key's algorithm is invalid"},
     {MBEDTLS_ERR_PK_UNKNOWN_PK_ALG,
-     "its key is of a kind that this TLS library lacks (it knows RSA and ECDSA)"},
+     "its key is of a kind that " TLS_LIBRARY " lacks (it knows RSA and ECDSA)"},
     {MBEDTLS_ERR_PK_UNKNOWN_NAMED_CURVE,
-     "its key is on an elliptic curve that this TLS library lacks"},
-    {MBEDTLS_ERR_PK_FEATURE_UNAVAILABLE, "its key needs a feature that this TLS library lacks"},
+     "its key is on an elliptic curve that " TLS_LIBRARY " lacks"},
+    {MBEDTLS_ERR_PK_FEATURE_UNAVAILABLE, "its key needs a feature that " TLS_LIBRARY " lacks"},
     {MBEDTLS_ERR_ECP_FEATURE_UNAVAILABLE,
-     "its key is on an elliptic curve that this TLS library lacks"},
+     "its key is on an elliptic curve that " TLS_LIBRARY " lacks"},
     {MBEDTLS_ERR_ECP_INVALID_KEY, "its key is invalid"},
     {MBEDTLS_ERR_ECP_BAD_INPUT_DATA, "its key is invalid"},
     {MBEDTLS_ERR_RSA_BAD_INPUT_DATA, "its key is invalid"},
@@ -68,11 +67,11 @@ static const struct tls_words tls_certificate_words[] = {
 
 /* For a session: whole clauses */
 static const struct tls_words tls_session_words[] = {
-    {MBEDTLS_ERR_SSL_FEATURE_UNAVAILABLE, "the server chose what this TLS library lacks"},
+    {MBEDTLS_ERR_SSL_FEATURE_UNAVAILABLE, "the server chose what " TLS_LIBRARY " lacks"},
     {MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE, "the server sent a TLS message out of turn"},
     {MBEDTLS_ERR_SSL_UNEXPECTED_RECORD, "the server sent a TLS record out of turn"},
     {MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL,
-     "the server sent a TLS message that is larger than this TLS library takes"},
+     "the server sent a TLS message that is larger than " TLS_LIBRARY " takes"},
     {MBEDTLS_ERR_SSL_PK_TYPE_MISMATCH,
      "the key in the server's certificate is of another kind than the cipher suite wants"},
     {MBEDTLS_ERR_SSL_COUNTER_WRAPPING, "this TLS session is too long: its keys are used up"},
@@ -89,7 +88,7 @@ static const struct tls_words tls_session_words[] = {
      "the server chose an application protocol (ALPN) that was not offered"},
 #else
     {MBEDTLS_ERR_SSL_NO_CIPHER_CHOSEN, "the server chose a cipher suite that was not offered"},
-    {MBEDTLS_ERR_SSL_UNKNOWN_CIPHER, "the server chose a cipher suite that this TLS library lacks"},
+    {MBEDTLS_ERR_SSL_UNKNOWN_CIPHER, "the server chose a cipher suite that " TLS_LIBRARY " lacks"},
     {MBEDTLS_ERR_SSL_BAD_HS_SERVER_HELLO,
      "the server's ServerHello message is invalid, or answers what was not offered"},
     {MBEDTLS_ERR_SSL_BAD_HS_CERTIFICATE_REQUEST,
@@ -256,7 +255,9 @@ static const struct {
     {20, "bad_record_mac", TLS_DAMAGED},
     {22, "record_overflow", TLS_DAMAGED},
     {40, "handshake_failure",
-     "no cipher suite, curve or version in common, or it wants a client certificate"},
+     "no cipher suite, curve or version in common, or it wants a client certificate, or its own "
+     "certificate has a kind of key that " TLS_LIBRARY
+     " lacks, such as Ed25519 (RSA and ECDSA work)"},
     {42, "bad_certificate", TLS_WANTS_CLIENT},
     {43, "unsupported_certificate", TLS_WANTS_CLIENT},
     {44, "certificate_revoked", TLS_WANTS_CLIENT},
@@ -268,7 +269,13 @@ static const struct {
     {50, "decode_error", TLS_DAMAGED},
     {51, "decrypt_error",
      "a signature or a key did not hold: perhaps that of the client certificate"},
+#if TLS_MAX < 13
+    {70, "protocol_version",
+     "no TLS version in common: it may want TLS 1.3, which " TLS_LIBRARY
+     " lacks and mbedTLS 3.6 has"},
+#else
     {70, "protocol_version", "no TLS version in common"},
+#endif
     {71, "insufficient_security",
      "no cipher suite, curve or version in common, or it wants a client certificate"},
     {80, "internal_error", "something went wrong on the server: its log may say what"},

@@ -32,7 +32,8 @@ static const struct url_scheme {
 };
 #define URL_SCHEMES (sizeof url_schemes / sizeof url_schemes[0])
 
-/* wsi_put_url_fault recognizes these two by their address. */
+/* wsi_put_url_fault recognizes these three by their address. */
+static const char url_no_scheme[] = "it does not begin with ws:// or wss://";
 static const char url_bad_port[] =
     "its port is not a number from 1 to 65535 (and an IPv6 address needs brackets)";
 static const char url_unescaped[] = "it has a character that must be percent-encoded";
@@ -117,12 +118,42 @@ static struct wsi_str url_slice(const char *from, const char *to)
 	return s;
 }
 
+/* The length of the character beyond ASCII at p, which a path can have: it is sent percent-encoded.
+ * 0: it is none, or an invisible one, which nobody typed on purpose. */
+static size_t url_wide_character(const char *p, size_t len)
+{
+	uint32_t cp;
+	int n = wsi_utf8_decode(&cp, p, len);
+
+	return n > 1 && !wsi_is_unseen(cp) ? (size_t)n : 0;
+}
+
+/* As wsi_url_span_if for a path and query, which can have characters beyond ASCII, too. */
+static size_t url_span_path(struct wsi_str part)
+{
+	size_t i = 0, n;
+
+	while (i < part.len) {
+		n = wsi_url_span_if(part.p + i, part.len - i, url_is_path);
+		if (n == 0)
+			n = url_wide_character(part.p + i, part.len - i);
+		if (n == 0)
+			break;
+		i += n;
+	}
+	return i;
+}
+
 /* NULL if the part holds only escapes and characters of the class. Otherwise what is wrong, and
  * u->at. */
 static const char *url_check(struct wsi_url *u, struct wsi_str part, wsi_class *is)
 {
-	size_t n = wsi_url_span_if(part.p, part.len, is);
+	size_t n;
 
+	if (is == url_is_path)
+		n = url_span_path(part);
+	else
+		n = wsi_url_span_if(part.p, part.len, is);
 	u->at = part.p + n;
 	if (n == part.len)
 		return NULL;
@@ -153,9 +184,12 @@ static const char *url_check_name(struct wsi_url *u)
 
 	if (n < len) {
 		u->at = p + n;
-		return "its host has a character that a name must not have (a name beyond ASCII is "
-		       "written "
-		       "in its xn-- form)";
+		if ((unsigned char)p[n] >= 0x80)
+			return "its host has a character beyond ASCII: write the name in its xn-- "
+			       "form, as browsers do (b\xc3\xbc"
+			       "cher.example is "
+			       "xn--bcher-kva.example)";
+		return "its host has a character that a name must not have";
 	}
 	if (len == 0)
 		return "it has no host";
@@ -340,7 +374,7 @@ const char *wsi_url_parse(struct wsi_url *u, const char *url, size_t len)
 	const struct url_scheme *s = url_parse_scheme(u, url, len);
 
 	if (!s || !s->to_server)
-		return "it does not begin with ws:// or wss://";
+		return url_no_scheme;
 	return url_parse_known(u, url, len, s);
 }
 
@@ -544,6 +578,33 @@ static void url_put_unescaped(struct wsi_text *t, const struct wsi_url *u, const
 	url_put_escape(t, at, end);
 }
 
+/* ": did you mean ws://localhost:8080/?", if ws:// or the like makes it a URL */
+static void url_put_guess(struct wsi_text *t, const char *url, const char *end)
+{
+	struct url_parts parts = url_split(url, (size_t)(end - url));
+	const char *name = "ws", *rest = url;
+	struct wsi_url guess;
+	const struct url_scheme *s;
+
+	if (parts.path != parts.scheme) /* it has a scheme, and "//" */
+		return;
+	s = parts.scheme > 0 ? url_find_scheme(url, parts.scheme - 1) : NULL;
+	if (s && s->to_server) {
+		name = s->name;
+		for (rest = url + parts.scheme; rest < end && *rest == '/'; rest++)
+			;
+	}
+	if (wsi_url_rest(&guess, rest, (size_t)(end - rest), 80) || guess.userinfo.len > 0)
+		return;
+	if (!s && (guess.port == 443 || guess.port == 8443))
+		name = "wss";
+	wsi_put(t, ": did you mean ");
+	wsi_put(t, name);
+	wsi_put(t, "://");
+	wsi_put_without_secrets(t, rest, (size_t)(end - rest));
+	wsi_put(t, "?");
+}
+
 void wsi_put_url_fault(struct wsi_text *t, const struct wsi_url *u, const char *end,
                        const char *why)
 {
@@ -552,6 +613,8 @@ void wsi_put_url_fault(struct wsi_text *t, const struct wsi_url *u, const char *
 		wsi_put(t, ": a user name and password end with an @ itself, not with %40");
 	if (why == url_unescaped)
 		url_put_unescaped(t, u, end);
+	if (why == url_no_scheme)
+		url_put_guess(t, u->at, end);
 }
 
 void wsi_put_url_why(struct wsi_text *t, const struct wsi_url *u, const char *url, size_t len,

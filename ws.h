@@ -562,8 +562,8 @@ struct ws_report {
 	int err;
 	/* After WS_EUSAGE from ws_open: the field that is wrong ("proxy",
 	 * "tls.ca_file"). After WS_ETIMEOUT: the field whose file did not end
-	 * in time. After WS_EHTTP and WS_EHANDSHAKE: a field that may help
-	 * ("user", "subprotocols"). */
+	 * in time. After WS_EHTTP, WS_EHANDSHAKE and WS_ECERT: a field that
+	 * may help ("user", "subprotocols", "tls.ca_file"). */
 	const char *option;
 	/* The final URL after redirects, for a person: without userinfo, and
 	 * with "***" as the value of each parameter whose name suggests a

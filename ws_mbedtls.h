@@ -43,6 +43,8 @@
 #else
 #define TLS_MAX 12
 #endif
+/* In sentences: what is missing may be there in another version. */
+#define TLS_LIBRARY "this build's mbedTLS " MBEDTLS_VERSION_STRING
 #if defined(MBEDTLS_SSL_PROTO_TLS1_2)
 #define TLS_MIN 12
 #else
@@ -175,6 +177,7 @@ struct wsi_tls {
 	int looked, refused;
 	/* verified: chain and, unless told not to, name hold. pinned: its key is one of the pins. */
 	int verified, pinned;
+	int untrusted; /* the chain does not end in a trusted certificate */
 	/* WS_EMEMORY or WS_ETIMEOUT: how the search for its issuer ended. 0: well. */
 	int failed;
 	/* MBEDTLS_X509_BADCERT_..., and what they mean in words. */

@@ -306,6 +306,16 @@ static int query_upgrade_failed(struct wq_query *q, int err)
 	return query_fail_with(q, err, t->cut ? ws_errmsg(q->ws) : NULL);
 }
 
+/* The server's certificate is not trusted. */
+static int query_untrusted(struct wq_query *q, int err)
+{
+	struct wsi_text *t = wq_why(&q->why);
+
+	wsi_put(t, ws_errmsg(q->ws));
+	wsi_put(t, " (--cacert FILE trusts the certificates in FILE; -k checks nothing)");
+	return query_fail_with(q, err, t->cut ? ws_errmsg(q->ws) : NULL);
+}
+
 /* Ends the query with the library's own sentence. */
 int wq_query_library_failed(struct wq_query *q, int err)
 {
@@ -313,7 +323,30 @@ int wq_query_library_failed(struct wq_query *q, int err)
 		return wq_query_no_memory(q);
 	if ((err == WS_EHTTP || err == WS_EHANDSHAKE) && *q->info->option)
 		return query_upgrade_failed(q, err);
+	if (err == WS_ECERT && strcmp(q->info->option, "tls.ca_file") == 0)
+		return query_untrusted(q, err);
 	return query_fail_with(q, err, ws_errmsg(q->ws));
+}
+
+/* " within 1 s", or where the waiting was only a part of that: " within 400 ms (the limit was 1 s)" */
+static void query_put_limit(struct wsi_text *t, const struct wq_query *q, int64_t limit_us,
+                            bool by_timeout)
+{
+	bool whole = wq_now_us() - q->waiting_us >= limit_us / 10 * 9;
+
+	if (whole) {
+		wsi_put(t, " within ");
+	} else {
+		wq_query_put_lasted(t, q->waiting_us);
+		wsi_put(t, " (the limit was ");
+	}
+	wsi_put_ms(t, limit_us);
+	if (!by_timeout) {
+		wsi_put(t, whole ? " (what --wait" : ", what --wait");
+		wsi_put(t, q->o->follow ? " or --max-time left" : " left");
+	}
+	if (!whole || !by_timeout)
+		wsi_put(t, ")");
 }
 
 /* The deadline passed on the open connection. */
@@ -325,14 +358,7 @@ static int query_too_late(struct wq_query *q)
 	struct wsi_text *t = wq_query_begin_sentence(q);
 
 	wq_query_put_missing(t, q);
-	wq_query_put_lasted(t, q->waiting_us);
-	wsi_put(t, " (the limit was ");
-	wsi_put_ms(t, limit_us);
-	if (timeout_us && limit_us >= timeout_us)
-		wsi_put(t, ")");
-	else
-		wsi_put(t,
-		        q->o->follow ? ", what --wait or --max-time left)" : ", what --wait left)");
+	query_put_limit(t, q, limit_us, timeout_us && limit_us >= timeout_us);
 	if (q->state == WQ_COLLECT && !q->store.n && !q->unfinished)
 		wsi_put(t, "; --check tests the connection alone");
 	if (q->state == WQ_SEND)
@@ -365,7 +391,7 @@ static int query_closed(struct wq_query *q, int err)
 int wq_query_too_big(struct wq_query *q, const char *what)
 {
 	wq_query_put_number(wq_query_begin_sentence(q), what, q->o->lib.max_message,
-	                    " bytes, which is --max-message");
+	                    " bytes, which is --max-message: raise it if that much is wanted");
 	return wq_query_fail(q, WS_ETOOBIG);
 }
 

@@ -66,6 +66,9 @@ int wq_input_open(struct wq_input *in)
 	}
 	/* O_NONBLOCK: the open of a FIFO would wait for a writer. */
 	in->fd = open(in->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (in->fd < 0 && errno == ENOENT && in->step)
+		return fail(
+		    in, "No such file or directory (--data-raw sends a text that begins with @)");
 	if (in->fd < 0)
 		return fail(in, strerror(errno));
 	return 0;

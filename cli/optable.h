@@ -60,6 +60,8 @@ extern const size_t wq_n_options;
 /* NULL: there is no such option. The name has len bytes. */
 const struct wq_option *wq_find_long(const char *name, size_t len);
 const struct wq_option *wq_find_short(char letter);
+/* suggest.c: the name of the option that was meant by one that does not exist, or NULL */
+const char *wq_suggest_option(const char *name, size_t len);
 bool wq_takes_value(const struct wq_option *option);
 /* The words that the value can be, up to NULL; or NULL: it can be others */
 const char *const *wq_option_words(const struct wq_option *option);

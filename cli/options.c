@@ -350,6 +350,7 @@ static void use(struct wq_options *o, const struct wq_option *option, const char
 
 static void unknown(struct wq_options *o, const char *arg, size_t len)
 {
+	const char *meant = NULL;
 	struct wsi_text *t;
 
 	if (wq_has_complained(o))
@@ -358,6 +359,13 @@ static void unknown(struct wq_options *o, const char *arg, size_t len)
 	wsi_put(t, "unknown option \"");
 	wsi_put_safe(t, arg, len);
 	wsi_put(t, "\"");
+	if (len > 2)
+		meant = wq_suggest_option(arg + 2, len - 2);
+	if (meant) {
+		wsi_put(t, ": did you mean --");
+		wsi_put(t, meant);
+		wsi_put(t, "?");
+	}
 }
 
 /* --name, --name=VALUE or --name VALUE. Returns how many arguments that took: 1 or 2. */

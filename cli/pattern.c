@@ -25,6 +25,7 @@
 #define PATTERN_SETS_MAX 0xffff /* words that all brackets together take */
 #define PATTERN_NO_END (WSI_MATCH_REPEAT_MAX + 2)
 #define PATTERN_NONE ((size_t)-1)
+#define PATTERN_ESCAPE "\\ stands before punctuation only"
 #define PATTERN_PARTS_MAX 255
 
 /* Pairs of parentheses that are open; the outermost is the whole pattern. */
@@ -495,8 +496,18 @@ static int parse_escaped(struct pattern_parser *ps)
 		return pattern_fail(b, "\\ at the end");
 	if (pattern_char(b, &c) < 0)
 		return -1;
+	if (c == 'd')
+		return pattern_fail(b, PATTERN_ESCAPE ": write [0-9] in place of \\d");
+	if (c == 'w')
+		return pattern_fail(b, PATTERN_ESCAPE ": write [[:alnum:]_] in place of \\w");
+	if (c == 's')
+		return pattern_fail(b, PATTERN_ESCAPE ": write [[:space:]] in place of \\s");
+	if (c == 'b')
+		return pattern_fail(
+		    b, PATTERN_ESCAPE
+		    ": write (^|[^[:alnum:]_]) or ([^[:alnum:]_]|$) in place of \\b");
 	if (c >= 0x80 || is_letter_or_digit(c))
-		return pattern_fail(b, "\\ stands before punctuation only");
+		return pattern_fail(b, PATTERN_ESCAPE);
 	return parse_single(ps, MATCH_WORD(MATCH_CHAR, c));
 }
 

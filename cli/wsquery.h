@@ -6,6 +6,7 @@
  *	main.c       begins and ends the program
  *	options.c    the command line                    -> struct wq_options
  *	optable.c    the table of its options
+ *	suggest.c    which option was meant by an unknown one
  *	optcheck.c   what options mean together
  *	optfiles.c   values that are in files
  *	values.c     numbers, sizes and durations

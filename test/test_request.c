@@ -107,6 +107,8 @@ static void test_request(void)
 	REQUEST("ws://h/", PLAIN("/", "h") CRLF, .origin = NULL);
 	REQUEST("ws://h?a=b", PLAIN("/?a=b", "h") CRLF, .origin = NULL);
 	REQUEST("wss://h/a%20b?c", PLAIN("/a%20b?c", "h") CRLF, .origin = NULL);
+	REQUEST("ws://h/\xc3\xa9%20?\xf0\x9f\x98\x80", PLAIN("/%C3%A9%20?%F0%9F%98%80", "h") CRLF,
+	        .origin = NULL);
 	REQUEST("wss://h:80/", PLAIN("/", "h:80") CRLF, .origin = NULL);
 	REQUEST("wss://h:443/", PLAIN("/", "h") CRLF, .origin = NULL);
 	REQUEST("ws://[fe80::1%25lo]:81/", PLAIN("/", "[fe80::1]:81") CRLF, .origin = NULL);

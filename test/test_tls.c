@@ -24,6 +24,7 @@ int main(void)
 #include <mbedtls/ssl.h>
 #include <mbedtls/ssl_ticket.h>
 #include <mbedtls/platform.h>
+#define TLS_LIBRARY "this build's mbedTLS " MBEDTLS_VERSION_STRING
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
 #include <mbedtls/ctr_drbg.h>
 #endif
@@ -34,7 +35,7 @@ int main(void)
     >= 0x03000000 /* what comes of a wrong passphrase for a PKCS #8 key under AES */
 #define PKCS8_AES "wrong passphrase"
 #else
-#define PKCS8_AES "the key is encrypted with a cipher that this TLS library lacks"
+#define PKCS8_AES "the key is encrypted with a cipher that " TLS_LIBRARY " lacks"
 #endif
 #if MBEDTLS_VERSION_NUMBER >= 0x03020000 && defined(MBEDTLS_SSL_PROTO_TLS1_3)
 #define HAS_13 1
@@ -837,7 +838,7 @@ static void test_options(void)
 	    {O(cert_file), "broken.pem", 1, "tls.cert_file",
 	     "its certificate cannot be read: it is damaged"},
 	    {O(cert_file), "client.pem", 1, "tls.key_file",
-	     "client.pem\": it has a certificate, but no private key"},
+	     "client.pem\": the certificate's file has no private key in it"},
 	    {O(cert_file), "capath", 1, "tls.cert_file", "directory"},
 	    {O(key_file), "client.key", 1, "tls.key_file", "needs a certificate"},
 	    {O(ciphers), "TLS_NO_SUCH_SUITE", 0, "tls.ciphers",
@@ -1128,7 +1129,7 @@ static void test_certificate_messages(void)
 	} cases[] = {
 	    {"none", 0, 0, "the server showed no certificate"},
 	    {"an algorithm that nobody knows", 1, 0x70,
-	     "the server's certificate is signed with an algorithm that this TLS library lacks"},
+	     "the server's certificate is signed with an algorithm that " TLS_LIBRARY " lacks"},
 	    {"a whole one", 1, 0, "is not for \"localhost\""}};
 	static const unsigned char algorithm[8] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
 	unsigned char message[4096], *der = message + 5 + 4 + 3 + 3;

@@ -43,6 +43,8 @@ static const struct good goods[] = {
     {"WS://H/", 0, 0, 80, NULL, "H", "", "/", "H", NULL},
     {"WsS://H/", 1, 0, 443, NULL, "H", "", "/", "H", NULL},
     {"HTTPS://H/", 1, 0, 443, NULL, "H", "", "/", "H", NULL},
+    {"ws://h/\xc3\xa9?\xe2\x82\xac=1", 0, 0, 80, NULL, "h", "", "/\xc3\xa9?\xe2\x82\xac=1", "h",
+     NULL},
     {"ws://h:80/", 0, 0, 80, NULL, "h", "", "/", "h", NULL},
     {"ws://h:443/", 0, 0, 443, NULL, "h", "", "/", "h:443", NULL},
     {"wss://h:443", 1, 0, 443, NULL, "h", "", "", "h", NULL},
@@ -228,7 +230,9 @@ static const struct {
     {"ws://h/a?b#c", 10, "%23", NULL},
     {"ws://h/a b", 8, "percent-encoded", NULL},
     {"ws://h/a\\b", 8, "percent-encoded", NULL},
-    {"ws://h/\xc3\xa9", 7, "percent-encoded", NULL},
+    {"ws://h/\xc3", 7, "percent-encoded", "ws://h/?"},
+    {"ws://h/\xc3\xa9\xa9", 9, "percent-encoded", "ws://h/\xc3\xa9?"},
+    {"ws://\xc3\xa9@h/", 5, "percent-encoded", "ws://h/"},
     {"ws://h/a\r\nX: y", 8, "percent-encoded", "ws://h/a??X: y"},
     {"ws://h/?[]", 8, "percent-encoded", NULL},
     {"ws://h/%", 7, "%25", NULL},
@@ -311,8 +315,23 @@ static const struct {
                     "written %40 (byte 7)"},
     {"ws://h/a b", "it has a character that must be percent-encoded: in its path, a space is "
                    "written %20 (byte 9)"},
-    {"ws://h/\xc3\xa9", "it has a character that must be percent-encoded: in its path, \xc3\xa9 is "
-                        "written %C3%A9 (byte 8)"},
+    {"ws://h\xc3\xa9/",
+     "its host has a character beyond ASCII: write the name in its xn-- form, as "
+     "browsers do (b\xc3\xbc"
+     "cher.example is xn--bcher-kva.example) (byte 7)"},
+    {"127.0.0.1:8102",
+     "it does not begin with ws:// or wss://: did you mean ws://127.0.0.1:8102? (byte 1)"},
+    {"localhost/chat?token=x", "it does not begin with ws:// or wss://: did you mean "
+                               "ws://localhost/chat?token=***? (byte 1)"},
+    {"example.com:443",
+     "it does not begin with ws:// or wss://: did you mean wss://example.com:443? (byte 1)"},
+    {"//h/x", "it does not begin with ws:// or wss:// (byte 1)"},
+    {"wss:h/x", "it does not begin with ws:// or wss://: did you mean wss://h/x? (byte 1)"},
+    {"ws:/h/x", "it does not begin with ws:// or wss://: did you mean ws://h/x? (byte 1)"},
+    {"file:///h", "it does not begin with ws:// or wss:// (byte 1)"},
+    {"joe:sesame@h/", "it does not begin with ws:// or wss:// (byte 1)"},
+    {"/chat", "it does not begin with ws:// or wss:// (byte 1)"},
+    {"", "it does not begin with ws:// or wss:// (byte 1)"},
     {"ws://h/\xff", "it has a character that must be percent-encoded: in its path, this byte is "
                     "written %FF (byte 8)"},
     {"ws://h/?\x1b", "it has a character that must be percent-encoded: in its query, this byte is "

@@ -31,6 +31,13 @@ WRONG = [
     (["-Z", URL], "-Z"),
     (["-DZ", URL], "-Z"),
     (["--tim", "3", URL], "--tim"),
+    (["--tim", "3", URL], "did you mean --timeout?"),
+    (["--subprotcol", "x", URL], "did you mean --subprotocol?"),
+    (["--subprotocols=x", URL], "did you mean --subprotocol?"),
+    (["--heaedr", "x", URL], "did you mean --header?"),
+    (["--conect-timeout", "x", URL], "did you mean --connect-timeout?"),
+    (["-d", "@no such file", URL], "--data-raw"),
+    (["-e", "\\d+", URL], "[0-9]"),
     ([URL, "-t"], "-t"),
     ([URL, "--timeout"], "--timeout"),
     (["--check=1", URL], "--check"),
@@ -418,7 +425,7 @@ CULPRITS = [
     ("ws://DOM\\joe:s3cret@h/", "user name, \\ is written %5C"),
     ("ws://joe:s3\\cret@h/", "in its password (byte 12)"),
     ("ws://h/a b", "path, a space is written %20"),
-    ("ws://h/?a=\u00e9", "query, \u00e9 is written %C3%A9"),
+    ("ws://h/?a=\u200b", "this invisible character is written %E2%80%8B"),
     ("ws://h/?token=s3\"cret", "value of a parameter (byte 17)"),
 ]
 

@@ -282,6 +282,19 @@ def test_expect_unmatched_shows_the_last():
     assert r.details["reason"] in ("unmatched", "timeout") and "zzz" in r.error
 
 
+def test_the_limit_is_said_once():
+    with Server(lambda c: c.upgrade().eof(), lambda c: c.upgrade(frame(TEXT, "a")).eof()) as s:
+        r = run("-t", "0.6", s.url, status=3)
+        assert "no message came within 600 ms; --check" in r.error and "limit" not in r.error
+        r = run("-t", "0.6", "-e", "z", s.url, status=3)
+        assert r.error.endswith(' within 600 ms') and "limit" not in r.error
+
+
+def test_max_message_is_named():
+    with Server(says("x" * 100)) as s:
+        assert "--max-message: raise it" in run("--max-message", 10, s.url, status=3).error
+
+
 def test_expect_then_closed():
     with Server(lambda c: c.upgrade(frame(TEXT, "a"), close_frame(1000)).eof()) as s:
         r = run("-e", "zzz", "-D", s.url, status=3)
