@@ -1126,11 +1126,11 @@ static void test_certificate_messages(void)
 		int with_der;       /* ca.der is in it */
 		unsigned char flip; /* of the last byte of the first "ecdsa-with-SHA256" in it */
 		const char *why;
-	} cases[] = {
-	    {"none", 0, 0, "the server showed no certificate"},
-	    {"an algorithm that nobody knows", 1, 0x70,
-	     "the server's certificate is signed with an algorithm that " TLS_LIBRARY " lacks"},
-	    {"a whole one", 1, 0, "is not for \"localhost\""}};
+	} cases[] = {{"none", 0, 0, "the server showed no certificate"},
+	             {"an algorithm that nobody knows", 1, 0x70,
+	              "the server's certificate is signed with an algorithm that " TLS_LIBRARY
+	              " lacks"},
+	             {"a whole one", 1, 0, "is not for \"localhost\""}};
 	static const unsigned char algorithm[8] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
 	unsigned char message[4096], *der = message + 5 + 4 + 3 + 3;
 	struct setup s = with_ca(good);
