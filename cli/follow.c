@@ -479,6 +479,8 @@ static int follow_turn(struct wq_follow *f)
 		r = follow_receive(f);
 	if (r == FOLLOW_ENDED)
 		return r;
+	if (r == FOLLOW_GO_ON && !follow_output_is_full(f))
+		return FOLLOW_GO_ON; /* what is there already goes out in one write */
 	if (wq_out_try(&f->out))
 		return FOLLOW_ENDED;
 	if (r == FOLLOW_GO_ON && !follow_output_is_full(f))

@@ -168,7 +168,8 @@ void wq_out_n(struct wq_out *o, const void *p, size_t len)
 		}
 		if (n > len)
 			n = len;
-		memcpy(o->buf + o->len, s, n);
+		/* Not memcpy, for which gcc -Os writes "rep movsb": that is slow for few bytes. */
+		memmove(o->buf + o->len, s, n);
 		o->len += n;
 		s += n;
 		len -= n;
