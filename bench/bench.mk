@@ -23,6 +23,8 @@ bench:
 	$(CC) -std=gnu11 -Os -o $(B)/spawn bench/spawn.c
 	$(CC) -std=gnu11 -Os -I. -pthread -o $(B)/recv bench/recv.c $(LIB_SRC)
 	$(CC) -std=gnu11 -Os -I. -pthread -o $(B)/idle bench/idle.c $(LIB_SRC)
+	$(CC) -std=gnu11 -Os -o $(B)/stream bench/stream.c
+	$(CC) $(ALL_CFLAGS) -o $(B)/wsquery_make $(ALL_LIB_SRC) $(PROG_SRC) $(ALL_LIBS)
 	$(TLS_BENCH_$(TLS_FOUND)$(STATIC_KIND))
 	$(CC) -std=c11 -Os -I. -o $(B)/echo_server test/echo_server.c sha1.c base64.c
 	python3 bench/bench.py $(B) $(PARTS)

@@ -4,7 +4,7 @@
 usage: bench.py DIR [PART]...
 
 bench.mk builds what it measures into DIR: the static programs wsquery, floor, minimal and minimal_numeric; wsquery_tls where
-there is TLS; the tools spawn, recv, idle and echo_server; and library.size, the output of `size -A` for the library without TLS
+there is TLS; wsquery_make, as `make` builds it; the tools spawn, recv, stream, idle and echo_server; and library.size, the output of `size -A` for the library without TLS
 and resolver.
 """
 
@@ -149,6 +149,76 @@ def bench_flood():
             peak.append(a)
         line("flood of 6 MB, most resident memory", peak[0][2], "KiB")
         line("flood of 600 MB, most resident memory", peak[1][2], "KiB", peak[0][2] + 8)
+
+
+def seconds_into_pipe(*program):
+    """The time until program has written everything into a pipe whose reader is quick."""
+    begin = time.monotonic()
+    p = subprocess.Popen(program, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    sink = subprocess.Popen(["cat"], stdin=p.stdout, stdout=subprocess.DEVNULL)
+    p.stdout.close()
+    assert p.wait() == 0 and sink.wait() == 0
+    return time.monotonic() - begin
+
+
+def bench_stream():
+    rounds = int(os.environ.get("BENCH_ROUNDS", "7"))
+    with Echo() as e:
+        for size, count, name in ((64, 4000000, "64 B"), (4096, 200000, "4 KiB")):
+            path = "/flood/%d/%d" % (count, size)
+            url = e.url + path[1:]
+            programs = {
+                "a bare loop of recv and write": [tool("stream"), str(e.port), path],
+                "--follow -f raw": [tool("wsquery_make"), "--follow", "-f", "raw", url],
+                "--follow -f json": [tool("wsquery_make"), "--follow", url],
+            }
+            if shutil.which("websocat"):
+                programs["websocat -u"] = ["websocat", "-u", url]
+            best = dict.fromkeys(programs, float("inf"))
+            for _ in range(rounds):
+                for what, program in programs.items():
+                    best[what] = min(best[what], seconds_into_pipe(*program))
+            bare = best["a bare loop of recv and write"]
+            for what, t in best.items():
+                line("a stream of %s messages: %s" % (name, what), int(count / t / 1000), "k/s")
+            line("a stream of %s messages: ratio, raw" % name, bare / best["--follow -f raw"], "", 0.7, True)
+            line("a stream of %s messages: ratio, json" % name, bare / best["--follow -f json"], "", 0.5, True)
+
+
+def most_resident(pid):
+    """Of a process that still runs, in KiB."""
+    with open("/proc/%d/status" % pid) as f:
+        return int(re.search(r"VmHWM:\s+(\d+)", f.read()).group(1))
+
+
+def echoed_lines(what, command, size):
+    """Sends the lines that command prints, size bytes, to an echo server; holds what comes back against them."""
+    with Echo() as e:
+        lines = subprocess.Popen(command, shell=True, stdout=subprocess.PIPE)
+        begin = time.monotonic()
+        p = subprocess.Popen([tool("wsquery_make"), "--lines", "-f", "raw", e.url], stdin=lines.stdout, stdout=subprocess.PIPE)
+        lines.stdout.close()
+        with subprocess.Popen(command, shell=True, stdout=subprocess.PIPE) as want:
+            n = peak = 0
+            while n < size:
+                got = p.stdout.read(1 << 16)
+                assert got == want.stdout.read(len(got) or 1), "what came back differs at byte %d or after it" % n
+                n += len(got)
+                if not peak and n > size * 0.8:  # what is left does not fit into the pipe: it still runs
+                    peak = most_resident(p.pid)
+        seconds = time.monotonic() - begin
+        assert p.stdout.read() == b"" and p.wait() == 0 and lines.wait() == 0
+        line("%s: through --lines and an echo server" % what, size / seconds / 1e6, "MB/s")
+        return peak
+
+
+def bench_lines():
+    few = echoed_lines("1 MB of yes", "yes | head -c 1000000", 1000000)
+    many = echoed_lines("100 MB of yes", "yes | head -c 100M", 100 << 20)
+    line("1 MB of yes: most resident memory", few, "KiB")
+    line("100 MB of yes: most resident memory", many, "KiB", few + 256)
+    words = "yes 'a line of some fifty bytes, as in a log of events' | head -c 100M; echo"
+    echoed_lines("100 MB of longer lines", words, (100 << 20) + 1)
 
 
 def bench_recv():
@@ -378,7 +448,7 @@ def bench_tls():
             front.stdout.close()
 
 
-PARTS = ("size", "time", "calls", "memory", "flood", "recv", "idle", "deadlines", "tls")
+PARTS = ("size", "time", "calls", "memory", "flood", "recv", "stream", "lines", "idle", "deadlines", "tls")
 for part in sys.argv[2:] or PARTS:
     globals()["bench_" + part]()
 if missed:

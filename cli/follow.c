@@ -24,7 +24,8 @@
 #define FOLLOW_BACKLOG 65536
 /* How many times --close-timeout the rest of the stream may take, once all lines are sent */
 #define FOLLOW_LAST_MOST 10
-#define FOLLOW_TURN 256 /* messages or lines between two looks at the clock and for signals */
+#define FOLLOW_TURN 256   /* messages between two looks at the clock and for signals */
+#define FOLLOW_LINES 4096 /* the same for lines, so that many share a write */
 
 enum follow_result {
 	FOLLOW_GO_ON, /* there is more to do at once */
@@ -410,7 +411,7 @@ static int follow_send(struct wq_follow *f)
 	struct wq_line line;
 	int i, r = FOLLOW_GO_ON;
 
-	for (i = 0; i < FOLLOW_TURN && r == FOLLOW_GO_ON; i++) {
+	for (i = 0; i < FOLLOW_LINES && r == FOLLOW_GO_ON; i++) {
 		int found = wq_lines_look(&f->lines, &line);
 
 		if (found == WS_ETOOBIG)
