@@ -139,9 +139,9 @@ uninstall:
 		$(DESTDIR)$(BASHDIR)/wsquery $(DESTDIR)$(ZSHDIR)/_wsquery $(DESTDIR)$(FISHDIR)/wsquery.fish
 	rmdir $(DESTDIR)$(INCLUDEDIR)/wsquery 2>/dev/null || :
 
-# The library as one ws.c and one ws.h, in dist
+# The library as one ws.c and one ws.h, in dist. With PREFIX_SYMBOLS=foo_ the linker sees foo_ws_open and so on
 dist:
-	sh make-dist.sh
+	PREFIX_SYMBOLS='$(PREFIX_SYMBOLS)' sh make-dist.sh
 
 # The program without its main, for unit tests
 test/libprog.a: $(PROG_OBJ)

@@ -3,6 +3,9 @@
 # make dist: the whole library as two files, dist/ws.c and dist/ws.h. The small files stay the truth.
 #
 # usage: make-dist.sh [DIRECTORY]	default dist
+#        PREFIX_SYMBOLS=foo_ make-dist.sh [DIRECTORY]
+#					the linker sees foo_ws_open in place of ws_open, and so on: for two copies in
+#					one program. Programs still write ws_open
 #        make-dist.sh -l		prints the names of the library's files without those of TLS
 #        make-dist.sh -L		prints them with those of TLS
 lib='text sha1 base64 utf8 ip secret url frame header request response refusal proxy no_proxy sys sys_words resolve net net_none conn copy check upgrade open keepalive buffer cancel transport send recv ws'
@@ -32,8 +35,35 @@ part() {
 	' "$1"
 }
 
+prefix=${PREFIX_SYMBOLS-}
+case $prefix in
+[0-9]* | *[!A-Za-z0-9_]*)
+	echo "make-dist.sh: PREFIX_SYMBOLS=$prefix: a prefix has letters, digits and _, and begins with no digit" >&2
+	exit 1
+	;;
+esac
+
+# names: the functions that ws.h exports, and the tags of its types
+names() {
+	sed -n -e 's/^WS_API .*[ *]\(ws_[a-z_]*\)(.*/\1/p' -e 's/^\(struct\|enum\) \(ws_[a-z_]*\) {$/\2/p' \
+		-e 's/^struct \(ws_[a-z_]*\);$/\1/p' ws.h | sort -u
+}
+
+# header: ws.h, with a macro for each name if there is a prefix
+header() {
+	[ -n "$prefix" ] || {
+		cat ws.h
+		return
+	}
+	sed '/^#include <stdint.h>$/q' ws.h
+	echo
+	echo "/* PREFIX_SYMBOLS=$prefix: what the linker sees */"
+	names | sed "s/.*/#define & $prefix&/"
+	sed '1,/^#include <stdint.h>$/d' ws.h
+}
+
 mkdir -p "$dist"
-cp ws.h "$dist/ws.h"
+header >"$dist/ws.h"
 {
 	cat <<E
 /* SPDX-License-Identifier: ISC

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 # The examples of README.md, taken out of it and tried as they stand there, but for the port 8080, which is that of our
 # echo server. ```console blocks are typed ("..." in what they print stands for anything), ```sh blocks are run, ```c blocks
-# are compiled without a warning and run (and kept under the name in <!-- file: NAME --> above), HEALTHCHECK is run; with
+# are compiled without a warning, as C++20 too, and run (and kept under the name in <!-- file: NAME --> above), HEALTHCHECK is run; with
 # <!-- file: CMakeLists.txt --> or meson.build above, a project of app.c and dist is built by CMake or Meson and run;
 # <!-- not run ... --> is heeded. The manual pages have all functions and options. Last line: N passed, N failed
 . "$(dirname "$0")/shell.sh"
@@ -73,6 +73,12 @@ program() { # program BLOCK NAME
 		"$work/libwsquery.a" $(sed -n 's/^Libs.private://p' "$work/wsquery.pc") && "$tmp/program"
 }
 
+cxx20() { # cxx20 BLOCK: the same text is C++
+	cp "$1" "$tmp/example.cc"
+	$CXX $CFLAGS -std=c++20 -Wall -Wextra -Wpedantic -Wno-missing-field-initializers -Werror -I"$work" -c -o "$tmp/example.o" \
+		"$tmp/example.cc"
+}
+
 run() {
 	(cd "$work" && sh -e "$1")
 }
@@ -98,6 +104,12 @@ health() { # the words of HEALTHCHECK's CMD
 	[ "$cmd" = /wsquery ] && wsquery "$@" && ! wsquery "$@" -t 1 --check ws://127.0.0.1:9/
 }
 
+cxx=1
+echo 'int main() { struct { int a, b; } s = {.a = 1}; return s.b; }' >"$tmp/offered.cc"
+$CXX -std=c++20 -c -o "$tmp/offered" "$tmp/offered.cc" 2>/dev/null || {
+	skip "README: no C++20 compiler here ($CXX)" 3
+	cxx=
+}
 make -C "$work" CC="$CC" CFLAGS="$CFLAGS" -s wsquery.pc >/dev/null 2>&1
 for block in "$tmp"/blocks/*; do
 	note=$(cat "$block.note" 2>/dev/null)
@@ -123,6 +135,7 @@ for block in "$tmp"/blocks/*; do
 		name=${note#*file: }
 		[ "$name" != "$note" ] || name=example.c
 		check "$what" program "$block" "${name% -->}"
+		[ -z "$cxx" ] || check "$what (C++20)" cxx20 "$block"
 		;;
 	*.cmake) case $note in *CMakeLists.txt*) check "$what" project "$block" CMakeLists.txt by_cmake ;; esac ;;
 	*.meson) check "$what" project "$block" meson.build by_meson ;;

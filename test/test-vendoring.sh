@@ -79,6 +79,23 @@ exported() { # the single file's object has no symbol of ours but those of ws.h
 	grep -qx ws_open "$tmp/names" && ! grep -v '^ws_\|^__x86\.' "$tmp/names"
 }
 check 'single file: all else is static' exported
+twice() { # two libraries of one program, each with a copy of its own
+	for copy in one two; do
+		PREFIX_SYMBOLS=${copy}_ sh make-dist.sh "$tmp/$copy" \
+			&& $CC $CFLAGS -Wall -Wextra -Werror -pthread -c -o "$tmp/$copy/ws.o" "$tmp/$copy/ws.c" \
+			&& $CC $CFLAGS -Wall -Wextra -Werror -I"$tmp/$copy" -DASK=ask_$copy -c -o "$tmp/$copy/twice.o" "$consumer/twice.c" \
+			|| return
+		nm -g --defined-only "$tmp/$copy/ws.o" | awk 'NF > 1 { print $NF }' >"$tmp/names"
+		grep -qx ${copy}_ws_open "$tmp/names" && ! grep -v "^${copy}_ws_\|^__x86\." "$tmp/names" || return
+	done
+	$CC $CFLAGS -Wall -Wextra -Werror -pthread -DBOTH -o "$tmp/twice" "$consumer/twice.c" "$tmp"/one/*.o "$tmp"/two/*.o \
+		&& answers "$tmp/twice"
+}
+check 'single file: two copies with PREFIX_SYMBOLS in one program' twice
+wrong_prefix() {
+	! PREFIX_SYMBOLS='a-b' sh make-dist.sh "$tmp/three" 2>"$tmp/err" && grep -q 'PREFIX_SYMBOLS=a-b' "$tmp/err"
+}
+check 'single file: PREFIX_SYMBOLS is no name' wrong_prefix
 mixed() {
 	sed 's/_NUMBER 0x/_NUMBER 1+0x/' ws.h >"$tmp/single/ws.h"
 	! single $CC && sh make-dist.sh "$tmp/single"
