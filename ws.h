@@ -1,19 +1,29 @@
 /* SPDX-License-Identifier: ISC
  * ws.h - a WebSocket client (RFC 6455)
  *
- * This file is the manual. A first program, without its declarations:
+ * This file is the manual. A first program:
  *
- *	struct ws_conn *ws = ws_new("ws://host/path", NULL);
+ *	#include <stdio.h>
+ *	#include "ws.h"
  *
- *	if (!ws)
- *		return "out of memory";
- *	if (ws_open(ws) == 0 && ws_send(ws, WS_TEXT, "hi", 2) == 2
- *	    && ws_recv(ws, &msg) == 0)
- *		printf("%.*s\n", (int)msg.len, (const char *)msg.data);
- *	else
- *		fprintf(stderr, "%s\n", ws_errmsg(ws));
- *	ws_close(ws, 1000, NULL);
- *	ws_free(ws);
+ *	int main(void)
+ *	{
+ *		struct ws_conn *ws = ws_new("ws://127.0.0.1:8080/", NULL);
+ *		struct ws_msg msg;
+ *
+ *		if (!ws) {
+ *			fputs("out of memory\n", stderr);
+ *			return 1;
+ *		}
+ *		if (ws_open(ws) == 0 && ws_send(ws, WS_TEXT, "hi", 2) == 2
+ *		    && ws_recv(ws, &msg) == 0)
+ *			printf("%.*s\n", (int)msg.len, (const char *)msg.data);
+ *		else
+ *			fprintf(stderr, "%s\n", ws_errmsg(ws));
+ *		ws_close(ws, WS_CLOSE_NORMAL, NULL);
+ *		ws_free(ws);
+ *		return 0;
+ *	}
  *
  * The following holds for all functions and is not repeated below.
  *
@@ -159,8 +169,8 @@ enum ws_type { WS_TEXT = 1, WS_BINARY = 2, WS_PONG = 10 };
  * ws_recv that would have to wait. */
 #define WS_HOLD 0x200
 
-/* Codes of close frames: RFC 6455 7.4.1 and the registry of the IANA. Codes from
- * 4000 to 4999 are free for programs. ws_closename has their names. */
+/* Codes of close frames: RFC 6455 7.4.1 and the registry of the IANA. Codes
+ * from 4000 to 4999 are free for programs. ws_closename has their names. */
 enum ws_closecode {
 	WS_CLOSE_NORMAL = 1000,
 	WS_CLOSE_GOING_AWAY = 1001,
@@ -311,12 +321,13 @@ struct ws_io {
 /* TLS, for wss:// only. In a build without TLS, any field that is set is
  * WS_EUSAGE. */
 struct ws_tls {
-	/* Certificates to trust in place of the system's, PEM or DER: a file
-	 * and a directory. They are read by ws_new, at most 16 MiB, within
+	/* A file of certificates, PEM or DER, to trust in place of the
+	 * system's. All files are read by ws_new, at most 16 MiB, within
 	 * timeout_ms and connect_timeout_ms; a file or pipe that has not ended
-	 * by then is WS_ETIMEOUT. NULL: the system's, where distributions keep
-	 * them. */
+	 * by then is WS_ETIMEOUT. NULL: none; without ca_dir too, the system's,
+	 * where distributions keep them. */
 	const char *ca_file;
+	/* A directory of such files. NULL: none. */
 	const char *ca_dir;
 	/* The client's certificate chain, PEM or DER. NULL: none. */
 	const char *cert_file;
@@ -337,8 +348,10 @@ struct ws_tls {
 	/* A file to which the session's secrets are appended in the
 	 * SSLKEYLOGFILE format, for debugging. NULL: none. */
 	const char *keylog_file;
-	/* 12 for TLS 1.2, 13 for TLS 1.3. 0: what the TLS library has. */
+	/* The oldest version: 12 for TLS 1.2, 13 for TLS 1.3. 0: what the TLS
+	 * library has. */
 	int min_version;
+	/* The newest version, likewise. */
 	int max_version;
 	/* 1: accept any certificate. */
 	int insecure_no_verify;
@@ -373,8 +386,8 @@ struct ws_options {
 	 * If nothing comes for so long again, the call that waits returns
 	 * WS_ETIMEOUT. 0: no pings. See Time. */
 	int ping_interval_ms;
-	/* Bytes of the largest message accepted, all fragments together. 0: 16
-	 * MiB. */
+	/* Bytes of the largest message accepted, all fragments together.
+	 * 0: 16 MiB. */
 	size_t max_message;
 	/* Bytes. A message that fits, with its header, is returned in place. A
 	 * longer one takes memory as it arrives, which the next ws_recv gives
@@ -402,16 +415,16 @@ struct ws_options {
 	const char *origin;
 	/* Value of Host. NULL: the URL's host and port. */
 	const char *host;
-	/* Value of User-Agent, for a proxy too. NULL: "libws/VERSION". "":
-	 * none. */
+	/* Value of User-Agent, for a proxy too. NULL: "libws/VERSION".
+	 * "": none. */
 	const char *user_agent;
 	/* Value of Cookie. NULL: none. */
 	const char *cookie;
 	/* "name:password" for Basic authentication, in place of the URL's.
 	 * NULL: the URL's, if it has any. */
 	const char *user;
-	/* A token for Bearer authentication; not together with user. NULL:
-	 * none. */
+	/* A token for Bearer authentication; not together with user.
+	 * NULL: none. */
 	const char *bearer;
 	/* Redirects to follow: 301, 302, 303, 307 and 308, never from wss:// to
 	 * ws://. 0: none, and a redirect is WS_EHTTP; that is also so with io
@@ -431,22 +444,23 @@ struct ws_options {
 	const struct ws_io *io;
 	/* 1: io is below TLS. For wss:// the library adds its own TLS. */
 	int io_is_plain;
-	/* 1: fd is a connected stream socket. The library owns it from ws_new
-	 * on, unless ws_new returns NULL, and makes it non-blocking. */
+	/* 1: fd is used. */
 	int use_fd;
+	/* A connected stream socket. The library owns it from ws_new on, unless
+	 * ws_new returns NULL, and makes it non-blocking. */
 	int fd;
 	/* Path of a Unix socket. NULL: none. */
 	const char *unix_socket;
-	/* URL of a proxy: http, socks4, socks4a, socks5 or socks5h. NULL or "":
-	 * none. */
+	/* URL of a proxy: http, socks4, socks4a, socks5 or socks5h.
+	 * NULL or "": none. */
 	const char *proxy;
 	/* The proxy for wss://. NULL: the same as proxy. "": none. */
 	const char *proxy_wss;
 	/* What is reached without the proxy:
 	 * "host,.domain,10.0.0.0/8,[::1]:80,*". NULL: nothing. */
 	const char *no_proxy;
-	/* "host:port:address": the address to use in place of a lookup. NULL
-	 * ends the list. */
+	/* "host:port:address": the address to use in place of a lookup.
+	 * NULL ends the list. */
 	const char *const *resolve;
 	/* Name of a network device, or an address of this machine, for the
 	 * local end. NULL: any. */
@@ -458,10 +472,10 @@ struct ws_options {
 	/* Called with each new socket before it connects. A result other than 0
 	 * makes that address fail. */
 	int (*on_socket)(void *user_data, int fd);
-	/* Called with each descriptor that on_socket or ws_wants has shown, just
-	 * before the library closes it, so that an event loop can forget it:
-	 * those of a race that was lost, of a name lookup, and in ws_free the
-	 * connection's own. */
+	/* Called with each descriptor that on_socket or ws_wants has shown,
+	 * just before the library closes it, so that an event loop can forget
+	 * it: those of a race that was lost, of a name lookup, and in ws_free
+	 * the connection's own. */
 	void (*on_close)(void *user_data, int fd);
 	/* Your own TLS for wss://, in a build without TLS too. It is called
 	 * with the connected, non-blocking descriptor, behind a proxy too, and
@@ -482,6 +496,7 @@ struct ws_options {
 	int (*start_tls)(void *user_data, int fd, const char *server_name,
 	                 struct ws_io *io);
 	/* clang-format on */
+	/* The built-in TLS. */
 	struct ws_tls tls;
 
 	/* The program's own functions. NULL selects the system's. With
@@ -515,8 +530,8 @@ enum ws_trace {
 	 * became invalid. Secrets are NOT masked. */
 	WS_TRACE_HEAD = 1,
 	/* A frame when it begins: its header without the mask (RFC 6455 5.2),
-	 * then the unmasked payload that is at hand; at most 256 bytes in
-	 * all. */
+	 * then the unmasked payload that is at hand; at most 256 bytes in all.
+	 */
 	WS_TRACE_FRAME = 2
 };
 
@@ -529,10 +544,11 @@ struct ws_msg {
 	int more;
 	/* Never NULL. Not terminated by a NUL. */
 	const void *data;
-	/* Bytes. */
+	/* Bytes of data. */
 	size_t len;
 };
 
+/* Where a connection is. */
 enum ws_phase {
 	WS_PHASE_RESOLVE,
 	WS_PHASE_CONNECT,
@@ -550,7 +566,8 @@ enum ws_phase {
 	WS_PHASE_CLOSING,
 	WS_PHASE_DONE
 };
-/* The first phases, WS_PHASE_RESOLVE to WS_PHASE_UPGRADE, have their durations reported. */
+/* The durations of the first phases are reported: WS_PHASE_RESOLVE to
+ * WS_PHASE_UPGRADE. */
 #define WS_PHASES_TIMED 5
 
 /* What happened. It can be read in any state, also after a failure. Strings are
@@ -583,50 +600,57 @@ struct ws_report {
 	 * folded lines unfolded. "" if they are invalid, and once ws_recv was
 	 * called; ws_header still has the headers then. */
 	const char *head;
+	/* Bytes of head. */
 	size_t head_len;
 	/* Body of a refused upgrade, decoded if chunked, at most WS_MAX_BODY
-	 * bytes. "" if the head is invalid, or a redirect was to be
-	 * followed. */
+	 * bytes. "" if the head is invalid, or a redirect was to be followed.
+	 */
 	const char *body;
+	/* Bytes of body, which may have a NUL among them. */
 	size_t body_len;
 	/* The peer's close code, often one of enum ws_closecode. 1005: its
 	 * close frame had none; 1006: there was no close frame (RFC 6455
 	 * 7.1.5). 0: not closed. */
 	int close_code;
-	/* UTF-8, terminated by a NUL. */
+	/* What the peer said with the code: UTF-8, terminated by a NUL. */
 	const char *close_reason;
+	/* Bytes of close_reason, which may have a NUL among them. */
 	size_t close_reason_len;
 	/* Of the built-in TLS: "TLSv1.2" or "TLSv1.3". */
 	const char *tls_version;
 	/* IANA name of the cipher suite. */
 	const char *tls_cipher;
-	/* Of the server's certificate. */
+	/* Whom the server's certificate names. */
 	const char *cert_subject;
+	/* Who issued it. */
 	const char *cert_issuer;
-	/* Seconds since 1970. 0: no certificate was received. */
+	/* When it ends, in seconds since 1970. 0: no certificate was received.
+	 */
 	int64_t cert_not_after;
 	/* 1: chain and name (the name unless insecure_no_hostname) were
 	 * verified. Always 0 with tls.config. */
 	int tls_verified;
-	/* Microseconds spent in WS_PHASE_RESOLVE to WS_PHASE_UPGRADE, redirects included.
-	 * -1: not reached. */
+	/* Microseconds spent in WS_PHASE_RESOLVE to WS_PHASE_UPGRADE, redirects
+	 * included. -1: not reached. */
 	int64_t phase_us[WS_PHASES_TIMED];
-	/* Bytes of the WebSocket's stream, from the upgrade request of the last
-	 * hop on: before encryption by TLS, and with all headers. Their growth
-	 * shows that a long message is on its way. */
+	/* Bytes of the WebSocket's stream that came, from the upgrade of the
+	 * last hop on: before encryption by TLS, and with all headers. Their
+	 * growth shows that a long message is on its way. */
 	uint64_t bytes_received;
+	/* Bytes of that stream that went out. */
 	uint64_t bytes_sent;
 	/* When the last byte came, by the clock now_us. 0: none came. */
 	int64_t last_received_us;
-	/* Pings of the peer, and pongs, also those that are not handed out. */
+	/* Pings of the peer. */
 	unsigned pings_received;
+	/* Pongs of the peer, also those that are not handed out. */
 	unsigned pongs_received;
 };
 
 /* ws_new, ws_query and ws_answer_free, which stand below, call these. They tell
- * a shared library how much of struct ws_options the program knows, since either
- * of the two may be newer. A field that the library does not know must be zero,
- * else it is WS_EUSAGE. opt_size is sizeof(struct ws_options). */
+ * a shared library how much of struct ws_options the program knows, since
+ * either of the two may be newer. A field that the library does not know must
+ * be zero, else it is WS_EUSAGE. opt_size is sizeof(struct ws_options). */
 /* clang-format off */
 WS_API struct ws_conn *ws_new_sized(const char *url,
                                     const struct ws_options *opt,
@@ -789,16 +813,17 @@ WS_API const char *ws_closename(int code);
 
 #define WS_FDS_MAX 8
 struct ws_pollfd {
-	/* -1: a transport of your own. */
+	/* A descriptor. -1: a transport of your own. */
 	int fd;
 	/* WS_POLL_READ, WS_POLL_WRITE or both. */
 	int events;
 };
 struct ws_pollset {
 	/* Descriptors in fd. 0: there is nothing to poll, but there may be time
-	 * to wait for; fd[0].fd is the connection's descriptor, or -1, all the
-	 * same. */
+	 * to wait for. */
 	int n;
+	/* What to poll. fd[0].fd is the connection's descriptor, or -1, also if
+	 * n is 0. */
 	struct ws_pollfd fd[WS_FDS_MAX];
 	/* Milliseconds after which to call again even if nothing is ready. 0:
 	 * at once, because received bytes are waiting inside. -1: no limit. */

@@ -143,6 +143,15 @@ for block in "$tmp"/blocks/*; do
 	esac
 done
 
+# The first program of ws.h
+sed -n '/A first program:$/,/^ \* The following/s/^ \*	//p' ws.h | sed "s/:8080/:$port/; s/\"hi\"/\"hello\"/; s/, 2) == 2/, 5) == 5/" \
+	>"$tmp/first.c"
+first() {
+	gives hello program "$tmp/first.c" first.c
+}
+check 'ws.h: its first program' first
+[ -z "$cxx" ] || check 'ws.h: its first program (C++20)' cxx20 "$tmp/first.c"
+
 # each WORDS COMMAND...: the command takes each word, and there are words
 each() {
 	each_words=$1
