@@ -86,46 +86,22 @@ enum utf8_class {
 #define UTF8_4(class) class, class, class, class
 #define UTF8_16(class) UTF8_4(class), UTF8_4(class), UTF8_4(class), UTF8_4(class)
 
-static const unsigned char utf8_class[256] = {UTF8_16(UTF8_ASCII),
-                                              UTF8_16(UTF8_ASCII),
-                                              UTF8_16(UTF8_ASCII),
-                                              UTF8_16(UTF8_ASCII),
-                                              UTF8_16(UTF8_ASCII),
-                                              UTF8_16(UTF8_ASCII),
-                                              UTF8_16(UTF8_ASCII),
-                                              UTF8_16(UTF8_ASCII),
-                                              UTF8_16(UTF8_80),
-                                              UTF8_16(UTF8_90),
-                                              UTF8_16(UTF8_A0),
-                                              UTF8_16(UTF8_A0),
-                                              /* C0 */ UTF8_NEVER,
-                                              UTF8_NEVER,
-                                              UTF8_FIRST_2,
-                                              UTF8_FIRST_2,
-                                              UTF8_4(UTF8_FIRST_2),
-                                              UTF8_4(UTF8_FIRST_2),
-                                              UTF8_4(UTF8_FIRST_2),
-                                              UTF8_16(UTF8_FIRST_2),
-                                              /* E0 */ UTF8_E0,
-                                              UTF8_FIRST_3,
-                                              UTF8_FIRST_3,
-                                              UTF8_FIRST_3,
-                                              UTF8_4(UTF8_FIRST_3),
-                                              UTF8_4(UTF8_FIRST_3),
-                                              /* EC */ UTF8_FIRST_3,
-                                              UTF8_ED,
-                                              UTF8_FIRST_3,
-                                              UTF8_FIRST_3,
-                                              /* F0 */ UTF8_F0,
-                                              UTF8_FIRST_4,
-                                              UTF8_FIRST_4,
-                                              UTF8_FIRST_4,
-                                              /* F4 */ UTF8_F4,
-                                              UTF8_NEVER,
-                                              UTF8_NEVER,
-                                              UTF8_NEVER,
-                                              UTF8_4(UTF8_NEVER),
-                                              UTF8_4(UTF8_NEVER)};
+/* clang-format off */
+static const unsigned char utf8_class[256] = {
+	/* 00 */ UTF8_16(UTF8_ASCII), UTF8_16(UTF8_ASCII), UTF8_16(UTF8_ASCII), UTF8_16(UTF8_ASCII),
+	/* 40 */ UTF8_16(UTF8_ASCII), UTF8_16(UTF8_ASCII), UTF8_16(UTF8_ASCII), UTF8_16(UTF8_ASCII),
+	/* 80 */ UTF8_16(UTF8_80), UTF8_16(UTF8_90), UTF8_16(UTF8_A0), UTF8_16(UTF8_A0),
+	/* C0 */ UTF8_NEVER, UTF8_NEVER, UTF8_FIRST_2, UTF8_FIRST_2,
+	/* C4 */ UTF8_4(UTF8_FIRST_2), UTF8_4(UTF8_FIRST_2), UTF8_4(UTF8_FIRST_2),
+	/* D0 */ UTF8_16(UTF8_FIRST_2),
+	/* E0 */ UTF8_E0, UTF8_FIRST_3, UTF8_FIRST_3, UTF8_FIRST_3,
+	/* E4 */ UTF8_4(UTF8_FIRST_3), UTF8_4(UTF8_FIRST_3),
+	/* EC */ UTF8_FIRST_3, UTF8_ED, UTF8_FIRST_3, UTF8_FIRST_3,
+	/* F0 */ UTF8_F0, UTF8_FIRST_4, UTF8_FIRST_4, UTF8_FIRST_4,
+	/* F4 */ UTF8_F4, UTF8_NEVER, UTF8_NEVER, UTF8_NEVER,
+	/* F8 */ UTF8_4(UTF8_NEVER), UTF8_4(UTF8_NEVER),
+};
+/* clang-format on */
 
 /* For each class of bytes, the state that follows each state. What is not here is UTF8_BAD. */
 #define UTF8_TO(from, to) ((uint64_t)(to) << (from))

@@ -43,10 +43,7 @@ row() { # row NAME FLAGS: its line of the table
 	echo '| --- | ---: | ---: | ---: |'
 } >"$tmp/table"
 row WS_NO_NET ''
-row 'WS_NO_NET, WS_NO_PROXY' -DWS_NO_PROXY
-row 'WS_NO_NET, WS_NO_REDIRECTS' -DWS_NO_REDIRECTS
-row 'all three' '-DWS_NO_PROXY -DWS_NO_REDIRECTS'
-row 'all three, -flto' '-DWS_NO_PROXY -DWS_NO_REDIRECTS -flto'
+row 'WS_NO_NET, -flto' -flto
 
 # emulated CORE BOARD: examples/memory.c, whose output comes through semihosting
 emulated() {
