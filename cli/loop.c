@@ -140,6 +140,15 @@ static void loop_mark_due(struct wq_loop *l, int64_t now_us)
 	}
 }
 
+static size_t loop_count_fds(const struct wq_loop *l)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < l->n; i++)
+		n += l->slots[i].n;
+	return n;
+}
+
 /* Waits until a work is due, or the owner is. */
 static void loop_wait(struct wq_loop *l, const struct wq_work *owner)
 {
@@ -149,7 +158,7 @@ static void loop_wait(struct wq_loop *l, const struct wq_work *owner)
 	void *fds = l->fds;
 
 	/* Room for the descriptors of all works, the owner and wq_wait() */
-	if (!loop_grow(&fds, &l->fds_cap, l->n * WQ_FDS_MAX + WQ_FDS_MAX + 1, sizeof *l->fds)) {
+	if (!loop_grow(&fds, &l->fds_cap, loop_count_fds(l) + WQ_FDS_MAX + 1, sizeof *l->fds)) {
 		wq_wait(own, 0, wq_now_us() + 10000,
 		        false); /* some memory may be freed meanwhile */
 		return;

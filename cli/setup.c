@@ -10,6 +10,7 @@
 
 #define SMALL 512    /* bytes of a buffer */
 #define STREAM 65536 /* the same for a stream, so that a read brings many messages */
+#define LEAST 256    /* the same for one of several queries */
 
 /* Inputs */
 
@@ -191,16 +192,43 @@ static int query_wrong_option(struct wq_query *q, struct wq_env *env)
 	return 0;
 }
 
-/* True for a short question and its answer. Small buffers touch fewer pages; long data does not go
- * through them. */
-static bool query_is_small(const struct wq_options *o, const struct ws_options *lib)
+static bool query_sends_much(const struct wq_options *o)
 {
 	size_t i;
 
 	for (i = 0; i < o->n_steps; i++)
-		if (o->steps[i].kind != WQ_STEP_SEND || o->steps[i].len > SMALL / 2)
-			return false;
-	return o->count <= 1 && !o->n_inputs && !lib->proxy && !lib->proxy_wss;
+		if (o->steps[i].kind == WQ_STEP_SEND && o->steps[i].len > SMALL / 2)
+			return true;
+	return o->n_inputs > 0;
+}
+
+static bool query_expects(const struct wq_options *o)
+{
+	size_t i;
+
+	for (i = 0; i < o->n_steps; i++)
+		if (o->steps[i].kind == WQ_STEP_EXPECT)
+			return true;
+	return o->count > 1;
+}
+
+/* Small buffers touch fewer pages, and there may be thousands of queries. A long message gets a
+ * buffer of its own, but long data is slow through a small one. An answer of a proxy must fit. */
+static void query_set_buffers(const struct wq_options *o, struct ws_options *lib)
+{
+	bool much = query_sends_much(o);
+
+	if (o->follow) {
+		lib->recv_buffer = lib->send_buffer = STREAM;
+		lib->ping_interval_ms = o->ping_interval_ms;
+	} else if (lib->proxy || lib->proxy_wss) {
+		return;
+	} else if (o->several) {
+		lib->recv_buffer = LEAST;
+		lib->send_buffer = much ? 0 : LEAST;
+	} else if (!much && !query_expects(o)) {
+		lib->recv_buffer = lib->send_buffer = SMALL;
+	}
 }
 
 /* ws_new() reads and parses these files, and checking a key's passphrase can take any time. */
@@ -253,12 +281,7 @@ static int query_make_ws_with(struct wq_query *q, struct wq_env *env)
 		lib->user_agent = "wsquery/" WS_VERSION;
 	if (q->o->verbose)
 		lib->user_data = q; /* for wq_trace() */
-	if (query_is_small(q->o, lib))
-		lib->recv_buffer = lib->send_buffer = SMALL;
-	if (q->o->follow) {
-		lib->recv_buffer = lib->send_buffer = STREAM;
-		lib->ping_interval_ms = q->o->ping_interval_ms;
-	}
+	query_set_buffers(q->o, lib);
 	/* Each turn drops one value of the environment that the library refuses. */
 	for (;;) {
 		if (!query_new_ws(q, lib))
