@@ -23,7 +23,7 @@ struct wsi_text *wsi_resize(const struct ws_conn *ws, struct wsi_text *t, size_t
 	size_t cap = t->len + len + 1;
 	char *p;
 
-	if (cap != t->cap) {
+	if (!t->p || cap != t->cap) {
 		p = wsi_grow(ws, t->p, t->cap, cap);
 		if (!p)
 			return NULL;

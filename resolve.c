@@ -331,24 +331,26 @@ static int start_thread(struct wsi_lookup_job *j)
 	return err;
 }
 
-/* Gives the job a socket pair and a thread. 0 or an errno. */
-static int job_launch(struct wsi_lookup *l, struct wsi_lookup_job *j)
+/* Gives the job a socket pair and a thread. False: see l->cause_errno. */
+static bool job_launch(struct wsi_lookup *l, struct wsi_lookup_job *j)
 {
-	int pair[2], err;
+	int pair[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return errno;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+		l->cause_errno = errno;
+		return false;
+	}
 	atomic_init(&j->owners, 2);
 	atomic_init(&j->done_fd, pair[1]);
-	err = start_thread(j);
-	if (err) {
+	l->cause_errno = start_thread(j);
+	if (l->cause_errno) {
 		close(pair[0]);
 		close(pair[1]);
-		return err;
+		return false;
 	}
 	l->job = j;
 	l->job_fd = pair[0];
-	return 0;
+	return true;
 }
 
 static int wait_for_lost_lookups(struct wsi_lookup *l, const char *cause, int64_t now_us)
@@ -372,8 +374,7 @@ static int job_start(struct wsi_lookup *l, int64_t now_us)
 	j = job_new(l);
 	if (!j)
 		return WS_EMEMORY;
-	l->cause_errno = job_launch(l, j);
-	if (l->cause_errno == 0)
+	if (job_launch(l, j))
 		return 0;
 	free(j);
 	/* The system has no descriptor or no thread for us. A lost lookup that ends may release

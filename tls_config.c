@@ -302,8 +302,12 @@ void wsi_tls_put_iana(struct wsi_text *t, const char *name)
 		wsi_put(t, "TLS_");
 		name += 7;
 	}
-	for (; *name != 0; name++)
-		wsi_put_c(t, *name == '-' ? '_' : *name);
+	for (; *name != 0; name++) {
+		if (*name == '-')
+			wsi_put_c(t, '_');
+		else
+			wsi_put_c(t, *name);
+	}
 }
 
 /* The cipher suite of that name, or 0. */

@@ -174,7 +174,7 @@ static int trust_fd(struct trust_scan *s, int fd, int wait, const char **cause)
 static int trust_dir(struct trust_scan *s, DIR *dir, const char **cause)
 {
 	struct dirent *e;
-	struct stat st;
+	struct stat st = {0};
 	const char *why;
 	int fd, r = 0;
 
@@ -235,7 +235,7 @@ WSI int wsi_trust_scan(struct wsi_trust *t, const struct wsi_mem *mem, const cha
                        int want_dir, const char **cause)
 {
 	struct trust_scan *s;
-	struct stat st;
+	struct stat st = {0};
 	int fd = trust_open(AT_FDCWD, path), r;
 
 	*cause = NULL;
@@ -299,7 +299,7 @@ WSI ptrdiff_t wsi_read_file(const char *path, void *buf, size_t cap, int64_t unt
 	size_t len = 0;
 	ptrdiff_t n = -1;
 	int fd = trust_open(AT_FDCWD, path);
-	struct stat st;
+	struct stat st = {0};
 
 	*cause = NULL;
 	if (fd < 0 || fstat(fd, &st) != 0)

@@ -108,7 +108,7 @@ size_t wq_capture_size(const char *pattern, size_t len, const char **why, size_t
                        unsigned *groups)
 {
 	struct pattern_capture p;
-	struct capture_sizes sizes;
+	struct capture_sizes sizes = {0};
 	struct wsi_pattern b;
 	size_t size = capture_count(&b, &p, &sizes, pattern, len);
 
@@ -191,7 +191,7 @@ struct wq_capture *wq_capture_init(void *mem, size_t mem_len, const char *patter
 {
 	struct wq_capture *c = mem;
 	struct pattern_capture p;
-	struct capture_sizes sizes;
+	struct capture_sizes sizes = {0};
 	struct wsi_pattern b;
 	size_t size = capture_count(&b, &p, &sizes, pattern, len), max = sizes.states;
 

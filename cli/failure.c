@@ -18,12 +18,12 @@ const struct wq_step *wq_query_current_step(const struct wq_query *q)
 struct wsi_str wq_query_data_to_send(const struct wq_query *q)
 {
 	const struct wq_step *s = wq_query_current_step(q);
-	struct wsi_str data = {s->p, s->len};
+	struct wsi_str data = {NULL, 0};
 
-	if (s->expand) {
-		data.p = q->expanded;
-		data.len = q->expanded_len;
-	}
+	if (!s)
+		return data;
+	data.p = s->expand ? q->expanded : s->p;
+	data.len = s->expand ? q->expanded_len : s->len;
 	return data;
 }
 

@@ -342,8 +342,10 @@ static void use(struct wq_options *o, const struct wq_option *option, const char
 		wq_complain_of(o, option->name, NULL, "TLS was not built in (build with mbedTLS)");
 	else if (!is_built_in(option->part))
 		wq_complain_of(o, option->name, NULL, "not built in");
-	else
+	else if (value)
 		apply(o, option, value);
+	else
+		apply(o, option, "");
 }
 
 /* Arguments */

@@ -11,10 +11,12 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 CC=${CC:-cc} CFLAGS=${CFLAGS:--Os}
 CXX=${CXX:-$(echo "$CC" | sed 's/clang/clang++/; s/gcc/g++/; s/^cc/c++/')}
+# shellcheck disable=SC2034 # the scripts that read this use it
 case $CFLAGS in
 *-fsanitize*) sanitized=1 ;;
 *) sanitized= ;;
 esac
+# shellcheck disable=SC2034 # the same
 strict="-std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual
 	-Wwrite-strings -Wvla -Wundef -Werror"
 passed=0 failed=0 skipped=0 servers=
@@ -107,6 +109,7 @@ background() {
 	[ -p "$tmp/line" ] || mkfifo "$tmp/line" || exit 1
 	"$@" 9>&- >"$tmp/line" 2>/dev/null &
 	servers="$servers $!"
+	# shellcheck disable=SC2034 # the script that called uses it
 	read -r line <"$tmp/line" || line=
 }
 
