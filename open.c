@@ -287,6 +287,13 @@ static ptrdiff_t write_below_tls(void *io, const void *buf, size_t len)
 	return ws->raw.io_write(ws->raw.io, buf, len);
 }
 
+static const char *error_below_tls(void *io)
+{
+	struct ws_conn *ws = io;
+
+	return ws->raw.io_error ? ws->raw.io_error(ws->raw.io) : NULL;
+}
+
 /* Moves what rbuf has to where TLS reads it. */
 static int keep_tls_early(struct ws_conn *ws)
 {
@@ -308,7 +315,7 @@ static int keep_tls_early(struct ws_conn *ws)
 static int begin_session(struct ws_conn *ws)
 {
 	struct wsi_opening *op = ws->op;
-	struct ws_io below = {read_below_tls, write_below_tls, NULL, NULL, NULL, NULL};
+	struct ws_io below = {read_below_tls, write_below_tls, NULL, NULL, error_below_tls, NULL};
 	struct wsi_text *why;
 	int r = keep_tls_early(ws);
 

@@ -353,6 +353,16 @@ static int tls_explain_certificate(const struct wsi_tls *t, const char *words, s
 	return WS_ECERT;
 }
 
+static void tls_explain_transport(const struct wsi_tls *t, struct wsi_text *why)
+{
+	const char *own = t->io.io_error ? t->io.io_error(t->io.io) : NULL;
+
+	if (own && *own)
+		wsi_put_safe(why, own, strlen(own));
+	else
+		wsi_put(why, "the transport failed");
+}
+
 /* Why the session ended, as a sentence's end. Returns the error that this makes. */
 static int tls_explain(const struct wsi_tls *t, int ret, struct wsi_text *why)
 {
@@ -367,7 +377,7 @@ static int tls_explain(const struct wsi_tls *t, int ret, struct wsi_text *why)
 		return WS_ECERT;
 	}
 	if (t->io_err == WS_IO_ERROR) {
-		wsi_put(why, "the transport failed");
+		tls_explain_transport(t, why);
 		return WS_EIO;
 	}
 	if (!t->done && t->io_err == 0 && words && !wsi_tls_session_words(ret))

@@ -1765,6 +1765,45 @@ static void test_read_budget(void)
 	ws_free(ws);
 }
 
+static ptrdiff_t failing_read(void *io, void *buf, size_t len)
+{
+	(void)io;
+	(void)buf;
+	(void)len;
+	return WS_IO_ERROR;
+}
+
+static const char *modem_off(void *io)
+{
+	(void)io;
+	return "the modem is off";
+}
+
+/* What the program's transport says of its failure is told through TLS, too */
+static void test_transport_words(void)
+{
+	struct flood f = {.record = "no TLS"};
+	struct ws_io io = {.io_read = failing_read, .io_write = flood_write, .io = &f};
+	struct ws_options o = {.nonblock = 1, .io_is_plain = 1, .io = &io};
+	struct ws_conn *ws;
+	int words;
+
+	for (words = 0; words < 2; words++) {
+		if (words)
+			io.io_error = modem_off;
+		ws = ws_new("wss://localhost/", &o);
+		if (!CHECK(ws != NULL))
+			return;
+		CHECK_EQ_U(ws_open(ws), WS_AGAIN);
+		CHECK_EQ_U(ws_open(ws), WS_EIO);
+		CHECK_EQ_S(ws_errmsg(ws), words
+		                              ? "TLS handshake with localhost:443: the modem is off"
+		                              : "TLS handshake with localhost:443: the "
+		                                "transport failed");
+		ws_free(ws);
+	}
+}
+
 static void test_late_entropy(void)
 {
 	struct flood f = {.record = "no TLS", .entropy = 1};
@@ -1846,6 +1885,7 @@ int main(void)
 	TEST(test_server_name);
 	TEST(test_dates);
 	TEST(test_read_budget);
+	TEST(test_transport_words);
 	TEST(test_late_entropy);
 	TEST(test_memory);
 #if defined(MBEDTLS_PLATFORM_MEMORY)
