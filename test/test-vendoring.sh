@@ -162,6 +162,29 @@ shared_both() {
 	$CC $CFLAGS -Wall -Wextra -Werror -o "$tmp/both" "$consumer/both.c" "$consumer/other.c" $(pc --cflags --libs) || return
 	LD_LIBRARY_PATH=$prefix/lib answers "$tmp/both"
 }
+# Options were added at the end of struct ws_options: a program may have been built before that, or its library
+newer=$tmp/newer
+with_options() { # with_options HEADERS FLAG...: makes $tmp/with
+	headers=$1
+	shift
+	$CC $CFLAGS -I"$headers" "$@" -DASK=ask_one -c -o "$tmp/with_one.o" "$consumer/twice.c" \
+		&& $CC $CFLAGS -I"$headers" "$@" -DASK=ask_two -c -o "$tmp/with_two.o" "$consumer/twice.c" \
+		&& $CC $CFLAGS -DBOTH -o "$tmp/with" "$consumer/twice.c" "$tmp/with_one.o" "$tmp/with_two.o" $(pc --libs)
+}
+older_program() {
+	copy_tree "$newer" && mkdir "$newer/lib" || return
+	awk '{ print } /^\tvoid \*user_data;$/ { print "\tchar later[1 << 20];" }' ws.h >"$newer/ws.h"
+	make -C "$newer" CC="$CC" CFLAGS="$CFLAGS" libwsquery.so || return
+	for name in "$prefix"/lib/libwsquery.so.*; do
+		cp "$newer/libwsquery.so" "$newer/lib/${name##*/}" || return
+	done
+	with_options . && LD_LIBRARY_PATH=$newer/lib answers "$tmp/with"
+}
+older_library() {
+	with_options "$newer" && LD_LIBRARY_PATH=$prefix/lib answers "$tmp/with" || return
+	with_options "$newer" -DLATER=1 && ! LD_LIBRARY_PATH=$prefix/lib "$tmp/with" "$url" x 2>"$tmp/err" || return
+	grep -q 'an option that this library does not know' "$tmp/err"
+}
 archive_c() {
 	$CC $CFLAGS -o "$tmp/archive" "$consumer/installed_app.c" $(pc --cflags) "$prefix/lib/libwsquery.a" \
 		$(pc --libs --static | sed 's/-lwsquery//') || return
@@ -184,12 +207,14 @@ if command -v pkg-config >/dev/null; then
 	check 'pkg-config: version' version
 	check 'libwsquery.so: its soname' soname
 	check 'libwsquery.so: in C' shared_c
+	check 'libwsquery.so: a newer one than the program' older_program
+	check 'libwsquery.so: an older one than the program' older_library
 	[ -z "$cxx" ] || check 'libwsquery.so: in C++' shared_cxx
 	check 'libwsquery.so: with another ws.h and another ws_open in one program' shared_both
 	check 'libwsquery.a: in C' archive_c
 	[ -z "$cxx" ] || check 'libwsquery.a: in C++' archive_cxx
 else
-	skip 'no pkg-config here' 7
+	skip 'no pkg-config here' 9
 fi
 undisturbed() { # undisturbed LIST: the other library's files are as they were
 	state "$prefix" >"$tmp/after"

@@ -22,7 +22,12 @@ int ASK(const char *url, const char *text, int shown);
 
 int ASK(const char *url, const char *text, int shown)
 {
-	struct ws_options opt = {.timeout_ms = 5000};
+	struct ws_options opt = {
+	    .timeout_ms = 5000,
+#ifdef LATER
+	    .later = {LATER},
+#endif
+	};
 	struct ws_conn *ws = ws_new(url, &opt);
 	ptrdiff_t len = (ptrdiff_t)strlen(text);
 	struct ws_msg msg;
@@ -36,6 +41,8 @@ int ASK(const char *url, const char *text, int shown)
 			printf("%.*s\n", (int)msg.len, (const char *)msg.data);
 		r = ws_report(ws)->http_status != 101;
 	}
+	if (r)
+		fprintf(stderr, "%s\n", ws_errmsg(ws));
 	ws_close(ws, WS_CLOSE_NORMAL, NULL);
 	ws_free(ws);
 	return r;
