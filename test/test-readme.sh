@@ -169,7 +169,14 @@ each() {
 }
 
 links() { # what README points to is there
-	each "$(grep -o '](\([^)]*\))' README.md | sed 's/](\(.*\))/\1/')" test -e
+	sed -n '/^```/,/^```/!s/^##* //p' README.md | tr 'A-Z ' 'a-z-' >"$tmp/anchors"
+	each "$(grep -o '](\([^)]*\))' README.md | sed 's/](\(.*\))/\1/')" leads
+}
+leads() { # LINK
+	case $1 in
+	'#'*) grep -qx -e "${1#?}" "$tmp/anchors" ;;
+	*) test -e "$1" ;;
+	esac
 }
 check 'README: its links' links
 options() { # its options are the program's
