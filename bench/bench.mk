@@ -23,6 +23,7 @@ bench:
 	$(CC) -std=gnu11 -Os -o $(B)/spawn bench/spawn.c
 	$(CC) -std=gnu11 -Os -I. -pthread -o $(B)/recv bench/recv.c $(LIB_SRC)
 	$(CC) -std=gnu11 -Os -I. -pthread -o $(B)/idle bench/idle.c $(LIB_SRC)
+	$(CC) -std=gnu11 -Os -I. -pthread -o $(B)/many bench/many.c $(LIB_SRC)
 	$(CC) -std=gnu11 -Os -o $(B)/stream bench/stream.c
 	$(CC) $(ALL_CFLAGS) -o $(B)/wsquery_make $(ALL_LIB_SRC) $(PROG_SRC) $(ALL_LIBS)
 	$(TLS_BENCH_$(TLS_FOUND)$(STATIC_KIND))

@@ -448,7 +448,58 @@ def bench_tls():
             front.stdout.close()
 
 
-PARTS = ("size", "time", "calls", "memory", "flood", "recv", "stream", "lines", "idle", "deadlines", "tls")
+class ManyServer:
+    """bench/many serve: upgrades nobody until so many clients are there."""
+
+    def __init__(self, together):
+        args = [tool("many"), "serve", str(together)]
+        self.p = subprocess.Popen(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.port = self.p.stdout.readline().strip()
+
+    def urls(self, n):
+        return "".join("ws://127.0.0.1:%s/%d\n" % (self.port, i) for i in range(n))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.p.stdin.close()
+        self.p.wait()
+        self.p.stdout.close()
+
+
+def ask_many(jobs, urls):
+    """The command that asks them, and its standard input."""
+    return [tool("wsquery"), "-t", "60", "-d", "Hello", "--jobs", str(jobs), "--from", "-"], urls
+
+
+def seconds_of(command, text=""):
+    begin = time.monotonic()
+    r = subprocess.run(command, input=text, text=True, stdout=subprocess.DEVNULL)
+    assert r.returncode == 0, command
+    return time.monotonic() - begin
+
+
+def bench_many():
+    rounds = int(os.environ.get("BENCH_ROUNDS", "7"))
+    n = 1000
+    with ManyServer(1) as s:
+        for jobs in (64, 1000):
+            alone = min(seconds_of([tool("many"), "ask", s.port, str(n), str(jobs)]) for _ in range(rounds))
+            ours = min(seconds_of(*ask_many(jobs, s.urls(n))) for _ in range(rounds))
+            line("%d URLs, %d at a time: the library alone" % (n, jobs), alone * 1e3, "ms")
+            line("%d URLs, %d at a time: wsquery" % (n, jobs), ours * 1e3, "ms")
+            line("%d URLs, %d at a time: ratio" % (n, jobs), ours / alone, "", 3)
+    most = []
+    for jobs in (1, n):
+        with ManyServer(jobs) as s:
+            with open(tool("urls"), "w") as f:
+                f.write(s.urls(jobs))
+            most.append(memory(tool("wsquery"), "-q", "-d", "Hello", "--jobs", jobs, "--from", tool("urls"))[2])
+    line("%d URLs at once: most resident memory for each" % n, (most[1] - most[0]) / (n - 1), "KiB", 6)
+
+
+PARTS = ("size", "time", "calls", "memory", "flood", "recv", "stream", "lines", "many", "idle", "deadlines", "tls")
 for part in sys.argv[2:] or PARTS:
     globals()["bench_" + part]()
 if missed:

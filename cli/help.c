@@ -6,8 +6,8 @@
 #include "cli/out.h"
 
 static const char *const help_sections[] = {
-    "usage: wsquery [OPTION]... URL\n"
-    "Open a WebSocket, send, receive, close, and print one JSON object.\n"
+    "usage: wsquery [OPTION]... URL...\n"
+    "Open a WebSocket, send, receive, close, and print one JSON object for each URL.\n"
     "\n"
     "Steps (-d and -e are done in the order given; the answer is the next message\n"
     "after them: -e passes over a greeting, and -n 2 shows the answers to two -d):\n"
@@ -31,14 +31,17 @@ static const char *const help_sections[] = {
     "  -m, --max-time SEC        end after so long, with success\n",
     "Time (SEC is 2, 0.5, 500ms, 2s, 1m or 1h; 0: no limit; for --close-timeout and\n"
     "--retry-delay: no waiting):\n"
-    "  -t, --timeout SEC         one deadline for a whole try (10); with --follow: for\n"
-    "                            a try until its steps are done\n"
-    "  -m, --max-time SEC        without --follow the same as --timeout\n"
+    "  -t, --timeout SEC         one deadline for a whole try (10); with --follow for\n"
+    "                            its steps alone, otherwise the same as -m\n"
     "      --connect-timeout SEC  limit for opening the WebSocket (none)\n"
     "      --close-timeout SEC   how long to wait for the server's close frame (1)\n"
     "      --retry N             try up to N more times after a failure\n"
     "      --retry-delay SEC     pause between tries (1)\n"
     "      --wait SEC            keep trying until then: one deadline for all tries\n",
+    "Several URLs (all options hold for each of them):\n"
+    "      --from FILE           read more URLs, one a line; -: from standard input\n"
+    "      --jobs N              ask N of them at a time (64)\n"
+    "      --no-progress         do not show on a terminal how many have ended\n",
     "Request:\n"
     "      --max-message BYTES   largest message, and most that is kept in all (1M)\n"
     "  -H, --header 'NAME: VALUE'  add or replace a header; 'NAME:' removes it; @FILE\n"
@@ -52,7 +55,7 @@ static const char *const help_sections[] = {
     "      --bearer TOKEN        Bearer authentication, or @FILE\n"
     "      --max-redirs N        follow up to N redirects (3)\n",
     "Network:\n"
-    "  -x, --proxy URL           http, socks4, socks4a, socks5 or socks5h, or @FILE to\n"
+    "  -x, --proxy URL           http, socks4, socks4a, socks5, socks5h, or @FILE to\n"
     "                            read it from a file; '': none\n"
     "      --noproxy LIST        no proxy for these hosts, .domains, CIDR blocks or\n"
     "                            host:port pairs; *: for none\n"
@@ -70,8 +73,7 @@ static const char *const help_sections[] = {
     "      --pass PHRASE         passphrase of the key, or @FILE\n"
     "      --server-name NAME    name for SNI and verification\n"
     "      --no-check-hostname   verify the certificate chain but not the host name\n"
-    "      --tls-min VER         lowest TLS version: 1.2 or 1.3\n"
-    "      --tls-max VER         highest TLS version: 1.2 or 1.3\n"
+    "      --tls-min VER; --tls-max VER  lowest and highest version: 1.2 or 1.3\n"
     "      --ciphers LIST        cipher suites, by their IANA or mbedTLS names\n"
     "      --pinnedpubkey sha256//BASE64  the server's public key must match\n"
     "      --cert-expiry DAYS    fail if the certificate expires within DAYS\n",
