@@ -600,6 +600,10 @@ static bool follow_step_close(struct wq_follow *f)
 {
 	bool closed = follow_is_closed(f);
 
+	if (closed && !f->hung_up) { /* the server need not wait for the reader of our output */
+		wq_query_hang_up(&f->q);
+		f->hung_up = true;
+	}
 	if (!follow_is_written(f) || !closed)
 		return false;
 	f->state = WQ_FOLLOW_END;
@@ -656,8 +660,11 @@ static int64_t earlier(int64_t a, int64_t b)
  * is being sent counts. */
 static int64_t follow_connection_wants(const struct wq_follow *f, struct pollfd *p, unsigned *n)
 {
-	int64_t until_us = wq_query_wants(&f->q, p, n);
+	int64_t until_us;
 
+	if (f->hung_up)
+		return WQ_NEVER;
+	until_us = wq_query_wants(&f->q, p, n);
 	if (f->state != WQ_FOLLOW_STREAM && f->state != WQ_FOLLOW_LAST)
 		return until_us;
 	if (!follow_output_is_full(f))

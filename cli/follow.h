@@ -26,6 +26,7 @@ struct wq_follow {
 	struct wq_out out; /* of all tries */
 	uint64_t printed;  /* messages, of all tries */
 	bool fruitful;     /* this try brought a message */
+	bool hung_up;      /* in the state CLOSE: only the output is waited for */
 	bool output_over;  /* it failed, and that was told */
 
 	/* Input */

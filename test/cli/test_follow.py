@@ -2,6 +2,7 @@
 """--follow: every end of a stream, its output, its memory, and the connection that is opened again."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -415,6 +416,19 @@ def memory_kib(pid):
         return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
 
 
+def is_asleep(pid):
+    """True if the process hardly computes for half a second: it waits in poll, and does not spin."""
+
+    def ticks():
+        with open("/proc/%d/stat" % pid) as f:
+            fields = f.read().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
+
+    before = ticks()
+    time.sleep(0.5)
+    return ticks() - before < 0.15 * os.sysconf("SC_CLK_TCK")
+
+
 def test_a_reader_that_stops():
     """The server's send blocks, our memory stays flat, and in the end nothing is lost."""
     sent = [0]
@@ -441,6 +455,7 @@ def test_a_reader_that_stops():
         assert enough.wait(60)
         assert s.conn.blocked, "the server could send 200 MB that nobody read"
         assert memory_kib(p.p.pid) < before + 1024
+        assert is_asleep(p.p.pid)
         out = first + p.p.stdout.read()
         assert p.p.wait(60) == 0
         assert out == b"".join(b"%07d\n" % i for i in range(1000)) * (len(out) // 8000)
@@ -463,6 +478,43 @@ def test_a_slow_reader_does_not_find_the_peer_dead():
         time.sleep(1)
         assert len(p.p.stdout.read()) == 299 * 10000
         assert p.p.wait(60) == 0
+
+
+@pytest.mark.parametrize("code", [1000, 1001])
+def test_the_reader_stops_and_the_server_closes(code):
+    """What has come waits for the reader as long as it takes, and then the last object."""
+    n = 1000  # 85 KB: more than a pipe holds, less than we keep
+
+    def script(c):
+        c.upgrade()
+        for _ in range(n // 100):
+            c.send(frame(TEXT, "x" * 50) * 100)
+        c.send(close_frame(code))
+        c.eof()
+
+    with Server(script) as s, Running("--follow", s.url) as p:
+        out = p.p.stdout.read(100)
+        while not s.conns:
+            time.sleep(0.01)
+        assert s.conn.done.wait(60), "the connection is held although it is closed"
+        assert is_asleep(p.p.pid)
+        assert p.p.poll() is None
+        out += p.p.stdout.read()
+        assert out.count(b"\n") == n + (code == 1001)
+        assert p.p.wait(60) == (0 if code == 1000 else 3)
+
+
+def test_idle_states_do_not_spin():
+    with Server(stream(frame(TEXT, "a"))) as s, Running("--follow", s.url) as p:
+        assert p.p.stdout.readline()
+        assert is_asleep(p.p.pid)
+        p.signal(signal.SIGINT)
+        assert p.p.wait(60) == 130
+    with Server(stream(frame(TEXT, "a"), then=closes(1001))) as s, Running("-F", "--retry", 9, "--retry-delay", 60, s.url) as p:
+        assert p.p.stdout.readline()
+        assert is_asleep(p.p.pid)
+        p.signal(signal.SIGINT)
+        assert p.p.wait(60) == 130
 
 
 # Reconnecting

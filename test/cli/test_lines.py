@@ -12,9 +12,10 @@ import time
 import pytest
 
 import conftest
-from conftest import Running, run
+from conftest import Running, needs, run
+from pki import pki  # noqa: F401
 from servers import BINARY, CLOSE, TEXT, Server, close_frame, echo, frame
-from test_follow import memory_kib, objects
+from test_follow import is_asleep, memory_kib, objects
 
 
 def lines(*args, stdin, **kw):
@@ -311,6 +312,7 @@ def test_a_server_that_does_not_read():
                 before = memory_kib(p.p.pid)
             assert written < 100 << 20, "100 MB were read although the server takes nothing"
         assert memory_kib(p.p.pid) < before + 1024
+        assert is_asleep(p.p.pid)
         p.signal(signal.SIGINT)
         assert p.p.wait(60) == 130
 
@@ -339,6 +341,16 @@ def test_sending_goes_on_while_nobody_reads_the_output():
         time.sleep(1)
         type_(p, b"a\nb\nlast\n")
         assert got.wait(30)
+        assert is_asleep(p.p.pid)
+
+
+@needs("tls")
+def test_both_ways_through_tls(pki):
+    data = b"".join(b"%d\n" % i for i in range(20000))
+    with pki.server(echo) as s:
+        args = ("--lines", "-f", "raw", "--ping-interval", 0, "--cacert", pki("ca.pem"))
+        r = run(*args, "wss://localhost:%d/" % s.port, stdin=data, json=False, status=0)
+        assert r.out == data
 
 
 # Reconnecting
