@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT, environment, parse
+from conftest import ROOT, WSQUERY, environment, parse
 from pki import pki  # noqa: F401
 from servers import Server, echo, says, unused_port
 
@@ -74,6 +74,15 @@ def test_name(root):
     (root / "etc" / "hosts").write_text("127.0.0.1 of-the-test.example\n")
     with Server(says("hello")) as s:
         assert in_root(root, "ws://of-the-test.example:%d/" % s.port)["data"] == "hello"
+
+
+def test_dynamic_program(root):
+    """What `make` builds does not start there, as README.md says."""
+    if b"/ld-linux" not in open(WSQUERY, "rb").read(4096):
+        pytest.skip("%s is not dynamic" % WSQUERY)
+    shutil.copy(WSQUERY, root / "wsquery")
+    p = tool("unshare", "-m", "sh", "-c", IN_ROOT, "sh", root, "/wsquery", "--version", check=False)
+    assert p.returncode != 0 and "built in" not in p.stdout
 
 
 NAME_SERVER = """
