@@ -8,7 +8,9 @@
 #include "cli/follow.h"
 #include "cli/help.h"
 #include "cli/many.h"
+#include "cli/outfile.h"
 #include "cli/task.h"
+#include <string.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define WATCHED 1
@@ -44,26 +46,33 @@ static int answer(struct wq_task *t)
 	return wq_print_answer(&t->q);
 }
 
-int main(int argc, char **argv)
+/* For the watchdog, after which the program exits at once */
+static int last_answer(const struct wq_query *q)
 {
-	max_align_t arena[ARENA / sizeof(max_align_t) + 1];
+	return wq_outfile_end(wq_print_answer(q));
+}
+
+static int run(int argc, char **argv)
+{
 	static struct wq_options o;
 	static struct wq_task task;
 	static struct wq_follow follow;
-	int status;
+	int status = wq_options_parse(&o, argc, argv), err;
 
-	wq_process_init();
-	wq_memory_init(arena, ARENA / sizeof arena[0]);
-	status = wq_options_parse(&o, argc, argv);
 	if (o.help != WQ_NO_HELP)
 		return print_help(o.help);
+	if (o.output) {
+		err = wq_outfile_open(o.output);
+		if (err && status == WQ_OK)
+			return wq_print_usage_of(&o, "output", o.output, strerror(err));
+	}
 	if (status != WQ_OK)
 		return wq_print_usage(&o, wq_why(&o.why)->p);
 	if (o.verbose)
 		o.lib.trace = wq_trace;
 	if (o.several)
 		return wq_many(&o);
-	wq_watchdog_init(wq_print_answer); /* it could not end one of many queries */
+	wq_watchdog_init(last_answer); /* it could not end one of many queries */
 	if (o.follow) {
 		wq_follow_begin(&follow, &o, o.urls[0]);
 		wq_loop_one(&follow.work);
@@ -72,4 +81,13 @@ int main(int argc, char **argv)
 	wq_task_begin(&task, &o, o.urls[0], answer);
 	wq_loop_one(&task.work);
 	return task.status; /* the system frees all memory */
+}
+
+int main(int argc, char **argv)
+{
+	max_align_t arena[ARENA / sizeof(max_align_t) + 1];
+
+	wq_process_init();
+	wq_memory_init(arena, ARENA / sizeof arena[0]);
+	return wq_outfile_end(run(argc, argv));
 }

@@ -76,15 +76,19 @@ static const char *const help_sections[] = {
     "      --tls-min VER; --tls-max VER  lowest and highest version: 1.2 or 1.3\n"
     "      --ciphers LIST        cipher suites, by their IANA or mbedTLS names\n"
     "      --pinnedpubkey sha256//BASE64  the server's public key must match\n"
-    "      --cert-expiry DAYS    fail if the certificate expires within DAYS\n",
+    "      --cert-expiry DAYS    fail if the certificate expires within DAYS; for\n"
+    "                            nagios also WARN,CRIT\n",
     "Output:\n"
     "      --no-utf8-check       accept any bytes in received text\n"
     "  -D, --details             add the details object\n"
     "  -f, --format FORMAT       json, raw, nagios or prometheus\n"
     "  -q, --quiet               print nothing; only set the exit status\n"
     "  -v, --verbose             show the handshake and the frames on stderr\n"
-    "  -w, --warning SEC         for nagios: WARNING above this total time\n"
-    "  -c, --critical SEC        for nagios: CRITICAL above this total time\n"
+    "  -o, --output FILE         print to FILE, which is replaced at once at the end\n"
+    "  -w, --warning RANGE       for nagios: WARNING above this total time, or a range\n"
+    "                            such as 1:5 or @1:5\n"
+    "  -c, --critical RANGE      the same for CRITICAL\n"
+    "      --label NAME=VALUE    for prometheus: one more label of each sample\n"
     "  -h, --help                show this help\n"
     "  -V, --version             show the version and what was built in\n",
     "\n"

@@ -12,6 +12,7 @@
 #endif
 #include "cli/many.h"
 #include "cli/list.h"
+#include "cli/outfile.h"
 #include "cli/prometheus.h"
 #include "cli/task.h"
 #include <errno.h>
@@ -496,6 +497,8 @@ int wq_many(struct wq_options *o)
 	many_count(&m);
 	wq_loop_run(&m.loop, &m.work);
 	wq_err_line("");
+	if (m.out.err)
+		wq_outfile_spoil();
 	if (m.out.err == ETIMEDOUT)
 		wq_say("standard output", "its reader did not take the answers in time");
 	else if (m.out.err)

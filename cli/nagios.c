@@ -14,9 +14,21 @@
 /* These are exit statuses, too. */
 enum nagios_state { NAGIOS_OK, NAGIOS_WARNING, NAGIOS_CRITICAL, NAGIOS_UNKNOWN };
 
-static bool is_slower(const struct wq_query *q, int threshold_ms)
+static bool is_alert(const struct wq_query *q, const struct wq_range *r)
 {
-	return threshold_ms >= 0 && q->total_us > (int64_t)threshold_ms * 1000;
+	bool above = r->to_ms < INT_MAX && q->total_us > (int64_t)r->to_ms * 1000;
+	bool within = !above && q->total_us >= (int64_t)r->from_ms * 1000;
+
+	return r->given && within == r->inside;
+}
+
+/* True if the certificate ends so soon that there is a warning. */
+static bool ends_soon(const struct wq_query *q)
+{
+	int days = q->o->cert_warning_days;
+
+	return days >= 0 && q->info && q->info->cert_not_after != 0
+	       && wq_cert_left(q->info) <= (int64_t)days * DAY;
 }
 
 static enum nagios_state nagios_state(const struct wq_query *q)
@@ -25,9 +37,9 @@ static enum nagios_state nagios_state(const struct wq_query *q)
 		return NAGIOS_UNKNOWN;
 	if (q->err == WS_EURL || q->err == WS_EUNSUPPORTED || q->err == WS_EMEMORY)
 		return NAGIOS_UNKNOWN;
-	if (q->error || is_slower(q, q->o->critical_ms))
+	if (q->error || is_alert(q, &q->o->critical))
 		return NAGIOS_CRITICAL;
-	if (is_slower(q, q->o->warning_ms))
+	if (is_alert(q, &q->o->warning) || ends_soon(q))
 		return NAGIOS_WARNING;
 	return NAGIOS_OK;
 }
@@ -84,25 +96,50 @@ static void put_success(struct wq_out *o, const struct wq_query *q)
 	else
 		wq_out(o, " connected in ");
 	wq_out(o, time);
+	if (!ends_soon(q))
+		return;
+	wsi_text_init(&t, time, sizeof time);
+	wq_put_date(&t, q->info->cert_not_after);
+	wq_out(o, ", but the certificate ends on ");
+	wq_out(o, time);
 }
 
-static void put_threshold(struct wq_out *o, int ms)
+/* In seconds, as the guidelines write ranges: "2.000", "1.000:", "@1.000:2.000" */
+static void put_threshold(struct wq_out *o, const struct wq_range *r)
 {
 	wq_out(o, ";");
-	if (ms >= 0)
-		wq_out_decimal(o, (uint64_t)ms, 3);
+	if (!r->given)
+		return;
+	if (r->inside)
+		wq_out(o, "@");
+	if (r->from_ms > 0 || r->to_ms == INT_MAX) {
+		wq_out_decimal(o, (uint64_t)r->from_ms, 3);
+		wq_out(o, ":");
+	}
+	if (r->to_ms < INT_MAX)
+		wq_out_decimal(o, (uint64_t)r->to_ms, 3);
 }
 
-/* "time=0.012s;WARNING;CRITICAL;0;10" */
+/* "14:": an alert below that */
+static void put_days(struct wq_out *o, int days)
+{
+	wq_out(o, ";");
+	if (days < 0)
+		return;
+	wq_out_u(o, (uint64_t)days);
+	wq_out(o, ":");
+}
+
+/* "time=0.012345s;WARNING;CRITICAL;0;10" */
 static void put_performance_data(struct wq_out *o, const struct wq_query *q)
 {
 	int timeout_ms = q->o->timeout_ms;
 
 	wq_out(o, " | time=");
-	wq_out_decimal(o, (uint64_t)q->total_us / 1000, 3);
+	wq_out_decimal(o, (uint64_t)q->total_us, 6);
 	wq_out(o, "s");
-	put_threshold(o, q->o->warning_ms);
-	put_threshold(o, q->o->critical_ms);
+	put_threshold(o, &q->o->warning);
+	put_threshold(o, &q->o->critical);
 	wq_out(o, ";0;");
 	if (timeout_ms % 1000)
 		wq_out_decimal(o, (uint64_t)timeout_ms, 3);
@@ -111,12 +148,8 @@ static void put_performance_data(struct wq_out *o, const struct wq_query *q)
 	if (q->connected && q->info->cert_not_after) {
 		wq_out(o, " cert_days=");
 		wq_out_i(o, wq_cert_left(q->info) / DAY);
-		wq_out(o, ";");
-		if (q->o->cert_expiry_days >= 0) {
-			wq_out(o, ";");
-			wq_out_u(o, (uint64_t)q->o->cert_expiry_days);
-			wq_out(o, ":");
-		}
+		put_days(o, q->o->cert_warning_days);
+		put_days(o, q->o->cert_expiry_days);
 	}
 }
 

@@ -76,7 +76,7 @@ const struct wq_option wq_option_table[] = {
     {"tls-max", 0, WQ_KIND_TLS_VERSION, LIB(tls.max_version), WQ_PART_TLS},
     {"ciphers", 0, WQ_KIND_STRING, LIB(tls.ciphers), WQ_PART_TLS},
     {"pinnedpubkey", 0, WQ_KIND_STRING, LIB(tls.pin_sha256), WQ_PART_TLS},
-    {"cert-expiry", 0, WQ_KIND_NUMBER, OURS(cert_expiry_days), WQ_PART_TLS},
+    {"cert-expiry", 0, WQ_KIND_CERT_EXPIRY, BY_KIND, WQ_PART_TLS},
 
     {"no-utf8-check", 0, WQ_KIND_LIB_FLAG, LIB(no_utf8_check), WQ_PART_CORE},
     {"details", 'D', WQ_KIND_FLAG, OURS(details), WQ_PART_CORE},
@@ -84,8 +84,10 @@ const struct wq_option wq_option_table[] = {
     {"quiet", 'q', WQ_KIND_FLAG, OURS(quiet), WQ_PART_CORE},
     {"verbose", 'v', WQ_KIND_FLAG, OURS(verbose), WQ_PART_CORE},
     {"no-progress", 0, WQ_KIND_FLAG, OURS(no_progress), WQ_PART_CORE},
-    {"warning", 'w', WQ_KIND_DURATION, OURS(warning_ms), WQ_PART_FORMATS},
-    {"critical", 'c', WQ_KIND_DURATION, OURS(critical_ms), WQ_PART_FORMATS},
+    {"output", 'o', WQ_KIND_FILE, OURS(output), WQ_PART_CORE},
+    {"warning", 'w', WQ_KIND_RANGE, OURS(warning), WQ_PART_FORMATS},
+    {"critical", 'c', WQ_KIND_RANGE, OURS(critical), WQ_PART_FORMATS},
+    {"label", 0, WQ_KIND_LIST, OURS(labels), WQ_PART_FORMATS},
     {"help", 'h', WQ_KIND_HELP, BY_KIND, WQ_PART_CORE},
     {"version", 'V', WQ_KIND_VERSION, BY_KIND, WQ_PART_CORE},
     {"completion", 0, WQ_KIND_COMPLETION, BY_KIND, WQ_PART_CORE}, /* make uses it; no --help */

@@ -22,6 +22,8 @@ enum wq_option_kind {
 	WQ_KIND_TIMEOUT,   /* the same, for -t and -m */
 	WQ_KIND_MAX_TIME,
 	WQ_KIND_SECONDS,     /* int, whole seconds */
+	WQ_KIND_RANGE,       /* struct wq_range */
+	WQ_KIND_CERT_EXPIRY, /* days, or two numbers of them */
 	WQ_KIND_SIZE,        /* size_t */
 	WQ_KIND_TLS_VERSION, /* int, 12 or 13 */
 	WQ_KIND_FORMAT,

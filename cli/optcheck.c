@@ -118,6 +118,70 @@ static void check_no_files(struct wq_options *o)
 		              "its name");
 }
 
+static bool is_label_name(const char *p, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if (!wsi_is_letter_or_digit((unsigned char)p[i]) && p[i] != '_')
+			return false;
+	return len > 0 && !wsi_is_digit((unsigned char)p[0]);
+}
+
+/* Why NAME=VALUE is no label that can be added, or NULL. Those before it stand from labels on. */
+static const char *label_why(const char *label, const char *const *labels)
+{
+	size_t len = strcspn(label, "=");
+	uint32_t state = 0;
+
+	if (!is_label_name(label, len) || label[len] == '\0')
+		return "is not NAME=VALUE, with a name of letters, digits and _";
+	if (strncmp(label, "__", 2) == 0)
+		return "has a name that Prometheus keeps for itself";
+	if (strncmp(label, "target=", 7) == 0 || strncmp(label, "phase=", 6) == 0)
+		return "has a name that the metrics have already";
+	for (; *labels != label; labels++)
+		if (strncmp(*labels, label, len + 1) == 0)
+			return "has a name that was given before";
+	len = strlen(label);
+	if (wsi_utf8_check(&state, label, len) < len || state)
+		return "is not UTF-8";
+	return NULL;
+}
+
+/* Labels that are wrong are dropped, so that --output can still tell of a wrong command line. */
+static void check_labels(struct wq_options *o)
+{
+	const char **label, *why = NULL;
+
+	for (label = o->labels; label && *label && !why; label++) {
+		why = label_why(*label, o->labels);
+		if (why)
+			wq_complain_of(o, "label", *label, why);
+	}
+	if (why)
+		o->labels = NULL;
+}
+
+static bool is_limit(const struct wq_range *r)
+{
+	return r->given && !r->inside && r->from_ms == 0;
+}
+
+static void check_output(struct wq_options *o)
+{
+	check_labels(o);
+	if (is_limit(&o->warning) && is_limit(&o->critical) && o->warning.to_ms > o->critical.to_ms)
+		wq_complain(o, "-w, --warning is above -c, --critical, so there would never be a "
+		               "warning");
+	if (o->output && strcmp(o->output, "-") == 0)
+		o->output = NULL;
+	if (o->output && o->follow)
+		wq_complain(o,
+		            "-o, --output and --follow exclude each other: the file gets its name "
+		            "when the answer is complete");
+}
+
 static void check_unix_socket(struct wq_options *o)
 {
 	struct sockaddr_un address;
@@ -172,6 +236,7 @@ void wq_options_check(struct wq_options *o)
 	if (tls->min_version && tls->max_version && tls->min_version > tls->max_version)
 		wq_complain(o, "--tls-min is above --tls-max");
 	check_follow(o);
+	check_output(o);
 	check_steps(o);
 	check_no_files(o);
 }

@@ -182,6 +182,45 @@ static void set_seconds(struct wq_options *o, const char *option, int *member, c
 		*member += 1;
 }
 
+static void set_range(struct wq_options *o, const char *option, struct wq_range *member,
+                      const char *value)
+{
+	if (wq_parse_range(value, member) < 0)
+		wq_complain_of(
+		    o, option, value,
+		    "is neither a duration (try 500ms, 2s) nor a range (try 1:5, ~:5, 5: or "
+		    "@1:5)");
+}
+
+/* DAYS, or WARN,CRIT */
+static void set_cert_expiry(struct wq_options *o, const char *value)
+{
+	const char *comma = strchr(value, ',');
+	char first[16];
+	size_t len = comma ? (size_t)(comma - value) : 0;
+	int r;
+
+	if (!comma) {
+		o->cert_warning_days = -1;
+		set_number(o, "cert-expiry", &o->cert_expiry_days, value);
+		return;
+	}
+	r = len < sizeof first ? 0 : -1;
+	if (r == 0) {
+		memcpy(first, value, len);
+		first[len] = '\0';
+		r = wq_parse_number(first, &o->cert_warning_days);
+	}
+	if (r < 0 || wq_parse_number(comma + 1, &o->cert_expiry_days) < 0)
+		wq_complain_of(o, "cert-expiry", value,
+		               "is neither a number of days nor two of them, as in 14,7");
+	else if (o->cert_warning_days < o->cert_expiry_days)
+		wq_complain_of(
+		    o, "cert-expiry", value,
+		    "has its numbers in the wrong order: the first is for WARNING, which "
+		    "comes earlier, the second for CRITICAL");
+}
+
 static void set_size(struct wq_options *o, const char *option, size_t *member, const char *value)
 {
 	if (wq_parse_size(value, member) < 0)
@@ -253,6 +292,9 @@ static void apply_special(struct wq_options *o, const struct wq_option *option, 
 	case WQ_KIND_FORMAT:
 		set_format(o, option, value);
 		return;
+	case WQ_KIND_CERT_EXPIRY:
+		set_cert_expiry(o, value);
+		return;
 	case WQ_KIND_DATA:
 		add_data(o, value);
 		return;
@@ -319,6 +361,9 @@ static void apply(struct wq_options *o, const struct wq_option *option, const ch
 		return;
 	case WQ_KIND_SECONDS:
 		set_seconds(o, option->name, member, value);
+		return;
+	case WQ_KIND_RANGE:
+		set_range(o, option->name, member, value);
 		return;
 	case WQ_KIND_SIZE:
 		set_size(o, option->name, member, value);
@@ -453,7 +498,7 @@ static void set_defaults(struct wq_options *o)
 {
 	o->count = o->wait_ms = o->retry = -1;
 	o->idle_timeout_ms = o->ping_interval_ms = o->max_time_ms = -1;
-	o->cert_expiry_days = o->warning_ms = o->critical_ms = -1;
+	o->cert_expiry_days = o->cert_warning_days = -1;
 	o->timeout_ms = TIMEOUT_MS;
 	o->close_timeout_ms = CLOSE_TIMEOUT_MS;
 	o->retry_delay_ms = RETRY_DELAY_MS;

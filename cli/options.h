@@ -9,6 +9,7 @@
 #include "cli/input.h"
 #include "cli/match.h"
 #include "cli/memory.h"
+#include "cli/values.h"
 
 #define WQ_MAX_JOBS 10000
 
@@ -98,8 +99,11 @@ struct wq_options {
 	/* The answer */
 	enum wq_format format;
 	bool details, quiet, verbose, no_progress;
-	int warning_ms, critical_ms; /* -1: not given */
-	int cert_expiry_days;        /* -1: not given */
+	struct wq_range warning, critical; /* of the total time */
+	int cert_expiry_days;              /* -1: not given */
+	int cert_warning_days;             /* the same, for nagios alone */
+	const char **labels;               /* NAME=VALUE, of each sample for prometheus */
+	const char *output;                /* the file in place of standard output, or NULL */
 	enum wq_help help;
 
 	bool no_memory;    /* there was not enough memory for the lists */

@@ -4,6 +4,7 @@
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
+#include "cli/outfile.h"
 #include "cli/wsquery.h"
 #include <errno.h>
 #include <string.h>
@@ -12,6 +13,8 @@ int wq_print_end(struct wq_out *out)
 {
 	int err = wq_out_end(out);
 
+	if (err)
+		wq_outfile_spoil();
 	if (err == ETIMEDOUT)
 		wq_say("standard output", "its reader did not take the answer in time");
 	else if (err)
@@ -35,6 +38,11 @@ int wq_print_usage(const struct wq_options *o, const char *why)
 		status = wq_nagios_usage(&out, why);
 		if (!o->quiet)
 			wq_out_end(&out);
+	}
+	if (o->format == WQ_PROMETHEUS && o->output && !o->quiet) {
+		wq_out_init(&out, 1, 0, 0);
+		wq_prometheus_usage(&out, o);
+		wq_out_end(&out);
 	}
 #else
 	(void)o;

@@ -212,6 +212,11 @@ void wq_tick_stop(void)
 	setitimer(ITIMER_REAL, &tick_before, NULL);
 }
 
+void wq_process_opened(int fd)
+{
+	process_closed[fd] = false;
+}
+
 bool wq_is_closed(int fd)
 {
 	return fd >= 0 && fd < 3 && process_closed[fd];

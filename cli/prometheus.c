@@ -36,6 +36,7 @@ void wq_sample_take(struct wq_sample *s, const struct wq_query *q, char buf[WQ_T
 	put_target(&t, q->url);
 	memset(s, 0, sizeof *s);
 	s->target = buf;
+	s->labels = q->o->labels;
 	s->success = !q->error;
 	s->connected = q->connected;
 	s->unmatched = q->err == WQ_EUNMATCHED;
@@ -97,10 +98,33 @@ static void put_help(struct wq_out *o, const char *metric, const char *help)
 	wq_out(o, " gauge\n");
 }
 
+/* ',name="value"' */
+static void put_label(struct wq_out *o, const char *label)
+{
+	size_t name = strcspn(label, "=");
+	const char *p;
+
+	wq_out(o, ",");
+	wq_out_n(o, label, name);
+	wq_out(o, "=\"");
+	for (p = label + name + 1; *p != '\0'; p++) {
+		if (*p == '\n') {
+			wq_out(o, "\\n");
+			continue;
+		}
+		if (*p == '"' || *p == '\\')
+			wq_out(o, "\\");
+		wq_out_n(o, p, 1);
+	}
+	wq_out(o, "\"");
+}
+
 /* Begins a sample: its value and a newline follow. phase may be NULL. */
 static void begin_sample(struct wq_out *o, const struct wq_sample *s, const char *metric,
                          const char *phase)
 {
+	const char *const *label;
+
 	wq_out(o, metric);
 	wq_out(o, "{target=\"");
 	wq_out(o, s->target);
@@ -108,7 +132,10 @@ static void begin_sample(struct wq_out *o, const struct wq_sample *s, const char
 		wq_out(o, "\",phase=\"");
 		wq_out(o, phase);
 	}
-	wq_out(o, "\"} ");
+	wq_out(o, "\"");
+	for (label = s->labels; label && *label; label++)
+		put_label(o, *label);
+	wq_out(o, "} ");
 }
 
 /* 0 for a phase that was not reached */
@@ -234,6 +261,22 @@ void wq_samples_put(struct wq_out *o, const struct wq_sample *s, size_t n)
 	if (has_certificate(s, n))
 		put_metric(o, s, n, "probe_ssl_earliest_cert_expiry", VALUE_EXPIRY,
 		           "When the server's certificate expires, in Unix time");
+}
+
+void wq_prometheus_usage(struct wq_out *o, const struct wq_options *options)
+{
+	char target[WQ_TARGET];
+	struct wq_sample s;
+	struct wsi_text t;
+
+	memset(&s, 0, sizeof s);
+	wsi_text_init(&t, target, sizeof target);
+	if (options->n_urls > 0)
+		put_target(&t, options->urls[0]);
+	s.target = target;
+	s.labels = options->labels;
+	put_metric(o, &s, 1, "probe_success", VALUE_SUCCESS,
+	           "1: connected, and everything asked for happened");
 }
 
 void wq_prometheus_answer(struct wq_out *o, const struct wq_query *q)

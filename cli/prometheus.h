@@ -7,8 +7,9 @@
 
 /* One query. Times in microseconds are < 0 where a phase was not reached. */
 struct wq_sample {
-	char *target; /* the URL as a label's value */
-	size_t order; /* the place of the query among all */
+	char *target;              /* the URL as a label's value */
+	const char *const *labels; /* as --label has them; ends with NULL, or is NULL */
+	size_t order;              /* the place of the query among all */
 	bool success, connected, unmatched;
 	bool has_report; /* the library was called: the rest is known */
 	int http_status;

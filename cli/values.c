@@ -154,3 +154,42 @@ int wq_parse_duration(const char *s, int *ms)
 	*ms = (int)v;
 	return 0;
 }
+
+/* A bound of a range: the duration that s[0..len) is, or without that the one given as none */
+static int parse_bound(const char *s, size_t len, int none, int *ms)
+{
+	char bound[40];
+
+	*ms = none;
+	if (len == 0)
+		return 0;
+	if (len >= sizeof bound)
+		return -1;
+	memcpy(bound, s, len);
+	bound[len] = '\0';
+	return wq_parse_duration(bound, ms);
+}
+
+int wq_parse_range(const char *s, struct wq_range *range)
+{
+	struct wq_range r = {true, *s == '@', 0, 0};
+	size_t colon;
+
+	if (r.inside)
+		s++;
+	colon = strcspn(s, ":");
+	if (s[colon] == '\0') { /* the end alone */
+		if (wq_parse_duration(s, &r.to_ms) < 0)
+			return -1;
+	} else {
+		bool below = colon == 1 && *s == '~'; /* no time is below 0 */
+
+		if (parse_bound(s, below ? 0 : colon, 0, &r.from_ms) < 0
+		    || parse_bound(s + colon + 1, strlen(s + colon + 1), INT_MAX, &r.to_ms) < 0)
+			return -1;
+	}
+	if (r.from_ms > r.to_ms)
+		return -1;
+	*range = r;
+	return 0;
+}

@@ -36,6 +36,7 @@
  *	trace.c      the handshake and the frames for -v
  *	json.c       writes JSON
  *	out.c        writes text, numbers and dates to a slow reader
+ *	outfile.c    --output, in place of standard output
  *	memory.c     the allocator of program and library
  *	process.c    descriptors, signals, clock, waiting
  *	watchdog.c   ends a library call that computes past the deadline, with the answer

@@ -510,7 +510,7 @@ def test_formats(args, status, word):
 def test_nagios():
     with Server(says("a")) as s:
         r = run("-f", "nagios", "-w", 50, "-c", 60, s.url, json=False, status=0)
-        assert re.fullmatch(rb"WEBSOCKET OK - .* \| time=\d+\.\d{3}s;50(\.0+)?;60(\.0+)?;0(;\d*(\.\d+)?)?( .*)?\n", r.out), r.out
+        assert re.fullmatch(rb"WEBSOCKET OK - .* \| time=\d+\.\d{6}s;50(\.0+)?;60(\.0+)?;0(;\d*(\.\d+)?)?( .*)?\n", r.out), r.out
 
     def late(c):
         c.server.stop.wait(0.3)

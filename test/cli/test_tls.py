@@ -872,6 +872,11 @@ def test_cert_expiry_for_nagios_and_prometheus(pki):
         assert r.out.startswith(b"WEBSOCKET OK")
         r = run("--cacert", pki("ca.pem"), "-f", "nagios", "--check", "--cert-expiry", 3000, url, json=False)
         assert r.status in (1, 2) and b"WEBSOCKET OK" not in r.out
+        r = run("--cacert", pki("ca.pem"), "-f", "nagios", "--check", "--cert-expiry", "3000,1", url, json=False, status=1)
+        assert re.search(rb"^WEBSOCKET WARNING - .* but the certificate ends on 20.* cert_days=\d+;3000:;1:\n$", r.out), r.out
+        r = run("--cacert", pki("ca.pem"), "-f", "nagios", "--check", "--cert-expiry", "3000,2999", url, json=False, status=2)
+        assert re.search(rb"^WEBSOCKET CRITICAL - .* cert_days=\d+;3000:;2999:\n$", r.out), r.out
+        run("--cacert", pki("ca.pem"), "--check", "--cert-expiry", "3000,1", url, status=0)
         r = run("--cacert", pki("ca.pem"), "-f", "prometheus", "--check", url, json=False, status=0)
     found = re.search(rb"^probe_ssl_earliest_cert_expiry(?:\{[^}]*\})? ([0-9.e+]+)$", r.out, re.M)
     assert found and float(found[1]) == end
