@@ -571,7 +571,8 @@ enum ws_phase {
 #define WS_PHASES_TIMED 5
 
 /* What happened. It can be read in any state, also after a failure. Strings are
- * never NULL; "" means unknown or none. */
+ * never NULL; "" means unknown or none. A newer library may have more fields at
+ * its end, so read its fields, and do not copy it as a whole. */
 struct ws_report {
 	/* Where the connection is, or where it failed. */
 	enum ws_phase phase;
@@ -691,7 +692,10 @@ WS_API int ws_open(struct ws_conn *ws);
  * taken but not written yet are written by later calls. A message that ws_recv
  * returned may be sent back from where it lies; but if not all of it is taken,
  * the next ws_recv overwrites the rest, so copy a large one first. */
-WS_API ptrdiff_t ws_send(struct ws_conn *ws, int type, const void *data, size_t len);
+/* clang-format off */
+WS_API ptrdiff_t ws_send(struct ws_conn *ws, int type, const void *data,
+                         size_t len);
+/* clang-format on */
 
 /* Sends a whole message, or with WS_MORE a whole fragment, on a connection
  * without nonblock. 0, or an error.
@@ -862,8 +866,8 @@ static inline int ws_query(const char *url, const struct ws_options *opt,
                            int type, const void *data, size_t len,
                            struct ws_answer *answer)
 {
-	return ws_query_sized(url, opt, sizeof(struct ws_options), type, data, len,
-	                      answer);
+	return ws_query_sized(url, opt, sizeof(struct ws_options), type, data,
+	                      len, answer);
 }
 /* clang-format on */
 
