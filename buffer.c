@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * buffer.c - the receive buffer: it grows with a message that does not fit, and is given back
+ * buffer.c - the two buffers: they grow with a long message, and what they took is given back
  * afterwards
  *
- * The first buffer lies in the block of the connection and has ws_options.recv_buffer bytes. A
+ * The first receive buffer lies in the block of the connection and has ws_options.recv_buffer bytes. A
  * message that does not fit moves to a block of its own, which doubles as its bytes arrive. Once
  * that message was handed out and consumed, the next ws_recv frees the block and returns to the
  * first buffer. So a connection that has received one long message takes no more memory than
@@ -10,16 +10,16 @@
  *
  * A stream of long messages would allocate for each of them. So the block is freed at most once
  * in KEEP_US. In between it is kept, and ws_wants wakes an idle connection to free it.
+ *
+ * The send buffer is small, since an idle connection needs little. While a long message goes out, a
+ * larger one saves system calls. A program that chose a size for it keeps that size.
  */
 #include "ws_conn.h"
 #include <string.h>
 
 #define KEEP_US 1000000
-
-static size_t first_cap(const struct ws_conn *ws)
-{
-	return ws->size - sizeof *ws - ws->scap;
-}
+#define LONG_SEND 65536
+#define LONG_REST 4096 /* bytes of a frame for which a read of their own is worth it */
 
 /* Moves the message under way to the start of rbuf, and the unread bytes behind it. */
 static void compact(struct ws_conn *ws)
@@ -39,7 +39,7 @@ static void compact(struct ws_conn *ws)
 static bool can_shrink(const struct ws_conn *ws)
 {
 	return ws->grown && ws->message_type == 0 && ws->frame.head == 0
-	       && ws->rend - ws->rpos <= first_cap(ws);
+	       && ws->rend - ws->rpos <= ws->first_rcap;
 }
 
 int64_t wsi_shrink_due(const struct ws_conn *ws)
@@ -64,9 +64,38 @@ static void shrink(struct ws_conn *ws)
 	ws->rend -= ws->rpos;
 	memcpy(first, ws->rbuf + ws->rpos, ws->rend);
 	ws->rpos = 0;
-	wsi_free_grown(ws);
+	wsi_grow(ws, ws->rbuf, ws->rcap, 0);
+	ws->grown = false;
 	ws->rbuf = first;
-	ws->rcap = first_cap(ws);
+	ws->rcap = ws->first_rcap;
+}
+
+static unsigned char *first_sbuf(struct ws_conn *ws)
+{
+	return (unsigned char *)(ws + 1) + ws->first_rcap;
+}
+
+void wsi_grow_sbuf(struct ws_conn *ws)
+{
+	unsigned char *p;
+
+	if (!ws->send_grows || ws->scap != ws->first_scap)
+		return;
+	p = wsi_grow(ws, NULL, 0, LONG_SEND);
+	if (!p)
+		return;
+	memcpy(p, ws->sbuf, ws->send_len);
+	ws->sbuf = p;
+	ws->scap = LONG_SEND;
+}
+
+void wsi_shrink_sbuf(struct ws_conn *ws)
+{
+	if (ws->scap == ws->first_scap)
+		return;
+	wsi_grow(ws, ws->sbuf, ws->scap, 0);
+	ws->sbuf = first_sbuf(ws);
+	ws->scap = ws->first_scap;
 }
 
 void wsi_free_grown(struct ws_conn *ws)
@@ -74,6 +103,7 @@ void wsi_free_grown(struct ws_conn *ws)
 	if (ws->grown)
 		wsi_grow(ws, ws->rbuf, ws->rcap, 0);
 	ws->grown = false;
+	wsi_shrink_sbuf(ws);
 }
 
 bool wsi_grow_rbuf(struct ws_conn *ws)
@@ -98,6 +128,17 @@ bool wsi_grow_rbuf(struct ws_conn *ws)
 	ws->rbuf = p;
 	ws->rcap = cap;
 	return true;
+}
+
+size_t wsi_read_size(const struct ws_conn *ws)
+{
+	size_t room = ws->rcap - ws->rend;
+
+	if (ws->frame.head == 0 || ws->frame.len < LONG_REST)
+		return room;
+	if (ws->frame.len + WSI_FRAME_HEAD_MAX >= room)
+		return room;
+	return (size_t)ws->frame.len + WSI_FRAME_HEAD_MAX;
 }
 
 bool wsi_make_room(struct ws_conn *ws)

@@ -273,7 +273,8 @@ static const unsigned char *join(struct ws_conn *ws, size_t n)
 	if (ws->message_len == 0)
 		ws->message_pos = ws->rpos;
 	end = ws->rbuf + ws->message_pos + ws->message_len;
-	memmove(end, ws->rbuf + ws->rpos, n); /* onto itself, or over a header and control frames */
+	if (end != ws->rbuf + ws->rpos) /* over a header and control frames */
+		memmove(end, ws->rbuf + ws->rpos, n);
 	ws->message_len += n;
 	ws->rpos += n;
 	ws->frame.len -= n;

@@ -108,7 +108,10 @@ int wsi_flush(struct ws_conn *ws)
 			ws->write_error = r;
 			break;
 		}
-		if (ws->tx_active || !next_control(ws, &control))
+		if (ws->tx_active)
+			return 0;
+		wsi_shrink_sbuf(ws);
+		if (!next_control(ws, &control))
 			return 0;
 		r = begin_frame(ws, WSI_FIN | control.opcode, control.data, control.len);
 		if (r == WS_AGAIN)
@@ -218,6 +221,8 @@ static ptrdiff_t take_payload(struct ws_conn *ws, unsigned char first_byte, cons
 	}
 	if (ws->pong_waits) /* it goes before a new frame */
 		return WS_AGAIN;
+	if (len > ws->scap - WSI_FRAME_HEAD_MAX)
+		wsi_grow_sbuf(ws);
 	return begin_frame(ws, first_byte, p, len);
 }
 

@@ -121,7 +121,7 @@ int wsi_read_more(struct ws_conn *ws)
 #ifdef WS_WITH_MBEDTLS
 	ws->tls_reads = 0;
 #endif
-	n = ws->io->io_read(ws->io->io, ws->rbuf + ws->rend, ws->rcap - ws->rend);
+	n = ws->io->io_read(ws->io->io, ws->rbuf + ws->rend, wsi_read_size(ws));
 	if (n > 0) {
 		ws->rend += (size_t)n;
 		ws->info.bytes_received += (size_t)n;

@@ -116,7 +116,8 @@ static struct ws_conn *make(const struct ws_options *o)
 	if (!ws)
 		return NULL;
 	memset(ws, 0, sizeof *ws);
-	ws->size = size;
+	ws->first_rcap = o->recv_buffer;
+	ws->first_scap = o->send_buffer;
 	ws->mem = mem;
 	ws->rbuf = (unsigned char *)(ws + 1);
 	ws->rcap = o->recv_buffer;
@@ -158,6 +159,7 @@ static struct ws_conn *new_conn(const char *url, const struct ws_options *opt, b
 	struct wsi_complaint wrong = {NULL, NULL, NULL};
 	struct ws_options o = *opt;
 	struct ws_conn *ws;
+	bool send_grows;
 	size_t len;
 
 	if (!url)
@@ -165,7 +167,8 @@ static struct ws_conn *new_conn(const char *url, const struct ws_options *opt, b
 	len = strlen(url);
 	if (!o.recv_buffer)
 		o.recv_buffer = RECV_BUFFER;
-	if (!o.send_buffer)
+	send_grows = !o.send_buffer;
+	if (send_grows)
 		o.send_buffer = SEND_BUFFER;
 	wsi_check_first(&o, known, &wrong);
 	if (wrong.why) /* there is a connection all the same, to say so */
@@ -173,6 +176,7 @@ static struct ws_conn *new_conn(const char *url, const struct ws_options *opt, b
 	ws = make(&o);
 	if (!ws)
 		return NULL;
+	ws->send_grows = send_grows;
 	init_report(ws);
 	init_time(ws, &o);
 	init_transport(ws, &o, &wrong);
@@ -212,7 +216,7 @@ void ws_free(struct ws_conn *ws)
 	wsi_release(ws, &ws->headers);
 	wsi_release(ws, &ws->body);
 	wsi_free_grown(ws);
-	wsi_grow(ws, ws, ws->size, 0);
+	wsi_grow(ws, ws, sizeof *ws + ws->first_rcap + ws->first_scap, 0);
 }
 
 /* Opening */

@@ -394,7 +394,8 @@ struct ws_options {
 	 * back; while several come within a second, it is kept for them.
 	 * The proxy's answer must fit. 0: 16 KiB. At least 256. */
 	size_t recv_buffer;
-	/* Bytes that are masked and written at once. 0: 4 KiB. At least 256. */
+	/* Bytes that are masked and written at once. 0: 4 KiB, and 64 KiB while
+	 * a longer message goes out. At least 256. */
 	size_t send_buffer;
 	/* 1: text may contain any bytes, in both directions. */
 	int no_utf8_check;

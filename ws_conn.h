@@ -7,7 +7,7 @@
  *	open.c     the way to the server, one function for each step: names, sockets, proxy, TLS
  *	upgrade.c  the opening handshake, and where a redirect leads
  *	keepalive.c  pings of ws_options.ping_interval_ms
- *	buffer.c   the receive buffer
+ *	buffer.c   the two buffers
  *	cancel.c   ends the waiting of a call from outside
  *	send.c     messages and control frames on their way out
  *	recv.c     messages on their way in, and closing
@@ -95,7 +95,8 @@ struct wsi_control {
 };
 
 struct ws_conn {
-	size_t size; /* of the block that holds this struct, rbuf and sbuf */
+	/* Bytes of the two buffers that lie behind this struct in its block: the first rbuf and sbuf. */
+	size_t first_rcap, first_scap;
 	enum wsi_state state;
 	enum wsi_step step; /* while opening */
 	struct wsi_opening *op;
@@ -158,17 +159,17 @@ struct ws_conn {
 	 * rbuf[message_pos..message_pos + message_len), which ends at or before rpos. */
 	unsigned char *rbuf;
 	size_t rcap, rpos, rend;
-	bool grown;         /* rbuf is a block of its own, larger than the first one */
-	bool shrink_waits;  /* the ws_recv that waits, or the next one, then gives it back */
+	bool grown;        /* rbuf is a block of its own, larger than the first one */
+	bool shrink_waits; /* the ws_recv that waits, or the next one, then gives it back */
+	bool pinged;       /* ws_ping was called: pongs are handed out */
+	/* ws_recv may take its short way: open, between messages, nothing to show or to tell. */
+	bool quick;
 	int64_t keep_until; /* until then that block is not given back */
 	size_t message_pos, message_len;
 	/* The frame under way; .len is what is still to come of its payload, .head 0: none. */
 	struct wsi_frame frame;
 	int message_type; /* of the message under way; 0: none */
 	uint32_t rx_utf8;
-	bool pinged; /* ws_ping was called: pongs are handed out */
-	/* ws_recv may take its short way: open, between messages, nothing to show or to tell. */
-	bool quick;
 
 	/* Sending: sbuf[0..send_len) is to be written. */
 	unsigned char *sbuf;
@@ -179,6 +180,7 @@ struct ws_conn {
 	/* The last ws_send or ws_ping took nothing, and ws_recv has not returned since. */
 	bool refused;
 	bool tx_active;  /* a frame of ws_send is under way */
+	bool send_grows; /* the program has not chosen the size of sbuf */
 	bool read_ended; /* while sending, a read found the peer's end: ws_recv will tell */
 	/* Type argument of the last ws_send that began a frame; with WS_MORE its message goes on.
 	 */
@@ -355,16 +357,23 @@ WSI bool wsi_canceled(struct ws_conn *ws); /* a call must return WS_ECANCELED in
 /* What a call returns in place of r, once nothing can keep it from telling. */
 WSI int wsi_told(struct ws_conn *ws, int r);
 
-/* buffer.c: the receive buffer */
+/* buffer.c: the two buffers */
+/* A long message is about to go out. Without memory, sbuf stays as it is. */
+WSI void wsi_grow_sbuf(struct ws_conn *ws);
+/* sbuf is empty, and no message goes out. */
+WSI void wsi_shrink_sbuf(struct ws_conn *ws);
 /* Moves what rbuf holds to its start, so that there is room for at least one more byte. False: no
  * memory. */
 WSI bool wsi_make_room(struct ws_conn *ws);
+/* How much to read at once: all that there is room for. But of a long frame only its rest, and a
+ * header: what came behind it would have to be moved before the next message can grow. */
+WSI size_t wsi_read_size(const struct ws_conn *ws);
 /* Doubles rbuf: memory for what has come, not for what was promised. What it holds keeps its place in
  * it. False: no memory, or rbuf is as large as max_message needs. */
 WSI bool wsi_grow_rbuf(struct ws_conn *ws);
 /* When wsi_make_room can give back memory; WSI_NEVER: not at all. */
 WSI int64_t wsi_shrink_due(const struct ws_conn *ws);
-/* For ws_free: frees rbuf where that is a block of its own. */
+/* For ws_free: frees the buffers that are blocks of their own. */
 WSI void wsi_free_grown(struct ws_conn *ws);
 
 /* send.c */

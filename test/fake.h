@@ -392,6 +392,7 @@ static inline void fake_options(struct fake *f, struct ws_options *o, struct ws_
 	o->now_us = fake_now;
 	o->entropy = fake_entropy;
 	o->user_data = f;
+	o->send_buffer = 4096; /* it does not grow then */
 }
 
 /* What a program with its own loop does after WS_AGAIN */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * test_ws_buffer.c - Tests buffer.c: the receive buffer is given back after a long message
+ * test_ws_buffer.c - Tests buffer.c: what a long message took is given back afterwards
  *
  * It uses the public interface of ws.h over the scripted transport of fake.h, which counts memory.
  */
@@ -170,10 +170,61 @@ static void test_sent_back_slowly(void)
 	talk_end(&t);
 }
 
+/* With a send buffer of the default size, a long message goes out in few writes. */
+static void test_long_messages_out(void)
+{
+	static const char data[300000];
+	struct talk t;
+	struct ws_msg msg;
+	size_t before;
+	ptrdiff_t n;
+	int kind, r;
+
+	for (kind = 0; kind < 4; kind++) {
+		const int chosen = kind == 1, nonblock = kind == 2, no_memory = kind == 3;
+		unsigned long writes;
+
+		check_row("%s", chosen      ? "the program has chosen a size"
+		                : nonblock  ? "the peer takes it slowly"
+		                : no_memory ? "without memory"
+		                            : "default");
+		talk_begin(&t, "", 0);
+		t.o.send_buffer = chosen ? 4096 : 0;
+		t.o.nonblock = nonblock;
+		talk_open(&t);
+		r = ws_recv_within(t.ws, &msg, 0);
+		CHECK_EQ_U(r, WS_AGAIN);
+		before = t.f.alive;
+		writes = t.f.writes;
+		if (no_memory)
+			t.f.alloc_limit = 1;
+		t.f.room = nonblock ? 100000 : SIZE_MAX;
+		n = ws_send(t.ws, WS_BINARY, data, sizeof data);
+		if (nonblock) {
+			CHECK(n > 0 && n < (ptrdiff_t)sizeof data);
+			CHECK(t.f.alive > before);
+			t.f.room = sizeof data - (size_t)n - 70000 + 65536;
+			n += ws_send(t.ws, WS_BINARY, data + n, sizeof data - (size_t)n);
+			t.f.room = SIZE_MAX;
+			if (n < (ptrdiff_t)sizeof data)
+				n += ws_send(t.ws, WS_BINARY, data + n, sizeof data - (size_t)n);
+			CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN); /* writes what is left */
+		}
+		CHECK_EQ_U(n, sizeof data);
+		CHECK_EQ_U(t.f.alive, before);
+		if (kind == 0)
+			CHECK(t.f.writes - writes <= 6);
+		SENT(&t, 0x82, data, sizeof data);
+		SENT_ALL(&t);
+		talk_end(&t);
+	}
+}
+
 int main(void)
 {
 	TEST(test_given_back_at_the_next_call);
 	TEST(test_stream_of_long_messages);
 	TEST(test_sent_back_slowly);
+	TEST(test_long_messages_out);
 	return check_done();
 }
