@@ -113,6 +113,32 @@ for std in ${cxx:+c++11 c++17 c++20}; do
 		"$tmp/h.cc"
 done
 
+# Names that others have: Wireshark's macros, phases of anyone, and in C++ a namespace
+cat >"$tmp/names.c" <<'E'
+#define ws_info(...) this is no function
+#define ws_error(...) this is no function
+#define ws_debug(...) this is no function
+#include "ws.h"
+enum { WS_RESOLVE, WS_CONNECT, WS_PROXY, WS_TLS, WS_UPGRADE, WS_URL, WS_CLOSING, WS_DONE, WS_READY };
+#ifdef __cplusplus
+namespace ws
+{
+inline const struct ws_report *report(const struct ws_conn *c)
+{
+	return ws_report(c);
+}
+} // namespace ws
+#else
+struct ws {
+	int fd;
+};
+#endif
+E
+check 'ws.h beside names of others' $CC -std=c11 $strict -I. -c -o "$tmp/names.o" "$tmp/names.c"
+cp "$tmp/names.c" "$tmp/names.cc"
+[ -z "$cxx" ] || check 'ws.h beside names of others, C++' $CXX -std=c++11 -Wall -Wextra -Wpedantic -Werror -I. -c \
+	-o "$tmp/names.o" "$tmp/names.cc"
+
 # The libraries, installed, beside another library that has a ws.h and functions of these names, too
 mkdir -p "$prefix/include" "$prefix/lib" "$prefix/share/man/man3"
 cat >"$prefix/include/ws.h" <<'E'
