@@ -33,7 +33,7 @@ LIB_SRC = text.c sha1.c base64.c utf8.c ip.c secret.c url.c frame.c header.c req
 	sys.c sys_words.c resolve.c net.c net_none.c conn.c copy.c check.c upgrade.c open.c keepalive.c buffer.c cancel.c transport.c send.c recv.c ws.c
 PROG_SRC = main.c cli/options.c cli/optable.c cli/optcheck.c cli/optfiles.c cli/values.c cli/help.c cli/complete.c cli/env.c cli/input.c \
 	cli/many.c cli/list.c cli/progress.c \
-	cli/loop.c cli/task.c cli/tries.c cli/follow.c cli/lines.c cli/print.c cli/query.c cli/setup.c cli/dialogue.c cli/failure.c cli/store.c \
+	cli/loop.c cli/task.c cli/tries.c cli/follow.c cli/stream.c cli/lines.c cli/print.c cli/query.c cli/setup.c cli/dialogue.c cli/failure.c cli/store.c \
 	cli/result.c cli/nagios.c cli/prometheus.c cli/trace.c cli/json.c cli/out.c cli/process.c \
 	cli/watchdog.c cli/memory.c cli/pattern.c cli/match.c cli/capture.c cli/expand.c cli/suggest.c cli/outfile.c
 TEST_HDR != ls test/*.h

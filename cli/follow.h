@@ -39,8 +39,25 @@ struct wq_follow {
 	int64_t end_us;        /* --max-time */
 	int64_t idle_since_us; /* since when we have listened in vain */
 	int64_t last_us;       /* the last message came */
+	int64_t ping_us;       /* when a ping is due, while nothing is received */
 	int64_t last_until_us; /* in the state LAST: when it is over, whatever comes */
 };
+/* stream.c: the states STREAM and LAST */
+enum wq_stream_result {
+	WQ_STREAM_GO_ON, /* there is more to do at once */
+	WQ_STREAM_WAIT,  /* first wait for what wq_stream_wants() names */
+	WQ_STREAM_ENDED  /* the query is answered, or the output has failed */
+};
+/* The steps are done, and following begins. */
+void wq_stream_start(struct wq_follow *f);
+/* One turn of sending, receiving and printing */
+enum wq_stream_result wq_stream_turn(struct wq_follow *f);
+/* What the connection waits for; the same in the other states as wq_query_wants() */
+int64_t wq_stream_wants(const struct wq_follow *f, struct pollfd *p, unsigned *n);
+/* The connection has failed: lines that were not written as a whole are sent on the next one. */
+void wq_stream_take_back_lines(struct wq_follow *f);
+
+/* follow.c */
 void wq_follow_begin(struct wq_follow *f, struct wq_options *o, const char *url);
 
 #endif

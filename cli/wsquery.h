@@ -19,6 +19,7 @@
  *	loop.c       waits for what works want, and drives them
  *	task.c       one URL: tries, pauses, answer, close -> struct wq_task
  *	follow.c     a URL that is followed             -> struct wq_follow
+ *	stream.c     its messages and lines on the open connection
  *	lines.c      the lines of standard input
  *	tries.c      whether and when there is another try
  *	print.c      an answer on standard output, the exit status

@@ -480,6 +480,30 @@ def test_a_slow_reader_does_not_find_the_peer_dead():
         assert p.p.wait(60) == 0
 
 
+def test_pings_while_nobody_reads_the_output():
+    """The server still sees that we are there, although we do not receive."""
+    seen = threading.Semaphore(0)
+
+    def script(c):
+        c.upgrade()
+        c.sock.settimeout(0.5)
+        try:
+            while True:
+                c.send(frame(TEXT, "x" * 9999))
+        except TimeoutError:
+            pass
+        c.sock.settimeout(60)
+        while c.recv().opcode == PING:
+            seen.release()
+
+    with Server(script) as s, Running("-F", "--ping-interval", 0.1, s.url) as p:
+        for _ in range(3):
+            assert seen.acquire(timeout=60)
+        assert p.p.poll() is None
+        p.signal(signal.SIGINT)
+        assert p.p.wait(60) == 130
+
+
 @pytest.mark.parametrize("code", [1000, 1001])
 def test_the_reader_stops_and_the_server_closes(code):
     """What has come waits for the reader as long as it takes, and then the last object."""
