@@ -59,16 +59,15 @@ static void add_fail_on(struct wq_options *o, const char *value)
 		o->n_fail_on++;
 }
 
+/* Of several the last one counts. */
 static void set_until(struct wq_options *o, const char *value)
 {
-	struct wq_pattern *pattern = wq_alloc(NULL, NULL, 0, sizeof *pattern);
-
-	if (!pattern) {
+	if (!o->until)
+		o->until = wq_alloc(NULL, NULL, 0, sizeof *o->until);
+	if (o->until)
+		make_pattern(o, o->until, "until", value);
+	else
 		o->no_memory = true;
-		return;
-	}
-	if (make_pattern(o, pattern, "until", value) == 0)
-		o->until = pattern; /* of several the last one counts */
 }
 
 static struct wq_step *add_step(struct wq_options *o)

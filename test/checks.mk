@@ -24,6 +24,19 @@ soak: libwsquery.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o build/soak test/soak/soak.c libwsquery.a $(ALL_LIBS)
 	PYTHON='$(PYTHON)' sh test/soak/run build/soak $(SOAK_SECONDS)
 
+# Every call of the system and of the allocator fails once, under sanitizers: test/cli/ci_faults.py
+FAULTY = socket socketpair pipe eventfd bind connect setsockopt getsockopt shutdown poll fstat stat lseek \
+	nanosleep getrandom read write send malloc realloc getaddrinfo pthread_create fcntl open
+faults:
+	sh test/variant.sh faults CC='$(CC)' CFLAGS='$(SANITIZE)' TLS='$(TLS)' faulty
+	FAULTY_WSQUERY=$$PWD/build/faults/faulty-wsquery FAULTY_CLIENT=$$PWD/build/faults/faulty-client \
+		$(PYTHON) -m pytest -q -p no:cacheprovider $(PYTEST_ARGS) test/cli/ci_faults.py
+faulty: $(PROG_OBJ) libwsquery.a
+	$(CC) $(ALL_CFLAGS) -c -o faults.o test/faults/faults.c
+	set --; for f in $(FAULTY); do set -- "$$@" "-Wl,--wrap=$$f"; done; \
+		$(CC) $(ALL_CFLAGS) $(LDFLAGS) "$$@" -o faulty-wsquery $(PROG_OBJ) faults.o libwsquery.a $(ALL_LIBS) && \
+		$(CC) $(ALL_CFLAGS) $(LDFLAGS) "$$@" -o faulty-client test/faults/client.c faults.o libwsquery.a $(ALL_LIBS)
+
 # make test under AddressSanitizer, UndefinedBehaviorSanitizer and LeakSanitizer
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 check-sanitizers:
@@ -37,4 +50,4 @@ mutate:
 	nice -n 19 $(PYTHON) test/mutate.py --seconds $(SECONDS) --cc '$(CC)' --cflags '$(TLS_CFLAGS_$(TLS_FOUND)) $(USER_CPPFLAGS)' \
 		--libs '$(ALL_LIBS)' --sources '$(ALL_LIB_SRC)' $(FILES)
 
-.PHONY: autobahn differential coverage soak check-sanitizers mutate
+.PHONY: autobahn differential coverage soak faults faulty check-sanitizers mutate
