@@ -202,6 +202,9 @@ int wsi_receive_failed(struct ws_conn *ws, ptrdiff_t word)
 
 	if (!ws->err)
 		ws->info.close_code = 1006; /* RFC 6455 7.1.5 */
+	/* The peer has not taken what we sent, so its end of file is not a friendly one. */
+	if (word == WS_IO_EOF && ws->write_error)
+		word = WS_IO_RESET;
 	return wsi_io_failed(
 	    ws, word, within ? " in the middle of a message" : " without a close frame (1006)");
 }

@@ -81,14 +81,15 @@ static enum wq_stream_result stream_not_closed(struct wq_follow *f)
 static enum wq_stream_result stream_lost(struct wq_follow *f, int err)
 {
 	struct wq_query *q = &f->q;
-	const bool late = err == WS_ETIMEOUT, closed = err == WS_ECLOSED || err == WS_ERESET;
+	const bool late = err == WS_ETIMEOUT, closed = err == WS_ECLOSED;
 	const bool last = f->state == WQ_FOLLOW_LAST;
 
 	if (late && wq_now_us() >= f->end_us)
 		return stream_succeed(f);
 	if (err == WS_ECLOSED && q->info->close_code == WS_CLOSE_NORMAL && !stream_lacks(f))
 		return stream_succeed(f);
-	/* Behind our own close frame it does not matter how the server ends the connection. */
+	/* Behind our own close frame it does not matter with which code the server closes, or whether
+	 * it sends a close frame. A reset does: it may have taken the last messages with it. */
 	if (last && (late || closed) && !stream_lacks(f) && ws_unsent(q->ws) == 0)
 		return stream_succeed(f);
 	if (last && late)

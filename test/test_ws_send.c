@@ -689,8 +689,28 @@ static void test_unsent(void)
 	talk_end(&t);
 }
 
+/* The peer's end of file is a reset if it has not taken what was sent, and what it sent before still
+ * arrives. */
+static void test_end_of_file_after_a_failed_write(void)
+{
+	struct talk t;
+	struct ws_msg msg;
+
+	talk_begin(&t, "\x81\x01x", 3);
+	t.f.end = WS_IO_EOF;
+	t.f.split = 0;
+	talk_open(&t);
+	t.f.deaf_after = t.f.out_len;
+	ws_send(t.ws, WS_TEXT, "Hello", 5);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ERESET);
+	CHECK_EQ_U(ws_report(t.ws)->close_code, 1006);
+	talk_end(&t);
+}
+
 int main(void)
 {
+	TEST(test_end_of_file_after_a_failed_write);
 	TEST(test_held_messages);
 	TEST(test_unsent);
 	TEST(test_short_writes);
