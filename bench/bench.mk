@@ -22,6 +22,7 @@ bench:
 		$(CC) -std=c11 -Os -I. -DWS_NO_RESOLVER $(USER_CPPFLAGS) -c -o $(B)/o.o $$f && size -A $(B)/o.o || exit; done > $(B)/library.size
 	$(CC) -std=gnu11 -Os -o $(B)/spawn bench/spawn.c
 	$(CC) -std=gnu11 -Os -I. -pthread -o $(B)/recv bench/recv.c $(LIB_SRC)
+	$(CC) -std=gnu11 -Os -I. -pthread -o $(B)/upload bench/upload.c $(LIB_SRC)
 	$(CC) -std=gnu11 -Os -I. -pthread -o $(B)/idle bench/idle.c $(LIB_SRC)
 	$(CC) -std=gnu11 -Os -I. -pthread -o $(B)/many bench/many.c $(LIB_SRC)
 	$(CC) -std=gnu11 -Os -o $(B)/stream bench/stream.c

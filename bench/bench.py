@@ -4,8 +4,8 @@
 usage: bench.py DIR [PART]...
 
 bench.mk builds what it measures into DIR: the static programs wsquery, floor, minimal and minimal_numeric; wsquery_tls where
-there is TLS; wsquery_make, as `make` builds it; the tools spawn, recv, stream, idle and echo_server; and library.size, the output of `size -A` for the library without TLS
-and resolver.
+there is TLS; wsquery_make, as `make` builds it; the tools spawn, recv, upload, stream, idle and echo_server; and library.size, the output of `size -A` for
+the library without TLS and resolver.
 """
 
 import contextlib
@@ -230,6 +230,12 @@ def bench_recv():
         line("receiving messages of %s: ws_recv" % text, int(v["recv_%s_ours" % name]), "MB/s")
         line("receiving messages of %s: ratio" % text, float(v["recv_%s_ratio" % name]), "", 0.95, True)
         line("receiving messages of %s: ratio, .stream" % text, float(v["recv_%s_stream_ratio" % name]))
+    r = run(tool("upload"), os.environ.get("BENCH_UPLOADS", "3"), timeout=600)
+    assert r.returncode == 0, r.stderr
+    v.update((x.split()[0], x.split()[1]) for x in r.stdout.splitlines())
+    line("sending 2 GiB from a pipe: default send buffer", float(v["upload_default"]), "s")
+    line("sending 2 GiB from a pipe: 64 KiB", float(v["upload_64k"]), "s")
+    line("sending 2 GiB from a pipe: ratio", float(v["upload_ratio"]), "", 1.3)
     line("masking", float(v["mask"]), "GB/s", 15, True)
     line("UTF-8, ASCII", float(v["utf8_ascii"]), "GB/s", 20, True)
     line("UTF-8, accents, CJK and emoji", float(v["utf8_mixed"]), "GB/s", 1.5, True)

@@ -13,6 +13,9 @@
 #include <unistd.h>
 #include "ws.h"
 
+/* Bytes sent at once. With small pieces the system calls cost more than all the rest. */
+#define PIECE 65536
+
 struct memory {
 	size_t now, peak;
 };
@@ -75,7 +78,7 @@ static int send_all(struct ws_conn *ws, int type, const char *p, size_t len, uin
 
 static int run(struct ws_conn *ws, uint64_t *total)
 {
-	char buf[4096];
+	static char buf[PIECE];
 	int done = 0, begun = 0, r;
 	ssize_t n;
 
@@ -108,8 +111,8 @@ int main(int argc, char **argv)
 	opt.stream = 1;
 	opt.timeout_ms = -1; /* no limit */
 	opt.connect_timeout_ms = 10000;
-	opt.recv_buffer = 8192;
-	opt.send_buffer = 1024;
+	opt.recv_buffer = PIECE;
+	opt.send_buffer = PIECE + 16; /* a piece and its header go out in one write */
 	opt.alloc = count;
 	opt.user_data = &memory;
 	ws = ws_new(argv[1], &opt);
