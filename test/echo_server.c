@@ -2,8 +2,11 @@
  * echo_server.c - a small strict WebSocket echo server on the loopback, for the demo, the tests and
  * the bench
  *
- * usage: echo_server [-n CONNECTIONS] [-6] Prints its URL, "ws://127.0.0.1:PORT/", as one line,
- * then serves until its standard input ends, or with -n until that many connections were served.
+ * usage: echo_server [-n CONNECTIONS] [-6] [PORT]
+ *
+ * Prints its URL, "ws://127.0.0.1:PORT/", as one line. Without PORT it listens on a free port and
+ * serves until its standard input ends, or with -n until that many connections were served; with
+ * PORT it serves until it is killed.
  * Frames go back as they came, piece by piece, so a message of any size takes one buffer. The path
  * /flood/COUNT/SIZE sends COUNT text messages of SIZE bytes (COUNT 0: without end) as quickly as
  * they are taken, then closes. A client that breaks RFC 6455 is told 1002 and named on stderr; the
@@ -348,7 +351,7 @@ int main(int argc, char **argv)
 	struct sockaddr_in a4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	struct sockaddr_in6 a6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
 	socklen_t len;
-	int opt, six = 0, one = 1, fd, i;
+	int opt, six = 0, one = 1, port = 0, fd, i;
 	long limit = -1, served = 0;
 	nfds_t n;
 
@@ -363,8 +366,14 @@ int main(int argc, char **argv)
 		default:
 			return 64;
 		}
+	if (optind < argc)
+		port = (int)strtol(argv[optind], NULL, 10);
+	if (port < 0 || port > 65535 || optind + 1 < argc)
+		return 64;
+	a4.sin_port = a6.sin6_port = htons((uint16_t)port);
 	signal(SIGPIPE, SIG_IGN);
 	fd = socket(six ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
 	len = six ? sizeof a6 : sizeof a4;
 	if (fd < 0 || bind(fd, six ? (struct sockaddr *)&a6 : (struct sockaddr *)&a4, len) != 0
 	    || listen(fd, 128) != 0
@@ -380,7 +389,7 @@ int main(int argc, char **argv)
 	while (limit < 0 || served < limit) {
 		p[0].fd = fd;
 		p[0].events = POLLIN;
-		p[1].fd = limit < 0 ? 0 : -1;
+		p[1].fd = limit < 0 && port == 0 ? 0 : -1;
 		p[1].events = POLLIN;
 		n = 2;
 		for (i = 0; i < MAX_CONNS; i++)
