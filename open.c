@@ -137,6 +137,25 @@ static int connecting_failed(struct ws_conn *ws)
 	return wsi_fail(ws, err);
 }
 
+/* Tells trace what was tried in vain, and where the connection is. */
+static void trace_connection(struct ws_conn *ws)
+{
+	const struct wsi_net *n = &ws->op->net;
+	struct wsi_text *t;
+	int err;
+
+	if (!ws->mem.trace)
+		return;
+	t = wsi_cause(ws);
+	err = wsi_net_put_tried(n, t);
+	if (err < 0 && err != WS_AGAIN)
+		wsi_trace(ws, 1, WS_TRACE_CONNECT, t->p, t->len);
+	t = wsi_cause(ws);
+	wsi_put(t, ws->proxied ? "connected to the proxy " : "connected to ");
+	wsi_net_put_peer(n, t);
+	wsi_trace(ws, 1, WS_TRACE_CONNECT, t->p, t->len);
+}
+
 static int step_net(struct ws_conn *ws)
 {
 	struct wsi_opening *op = ws->op;
@@ -153,6 +172,8 @@ static int step_net(struct ws_conn *ws)
 	}
 	if (r < 0)
 		return connecting_failed(ws);
+	if (ws->step == WSI_STEP_NET)
+		trace_connection(ws);
 	wsi_net_end(&op->net);
 #ifndef WS_NO_PROXY
 	if (ws->step == WSI_STEP_TARGET) {
@@ -359,6 +380,7 @@ static int handshake_tls(struct ws_conn *ws)
 	r = insert_tls_io(ws);
 	if (r)
 		return r;
+	wsi_trace(ws, 1, WS_TRACE_TLS, ws->info.tls_version, strlen(ws->info.tls_version));
 	ws->io->io_read = wsi_tls_read;
 	ws->io->io_write = wsi_tls_write;
 	ws->io->io = ws->tls;

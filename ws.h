@@ -515,8 +515,8 @@ struct ws_options {
 	/* Fills buf with random bytes. Returns 0; > 0: none yet, ask again
 	 * later; < 0: failed. */
 	int (*entropy)(void *user_data, void *buf, size_t len);
-	/* Shown what is sent and received; type is an enum ws_trace. sent is 1
-	 * for our bytes, 0 for the peer's. */
+	/* Shown what is sent and received, and how the connection is made; type
+	 * is an enum ws_trace. sent is 1 for our bytes, 0 for the peer's. */
 	/* clang-format off */
 	void (*trace)(void *user_data, int sent, int type, const void *data,
 	              size_t len);
@@ -533,7 +533,13 @@ enum ws_trace {
 	/* A frame when it begins: its header without the mask (RFC 6455 5.2),
 	 * then the unmasked payload that is at hand; at most 256 bytes in all.
 	 */
-	WS_TRACE_FRAME = 2
+	WS_TRACE_FRAME = 2,
+	/* A connection, to a proxy too: text, what was tried in vain and
+	 * where it is connected. sent is 1. */
+	WS_TRACE_CONNECT = 3,
+	/* TLS, established by the built-in TLS: its version, as text.
+	 * ws_report() has the rest. sent is 1. */
+	WS_TRACE_TLS = 4
 };
 
 /* A message, or a piece of one. */

@@ -8,6 +8,7 @@
 static const char *const help_sections[] = {
     "usage: wsquery [OPTION]... URL...\n"
     "Open a WebSocket, send, receive, close, and print one JSON object for each URL.\n"
+    "A URL is ws://... or wss://...; @FILE reads it from a file.\n"
     "\n"
     "Steps (-d and -e are done in the order given; the answer is the next message\n"
     "after them: -e passes over a greeting, and -n 2 shows the answers to two -d):\n"
@@ -83,7 +84,7 @@ static const char *const help_sections[] = {
     "  -D, --details             add the details object\n"
     "  -f, --format FORMAT       json, raw, nagios or prometheus\n"
     "  -q, --quiet               print nothing; only set the exit status\n"
-    "  -v, --verbose             show the handshake and the frames on stderr\n"
+    "  -v, --verbose             show the way, handshake and frames on stderr\n"
     "  -o, --output FILE         print to FILE, which is replaced at once at the end\n"
     "  -w, --warning RANGE       for nagios: WARNING above this total time, or a range\n"
     "                            such as 1:5 or @1:5\n"

@@ -189,7 +189,11 @@ void wq_put_option(struct wsi_text *t, const char *name)
 {
 	const struct wq_option *option = wq_find_long(name, strlen(name));
 
-	if (option && option->letter) {
+	if (!option) { /* the URL */
+		wsi_put(t, name);
+		return;
+	}
+	if (option->letter) {
 		wsi_put_c(t, '-');
 		wsi_put_c(t, option->letter);
 		wsi_put(t, ", ");

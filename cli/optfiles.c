@@ -37,6 +37,24 @@ static void find_secrets(struct wq_options *o)
 	}
 }
 
+/* A URL can be in a file, so that a secret in it need not stand on the command line. */
+static void find_url(struct wq_options *o)
+{
+	struct wq_input *in;
+
+	if (o->n_urls == 0 || *o->urls[0] != '@')
+		return;
+	if (o->several) {
+		wq_complain_of(
+		    o, "URL", o->urls[0],
+		    "is a file with one URL, which excludes others: --from FILE reads many");
+		return;
+	}
+	in = wq_add_input(o, "URL", o->urls[0] + 1);
+	if (in)
+		in->value = &o->urls[0];
+}
+
 void wq_options_find_inputs(struct wq_options *o)
 {
 	bool has_stdin = o->lines || (o->from && strcmp(o->from, "-") == 0);
@@ -47,6 +65,7 @@ void wq_options_find_inputs(struct wq_options *o)
 		if (**h == '@')
 			wq_add_input(o, "header", *h + 1);
 	find_secrets(o);
+	find_url(o);
 	for (i = 0; i < o->n_inputs; i++) {
 		if (strcmp(o->inputs[i].path, "-") != 0)
 			continue;

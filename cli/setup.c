@@ -252,6 +252,8 @@ static int query_complete_options(struct wq_query *q)
 	if (r)
 		return wq_query_no_memory(q);
 	q->o->inputs_used = true;
+	if (!q->o->several)
+		q->url = q->o->urls[0]; /* it may have been in a file */
 	return 0;
 }
 

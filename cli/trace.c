@@ -182,6 +182,48 @@ static void trace_frame(struct wq_out *o, const struct wq_query *q, int sent,
 	wq_out(o, "\n");
 }
 
+/* "* TLSv1.2, TLS_ECDHE_...; certificate: subject "CN=h", issuer "CN=ca", ends 2030-01-01T00:00:00Z" */
+static void trace_tls(struct wq_out *o, const struct wq_query *q)
+{
+	const struct ws_report *r = q ? q->info : NULL;
+	char buf[TRACE_LINE];
+	struct wsi_text t;
+
+	if (!r)
+		return;
+	wsi_text_init(&t, buf, sizeof buf);
+	wsi_put(&t, r->tls_version);
+	wsi_put(&t, " with ");
+	wsi_put(&t, r->tls_cipher);
+	wq_out(o, "* ");
+	wq_out(o, buf);
+	wsi_text_init(&t, buf, sizeof buf);
+	wsi_put(&t, r->cert_subject);
+	wq_out(o, "\n* certificate: subject ");
+	wq_out(o, buf);
+	wsi_text_init(&t, buf, sizeof buf);
+	wsi_put(&t, r->cert_issuer);
+	wq_out(o, ", issuer ");
+	wq_out(o, buf);
+	wsi_text_init(&t, buf, sizeof buf);
+	wq_put_date(&t, r->cert_not_after);
+	wq_out(o, ", ends ");
+	wq_out(o, buf);
+	wq_out(o, r->tls_verified ? ", verified\n" : ", NOT verified\n");
+}
+
+static void trace_connection(struct wq_out *o, const char *s, size_t len)
+{
+	char buf[2 * TRACE_LINE];
+	struct wsi_text t;
+
+	wsi_text_init(&t, buf, sizeof buf);
+	wsi_put_safe(&t, s, len);
+	wq_out(o, "* ");
+	wq_out_n(o, buf, t.len);
+	wq_out(o, t.cut ? "...\n" : "\n");
+}
+
 void wq_trace(void *user_data, int sent, int type, const void *data, size_t len)
 {
 	const struct wq_query *q = user_data;
@@ -192,6 +234,10 @@ void wq_trace(void *user_data, int sent, int type, const void *data, size_t len)
 	wq_err_init(&o);
 	if (type == WS_TRACE_HEAD)
 		trace_head(&o, q, sent, data, len);
+	else if (type == WS_TRACE_CONNECT)
+		trace_connection(&o, data, len);
+	else if (type == WS_TRACE_TLS)
+		trace_tls(&o, user_data);
 	else if (type == WS_TRACE_FRAME && len > 0)
 		trace_frame(&o, q, sent, data, len);
 	wq_out_end(&o);

@@ -102,7 +102,7 @@ static inline void count_trace(void *user_data, int sent, int type, const void *
 	size_t i;
 
 	(void)sent;
-	if (type < WS_TRACE_HEAD || type > WS_TRACE_FRAME || len == 0)
+	if (type < WS_TRACE_HEAD || type > WS_TRACE_TLS || len == 0)
 		fake_wrong(f, "trace of what?");
 	for (i = 0; i < len; i++)
 		f->traces += p[i] != 0; /* every byte is there to be read */
