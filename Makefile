@@ -158,7 +158,7 @@ test: all $(TESTS) test/echo_server
 	@CC='$(CC)' CFLAGS='$(CFLAGS)' PYTHON='$(PYTHON)' sh test/run.sh $(TESTS) $(SCRIPTS)
 
 unit: $(TESTS)
-	@PYTHON= sh test/run.sh $(TESTS)
+	@PYTHON= RUN='$(RUN)' sh test/run.sh $(TESTS)
 
 clean:
 	rm -rf build dist

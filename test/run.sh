@@ -3,7 +3,7 @@
 # usage: test/run.sh TEST...
 # Runs the tests, programs and scripts (*.sh), each of which ends with "N passed, N failed"; beside them, as it mostly
 # waits, pytest with the first of $PYTHON, python3, /usr/bin/python3 that can import what it needs (PYTHON empty: no
-# pytest). Ends with one line that adds up all that ran.
+# pytest). RUN is what runs a program built for another machine. Ends with one line that adds up all that ran.
 cd "$(dirname "$0")/.." || exit 1
 dir=$(mktemp -d) || exit 1
 pytest=
@@ -35,7 +35,7 @@ fi
 for t; do
 	case $t in
 	*.sh) sh "$t" ;;
-	*) "$t" ;;
+	*) $RUN "$t" ;;
 	esac >"$dir/out" 2>&1
 	status=$?
 	line=$(grep -E '^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$dir/out" | tail -n 1)
