@@ -50,7 +50,6 @@ mutate:
 	nice -n 19 $(PYTHON) test/mutate.py --seconds $(SECONDS) --cc '$(CC)' --cflags '$(TLS_CFLAGS_$(TLS_FOUND)) $(USER_CPPFLAGS)' \
 		--libs '$(ALL_LIBS)' --sources '$(ALL_LIB_SRC)' $(FILES)
 
-
 # The unit tests for other machines, under qemu-user. Debian: qemu-user-static, gcc-TRIPLET, libc6-dev-ARCHITECTURE-cross
 CROSS = arm-linux-gnueabihf s390x-linux-gnu
 check-cross:
