@@ -149,7 +149,7 @@ static bool follow_step_try(struct wq_follow *f)
 
 static bool follow_step_stream(struct wq_follow *f)
 {
-	int r = wq_stream_turn(f);
+	enum wq_stream_result r = wq_stream_turn(f);
 
 	if (r == WQ_STREAM_WAIT && follow_reader_is_gone(f))
 		r = WQ_STREAM_ENDED;

@@ -176,7 +176,8 @@ static enum wq_stream_result stream_receive(struct wq_follow *f)
 {
 	uint64_t before = f->printed;
 	struct ws_msg msg;
-	int i, r = WQ_STREAM_GO_ON;
+	enum wq_stream_result r = WQ_STREAM_GO_ON;
+	int i;
 
 	for (i = 0; i < STREAM_TURN && r == WQ_STREAM_GO_ON; i++) {
 		int err = 0;
@@ -308,7 +309,8 @@ static enum wq_stream_result stream_send_line(struct wq_follow *f, const struct 
 static enum wq_stream_result stream_send(struct wq_follow *f)
 {
 	struct wq_line line;
-	int i, r = WQ_STREAM_GO_ON;
+	enum wq_stream_result r = WQ_STREAM_GO_ON;
+	int i;
 
 	for (i = 0; i < STREAM_LINES && r == WQ_STREAM_GO_ON; i++) {
 		int found = wq_lines_look(&f->lines, &line);
