@@ -29,6 +29,13 @@ struct wq_out {
 void wq_out_init(struct wq_out *o, int fd, int64_t until_us, size_t size);
 void wq_out_n(struct wq_out *o, const void *p, size_t len);
 void wq_out(struct wq_out *o, const char *s);
+static inline void wq_out_c(struct wq_out *o, char c)
+{
+	if (o->len < o->cap && !o->err)
+		o->buf[o->len++] = c;
+	else
+		wq_out_n(o, &c, 1);
+}
 void wq_out_u(struct wq_out *o, uint64_t v);
 void wq_out_i(struct wq_out *o, int64_t v);
 void wq_out_decimal(struct wq_out *o, uint64_t v, int places); /* 1500, 3: "1.500" */

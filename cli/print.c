@@ -65,7 +65,7 @@ void wq_put_raw_message(struct wq_out *out, const struct ws_msg *msg)
 {
 	wq_out_n(out, msg->data, msg->len);
 	if (msg->type == WS_TEXT)
-		wq_out_n(out, "\n", 1);
+		wq_out_c(out, '\n');
 }
 
 static void put_raw(struct wq_out *out, const struct wq_query *q)

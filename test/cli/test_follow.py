@@ -559,7 +559,7 @@ def numbered(messages_each, then):
     return script
 
 
-@pytest.mark.parametrize("args", [["--retry", 2], ["--retry", 2, "--wait", 5], ["--wait", 60]])
+@pytest.mark.parametrize("args", [["--retry", 2], ["--retry", 2, "--wait", 5], ["--wait", 60], ["--wait", 0]])
 def test_reconnecting(args):
     """A server that drops after each message: the tries that bring a message do not count."""
     with Server(numbered(1, closes(1001))) as s:
