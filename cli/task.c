@@ -179,4 +179,5 @@ void wq_task_begin(struct wq_task *t, struct wq_options *o, const char *url,
 void wq_task_end(struct wq_task *t)
 {
 	wq_query_end(&t->q);
+	wq_tries_end(&t->tries);
 }

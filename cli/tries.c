@@ -7,6 +7,7 @@
 #include "cli/wsquery.h"
 
 #define LEAST_US 10000 /* the shortest useful try */
+#define EARLIER 256    /* bytes of an earlier try's sentence that are shown */
 
 void wq_tries_restart(struct wq_tries *t, const struct wq_options *o, int64_t since_us)
 {
@@ -23,7 +24,14 @@ void wq_tries_init(struct wq_tries *t, const struct wq_options *o)
 		t->timeout_us = (int64_t)o->timeout_ms * 1000;
 	wq_tries_restart(t, o, wq_now_us());
 	t->made = 0;
-	wsi_text_init(&t->earlier, t->earlier_buf, sizeof t->earlier_buf);
+	t->earlier = NULL;
+}
+
+void wq_tries_end(struct wq_tries *t)
+{
+	if (t->earlier)
+		wq_alloc(NULL, t->earlier, EARLIER, 0);
+	t->earlier = NULL;
 }
 
 int64_t wq_tries_timeout_us(struct wq_tries *t)
@@ -74,12 +82,18 @@ int64_t wq_tries_pause_us(const struct wq_tries *t, const struct wq_query *q)
 
 void wq_tries_note(struct wq_tries *t, const struct wq_query *q)
 {
-	wsi_text_init(&t->earlier, t->earlier_buf, sizeof t->earlier_buf);
-	wsi_put(&t->earlier, q->error);
+	struct wsi_text text;
+
+	if (!t->earlier)
+		t->earlier = wq_alloc(NULL, NULL, 0, EARLIER);
+	if (!t->earlier)
+		return;
+	wsi_text_init(&text, t->earlier, EARLIER);
+	wsi_put(&text, q->error);
 }
 
 void wq_tries_add_earlier(const struct wq_tries *t, struct wq_query *q)
 {
-	if (q->err == WS_ETIMEOUT && t->this_us != t->timeout_us && t->earlier.len > 0)
-		wq_query_add(q, "; the try before it failed with: ", t->earlier.p);
+	if (q->err == WS_ETIMEOUT && t->this_us != t->timeout_us && t->earlier)
+		wq_query_add(q, "; the try before it failed with: ", t->earlier);
 }

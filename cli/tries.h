@@ -11,14 +11,14 @@ struct wq_query;
 
 /* What is known across the tries of one query. Times are WQ_NEVER where there is no limit. */
 struct wq_tries {
-	int64_t end_us;          /* the deadline of --wait */
-	int64_t timeout_us;      /* --timeout */
-	int64_t this_us;         /* what the try under way may take */
-	int made;                /* tries in a row, with the one under way */
-	struct wsi_text earlier; /* the error of the try before */
-	char earlier_buf[256];
+	int64_t end_us;     /* the deadline of --wait */
+	int64_t timeout_us; /* --timeout */
+	int64_t this_us;    /* what the try under way may take */
+	int made;           /* tries in a row, with the one under way */
+	char *earlier;      /* the error of the try before, or NULL */
 };
 void wq_tries_init(struct wq_tries *t, const struct wq_options *o);
+void wq_tries_end(struct wq_tries *t);
 /* A message came at that time: --retry and --wait count from there on. */
 void wq_tries_restart(struct wq_tries *t, const struct wq_options *o, int64_t since_us);
 /* Begins a try. It gets --timeout, or what --wait leaves if that is less. */
