@@ -78,7 +78,7 @@ COMMANDS = {
     "wait-for-websocket.conf": (found_by("wait-for-websocket.conf", r"^ExecStartPost=(.*)"), 1, 0, 1),
     "consul.json": (consul_commands, 1, 0, 2),
     "telegraf.conf": (telegraf_commands, 1, 0, 2),
-    "node-exporter.cron": (cron_commands, 1, 0, 0),
+    "node-exporter.cron": (cron_commands, 1, 0, 1),
 }
 
 
