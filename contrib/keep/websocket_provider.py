@@ -18,7 +18,7 @@ import re
 import ssl
 import subprocess
 import tempfile
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote
 
 from keep.providers.base.base_provider import BaseProvider
 
@@ -249,7 +249,7 @@ class Command:
         else:
             file = tempfile.TemporaryFile()
         self.files.append(file)
-        file.write(text.encode() if isinstance(text, str) else text)
+        file.write(text.encode())
         file.flush()
         file.seek(0)
         return "@/dev/fd/%d" % file.fileno()
@@ -260,11 +260,11 @@ class Command:
             text = self.in_file(text)
         self.value(name, text)
 
-    def run(self, url, stdin):
+    def run(self, stdin):
         """The exit status, standard output and standard error."""
         program = os.environ.get("WSQUERY") or "wsquery"
         p = subprocess.run(
-            [program] + self.args + ["--", url],
+            [program] + self.args,
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
@@ -422,21 +422,18 @@ def data_steps(command, data, raw):
     return message
 
 
-def url_without_login(command, url, options):
-    """The URL for the command line. A user and password in it become --user, which says the same."""
-    parts = re.match(r"([A-Za-z]+://)([^/?#]*)@(.*)", url, re.DOTALL)
-    if not parts:
-        return url
-    login = unquote_to_bytes(parts.group(2))
-    if "user" not in options and "bearer" not in options:
-        command.value("user", command.in_file(login if b":" in login else login + b":"))
-    return parts.group(1) + parts.group(3)
+def add_url(command, url):
+    """The URL is in a file too, since a password or a token may be in it."""
+    url = words_of("socket_url", url)
+    if not url.strip() or url.lstrip().startswith("#") or re.search(r"[\r\n]", url):
+        raise Wrong("socket_url: must be one URL, as ws://127.0.0.1:8080/")
+    command.value("from", command.in_file(url + "\n").lstrip("@"))
 
 
 def build(command, url, timeout, data, options):
-    """Fills the command. Returns the URL that it asks, and what its standard input is."""
+    """Fills the command. Returns what its standard input is."""
     options = {k: v for k, v in options.items() if v is not None}
-    url = url_without_login(command, words_of("socket_url", url), options)
+    add_url(command, url)
     if timeout is not None:
         command.value("timeout", words_of("timeout", timeout))
     stdin = data_steps(command, data, options.pop("data_raw", None))
@@ -445,7 +442,7 @@ def build(command, url, timeout, data, options):
     add_tls(command, options)
     for name, value in options.items():
         add_option(command, name, value)
-    return url, stdin
+    return stdin
 
 
 # The result
@@ -470,8 +467,8 @@ def ask(socket_url, timeout, data, options):
     """One query as a dict, whatever happens."""
     command = Command()
     try:
-        url, stdin = build(command, socket_url, timeout, data, options)
-        status, out, err = command.run(url, stdin)
+        stdin = build(command, socket_url, timeout, data, options)
+        status, out, err = command.run(stdin)
     except (Wrong, UnicodeError) as e:
         return failed("the query was not made: %s" % e)
     except (OSError, ValueError) as e:
@@ -486,6 +483,7 @@ def ask(socket_url, timeout, data, options):
         return failed("wsquery ended with status %d and without an answer: %s" % (status, err or "it said nothing"))
     if not isinstance(result, dict):
         return failed("wsquery ended with status %d and an answer that is not an object" % status)
+    result.pop("url", None)  # --from adds it
     return harmless(result)
 
 

@@ -216,7 +216,8 @@ def test_conditions(beside, tmp_path):
 def test_values(beside, tmp_path):
     recorder = tmp_path / "recorder"
     recorder.write_text(
-        "#!%s\nimport json, sys\nd = ' '.join(sys.argv[1:]) + ('<' + sys.stdin.read() if '--data=@-' in sys.argv else '')\n"
+        "#!%s\nimport json, sys\nd = ' '.join(sys.argv[2:] + ['--', open(sys.argv[1].split('=')[1]).read().strip()])\n"
+        "d += '<' + sys.stdin.read() if '--data=@-' in sys.argv else ''\n"
         "print(json.dumps({'connection': True, 'data': d}))\n" % sys.executable
     )
     recorder.chmod(0o755)
