@@ -444,8 +444,8 @@ static int parse_open(struct pattern_parser *ps)
 	if (ps->group == ps->groups + WSI_MATCH_DEPTH_MAX)
 		return pattern_fail(ps->b, "parentheses more than 100 deep");
 	ps->group++;
+	memset(ps->group, 0, sizeof *ps->group);
 	ps->group->first = (uint16_t)ps->b->n;
-	ps->group->jump = 0;
 	ps->group->where = ps->b->where;
 	ps->atom = PATTERN_NONE;
 	if (pattern_group_begin(ps->b, ps->group) < 0)
