@@ -13,7 +13,7 @@
 
 void wsi_cancel_init(struct ws_conn *ws)
 {
-	atomic_init(&ws->canceled, 0);
+	ws->canceled = 0;
 	ws->wake[0] = ws->wake[1] = -1;
 	if (!ws->nonblock && !ws->own_io)
 		wsi_wake_open(ws->wake);
@@ -21,7 +21,7 @@ void wsi_cancel_init(struct ws_conn *ws)
 
 int ws_cancel(struct ws_conn *ws)
 {
-	atomic_store(&ws->canceled, 1);
+	ws->canceled = 1;
 	if (ws->wake[1] < 0)
 		return WS_EIO;
 	wsi_wake(ws->wake[1]);
@@ -30,7 +30,7 @@ int ws_cancel(struct ws_conn *ws)
 
 bool wsi_canceled(struct ws_conn *ws)
 {
-	return atomic_load(&ws->canceled);
+	return ws->canceled != 0;
 }
 
 int wsi_told(struct ws_conn *ws, int r)
@@ -43,7 +43,7 @@ int wsi_told(struct ws_conn *ws, int r)
 		return r;
 	/* A ws_cancel that comes between these two lines is part of this one: what its thread did
 	 * before it is done when this call returns. */
-	atomic_store(&ws->canceled, 0);
+	ws->canceled = 0;
 	if (!ws->err)
 		ws->why = "the call was canceled (ws_cancel)";
 	return WS_ECANCELED;

@@ -33,8 +33,10 @@
 #ifndef WS_CONN_H
 #define WS_CONN_H
 #include "ws_tls.h"
-#include <stdatomic.h>
 #include <stdbool.h>
+#ifndef WS_NO_THREADS
+#include <stdatomic.h>
+#endif
 
 #define WSI_BUFFER_MIN 256 /* least size of either buffer: a header and a control frame fit */
 #define WSI_TRACE_MAX 256  /* bytes of a frame that are shown to trace */
@@ -47,6 +49,14 @@
 #define WSI_KEY_LEN 4           /* RFC 6455 5.3: bytes of a masking key */
 #define WSI_TLS_READS                                                                              \
 	250 /* below TLS in one call: a flight of the handshake takes some 20, a record 2 */
+
+/* A flag that another thread or a signal handler may set. Without threads there is no other thread,
+ * and <stdatomic.h> need not exist. */
+#ifdef WS_NO_THREADS
+typedef volatile int wsi_flag;
+#else
+typedef atomic_int wsi_flag;
+#endif
 
 /* The steps of ws_open, in their order. */
 enum wsi_step {
@@ -123,7 +133,7 @@ struct ws_conn {
 	int64_t quiet_since;  /* the last sign of life, or when that ping was made or sent */
 
 	/* ws_cancel, which other threads and signal handlers call. */
-	atomic_int canceled;
+	wsi_flag canceled;
 	int wake[2]; /* wakes a call that waits: read [0], write [1]. -1: none */
 
 	/* The transport. */

@@ -159,8 +159,10 @@ static void check_labels(struct wq_options *o)
 		if (why)
 			wq_complain_of(o, "label", *label, why);
 	}
-	if (why)
+	if (why) {
+		wq_alloc(NULL, o->labels, o->room * sizeof *o->labels, 0);
 		o->labels = NULL;
+	}
 }
 
 static bool is_limit(const struct wq_range *r)
