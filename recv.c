@@ -28,6 +28,8 @@ static int receive_timed_out(struct ws_conn *ws)
 		wsi_put(t, ": no close frame came");
 	else if (ws->frame.head || ws->message_type)
 		wsi_put(t, ": the message is still incomplete");
+	else if (ws->info.pings_received > 0)
+		wsi_put(t, ": no message came");
 	else
 		wsi_put(t, ": nothing came");
 	wsi_fail(ws, WS_ETIMEOUT);
@@ -222,7 +224,10 @@ static int on_close(struct ws_conn *ws, const unsigned char *p, size_t len)
 	return wsi_fail(ws, WS_ECLOSED);
 }
 
-/* The pong goes out when it can. Of several pings it answers the last (RFC 6455 5.5.3). */
+/* The pong goes out when it can. Of several pings it answers the last (RFC 6455 5.5.3).
+ *
+ * A pong costs a write, and one read can bring thousands of pings. So each ping is also a place to
+ * stop. */
 static int on_ping(struct ws_conn *ws, const unsigned char *p, size_t len)
 {
 	struct wsi_control *pong = &ws->pong;
@@ -235,7 +240,11 @@ static int on_ping(struct ws_conn *ws, const unsigned char *p, size_t len)
 	pong->opcode = WSI_PONG;
 	ws->pong_waits = true;
 	wsi_flush(ws);
-	return ws->err; /* the random bytes for its mask may have failed */
+	if (ws->err) /* the random bytes for its mask may have failed */
+		return ws->err;
+	if (wsi_late(ws))
+		return receive_timed_out(ws);
+	return wsi_read_enough(ws) ? WS_AGAIN : GO_ON;
 }
 
 static int on_control(struct ws_conn *ws, struct ws_msg *msg)

@@ -83,7 +83,9 @@ bool wsi_must_not_wait(const struct ws_conn *ws)
 bool wsi_read_enough(struct ws_conn *ws)
 {
 	ws->need_input = false;
-	return wsi_must_not_wait(ws) && ++ws->reads > READS_PER_CALL;
+	if (!wsi_must_not_wait(ws) && !wsi_canceled(ws))
+		return false;
+	return ++ws->reads > READS_PER_CALL;
 }
 
 #ifdef WS_WITH_MBEDTLS

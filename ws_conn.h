@@ -301,7 +301,8 @@ WSI int wsi_entropy_of(void *ws, void *buf, size_t len);
 WSI int wsi_await(struct ws_conn *ws);
 /* This call must not wait, or not any longer. */
 WSI bool wsi_must_not_wait(const struct ws_conn *ws);
-/* Such a call has read so much that others should have a turn. */
+/* Such a call, or one that was canceled, has done so much that others should have a turn. It counts
+ * what it is asked before: a read, or a pong. */
 WSI bool wsi_read_enough(struct ws_conn *ws);
 /* Appends to rbuf, the only place that reads. 0: bytes came; WS_AGAIN; else the transport's word
  * (enum ws_ioerr). */

@@ -44,9 +44,11 @@ struct fake {
 
 	/* > 0: io_wait returns after this time, as if a signal had interrupted it */
 	int64_t wake_us;
-	/* Time that passes when the clock is read, and when io_read gives bytes */
+	/* Time that passes when the clock is read, when io_read gives bytes, and when io_write takes
+	 * some */
 	int64_t tick_us;
 	int64_t read_us;
+	int64_t write_us;
 
 	/* 16 bytes that the entropy source repeats; NULL: pseudo-random bytes */
 	const char *nonce;
@@ -209,6 +211,7 @@ static inline ptrdiff_t fake_write(void *io, const void *buf, size_t len)
 		return fake_refuse(f, buf, len, WS_IO_WRITE);
 	}
 	f->full_us = 0;
+	f->now += f->write_us;
 	if (len > f->room)
 		len = f->room;
 	if (f->write_max && len > f->write_max)
