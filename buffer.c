@@ -20,6 +20,8 @@
 #define KEEP_US 1000000
 #define LONG_SEND 65536
 #define LONG_REST 4096 /* bytes of a frame for which a read of their own is worth it */
+#define SHORT_READ                                                                                 \
+	65536 /* a read for short frames: each of them takes time, so not too many at once */
 
 /* Moves the message under way to the start of rbuf, and the unread bytes behind it. */
 static void compact(struct ws_conn *ws)
@@ -135,7 +137,7 @@ size_t wsi_read_size(const struct ws_conn *ws)
 	size_t room = ws->rcap - ws->rend;
 
 	if (ws->frame.head == 0 || ws->frame.len < LONG_REST)
-		return room;
+		return room < SHORT_READ ? room : SHORT_READ;
 	if (ws->frame.len + WSI_FRAME_HEAD_MAX >= room)
 		return room;
 	return (size_t)ws->frame.len + WSI_FRAME_HEAD_MAX;

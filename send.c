@@ -204,8 +204,13 @@ static int wait_to_send(struct ws_conn *ws)
 	r = wsi_keepalive(ws);
 	if (r)
 		return r;
+	/* data may be a message in rbuf, which cannot be given back now: do not wake for that */
+	ws->shrink_waits = false;
 	r = wsi_await(ws);
 	ws->need_input = false;
+	if (r == WS_ECANCELED && !ws->err)
+		ws->why = "send: the call was canceled (ws_cancel), so not all was taken: call "
+		          "ws_send with the rest";
 	return r;
 }
 
@@ -250,8 +255,7 @@ ptrdiff_t wsi_send_frame(struct ws_conn *ws, unsigned char first_byte, const voi
 	int flushed;
 
 	ws->refused = true;
-	ws->shrink_waits = false; /* data may be a message that lies in rbuf */
-	if (ws->unsent > 0) {     /* frames that were held share the write */
+	if (ws->unsent > 0) { /* frames that were held share the write */
 		n = hold_frame(ws, first_byte, p, len);
 		if (n < 0 && n != WS_AGAIN)
 			return n;
@@ -368,7 +372,6 @@ static bool keep_input(struct ws_conn *ws, bool data_in_rbuf)
 
 int ws_send_all(struct ws_conn *ws, int type, const void *data, size_t len)
 {
-	const char *why = ws->why;
 	const unsigned char *p = data;
 	uintptr_t at = (uintptr_t)p - (uintptr_t)ws->rbuf;
 	const bool in_rbuf = len > 0 && at < ws->rcap;
@@ -395,7 +398,7 @@ int ws_send_all(struct ws_conn *ws, int type, const void *data, size_t len)
 		if (in_rbuf)
 			p = ws->rbuf + at;
 	}
-	ws->why = why; /* what ws_send said of a part is of no interest now */
+	ws->why = ""; /* what ws_send said of a part is of no interest now */
 	return 0;
 }
 

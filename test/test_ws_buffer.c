@@ -126,6 +126,7 @@ static void test_stream_of_long_messages(void)
 		waits = t.f.waits;
 		if (nonblock) {
 			CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
+			CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "x", 1), 1); /* changes nothing */
 			CHECK(wants(&t).timeout_ms > 0 && wants(&t).timeout_ms <= 1000);
 			fake_poll(&t.f, t.ws);
 			CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
@@ -139,6 +140,36 @@ static void test_stream_of_long_messages(void)
 		CHECK_EQ_U(r, WS_AGAIN);
 		talk_end(&t);
 	}
+}
+
+/* A large buffer is no reason to read many short frames at once: each of them takes time. */
+static void test_short_reads(void)
+{
+	static char pongs[1000000];
+	struct talk t;
+	struct ws_msg msg;
+	unsigned long reads;
+	size_t i;
+
+	for (i = 0; i < sizeof pongs; i += 2)
+		pongs[i] = (char)0x8a;
+	buffer_begin(&t, 0);
+	for (i = 0; i < 2; i++) { /* the second time the buffer is kept */
+		script_frame(&t.s, 0x82, NULL, LONG);
+		arrived(&t);
+		expect_long(&t, WS_BINARY);
+	}
+	reads = t.f.reads;
+	script_put(&t.s, pongs, sizeof pongs);
+	script_put(&t.s,
+	           "\x81\x03"
+	           "end",
+	           5);
+	arrived(&t);
+	expect_text(&t, "end");
+	CHECK(t.f.reads - reads >= sizeof pongs / 65536);
+	CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
+	talk_end(&t);
 }
 
 /* A message may be sent back from where it lies, however long that takes. */
@@ -224,6 +255,7 @@ int main(void)
 {
 	TEST(test_given_back_at_the_next_call);
 	TEST(test_stream_of_long_messages);
+	TEST(test_short_reads);
 	TEST(test_sent_back_slowly);
 	TEST(test_long_messages_out);
 	return check_done();

@@ -23,6 +23,16 @@ static int canceling_wait(void *io, int events, int timeout_ms)
 	return fake_wait(io, events, timeout_ms);
 }
 
+/* Takes bytes again just when the client has found the peer silent. */
+static ptrdiff_t late_write(void *io, const void *buf, size_t len)
+{
+	struct fake *f = io;
+
+	if (canceled_talk->ws && strstr(ws_errmsg(canceled_talk->ws), "timed out"))
+		f->room = SIZE_MAX;
+	return fake_write(io, buf, len);
+}
+
 static void cancel_begin(struct talk *t, int nonblock)
 {
 	talk_begin(t, "", 0);
@@ -72,6 +82,7 @@ static void test_each_call(void)
 		cancel_in = !before;
 		r = (int)ws_send(t.ws, WS_BINARY, data, sizeof data);
 		CHECK(r > 0 && r < (int)sizeof data); /* a part; so the next call says it */
+		CHECK(strstr(ws_errmsg(t.ws), "canceled (ws_cancel), so not all was taken"));
 		expect_canceled(&t,
 		                (int)ws_send(t.ws, WS_BINARY, data + r, sizeof data - (size_t)r));
 		t.f.room = t.f.drain = SIZE_MAX;
@@ -95,7 +106,7 @@ static void test_what_need_not_wait(void)
 {
 	struct talk t;
 	struct ws_msg msg;
-	int r;
+	int r, i;
 
 	check_row("a message that is there is handed out first");
 	cancel_begin(&t, 0);
@@ -112,6 +123,23 @@ static void test_what_need_not_wait(void)
 	ws_cancel(t.ws);
 	expect_canceled(&t, ws_recv_within(t.ws, &msg, 0));
 	talk_end(&t);
+
+	check_row("a flood of pings, under which a call never waits");
+	for (r = 0; r < 2; r++) {
+		cancel_begin(&t, 0);
+		talk_open(&t);
+		for (i = 0; i < 1000; i++)
+			script_frame(&t.s, 0x89, "", 0);
+		talk_more(&t, "", 0);
+		t.f.come = t.f.in_len;
+		t.f.loop = 10000;
+		t.f.loop_from = HEAD_LEN;
+		t.f.discard = 1;
+		ws_cancel(t.ws);
+		expect_canceled(&t, r == 0 ? ws_recv(t.ws, &msg) : ws_close(t.ws, 1000, NULL));
+		CHECK(t.f.loop > 9000);
+		talk_end(&t);
+	}
 
 	check_row("nonblock: in place of WS_AGAIN");
 	cancel_begin(&t, 1);
@@ -259,6 +287,18 @@ static void test_send_all(void)
 	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ECLOSED);
 	CHECK_EQ_U(ws_report(t.ws)->close_code, 1008);
 	CHECK_EQ_U(ws_send_all(t.ws, WS_BINARY, big, sizeof big), WS_ECLOSED);
+	talk_end(&t);
+
+	check_row("a sentence of before is gone, and is not shown again");
+	cancel_begin(&t, 0);
+	t.o.ping_interval_ms = 1000;
+	t.o.timeout_ms = -1;
+	t.io.io_write = late_write;
+	talk_open(&t);
+	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "\xff", 1), WS_EUSAGE);
+	t.f.room = t.f.drain = 0;
+	CHECK_EQ_U(ws_send_all(t.ws, WS_BINARY, big, sizeof big), 0);
+	CHECK_EQ_S(ws_errmsg(t.ws), "");
 	talk_end(&t);
 
 	check_row("not with nonblock");
