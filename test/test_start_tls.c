@@ -281,7 +281,7 @@ static void test_deadline(void)
 		plan_begins(&plan, &c);
 		CHECK_EQ_U(client_open(&c), WS_ETIMEOUT);
 		HAS(&c, "TLS handshake with 127.0.0.1:");
-		HAS(&c, "timed out after 5");
+		HAS(&c, "timed out after ");
 		client_free(&c);
 		server_end(&s);
 		plan_ends(&plan, 1);
