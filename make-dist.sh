@@ -45,7 +45,7 @@ esac
 
 # names: the functions that ws.h exports, and the tags of its types
 names() {
-	sed -n -e 's/^WS_API .*[ *]\(ws_[a-z_]*\)(.*/\1/p' -e 's/^\(struct\|enum\) \(ws_[a-z_]*\) {$/\2/p' \
+	sed -n -e 's/^WS_API .*[ *]\(ws_[a-z_]*\)(.*/\1/p' -e 's/^\(struct\|enum\) \(ws_[a-z_]*\) {.*/\2/p' \
 		-e 's/^struct \(ws_[a-z_]*\);$/\1/p' ws.h | sort -u
 }
 

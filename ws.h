@@ -32,8 +32,9 @@
  *	Messages, pings and redirects do not move it; only ws_timeout does. A
  *	program that keeps a connection and allows 30 s for each message
  *	therefore calls ws_timeout(ws, 30000) before each ws_recv; with
- *	timeout_ms -1 a connection has no deadline. Once it has passed, every
- *	call returns WS_ETIMEOUT at once, until ws_timeout sets a new one.
+ *	timeout_ms -1 a connection has no deadline. Once it has passed, a call
+ *	that would have to wait returns WS_ETIMEOUT at once, until ws_timeout
+ *	sets a new one.
  *
  *	A connection that lives long has timeout_ms -1, connect_timeout_ms for
  *	its beginning, ping_interval_ms to notice that the peer is gone, and
@@ -51,7 +52,9 @@
  *	interval, the call that waits returns WS_ETIMEOUT; a peer that takes
  *	bytes of a long message is not silent. The call can be made again: it
  *	waits for two intervals more. With nonblock the same happens in ws_recv,
- *	and ws_wants includes it in timeout_ms.
+ *	and ws_wants includes it in timeout_ms. Nothing may follow a close frame
+ *	(RFC 6455 5.5.1), so no pings go out after ws_shutdown and in ws_close:
+ *	ws_timeout(ws, 1000) before ws_close limits its waiting.
  *
  *	A call checks the clock between its steps, but not while the TLS library
  *	computes. What a server can make it compute is bounded: the most
@@ -689,11 +692,11 @@ WS_API int ws_open(struct ws_conn *ws);
  * write(2), or an error. An empty message returns 0 when it is taken.
  *
  * Fewer than len bytes (or WS_AGAIN: none) are taken when the call must not
- * wait, at the deadline, or when the peer does not read until we do. Then call
- * ws_recv, and send the rest: data + taken, len - taken, the same type. Until
- * the rest is taken, no other message or ping can begin. The len of the first
- * call is the frame's length. Without nonblock, ws_errmsg says why not all was
- * taken, and ws_send_all does this by itself.
+ * wait, at the deadline, after ws_cancel, or when the peer does not read until
+ * we do. Then call ws_recv, and send the rest: data + taken, len - taken, the
+ * same type. Until the rest is taken, no other message or ping can begin. The
+ * len of the first call is the frame's length. Without nonblock, ws_errmsg says
+ * why not all was taken, and ws_send_all does this by itself.
  *
  * Text that is not UTF-8 is WS_EUSAGE, and nothing is sent. Bytes that are
  * taken but not written yet are written by later calls. A message that ws_recv
@@ -711,7 +714,8 @@ WS_API ptrdiff_t ws_send(struct ws_conn *ws, int type, const void *data,
  * its pings are answered by the next ws_recv. WS_AGAIN: more than that came, or
  * the peer has closed: ws_recv tells. After WS_AGAIN, WS_ETIMEOUT or
  * WS_ECANCELED, the same call with the same arguments goes on where it
- * stopped. data may be a message that ws_recv returned. */
+ * stopped. data may be a message that ws_recv returned, but only for one call,
+ * which may move it: copy it to be able to make the call again. */
 /* clang-format off */
 WS_API int ws_send_all(struct ws_conn *ws, int type, const void *data,
                        size_t len);
@@ -760,13 +764,13 @@ WS_API int ws_close(struct ws_conn *ws, int code, const char *reason);
  * receiving: ws_recv returns what the peer still sends until its close frame,
  * which is WS_ECLOSED. ws_send and ws_ping are WS_EUSAGE from then on, and so
  * is this call while a ws_send is unfinished. A ws_close afterwards waits for
- * the end. 0: the close frame is taken. */
+ * the end. 0: the close frame is taken, or one was sent already. */
 WS_API int ws_shutdown(struct ws_conn *ws, int code, const char *reason);
 
 /* Ends the waiting of a call on ws, from another thread or a signal handler: a
- * call that waits, or else the next one that would wait, returns WS_ECANCELED.
- * That uses it up, and the connection goes on. Before ws_free no other thread
- * may call it any more.
+ * call that waits, or else the next one that would wait, returns WS_ECANCELED,
+ * also if it never waits because the peer floods it. That uses it up, and the
+ * connection goes on. Before ws_free no other thread may call it any more.
  *
  * 0, or WS_EIO: nothing wakes a call that waits already, only the next one sees
  * it. That is so with io, unless a signal ends io_wait; with nonblock, where

@@ -86,6 +86,7 @@ twice() { # two libraries of one program, each with a copy of its own
 			&& $CC $CFLAGS -Wall -Wextra -Werror -I"$tmp/$copy" -DASK=ask_$copy -c -o "$tmp/$copy/twice.o" "$consumer/twice.c" \
 			|| return
 		nm -g --defined-only "$tmp/$copy/ws.o" | awk 'NF > 1 { print $NF }' >"$tmp/names"
+		grep -qx "#define ws_type ${copy}_ws_type" "$tmp/$copy/ws.h" || return # a type of one line
 		grep -qx ${copy}_ws_open "$tmp/names" && ! grep -v "^${copy}_ws_\|^__x86\." "$tmp/names" || return
 	done
 	$CC $CFLAGS -Wall -Wextra -Werror -pthread -DBOTH -o "$tmp/twice" "$consumer/twice.c" "$tmp"/one/*.o "$tmp"/two/*.o \

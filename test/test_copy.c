@@ -212,10 +212,21 @@ static void test_options_may_go_after_ws_new(void)
 	talk_end(&t);
 }
 
+/* A program and a library of different ages compare their options byte by byte, and padding has no
+ * value that anyone sets. So the last field ends where the struct does: whoever adds a single int
+ * adds a reserved one as well. */
+static void test_options_end_with_a_field(void)
+{
+	const size_t last = offsetof(struct ws_options, user_data);
+
+	CHECK_EQ_U(sizeof(struct ws_options), last + sizeof(void *));
+}
+
 int main(void)
 {
 	TEST(test_each_option_is_copied);
 	TEST(test_a_copy_fits);
 	TEST(test_options_may_go_after_ws_new);
+	TEST(test_options_end_with_a_field);
 	return check_done();
 }
