@@ -63,39 +63,43 @@ static void *work(void *number)
 	return NULL;
 }
 
-/* Sends until the queue is empty. */
+/* Sends until the queue is empty. 0; WS_AGAIN: first there is something to receive; or an error. */
 static int send_queue(void)
 {
-	struct message *m, *next;
-	int r = 0;
+	static struct message *taken; /* from the queue, and not sent yet */
+	struct message *next;
+	int r;
 
-	while ((m = take_all())) {
-		for (; m; m = next) {
-			do /* a ws_cancel meanwhile is for a message behind this one */
-				r = ws_send_all(ws, WS_TEXT, m->text, strlen(m->text));
-			while (r == WS_ECANCELED);
-			if (r)
-				return r;
-			next = m->next;
-			free(m);
-		}
+	for (;;) {
+		if (!taken)
+			taken = take_all();
+		if (!taken)
+			return 0;
+		do /* a ws_cancel meanwhile is for a message behind this one */
+			r = ws_send_all(ws, WS_TEXT, taken->text, strlen(taken->text));
+		while (r == WS_ECANCELED);
+		if (r)
+			return r;
+		next = taken->next;
+		free(taken);
+		taken = next;
 	}
-	return 0;
 }
 
 /* The owner's work: until all messages were answered. */
 static int own(int messages)
 {
 	struct ws_msg msg;
-	int answers = 0, r = 0;
+	int answers = 0, r;
 
 	while (answers < messages) {
 		r = ws_recv(ws, &msg);
 		if (r == 0)
 			answers++;
-		else if (r == WS_ECANCELED)
-			r = send_queue();
-		if (r)
+		else if (r != WS_ECANCELED && r != WS_AGAIN)
+			break;
+		r = send_queue();
+		if (r && r != WS_AGAIN)
 			break;
 	}
 	return answers;
