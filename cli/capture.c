@@ -41,6 +41,7 @@ struct capture_round {
 };
 
 struct wq_capture {
+	size_t size; /* of this struct and of what lies behind it, which is all but the text */
 	struct match_state *code;
 	uint32_t *sets;
 	size_t states;
@@ -198,6 +199,7 @@ struct wq_capture *wq_capture_init(void *mem, size_t mem_len, const char *patter
 	if (size == 0 || size > mem_len)
 		return NULL;
 	memset(c, 0, size);
+	c->size = size;
 	c->label_len = sizes.label_len;
 	c->best = (void *)(c + 1);
 	c->trial = c->best + c->label_len;
@@ -474,4 +476,41 @@ struct wsi_str wq_capture_group(const struct wq_capture *c, unsigned group)
 	found.p = c->text + place[0] - 1;
 	found.len = place[1] - place[0];
 	return found;
+}
+
+size_t wq_capture_memory(const struct wq_capture *c)
+{
+	return c->size;
+}
+
+/* Where a part of c lies in its copy */
+static void *capture_part(void *copy, const struct wq_capture *c, const void *part)
+{
+	return (char *)copy + ((const char *)part - (const char *)c);
+}
+
+static void capture_move_round(void *copy, const struct wq_capture *c, struct capture_round *r)
+{
+	r->labels = capture_part(copy, c, r->labels);
+	r->live = capture_part(copy, c, r->live);
+	r->from = capture_part(copy, c, r->from);
+	r->list = capture_part(copy, c, r->list);
+}
+
+struct wq_capture *wq_capture_copy(void *mem, const struct wq_capture *c)
+{
+	struct wq_capture *copy = mem;
+
+	memcpy(copy, c, c->size);
+	copy->code = capture_part(copy, c, c->code);
+	copy->sets = capture_part(copy, c, c->sets);
+	copy->first_from = capture_part(copy, c, c->first_from);
+	copy->from = capture_part(copy, c, c->from);
+	capture_move_round(copy, c, &copy->now);
+	capture_move_round(copy, c, &copy->next);
+	copy->queue = capture_part(copy, c, c->queue);
+	copy->queued = capture_part(copy, c, c->queued);
+	copy->trial = capture_part(copy, c, c->trial);
+	copy->best = capture_part(copy, c, c->best);
+	return copy;
 }

@@ -25,4 +25,8 @@ int wq_capture_step(struct wq_capture *c);
  * match, or the group is in a part of the pattern that was not needed. */
 struct wsi_str wq_capture_group(const struct wq_capture *c, unsigned group);
 
+/* As wsi_match_memory() and wsi_match_copy(). The text is not copied. */
+size_t wq_capture_memory(const struct wq_capture *c);
+struct wq_capture *wq_capture_copy(void *mem, const struct wq_capture *c);
+
 #endif

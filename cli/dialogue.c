@@ -24,35 +24,90 @@ static int query_stopped(const struct wq_query *q)
 	return 0;
 }
 
-/* The same for wq_captured_take() */
-static int query_stopped_by(const void *arg)
-{
-	return query_stopped(arg);
-}
-
 /* Ends the query with an error of query_stopped() or of a call on the open connection */
 static int query_stop(struct wq_query *q, int err)
 {
 	return err == WQ_EINTERRUPTED ? wq_query_interrupted(q) : wq_query_lost(q, err);
 }
 
-/* The matcher is fed in slices because a costly pattern must not outlast the deadline. */
-int wq_query_match(const struct wq_query *q, const struct wq_pattern *pattern,
-                   const struct ws_msg *msg)
+/* Matching */
+
+void wq_query_end_match(struct wq_query *q)
+{
+	if (q->own_match)
+		wq_alloc(NULL, q->own_match, wsi_match_memory(q->own_match), 0);
+	q->own_match = NULL;
+	q->matched = 0;
+}
+
+/* Gives way to other queries. They have the same patterns, so what the matcher has come to is copied:
+ * WS_AGAIN, or WS_EMEMORY */
+static int query_match_later(struct wq_query *q, const struct wsi_match *m)
+{
+	void *mem;
+
+	q->gives_way = true;
+	if (q->own_match || q->matched == 0)
+		return WS_AGAIN;
+	mem = wq_alloc(NULL, NULL, 0, wsi_match_memory(m));
+	if (!mem)
+		return WS_EMEMORY;
+	q->own_match = wsi_match_copy(mem, m);
+	return WS_AGAIN;
+}
+
+/* The matcher is fed in slices because a costly pattern must neither outlast the deadline nor hold up
+ * other queries. */
+static int query_match_on(struct wq_query *q, struct wsi_match *m, const struct ws_msg *msg)
 {
 	const char *p = msg->data;
-	size_t at, n;
+	size_t n;
 	int err;
 
-	wsi_match_start(pattern->match);
-	for (at = 0;; at += n) {
+	for (; q->matched < msg->len; q->matched += n) {
 		err = query_stopped(q);
 		if (err)
 			return err;
-		if (at == msg->len)
-			return wsi_match_end(pattern->match);
-		n = msg->len - at < WQ_SLICE ? msg->len - at : WQ_SLICE;
-		if (wsi_match_feed(pattern->match, p + at, n))
+		if (wq_turn_is_over())
+			return query_match_later(q, m);
+		n = msg->len - q->matched < WQ_SLICE ? msg->len - q->matched : WQ_SLICE;
+		if (wsi_match_feed(m, p + q->matched, n))
+			return 1;
+	}
+	err = query_stopped(q);
+	return err ? err : wsi_match_end(m);
+}
+
+int wq_query_match(struct wq_query *q, const struct wq_pattern *pattern, const struct ws_msg *msg)
+{
+	struct wsi_match *m = q->own_match;
+	int r;
+
+	if (!m) {
+		m = pattern->match;
+		wsi_match_start(m);
+	}
+	r = query_match_on(q, m, msg);
+	if (r != WS_AGAIN)
+		wq_query_end_match(q);
+	return r;
+}
+
+/* Finds what --data-expand needs of the message: 1, or as wq_query_match() */
+static int query_capture(struct wq_query *q)
+{
+	int err;
+
+	for (;;) {
+		err = query_stopped(q);
+		if (err)
+			return err;
+		if (wq_turn_is_over()) {
+			q->gives_way = true;
+			err = wq_captured_let_go(&q->captured);
+			return err ? err : WS_AGAIN;
+		}
+		if (wq_captured_find(&q->captured))
 			return 1;
 	}
 }
@@ -105,6 +160,8 @@ static int query_show(struct wq_query *q, const struct ws_msg *msg)
 static int query_match_stopped(struct wq_query *q, const struct wq_pattern *pattern,
                                const struct ws_msg *msg, int err)
 {
+	if (err == WS_EMEMORY)
+		return wq_query_no_memory(q);
 	if (query_show(q, msg))
 		return QUERY_ENDED;
 	q->unfinished = pattern;
@@ -151,17 +208,21 @@ static int query_refused(struct wq_query *q, const struct wq_pattern *pattern,
 
 int wq_query_check_fail_on(struct wq_query *q, const struct ws_msg *msg)
 {
-	size_t i;
-
-	for (i = 0; i < q->o->n_fail_on; i++) {
-		const struct wq_pattern *pattern = &q->o->fail_on[i];
+	for (; q->checked < q->o->n_fail_on; q->checked++) {
+		const struct wq_pattern *pattern = &q->o->fail_on[q->checked];
 		int r = wq_query_match(q, pattern, msg);
 
+		if (r == WS_AGAIN) {
+			q->checking = *msg;
+			return QUERY_WAIT;
+		}
 		if (r < 0)
 			return query_match_stopped(q, pattern, msg, r);
 		if (r == 1)
 			return query_refused(q, pattern, msg);
 	}
+	q->checked = 0;
+	q->checking.data = NULL;
 	return QUERY_GO_ON;
 }
 
@@ -171,12 +232,16 @@ static int query_is_our_pong(const struct wq_query *q, const struct ws_msg *msg)
 	       && memcmp(msg->data, q->ping_data, sizeof q->ping_data) == 0;
 }
 
-/* Receives a new message. QUERY_GO_ON: it is in *msg; in the state PONG it can also be the answer
- * to our ping. Other pongs are dropped. */
+/* Receives a new message, or goes on with one that is held against --fail-on. QUERY_GO_ON: it is in *msg;
+ * in the state PONG it can also be the answer to our ping. Other pongs are dropped. */
 static int query_receive(struct wq_query *q, struct ws_msg *msg)
 {
 	int err;
 
+	if (q->checking.data) {
+		*msg = q->checking;
+		return wq_query_check_fail_on(q, msg);
+	}
 	do {
 		err = query_stopped(q);
 		if (!err)
@@ -214,6 +279,17 @@ static int query_keep_all(struct wq_query *q)
 	}
 }
 
+/* In a state that sends: a message came before, and is still held against --fail-on. */
+static int query_end_check(struct wq_query *q)
+{
+	int r;
+
+	if (!q->checking.data)
+		return QUERY_GO_ON;
+	r = query_keep_all(q);
+	return r == QUERY_WAIT && !q->checking.data ? QUERY_GO_ON : r;
+}
+
 /* The states */
 
 /* Each query has a payload of its own: a pong with another payload is not proof of life. */
@@ -233,6 +309,9 @@ int wq_query_ping(struct wq_query *q)
 {
 	int r;
 
+	r = query_end_check(q);
+	if (r != QUERY_GO_ON)
+		return r;
 	if (!q->ping_data[0])
 		query_make_ping_data(q);
 	r = ws_ping(q->ws, q->ping_data, sizeof q->ping_data);
@@ -342,8 +421,12 @@ int wq_query_send(struct wq_query *q)
 	struct wsi_str data = wq_query_data_to_send(q);
 	int64_t begun_us = wq_now_us(); /* the answer may arrive before ws_send() returns */
 	const char *rest = data.len > 0 ? data.p + q->sent : "";
-	ptrdiff_t n = ws_send(q->ws, q->o->binary ? WS_BINARY : WS_TEXT, rest, data.len - q->sent);
+	ptrdiff_t n;
+	int r = query_end_check(q);
 
+	if (r != QUERY_GO_ON)
+		return r;
+	n = ws_send(q->ws, q->o->binary ? WS_BINARY : WS_TEXT, rest, data.len - q->sent);
 	if (n < 0 && n != WS_AGAIN)
 		return wq_query_lost(q, (int)n);
 	if (n > 0)
@@ -357,33 +440,47 @@ int wq_query_send(struct wq_query *q)
 	return QUERY_GO_ON;
 }
 
+/* Holds a message against the step under way, and takes what later steps need of it: as
+ * wq_query_match() */
+static int query_match_step(struct wq_query *q, const struct wq_step *s, const struct ws_msg *msg)
+{
+	int r;
+
+	if (q->captured.capture) /* it matches, and gave way after that */
+		return query_capture(q);
+	r = wq_query_match(q, &s->pattern, msg);
+	if (r != 1 || !s->keep)
+		return r;
+	r = wq_captured_take(&q->captured, s, msg);
+	return r ? r : query_capture(q);
+}
+
 /* Receives until a message matches */
 int wq_query_expect(struct wq_query *q)
 {
 	const struct wq_step *s = wq_query_current_step(q);
-	const struct wq_pattern *pattern = &s->pattern;
-	struct ws_msg msg;
+	struct ws_msg msg = q->expecting;
 	int r;
 
-	for (;;) {
-		r = query_take(q, &msg);
-		if (r != QUERY_GO_ON)
-			return r;
-		r = wq_query_match(q, pattern, &msg);
+	for (;; msg.data = NULL) {
+		if (!msg.data) {
+			r = query_take(q, &msg);
+			if (r != QUERY_GO_ON)
+				return r;
+		}
+		r = query_match_step(q, s, &msg);
+		if (r == WS_AGAIN) {
+			q->expecting = msg;
+			return QUERY_WAIT;
+		}
+		q->expecting.data = NULL;
 		if (r < 0)
-			return query_match_stopped(q, pattern, &msg, r);
+			return query_match_stopped(q, &s->pattern, &msg, r);
 		if (r == 1)
 			break;
 		q->seen++;
 		if (query_remember(q, &msg))
 			return QUERY_ENDED;
-	}
-	if (s->keep) {
-		r = wq_captured_take(&q->captured, s, &msg, query_stopped_by, q);
-		if (r == WS_EMEMORY)
-			return wq_query_no_memory(q);
-		if (r)
-			return query_match_stopped(q, pattern, &msg, r);
 	}
 	wq_store_clear(&q->last); /* this step has used up what it passed over, too */
 	q->step++;
@@ -441,7 +538,7 @@ int wq_query_flush(struct wq_query *q)
 	struct ws_msg msg;
 	int r;
 
-	if (!query_has_unsent(q)) {
+	if (!q->checking.data && !query_has_unsent(q)) {
 		q->state = WQ_ANSWER;
 		return QUERY_ENDED;
 	}

@@ -160,15 +160,19 @@ void wq_expand_check(struct wq_options *o)
 
 /* What was matched */
 
-int wq_captured_take(struct wq_captured *c, const struct wq_step *expect, const struct ws_msg *msg,
-                     int (*stopped)(const void *arg), const void *arg)
+static void captured_end_search(struct wq_captured *c)
+{
+	if (c->own)
+		wq_alloc(NULL, c->own, wq_capture_memory(c->own), 0);
+	c->own = c->capture = NULL;
+}
+
+int wq_captured_take(struct wq_captured *c, const struct wq_step *expect, const struct ws_msg *msg)
 {
 	struct ws_msg kept;
-	struct wsi_str group;
 	size_t at;
-	unsigned i;
-	int r;
 
+	captured_end_search(c);
 	wq_store_clear(&c->message);
 	memset(c->group, 0, sizeof c->group);
 	if (wq_store_put(&c->message, msg, msg->len))
@@ -176,26 +180,51 @@ int wq_captured_take(struct wq_captured *c, const struct wq_step *expect, const 
 	at = c->message.head;
 	wq_store_next(&c->message, &at, &kept);
 	c->group[0].len = kept.len;
-	if (!expect->capture)
+	c->capture = expect->capture;
+	if (c->capture)
+		wq_capture_start(c->capture, kept.data, kept.len);
+	return 0;
+}
+
+int wq_captured_find(struct wq_captured *c)
+{
+	struct wsi_str group;
+	struct ws_msg kept;
+	size_t at = c->message.head;
+	unsigned i;
+
+	if (!c->capture)
+		return 1;
+	if (!wq_capture_step(c->capture))
 		return 0;
-	wq_capture_start(expect->capture, kept.data, kept.len);
-	while (!wq_capture_step(expect->capture)) {
-		r = stopped(arg);
-		if (r)
-			return r;
-	}
+	wq_store_next(&c->message, &at, &kept);
 	for (i = 1; i <= WQ_CAPTURE_GROUPS; i++) {
-		group = wq_capture_group(expect->capture, i);
+		group = wq_capture_group(c->capture, i);
 		if (!group.p)
 			continue;
 		c->group[i].at = (size_t)(group.p - (const char *)kept.data);
 		c->group[i].len = group.len;
 	}
+	captured_end_search(c);
+	return 1;
+}
+
+int wq_captured_let_go(struct wq_captured *c)
+{
+	void *mem;
+
+	if (!c->capture || c->own)
+		return 0;
+	mem = wq_alloc(NULL, NULL, 0, wq_capture_memory(c->capture));
+	if (!mem)
+		return WS_EMEMORY;
+	c->own = c->capture = wq_capture_copy(mem, c->capture);
 	return 0;
 }
 
 void wq_captured_free(struct wq_captured *c)
 {
+	captured_end_search(c);
 	wq_store_free(&c->message);
 }
 

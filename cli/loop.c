@@ -3,6 +3,11 @@
  *
  * A work is asked what it wants only after each of its steps; until the next one, the answer stays
  * in its slot.
+ *
+ * Some works have to compute for long, and then give way to the others. In each turn, those for which
+ * something has come are stepped first, and then those that gave way, in a circle, as many as the time
+ * allows and at least one. So however many compute, the others go on within a few hundredths of a
+ * second.
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -12,6 +17,10 @@
 #include <string.h>
 
 #define FIRST_SLOTS 16
+#define TURN_US 10000 /* how long works may compute in a turn, and again those that gave way */
+
+/* When works should give way. WQ_NEVER: while one is alone */
+static int64_t turn_until_us = WQ_NEVER;
 
 struct loop_slot {
 	struct wq_work *work;
@@ -20,6 +29,11 @@ struct loop_slot {
 	unsigned n;       /* descriptors in p */
 	struct pollfd p[WQ_FDS_MAX];
 };
+
+bool wq_turn_is_over(void)
+{
+	return turn_until_us != WQ_NEVER && wq_now_us() >= turn_until_us;
+}
 
 void wq_loop_one(struct wq_work *w)
 {
@@ -80,26 +94,65 @@ bool wq_loop_add(struct wq_loop *l, struct wq_work *w)
 	return true;
 }
 
-/* Steps every work that is due. The last one takes the slot of a work that ended. */
-static void loop_step(struct wq_loop *l)
+/* Steps the work in a slot. True: it has ended, and the last one has its slot. */
+static bool loop_step_slot(struct wq_loop *l, struct loop_slot *s)
+{
+	struct wq_work *w = s->work;
+
+	w->gives_way = false;
+	if (w->step(w)) {
+		*s = l->slots[--l->n];
+		w->ended(w);
+		return true;
+	}
+	s->due = false;
+	s->until_us = w->wants(w, s->p, &s->n);
+	return false;
+}
+
+/* Steps every work that is due. */
+static void loop_step_due(struct wq_loop *l)
 {
 	size_t i = 0;
 
-	while (i < l->n) {
-		struct loop_slot *s = &l->slots[i];
-		struct wq_work *w = s->work;
+	turn_until_us = wq_now_us() + TURN_US;
+	while (i < l->n)
+		if (!l->slots[i].due || !loop_step_slot(l, &l->slots[i]))
+			i++;
+}
 
-		if (!s->due) {
-			i++;
-		} else if (!w->step(w)) {
-			s->due = false;
-			s->until_us = w->wants(w, s->p, &s->n);
-			i++;
-		} else {
-			*s = l->slots[--l->n];
-			w->ended(w);
-		}
+static bool loop_gives_way(const struct wq_loop *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		if (l->slots[i].work->gives_way)
+			return true;
+	return false;
+}
+
+/* Steps works that gave way, each at most once. */
+static void loop_step_others(struct wq_loop *l)
+{
+	size_t left = l->n;
+
+	turn_until_us = wq_now_us() + TURN_US;
+	for (; left > 0 && !wq_turn_is_over(); left--) {
+		if (l->next_way >= l->n)
+			l->next_way = 0;
+		if (l->n == 0)
+			return;
+		if (!l->slots[l->next_way].work->gives_way
+		    || !loop_step_slot(l, &l->slots[l->next_way]))
+			l->next_way++;
 	}
+}
+
+static void loop_step(struct wq_loop *l)
+{
+	loop_step_due(l);
+	if (loop_gives_way(l))
+		loop_step_others(l);
 }
 
 /* Lists what the works want, and sets *until_us to the earliest of their times. Returns how many
@@ -156,6 +209,9 @@ static void loop_wait(struct wq_loop *l, const struct wq_work *owner)
 	unsigned n_own, n;
 	int64_t until_us = owner->wants(owner, own, &n_own);
 	void *fds = l->fds;
+
+	if (loop_gives_way(l))
+		until_us = 0;
 
 	/* Room for the descriptors of all works, the owner and wq_wait() */
 	if (!loop_grow(&fds, &l->fds_cap, loop_count_fds(l) + WQ_FDS_MAX + 1, sizeof *l->fds)) {

@@ -20,7 +20,13 @@ struct wq_work {
 	int64_t (*wants)(const struct wq_work *w, struct pollfd *p, unsigned *n);
 	/* The work has ended, and may be freed. Only for works in a struct wq_loop. */
 	void (*ended)(struct wq_work *w);
+	/* Set by step: it has more to do at once, and returned because the turn was over. */
+	bool gives_way;
 };
+
+/* True when a work that computes should let the others go on: it sets .gives_way and returns, and goes
+ * on in a later turn. It never is for a work that is alone. */
+bool wq_turn_is_over(void);
 
 /* Drives one work to its end. Needs no memory. */
 void wq_loop_one(struct wq_work *w);
@@ -31,7 +37,8 @@ struct wq_loop {
 	size_t n, cap;
 	struct pollfd *fds; /* what all works want */
 	size_t fds_cap;
-	bool signalled; /* all works have been told of the signal */
+	bool signalled;  /* all works have been told of the signal */
+	size_t next_way; /* the slot from which on the next work that gave way is looked for */
 };
 void wq_loop_init(struct wq_loop *l);
 /* Adds a work, to be stepped soon. False: no memory. */

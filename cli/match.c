@@ -17,6 +17,8 @@ struct match_list {
 };
 
 struct wsi_match {
+	/* Bytes of this struct and of what lies behind it, which is all that it points to. */
+	size_t size;
 	struct match_state *code;
 	size_t states;
 	/* The brackets' sets, see enum match_set. */
@@ -226,6 +228,7 @@ struct wsi_match *wsi_match_init(void *mem, size_t mem_len, const char *pattern,
 	if (size == 0 || size > mem_len)
 		return NULL;
 	memset(m, 0, size);
+	m->size = size;
 	m->code = (void *)(m + 1);
 	m->sets = (void *)(m->code + max);
 	m->now.s = (void *)(m->sets + b.sets_n);
@@ -316,4 +319,28 @@ int wsi_match_end(struct wsi_match *m)
 	m->at_end = 1;
 	match_step(m, MATCH_WORD(MATCH_END, 0));
 	return m->yes;
+}
+
+size_t wsi_match_memory(const struct wsi_match *m)
+{
+	return m->size;
+}
+
+/* Where a part of m lies in its copy. */
+static void *match_part(void *copy, const struct wsi_match *m, const void *part)
+{
+	return (char *)copy + ((const char *)part - (const char *)m);
+}
+
+struct wsi_match *wsi_match_copy(void *mem, const struct wsi_match *m)
+{
+	struct wsi_match *copy = mem;
+
+	memcpy(copy, m, m->size);
+	copy->code = match_part(copy, m, m->code);
+	copy->sets = match_part(copy, m, m->sets);
+	copy->now.s = match_part(copy, m, m->now.s);
+	copy->then = match_part(copy, m, m->then);
+	copy->start.s = match_part(copy, m, m->start.s);
+	return copy;
 }

@@ -28,4 +28,8 @@ WSI int wsi_match_feed(struct wsi_match *m, const void *text,
                        size_t len);         /* 1: matches, whatever follows; 0: go on */
 WSI int wsi_match_end(struct wsi_match *m); /* 1: the text, now ended, matches; 0: no */
 
+/* A copy in memory of wsi_match_memory(m) bytes, aligned as malloc does. It goes on where m is. */
+WSI size_t wsi_match_memory(const struct wsi_match *m);
+WSI struct wsi_match *wsi_match_copy(void *mem, const struct wsi_match *m);
+
 #endif

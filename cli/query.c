@@ -111,7 +111,9 @@ int wq_query_step(struct wq_query *q)
 {
 	int r;
 
-	if (wq_signal() && q->state < WQ_ANSWER)
+	q->gives_way = false;
+	/* A message that is being matched becomes part of the answer: see wq_query_match(). */
+	if (wq_signal() && q->state < WQ_ANSWER && !q->checking.data && !q->expecting.data)
 		return wq_query_interrupted(q);
 	do
 		r = query_run_state(q);
@@ -132,6 +134,10 @@ int64_t wq_query_wants(const struct wq_query *q, struct pollfd p[WS_FDS_MAX], un
 		p[0].events = POLLIN;
 		*n = 1;
 		return wq_query_open_deadline_us(q);
+	}
+	if (q->gives_way) {
+		*n = 0;
+		return q->deadline_us;
 	}
 	ws_wants(q->ws, &set);
 	for (i = 0; i < set.n; i++) {
@@ -175,6 +181,7 @@ void wq_query_end(struct wq_query *q)
 {
 	ws_free(q->ws);
 	wq_why_free(&q->why);
+	wq_query_end_match(q);
 	wq_store_free(&q->last);
 	wq_captured_free(&q->captured);
 	wq_query_drop_expanded(q);

@@ -31,10 +31,12 @@ int wq_query_send(struct wq_query *q);
 int wq_query_expect(struct wq_query *q);  /* receives until a message matches */
 int wq_query_collect(struct wq_query *q); /* receives --count messages */
 int wq_query_flush(struct wq_query *q);
-/* 1: the message matches; 0: it does not; WQ_EINTERRUPTED, WS_ETIMEOUT: that came first */
-int wq_query_match(const struct wq_query *q, const struct wq_pattern *pattern,
-                   const struct ws_msg *msg);
-/* Holds a new message against each --fail-on. QUERY_ENDED: one matches. */
+/* 1: the message matches; 0: it does not; WQ_EINTERRUPTED, WS_ETIMEOUT: that came first; WS_AGAIN: other
+ * queries go on first, and then the same call does; WS_EMEMORY. The last two only with several URLs. */
+int wq_query_match(struct wq_query *q, const struct wq_pattern *pattern, const struct ws_msg *msg);
+void wq_query_end_match(struct wq_query *q); /* frees what a match left that did not end */
+/* Holds a new message against each --fail-on. QUERY_ENDED: one matches; QUERY_WAIT: q gives way, and the
+ * same call goes on. */
 int wq_query_check_fail_on(struct wq_query *q, const struct ws_msg *msg);
 void wq_query_drop_expanded(struct wq_query *q); /* what --data-expand made */
 

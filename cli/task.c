@@ -94,6 +94,7 @@ static bool task_try(struct wq_task *t)
 
 	if (wq_query_step(&t->q))
 		return true;
+	t->work.gives_way = t->q.gives_way;
 	if (t->q.state == WQ_SEND)
 		task_show_progress(t);
 	else if (was_sending)

@@ -134,7 +134,16 @@ struct wq_query {
 	char *expanded;              /* the data of the --data-expand under way */
 	size_t expanded_len;
 	const struct wq_pattern *unfinished; /* was being matched when the query ended, or NULL */
-	char ping_data[16];                  /* begins with NUL: not made yet */
+
+	/* Of several queries, one whose matching takes long gives way to the others. */
+	bool gives_way;          /* the last step ended for that reason alone */
+	struct ws_msg checking;  /* is held against each --fail-on, or .data is NULL */
+	size_t checked;          /* so many of them do not match it */
+	struct ws_msg expecting; /* is held against the -e under way, or .data is NULL */
+	size_t matched;          /* bytes of either that the pattern under way has been fed */
+	struct wsi_match
+	    *own_match;     /* a copy of the pattern's matcher, once it was fed and gave way */
+	char ping_data[16]; /* begins with NUL: not made yet */
 	char *head_copy;
 	struct wq_why why; /* where .error is written */
 };

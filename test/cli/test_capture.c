@@ -580,6 +580,38 @@ static void test_generated(void)
 	CHECK_EQ_U(wrong, 0);
 }
 
+/* A copy goes on where the search was, whatever becomes of that. The text is long enough for several
+ * calls. */
+static void test_copy(void)
+{
+	static char text[20000];
+	struct wq_capture *c = compile(S("^(a*)((b|bb)*)c"));
+	unsigned steps = 0;
+	char got[SHOWN];
+
+	if (!CHECK(c))
+		return;
+	memset(text, 'a', sizeof text);
+	memset(text + 10000, 'b', 9000);
+	text[19000] = 'c';
+	wq_capture_start(c, text, sizeof text);
+	while (!wq_capture_step(c)) {
+		struct wq_capture *was = c;
+		void *mem = malloc(wq_capture_memory(c));
+
+		if (!mem)
+			abort();
+		c = wq_capture_copy(mem, was);
+		memset((void *)was, 0xa5, wq_capture_memory(c));
+		free(was);
+		steps++;
+	}
+	CHECK(steps > 2);
+	show(c, text, 3, got);
+	CHECK_EQ_S(got, "0-19001 0-10000 10000-19000 18998-19000");
+	free(c);
+}
+
 int main(void)
 {
 	TEST(test_vectors);
@@ -587,5 +619,6 @@ int main(void)
 	TEST(test_limits);
 	TEST(test_slices);
 	TEST(test_generated);
+	TEST(test_copy);
 	return check_done();
 }

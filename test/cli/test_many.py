@@ -282,6 +282,85 @@ def test_one_that_hangs_holds_up_no_other():
             assert list(objects(r.out)) == [deaf.url]
 
 
+COSTLY = "(a?){255}(a?){255}(a?){255}(a?){255}b"  # some 50 us for each byte
+GROUPS = "((((a*)*)*(a|aa)*(b|ab)*)*(a{50}|(a{49})*))*"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("-e", COSTLY + "|go on"), ("--fail-on", COSTLY, "-e", "go on"), ("-e", GROUPS + "c|go on|a$", "--data-expand", "${1}", "-n", 0)],
+    ids=["expect", "fail-on", "groups"],
+)
+def test_a_costly_match_holds_up_no_other(options):
+    """The match would take most of a minute. The others' answers come while it is under way, and it is the last that
+    ends, by the signal, with the message that was being matched."""
+    message = "a" * (1 << 20)
+    started = threading.Event()
+
+    def costly(c):
+        c.upgrade().text(message)
+        started.set()
+        c.hold()
+
+    def later(c):
+        c.upgrade()
+        started.wait(SLACK)
+        time.sleep(0.2)  # most of the message has come by then
+        c.text("no").text("go on").finish()
+
+    with Server(costly) as s, Server(later) as t:
+        with Running("-D", "-t", 60, *options, s.url, t.url + "1", t.url + "2") as p:
+            others = [json.loads(p.p.stdout.readline()) for _ in range(2)]
+            assert sorted(o["url"] for o in others) == [t.url + "1", t.url + "2"]
+            assert [o.get("error") for o in others] == [None, None]
+            p.signal(signal.SIGTERM)
+            last = objects(p.end(status=143, json=False, within=3).out)[s.url][0]
+            assert last["details"]["reason"] == "interrupted" and last["data"] == message
+
+
+def test_a_costly_match_lets_the_others_time_out():
+    """Each ends at its deadline, those that are silent and those that are being matched."""
+    with Server(lambda c: c.upgrade().text("a" * (1 << 20)).hold()) as s, Server(lambda c: c.upgrade().hold()) as deaf:
+        urls = [deaf.url] * 3 + [s.url] * 3
+        r = many("-D", "-t", "0.5", "-e", COSTLY, *urls, status=3, within=1)
+        for url in urls:
+            assert [o["details"]["reason"] for o in r.objects[url]] == ["timeout"] * 3
+        assert all(len(o["data"]) == 1 << 20 for o in r.objects[s.url])
+
+
+@pytest.mark.parametrize("how", ["expect", "fail-on", "groups"])
+def test_matches_side_by_side_do_not_disturb_one_another(how):
+    """Each takes several turns of the loop, and ends as if it were the only one."""
+    big = {"expect": 30000, "fail-on": 30000, "groups": 16000}[how]
+    ends = ["b", "c", "xb", "bcd", "cb", "xcb"] if how == "groups" else ["b", "c", "d", "bcd", "cb", ""]
+    greetings = ["a" * (big + 100 * i) + end for i, end in enumerate(ends)]
+    options = {
+        "expect": ("-e", "(a?){255}[bc]$"),
+        "fail-on": ("--fail-on", "(a?){255}xb", "--fail-on", "(a?){255}[bc]$", "-n", 1),
+        "groups": ("-e", "(a+)((a|aa){4})*x?([bc])(.*)", "--data-expand", "${4}${5}"),
+    }[how]
+
+    def greets(text):
+        def script(c):
+            c.upgrade().text(text)
+            if how == "groups":
+                c.send(frame(TEXT, c.recv_message()[1]))
+            elif how == "expect" and text[-1] not in "bc":
+                c.send(close_frame(1000))
+            c.finish()
+
+        return script
+
+    with contextlib.ExitStack() as stack:
+        urls = [stack.enter_context(Server(greets(g))).url for g in greetings]
+        together = run("-D", "-t", 20, *options, *urls, json=False)
+        found = objects(together.out)
+        for url in urls:
+            alone = run("-D", "-t", 20, *options, url)
+            assert without_times(found[url][0]) == without_times(alone.json), url
+            assert len(found[url]) == 1
+
+
 def test_each_has_its_own_time():
     """--timeout counts from the beginning of each query: the second one begins when the first has ended."""
     with Server(lambda c: c.read_request().hold()) as s:

@@ -750,6 +750,51 @@ static void test_restart(void)
 	free(m);
 }
 
+/* A copy goes on where the matcher was, whatever becomes of that. */
+static void test_copy(void)
+{
+	static const struct {
+		const char *pattern, *text;
+		int matches;
+	} t[] = {
+	    {"^(a|b)*c$", "ababc", 1},
+	    {"^(a|b)*c$", "ababd", 0},
+	    {"[x-z]{3}$", "axyz", 1},
+	    {"[x-z]{3}$", "axyza", 0},
+	    {"\xc3\xa9|\xe2\x82\xac", "x\xe2\x82\xac", 1},
+	    {"^a.c", "abc", 1},
+	    {"(a?){9}b", "aaaaaab", 1},
+	    {"^[^\xc3\xa9]$", "\xc3\xa9", 0},
+	};
+	size_t i, k, len;
+
+	for (i = 0; i < sizeof t / sizeof *t; i++) {
+		len = strlen(t[i].text);
+		for (k = 0; k <= len; k++) {
+			struct wsi_match *m = compile(t[i].pattern, strlen(t[i].pattern)), *copy;
+			void *mem;
+
+			check_row("/%s/ on %s, copied after %lu bytes", t[i].pattern, t[i].text,
+			          (unsigned long)k);
+			if (!CHECK(m != NULL))
+				continue;
+			wsi_match_start(m);
+			wsi_match_feed(m, t[i].text, k);
+			mem = malloc(wsi_match_memory(m));
+			if (!mem)
+				abort();
+			copy = wsi_match_copy(mem, m);
+			memset((void *)m, 0xa5, wsi_match_memory(copy));
+			free(m);
+			CHECK_EQ_U(wsi_match_feed(copy, t[i].text + k, len - k)
+			               || wsi_match_end(copy),
+			           t[i].matches);
+			free(mem);
+		}
+	}
+	check_row_end();
+}
+
 /* So many steps that the 16-bit number of the round comes by again */
 static void test_rounds(void)
 {
@@ -1274,6 +1319,7 @@ int main(void)
 	TEST(test_limits);
 	TEST(test_early);
 	TEST(test_restart);
+	TEST(test_copy);
 	TEST(test_rounds);
 	TEST(test_linear);
 	TEST(test_generated);
