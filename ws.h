@@ -101,7 +101,10 @@
  *	connection and wait in ws_recv. The others put their messages into a
  *	queue, under its lock, and then call ws_cancel. ws_recv returns
  *	WS_ECANCELED, and the owner sends what the queue has (examples/threads.c
- *	shows it). A signal handler sets a flag and calls ws_cancel.
+ *	shows it). The owner also looks into the queue after each message: a
+ *	call that finds one returns it, and the ws_cancel waits for a later
+ *	call. A signal handler sets a flag, which is looked at in the same two
+ *	places, and calls ws_cancel.
  *
  *	A struct ws_conn belongs to one process: after fork only one of the two
  *	may use it; the other must not even free it. The library has no other

@@ -26,12 +26,13 @@ static void on_signal(int number)
 static int receive(struct ws_conn *ws, long *messages)
 {
 	struct ws_msg msg;
-	int r;
+	int r = 0;
 
-	while ((r = ws_recv_within(ws, &msg, 5000)) == 0 || r == WS_AGAIN) {
+	while (!stop && (r == 0 || r == WS_AGAIN)) { /* a call that finds a message returns it */
+		r = ws_recv_within(ws, &msg, 5000);
 		if (r == 0)
 			printf("%ld: %.*s\n", ++*messages, (int)msg.len, (const char *)msg.data);
-		else
+		else if (r == WS_AGAIN)
 			fprintf(stderr, "no message for 5 s\n");
 		fflush(stdout);
 	}
@@ -53,7 +54,7 @@ static long feed(const char *url, const char *subscription, const struct ws_opti
 		r = ws_send_all(ws, WS_TEXT, subscription, strlen(subscription));
 	if (r == 0)
 		r = receive(ws, &messages);
-	if (r != WS_ECANCELED)
+	if (!stop)
 		fprintf(stderr, "%s\n", ws_errmsg(ws)); /* a silent server is WS_ETIMEOUT */
 	current = NULL;
 	ws_timeout(ws, 1000);

@@ -80,6 +80,25 @@ feed() {
 		&& grep -q 'closed by .* with 1001' "$tmp/feed.err" \
 		&& [ "$(wc -l <"$tmp/feed.err")" -eq 3 ]
 }
+# flooded: keepalive against a server that always has one more message. A signal ends it all the same.
+flooded() {
+	"$tmp/keepalive" "${url}flood/0/16" x >"$tmp/flood" 2>&1 &
+	flood_pid=$!
+	tries=0
+	until [ -s "$tmp/flood" ] || [ $tries -eq 300 ]; do
+		sleep 0.1
+		tries=$((tries + 1))
+	done
+	kill "$flood_pid"
+	tries=0
+	while kill -0 "$flood_pid" 2>/dev/null; do
+		[ $tries -lt 100 ] || kill -9 "$flood_pid"
+		sleep 0.1
+		tries=$((tries + 1))
+	done
+	wait "$flood_pid"
+}
+check 'keepalive: a signal ends it under a flood of messages' flooded
 if python3 -c '' 2>/dev/null; then
 	check 'keepalive: finds a silent server, and connects again each time' feed
 	if [ -z "$sanitized" ]; then
