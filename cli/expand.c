@@ -66,7 +66,7 @@ static struct wq_step *expand_latest_expect(struct wq_options *o)
 static void expand_put_pattern(struct wsi_text *t, const struct wq_step *expect)
 {
 	wsi_put(t, "-e ");
-	wsi_put_quoted(t, expect->pattern.p, expect->pattern.len, 100);
+	wq_put_value(t, expect->pattern.p);
 }
 
 /* Prepares the groups of the step's pattern. False: that is not possible, or was not. */

@@ -213,18 +213,41 @@ void wq_complain(struct wq_options *o, const char *why)
 		wsi_put(wq_why(&o->why), why);
 }
 
-static void put_value(struct wsi_text *t, const char *value)
+static bool is_secret(const struct wq_option *option)
 {
-	size_t len = strlen(value);
+	return option->kind == WQ_KIND_SECRET || option->kind == WQ_KIND_HEADER;
+}
 
-	wsi_put_c(t, '"');
-	if (len < SHOWN) {
-		wsi_put_safe(t, value, len);
+/* Bytes of "-u" or "--user=" if value is such an option together with a secret, or 0. An option
+ * whose own value was forgotten takes the next one for it: -t -uNAME:PASSWORD */
+static size_t secret_option(const char *value)
+{
+	const struct wq_option *option = NULL;
+	size_t n = 1;
+
+	if (*value != '-')
+		return 0;
+	if (value[1] == '-') {
+		n = 2 + strcspn(value + 2, "=");
+		option = wq_find_long(value + 2, n - 2);
 	} else {
-		wsi_put_safe(t, value, SHOWN);
-		wsi_put(t, "...");
+		while (value[n] && (option = wq_find_short(value[n])) && !wq_takes_value(option))
+			n++;
 	}
-	wsi_put(t, "\" ");
+	return option && is_secret(option) && value[n] ? n + 1 : 0;
+}
+
+void wq_put_value(struct wsi_text *t, const char *value)
+{
+	size_t len = strlen(value), shown = secret_option(value);
+
+	if (shown == 0)
+		shown = len < SHOWN ? len : SHOWN;
+	wsi_put_c(t, '"');
+	wsi_put_safe(t, value, shown);
+	if (shown < len)
+		wsi_put(t, "...");
+	wsi_put_c(t, '"');
 }
 
 void wq_complain_of(struct wq_options *o, const char *option, const char *value, const char *why)
@@ -236,8 +259,10 @@ void wq_complain_of(struct wq_options *o, const char *option, const char *value,
 	t = wq_why(&o->why);
 	wq_put_option(t, option);
 	wsi_put(t, ": ");
-	if (value)
-		put_value(t, value);
+	if (value) {
+		wq_put_value(t, value);
+		wsi_put_c(t, ' ');
+	}
 	wsi_put(t, why);
 }
 

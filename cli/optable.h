@@ -76,6 +76,8 @@ void *wq_option_member(struct wq_options *o, const struct wq_option *option);
  * wq_complain_of: "-t, --timeout: \"abc\" WHY"; value NULL: without it. */
 void wq_complain(struct wq_options *o, const char *why);
 void wq_complain_of(struct wq_options *o, const char *option, const char *value, const char *why);
+/* The value in quotation marks, cut off where it is long, and before a secret */
+void wq_put_value(struct wsi_text *t, const char *value);
 bool wq_has_complained(const struct wq_options *o);
 
 /* An array of o->room elements, all zero, or list if that is one already. NULL: o->no_memory. */
