@@ -67,6 +67,7 @@ static void fuzz_url(const char *p, size_t len)
 	const char *why = wsi_url_parse(&u, p, len), *at;
 	char shown[2 * WS_MAX_URL]; /* a secret of one byte is shown as three */
 	struct wsi_str secret;
+	uint32_t state = 0;
 	size_t i;
 
 	wsi_text_init(&t, shown, sizeof shown);
@@ -90,7 +91,9 @@ static void fuzz_url(const char *p, size_t len)
 	fuzz_inside(u.path, p, len);
 	MUST(u.host.len > 0 && u.port > 0 && u.path.p + u.path.len == p + len);
 	for (i = 0; i < len; i++) /* nothing that a request, or a terminal, would stumble over */
-		MUST(p[i] > ' ' && p[i] < 0x7f && p[i] != '\\' && p[i] != '#');
+		if ((unsigned char)p[i] < 0x80 || p + i < u.path.p)
+			MUST(p[i] > ' ' && p[i] < 0x7f && p[i] != '\\' && p[i] != '#');
+	MUST(wsi_utf8_check(&state, u.path.p, u.path.len) == u.path.len && state == 0);
 	wsi_text_init(&t, shown, sizeof shown);
 	wsi_put_url(&t, p, len);
 	secret = wsi_find_secret(u.path.p, u.path.len);
