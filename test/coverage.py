@@ -38,7 +38,7 @@ def measure(arguments):
     for old in BUILD.glob("**/*.gcda"):
         old.unlink()
     build = ["sh", "test/variant.sh", "coverage", "CC=gcc", "CFLAGS=-O0 -g --coverage", *arguments, "unit"]
-    tests = subprocess.run(build, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    tests = subprocess.run(build, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
     if tests.returncode:
         sys.exit(f"{tests.stdout[-3000:]}\nthe unit tests fail")
     report = subprocess.run(
