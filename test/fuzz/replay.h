@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC
+ * replay.h - with -DFUZZ_MAIN a fuzz target is a program that runs the files named
+ */
+#ifdef FUZZ_MAIN
+int main(int argc, char **argv)
+{
+	static unsigned char input[1 << 20];
+	size_t n;
+	FILE *f;
+	int i;
+
+	for (i = 1; i < argc; i++) {
+		f = fopen(argv[i], "rb");
+		if (!f) {
+			perror(argv[i]);
+			return 1;
+		}
+		n = fread(input, 1, sizeof input, f);
+		fclose(f);
+		LLVMFuzzerTestOneInput(input, n);
+	}
+	printf("%d inputs\n", argc - 1);
+	return 0;
+}
+#endif
