@@ -13,7 +13,13 @@ differential: libwsquery.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o build/differential-client test/differential/client.c libwsquery.a $(ALL_LIBS)
 	$(PYTHON) test/differential/compare.py --count $(CONVERSATIONS) --seed $(SEED) build/differential-client
 
-# Which lines and branches of the library the unit tests run
+# Each fuzz target with libFuzzer (clang) for FUZZ_SECONDS, two at a time; or FUZZ="text ws" alone
+FUZZ_SECONDS = 60
+FUZZ =
+fuzz:
+	MBEDTLS_CFLAGS='$(MBEDTLS_CFLAGS)' MBEDTLS_LIBS='$(MBEDTLS_LIBS)' sh test/fuzz/run $(FUZZ_SECONDS) $(FUZZ)
+
+# Which lines and branches of the library the unit tests run, and those of the program over TLS
 coverage:
 	$(PYTHON) test/coverage.py -v
 
@@ -55,4 +61,4 @@ CROSS = arm-linux-gnueabihf s390x-linux-gnu
 check-cross:
 	for triplet in $(CROSS); do sh test/cross.sh $$triplet || exit; done
 
-.PHONY: check-cross autobahn differential coverage soak faults faulty check-sanitizers mutate
+.PHONY: fuzz check-cross autobahn differential coverage soak faults faulty check-sanitizers mutate
