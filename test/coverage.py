@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Coverage of the library by the unit tests: builds them with gcc's --coverage, runs them, and prints for each file which
-part of its lines and branches ran.
+"""Coverage of the library by the unit tests, and by the tests of the program that need a server with TLS: builds them with
+gcc's --coverage, runs them, and prints for each file which part of its lines and branches ran.
 
 usage: test/coverage.py [-v] [MAKE_ARGUMENT]...
 
@@ -10,7 +10,9 @@ makes for no line of C are left out, as gcovr does. test/uncovered.txt names wha
 taken out of the sum. The exit status is 1 if a line is left, or fewer than BRANCHES percent of the branches ran.
 """
 
+import importlib.util
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -37,14 +39,27 @@ def measure(arguments):
     """gcovr's report on a build of its own"""
     for old in BUILD.glob("**/*.gcda"):
         old.unlink()
-    build = ["sh", "test/variant.sh", "coverage", "CC=gcc", "CFLAGS=-O0 -g --coverage", *arguments, "unit"]
+    build = ["sh", "test/variant.sh", "coverage", "CC=gcc", "CFLAGS=-O0 -g --coverage", *arguments, "all", "unit"]
     tests = subprocess.run(build, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
     if tests.returncode:
         sys.exit(f"{tests.stdout[-3000:]}\nthe unit tests fail")
+    programs()
     report = subprocess.run(
         ["gcovr", "--json", "-r", ".", "--exclude-unreachable-branches", "."],
         cwd=BUILD, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)  # fmt: skip
     return json.loads(report.stdout)
+
+
+def programs():
+    """The tests of the program over TLS: no unit test has a server that speaks it"""
+    tests = sorted(str(path) for path in (ROOT / "test/cli").glob("test_tls*.py"))
+    parallel = ["-n", os.environ.get("TEST_JOBS", "4")] if importlib.util.find_spec("xdist") else []
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *parallel, *tests, "test/cli/test_way.py"],
+        cwd=ROOT, env=dict(os.environ, WSQUERY=str(BUILD / "wsquery")),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)  # fmt: skip
+    if run.returncode:
+        sys.exit(f"{run.stdout[-3000:]}\nthe tests of the program over TLS fail")
 
 
 def library():
