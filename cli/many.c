@@ -500,8 +500,8 @@ int wq_many(struct wq_options *o)
 	if (m.out.err)
 		wq_outfile_spoil();
 	if (m.out.err == ETIMEDOUT)
-		wq_say("standard output", "its reader did not take the answers in time");
+		wq_say(wq_outfile_name(), "its reader did not take the answers in time");
 	else if (m.out.err)
-		wq_say("standard output", strerror(m.out.err));
+		wq_say(wq_outfile_name(), strerror(m.out.err));
 	return many_status(&m); /* the system frees all memory */
 }

@@ -18,6 +18,7 @@
 
 #define SUFFIX_SIZE 32 /* of ".tmp" and a number */
 
+static const char *shown_name = "standard output";
 static const char *final_name; /* NULL: there is no file that gets a new name */
 static char *new_name;
 static bool is_spoilt; /* not all could be written */
@@ -81,8 +82,14 @@ int wq_outfile_open(const char *name)
 		final_name = name;
 	if (fd != 1)
 		close(fd);
+	shown_name = name;
 	wq_process_opened(1);
 	return 0;
+}
+
+const char *wq_outfile_name(void)
+{
+	return shown_name;
 }
 
 void wq_outfile_spoil(void)
@@ -105,7 +112,7 @@ int wq_outfile_end(int status)
 	}
 	if (rename(new_name, name) == 0)
 		return status;
-	wq_say("--output", strerror(errno));
+	wq_say(name, strerror(errno));
 	unlink(new_name);
 	return status == WQ_OK ? WQ_NO_OUTPUT : status;
 }

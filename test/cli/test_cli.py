@@ -535,3 +535,9 @@ def test_prometheus():
     assert re.search(r'^probe_success\{target="%s"\} 1$' % re.escape(s.url), text, re.M)
     assert re.search(r"^probe_duration_seconds\{.*\} 0\.\d+$|^probe_duration_seconds\{.*\} \d+(\.\d+)?$", text, re.M)
     assert re.search(r"^probe_websocket_status_code\{.*\} 101$", text, re.M)
+
+
+def test_help_fits_a_screen_and_a_half():
+    lines = run("--help", status=0, json=False).out.decode().splitlines()
+    assert [x for x in lines if len(x) > 80] == []
+    assert len(lines) <= 78

@@ -166,8 +166,11 @@ def test_output_for_nagios(tmp_path):
 
 
 def test_output_to_what_is_no_file():
-    with Server(echo, echo, echo) as s:
+    with Server(echo) as s:
         assert run("-o", "/dev/null", "-d", "x", s.url, status=0, json=False).out == b""
         assert run("-o", "/dev/full", "-d", "x", s.url, status=74, json=False).out == b""
+        for more in ([], [s.url]):  # what could not be written is told by its name
+            r = run("-o", "/dev/full", *more, "-f", "raw", "-d", "x", s.url, status=74, json=False)
+            assert "wsquery: /dev/full: No space left on device" in r.err and "standard output" not in r.err
         assert run("-o", "-", "-d", "x", s.url, status=0).data == "x"
     assert run("-o", "/dev/null", "--check", URL, status=1, json=False).out == b""
