@@ -31,4 +31,13 @@ bench:
 	$(CC) -std=c11 -Os -I. -o $(B)/echo_server test/echo_server.c sha1.c base64.c
 	python3 bench/bench.py $(B) $(PARTS)
 
-.PHONY: bench
+# What peers do in the same cases, as README.md shows it. Fetches those that npm and pip have; the others must be installed.
+PEERS = build/peers
+bench-peers: static
+	mkdir -p $(PEERS) $(B)
+	$(CC) -std=gnu11 -Os -o $(B)/spawn bench/spawn.c
+	-test -d $(PEERS)/node_modules/wscat || npm install --silent --no-audit --no-fund --prefix $(PEERS) wscat@6.1.0
+	-test -x $(PEERS)/venv/bin/python || { python3 -m venv $(PEERS)/venv && $(PEERS)/venv/bin/pip install -q websockets; }
+	nice python3 bench/peers.py $(PEERS) build/static/wsquery $(B)/spawn
+
+.PHONY: bench bench-peers
