@@ -68,7 +68,7 @@ static void fuzz_url(const char *p, size_t len)
 	char shown[2 * WS_MAX_URL]; /* a secret of one byte is shown as three */
 	struct wsi_str secret;
 	uint32_t state = 0;
-	size_t i;
+	size_t i, n;
 
 	wsi_text_init(&t, shown, sizeof shown);
 	wsi_put_proxy_url(&t, p, len);
@@ -82,7 +82,9 @@ static void fuzz_url(const char *p, size_t len)
 		wsi_put_url(&t, p, len);
 		for (i = len, at = NULL; i > 0 && at == NULL; i--)
 			at = p[i - 1] == '@' ? p + i - 1 : NULL;
-		MUST(at == NULL || memchr(shown, '@', t.len) == NULL);
+		n = wsi_span_if(p, len, wsi_is_blank); /* behind blanks it may be right */
+		MUST(at == NULL || memchr(shown, '@', t.len) == NULL
+		     || wsi_url_parse(&v, p + n, len - n) == NULL);
 		return;
 	}
 	fuzz_inside(u.host, p, len);
