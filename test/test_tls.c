@@ -820,6 +820,11 @@ static void test_options(void)
 		const char *option, *why;
 	} cases[] = {
 #define O(field) offsetof(struct ws_tls, field)
+#define SUITE "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256:"
+#define SUITES4 SUITE SUITE SUITE SUITE
+#define SUITES16 SUITES4 SUITES4 SUITES4 SUITES4
+#define PIN "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=;"
+#define PINS4 PIN PIN PIN PIN
 	    {O(ca_file), "missing.pem", 1, "tls.ca_file", "missing.pem\": No such file"},
 	    {O(ca_file), "garbage.pem", 1, "tls.ca_file", "garbage.pem\": no certificate in it"},
 	    {O(ca_file), "empty.pem", 1, "tls.ca_file", "no certificate in it"},
@@ -847,6 +852,9 @@ static void test_options(void)
 	     "\"nonsense\""},
 	    {O(ciphers), "", 0, "tls.ciphers", "no cipher suite in it"},
 	    {O(ciphers), ",:", 0, "tls.ciphers", "no cipher suite in it"},
+	    {O(ciphers), SUITES16 SUITES16 SUITES16 SUITES16 SUITES4, 0, "tls.ciphers",
+	     "more than 64 cipher suites"},
+	    {O(pin_sha256), PINS4 PINS4 PINS4, 0, "tls.pin_sha256", "more than 8 pins"},
 	    {O(pin_sha256), "", 0, "tls.pin_sha256", "no pin"},
 	    {O(pin_sha256), "sha256//AAAA", 0, "tls.pin_sha256", "\"sha256//AAAA\""},
 	    {O(pin_sha256), "sha1//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", 0,

@@ -12,6 +12,7 @@ int main(void)
 	return 0;
 }
 #else
+#include "ws_mbedtls.h"
 #include <mbedtls/version.h>
 #include <mbedtls/ssl.h>
 #include <mbedtls/x509.h>
@@ -95,10 +96,31 @@ static void test_numbers(void)
 	}
 }
 
+static void test_names_of_suites(void)
+{
+	static const struct {
+		const char *name, *iana;
+	} cases[] = {
+	    {"TLS-ECDHE-RSA-WITH-AES-128-GCM-SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"},
+	    {"TLS1-3-AES-128-GCM-SHA256", "TLS_AES_128_GCM_SHA256"},
+	};
+	char buf[100];
+	struct wsi_text t;
+	size_t i;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s", cases[i].name);
+		wsi_text_init(&t, buf, sizeof buf);
+		wsi_tls_put_iana(&t, cases[i].name);
+		CHECK_EQ_S(buf, cases[i].iana);
+	}
+}
+
 int main(void)
 {
 	TEST(test_files);
 	TEST(test_numbers);
+	TEST(test_names_of_suites);
 	return check_done();
 }
 #endif
