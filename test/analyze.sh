@@ -30,6 +30,6 @@ cppcheck)
 		-DWS_WITH_MBEDTLS $sources
 	;;
 shellcheck)
-	shellcheck -S warning $(git ls-files '*.sh') .ci/run .ci/mbedtls test/tls/make-certs test/prove/run test/fuzz/build test/fuzz/run
+	shellcheck -S warning $(git ls-files '*.sh') .ci/run .ci/mbedtls .ci/cbmc test/tls/make-certs test/prove/run test/fuzz/build test/fuzz/run
 	;;
 esac
