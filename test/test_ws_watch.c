@@ -121,6 +121,7 @@ static void test_one_server(void)
 	watch_end(&w, 1);
 }
 
+#if !defined(WS_NO_THREADS) && !defined(WS_NO_RESOLVER)
 /* A name that is looked up, with two addresses that refuse and one that is right. */
 static void test_lookup_and_race(void)
 {
@@ -158,7 +159,7 @@ static void test_lookup_and_race(void)
 		const char *resolve[3] = {NULL, NULL, NULL};
 		char line[2][60];
 		struct hole hole;
-		int fds[2], port, full;
+		int fds[2] = {-1, -1}, port, full;
 
 		if (!CHECK(bound_alike(fds, addrs, 2, &port)))
 			return;
@@ -180,6 +181,7 @@ static void test_lookup_and_race(void)
 		free_hole(&hole);
 	}
 }
+#endif
 
 #ifndef WS_NO_REDIRECTS
 static void test_redirect(void)
