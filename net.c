@@ -162,6 +162,7 @@ static uint32_t zone_number(int fd, struct wsi_str zone)
 	struct ifreq r;
 	int number;
 
+	memset(&r, 0, sizeof r);
 	if (zone.len < sizeof r.ifr_name) {
 		memcpy(r.ifr_name, zone.p, zone.len);
 		r.ifr_name[zone.len] = '\0';
