@@ -91,6 +91,7 @@ bool wq_loop_add(struct wq_loop *l, struct wq_work *w)
 	l->slots[l->n].due = true;
 	l->slots[l->n].n = 0;
 	l->n++;
+	w->gives_way = false;
 	return true;
 }
 

@@ -221,6 +221,7 @@ def test_end_signal(sig):
 def test_signal_while_connecting_and_in_a_pause():
     with Server(lambda c: c.hold()) as s, Running("--follow", s.url) as p:
         while not s.conns:
+            assert p.p.poll() is None, "the program has ended"
             time.sleep(0.01)
         p.signal(signal.SIGINT)
         r = p.end(json=False, status=130)
@@ -519,6 +520,7 @@ def test_the_reader_stops_and_the_server_closes(code):
     with Server(script) as s, Running("--follow", s.url) as p:
         out = p.p.stdout.read(100)
         while not s.conns:
+            assert p.p.poll() is None, "the program has ended"
             time.sleep(0.01)
         assert s.conn.done.wait(60), "the connection is held although it is closed"
         assert is_asleep(p.p.pid)

@@ -548,7 +548,8 @@ def test_signal_in_an_endless_list():
             p.p.stdin.write(lines([s.url + "1"]))
             p.p.stdin.flush()
             while not s.conns:
-                pass
+                assert p.p.poll() is None, "the program has ended"
+                time.sleep(0.01)
             p.signal(signal.SIGINT)
             r = p.p.wait(30)
             assert r == 130 and list(objects(p.p.stdout.read())) == [s.url + "1"]
