@@ -81,7 +81,7 @@ def test_dynamic_program(root):
     if b"/ld-linux" not in open(WSQUERY, "rb").read(4096):
         pytest.skip("%s is not dynamic" % WSQUERY)
     shutil.copy(WSQUERY, root / "wsquery")
-    p = tool("unshare", "-m", "sh", "-c", IN_ROOT, "sh", root, "/wsquery", "--version", check=False)
+    p = tool("unshare", "-m", "sh", "-c", IN_ROOT, "sh", root, "/wsquery", "--version", check=False, env=environment())
     assert p.returncode != 0 and "built in" not in p.stdout
 
 
@@ -112,7 +112,8 @@ def test_resolver(root):
     (root / "etc").mkdir()
     (root / "etc" / "resolv.conf").write_text("nameserver 127.0.0.1\n")
     command = ["sh", "-c", IN_ROOT, "sh", root, "/wsquery"]
-    p = tool("unshare", "-mn", sys.executable, "-c", NAME_SERVER % str(ROOT / "test" / "cli"), *command)
+    name_server = NAME_SERVER % str(ROOT / "test" / "cli")
+    p = tool("unshare", "-mn", sys.executable, "-c", name_server, *command, env=environment())
     assert parse(p.stdout.encode()) == {"connection": True, "data": "hello"}
 
 
