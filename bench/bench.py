@@ -54,11 +54,12 @@ def run(*args, **kw):
     return subprocess.run([str(a) for a in args], capture_output=True, text=True, **kw)
 
 
-class Echo:
-    def __init__(self, *args):
-        self.p = subprocess.Popen([tool("echo_server"), *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.url = self.p.stdout.readline().strip()
-        self.port = int(re.search(r":(\d+)/$", self.url).group(1))
+class Served:
+    """A server that prints one line once it listens, and ends with its standard input."""
+
+    def __init__(self, *command):
+        self.p = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.said = self.p.stdout.readline().strip()
 
     def __enter__(self):
         return self
@@ -67,6 +68,13 @@ class Echo:
         self.p.stdin.close()
         self.p.wait()
         self.p.stdout.close()
+
+
+class Echo(Served):
+    def __init__(self, *args):
+        super().__init__(tool("echo_server"), *args)
+        self.url = self.said
+        self.port = int(re.search(r":(\d+)/$", self.url).group(1))
 
 
 def times(runs, *programs):
@@ -107,7 +115,7 @@ def bench_memory():
         anonymous, resident, _ = memory(tool("wsquery"), "-d", "Hello", e.url)
     size = (os.path.getsize(tool("wsquery")) + 1023) // 1024
     line("query, anonymous memory at exit", anonymous, "KiB", 48)
-    line("query, resident memory at exit (the file and 32)", resident, "KiB", size + 32, guard=size + 40)
+    line("query, resident memory at exit (the file and 32)", resident, "KiB", size + 32, guard=size + 48)
 
 
 def bench_calls():
@@ -115,14 +123,14 @@ def bench_calls():
         skip("query, system calls", "no strace here")
         return
     with Echo() as e:
-        line("query, system calls, by address", syscalls(tool("wsquery"), "-d", "Hello", e.url), "", 32)
+        line("query, system calls, by address", syscalls(tool("wsquery"), "-d", "Hello", e.url), "", 32, guard=40)
     name, six = name_of_loopback()
     if not name:
         skip("query, system calls, by name", "/etc/hosts has no name for the loopback but localhost")
         return
     with Echo(*(["-6"] if six else [])) as e:
         url = "ws://%s:%d/" % (name, e.port)
-        line("query, system calls, by name (%s)" % name, syscalls(tool("wsquery"), "-d", "Hello", url), "", 64)
+        line("query, system calls, by name (%s)" % name, syscalls(tool("wsquery"), "-d", "Hello", url), "", 64, guard=72)
 
 
 def name_of_loopback():
@@ -148,7 +156,7 @@ def bench_flood():
             a = memory(tool("wsquery"), "-t", "100", "-e", "never", "--max-message", "64k", url)
             peak.append(a)
         line("flood of 6 MB, most resident memory", peak[0][2], "KiB")
-        line("flood of 600 MB, most resident memory", peak[1][2], "KiB", peak[0][2] + 8)
+        line("flood of 600 MB, most resident memory", peak[1][2], "KiB", peak[0][2] + 8, guard=peak[0][2] + 64)
 
 
 def seconds_into_pipe(*program):
@@ -454,24 +462,15 @@ def bench_tls():
             front.stdout.close()
 
 
-class ManyServer:
+class ManyServer(Served):
     """bench/many serve: upgrades nobody until so many clients are there."""
 
     def __init__(self, together):
-        args = [tool("many"), "serve", str(together)]
-        self.p = subprocess.Popen(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.port = self.p.stdout.readline().strip()
+        super().__init__(tool("many"), "serve", str(together))
+        self.port = self.said
 
     def urls(self, n):
         return "".join("ws://127.0.0.1:%s/%d\n" % (self.port, i) for i in range(n))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *unused):
-        self.p.stdin.close()
-        self.p.wait()
-        self.p.stdout.close()
 
 
 def ask_many(jobs, urls):

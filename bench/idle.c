@@ -21,6 +21,7 @@
 #include <unistd.h>
 #include "ws.h"
 #include "ws_proto.h"
+#include "bench.h"
 
 enum { AT_ONCE = 100 };
 
@@ -69,14 +70,6 @@ static void serve(int listener, int end)
 			_exit(1);
 	}
 	_exit(0);
-}
-
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 /* Bytes of this process's own, written pages; 0 where the system does not tell */

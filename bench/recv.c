@@ -21,20 +21,7 @@
 #include <unistd.h>
 #include "ws.h"
 #include "ws_proto.h"
-
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
+#include "bench.h"
 
 static void run_on(int processor)
 {

@@ -12,12 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
+#include "bench.h"
 
 static void write_all(const char *p, size_t n)
 {

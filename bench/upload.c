@@ -17,24 +17,11 @@
 #include <unistd.h>
 #include "ws.h"
 #include "ws_proto.h"
+#include "bench.h"
 
 #define PIECE 65536
 
 static char piece[PIECE];
-
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
 
 static void discard(int fd)
 {

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: ISC
+ * bench.h - what several programs of the bench need
+ */
+#ifndef BENCH_H
+#define BENCH_H
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+static inline double now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static inline void die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+#endif
