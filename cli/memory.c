@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WHY 1024     /* bytes of a sentence */
 #define RESERVE 8192 /* bytes for the last answer: a sentence and the output's buffer */
 
 static char *memory_arena, *memory_end; /* the arena */
@@ -95,28 +94,4 @@ void *wq_alloc(void *user_data, void *ptr, size_t old_len, size_t new_len)
 	if (is_in_arena(ptr))
 		return resize_in_arena(ptr, old_len, new_len);
 	return resize_malloced(ptr, new_len);
-}
-
-/* Sentences */
-
-struct wsi_text *wq_why(struct wq_why *w)
-{
-	char *p;
-
-	if (w->t.p)
-		return &w->t;
-	p = wq_alloc(NULL, NULL, 0, WHY);
-	if (p)
-		wsi_text_init(&w->t, p, WHY);
-	else
-		wsi_text_init(&w->t, w->small, sizeof w->small);
-	return &w->t;
-}
-
-void wq_why_free(struct wq_why *w)
-{
-	if (w->t.p && w->t.p != w->small)
-		wq_alloc(NULL, w->t.p, WHY, 0);
-	w->t.p = NULL;
-	w->t.len = 0;
 }

@@ -39,6 +39,7 @@
  *	out.c        writes text, numbers and dates to a slow reader
  *	outfile.c    --output, in place of standard output
  *	memory.c     the allocator of program and library
+ *	why.c        the sentence of an error
  *	process.c    descriptors, signals, clock, waiting
  *	watchdog.c   ends a library call that computes past the deadline, with the answer
  *

@@ -89,19 +89,4 @@ void *wq_alloc(void *user_data, void *ptr, size_t old_len, size_t new_len)
 	return b + 1;
 }
 
-struct wsi_text *wq_why(struct wq_why *w)
-{
-	enum { WHY = 1024 };
-	char *p;
-
-	if (w->t.p)
-		return &w->t;
-	p = wq_alloc(NULL, NULL, 0, WHY);
-	if (p)
-		wsi_text_init(&w->t, p, WHY);
-	else
-		wsi_text_init(&w->t, w->small, sizeof w->small);
-	return &w->t;
-}
-
 #endif
