@@ -65,11 +65,6 @@ int64_t wsi_after_ms(int64_t from_us, int ms)
 	return from_us + (int64_t)ms * 1000;
 }
 
-int64_t wsi_earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 #ifdef WS_WITH_MBEDTLS
 int64_t wsi_files_until(const struct ws_conn *ws)
 {

@@ -81,6 +81,11 @@ int wsi_ms_until(int64_t now_us, int64_t then_us)
 	return (int)ms;
 }
 
+int64_t wsi_earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* Keeps three significant digits and no zeros at the end. The rest is cut off: rounding would turn
  * 999.9 ms into 1000 ms. */
 void wsi_put_ms(struct wsi_text *t, int64_t us)

@@ -259,7 +259,6 @@ WSI struct wsi_text *wsi_blank(struct ws_conn *ws, struct wsi_text *t, size_t le
 /* conn.c: time */
 WSI int64_t wsi_now_us(const struct ws_conn *ws);
 WSI int64_t wsi_after_ms(int64_t from_us, int ms); /* ms < 0: never */
-WSI int64_t wsi_earlier(int64_t a, int64_t b);
 #ifdef WS_WITH_MBEDTLS
 /* The deadline by the system's clock, for reading files. */
 WSI int64_t wsi_files_until(const struct ws_conn *ws);

@@ -66,6 +66,8 @@ WSI void wsi_put_quoted(struct wsi_text *t, const char *p, size_t len, size_t ma
 /* The milliseconds from now to then, as poll takes them: rounded up, so that nobody wakes too
  * early, and at most INT_MAX. 0 if then has passed; -1 if it is WSI_NEVER. */
 WSI int wsi_ms_until(int64_t now_us, int64_t then_us);
+/* The earlier of two times. */
+WSI int64_t wsi_earlier(int64_t a, int64_t b);
 
 /* Classes of characters. c is a byte, 0 to 255. The locale plays no part: no byte above 127 is a
  * letter. */

@@ -435,11 +435,6 @@ void wq_stream_start(struct wq_follow *f)
 	f->state = WQ_FOLLOW_STREAM;
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* What the connection waits for. Where the output is full it is not read, so that only a line that
  * is being sent counts. */
 int64_t wq_stream_wants(const struct wq_follow *f, struct pollfd *p, unsigned *n)
@@ -452,10 +447,10 @@ int64_t wq_stream_wants(const struct wq_follow *f, struct pollfd *p, unsigned *n
 	if (f->state != WQ_FOLLOW_STREAM && f->state != WQ_FOLLOW_LAST)
 		return until_us;
 	if (!stream_output_is_full(f))
-		return earlier(until_us, stream_idle_until(f));
+		return wsi_earlier(until_us, stream_idle_until(f));
 	if (*n > 0 && f->send_blocked && (p[0].events & POLLOUT))
 		p[0].events = POLLOUT;
 	else
 		*n = 0;
-	return earlier(f->end_us, f->ping_us);
+	return wsi_earlier(f->end_us, f->ping_us);
 }
