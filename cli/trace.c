@@ -186,29 +186,23 @@ static void trace_frame(struct wq_out *o, const struct wq_query *q, int sent,
 static void trace_tls(struct wq_out *o, const struct wq_query *q)
 {
 	const struct ws_report *r = q ? q->info : NULL;
-	char buf[TRACE_LINE];
+	char ends[TRACE_LINE];
 	struct wsi_text t;
 
 	if (!r)
 		return;
-	wsi_text_init(&t, buf, sizeof buf);
-	wsi_put(&t, r->tls_version);
-	wsi_put(&t, " with ");
-	wsi_put(&t, r->tls_cipher);
-	wq_out(o, "* ");
-	wq_out(o, buf);
-	wsi_text_init(&t, buf, sizeof buf);
-	wsi_put(&t, r->cert_subject);
-	wq_out(o, "\n* certificate: subject ");
-	wq_out(o, buf);
-	wsi_text_init(&t, buf, sizeof buf);
-	wsi_put(&t, r->cert_issuer);
-	wq_out(o, ", issuer ");
-	wq_out(o, buf);
-	wsi_text_init(&t, buf, sizeof buf);
+	wsi_text_init(&t, ends, sizeof ends);
 	wq_put_date(&t, r->cert_not_after);
+	wq_out(o, "* ");
+	wq_out(o, r->tls_version);
+	wq_out(o, " with ");
+	wq_out(o, r->tls_cipher);
+	wq_out(o, "\n* certificate: subject ");
+	wq_out(o, r->cert_subject);
+	wq_out(o, ", issuer ");
+	wq_out(o, r->cert_issuer);
 	wq_out(o, ", ends ");
-	wq_out(o, buf);
+	wq_out(o, ends);
 	wq_out(o, r->tls_verified ? ", verified\n" : ", NOT verified\n");
 }
 
