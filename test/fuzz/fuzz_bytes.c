@@ -263,21 +263,6 @@ static unsigned rnd(unsigned below)
 	return (seed >> 8) % below;
 }
 
-static void run_file(const char *name)
-{
-	static unsigned char buf[4097];
-	FILE *f = fopen(name, "rb");
-	size_t n;
-
-	if (!f) {
-		perror(name);
-		exit(1);
-	}
-	n = fread(buf, 1, sizeof buf, f);
-	fclose(f);
-	LLVMFuzzerTestOneInput(buf, n);
-}
-
 static void run_random(void)
 {
 	/* What inputs are built of, for random bytes alone would seldom get past a first check */
@@ -329,14 +314,6 @@ static void run_random(void)
 	printf("%ld inputs\n", round);
 }
 
-int main(int argc, char **argv)
-{
-	int i;
-
-	for (i = 1; i < argc; i++)
-		run_file(argv[i]);
-	if (argc == 1)
-		run_random();
-	return 0;
-}
+#define FUZZ_MADE_UP run_random
 #endif
+#include "replay.h"

@@ -258,19 +258,6 @@ static unsigned rnd(unsigned n)
 	return (unsigned)(x >> 32) % n;
 }
 
-static void run_file(const char *path)
-{
-	static unsigned char buf[60000];
-	FILE *f = fopen(path, "rb");
-
-	if (f == NULL) {
-		perror(path);
-		exit(1);
-	}
-	LLVMFuzzerTestOneInput(buf, fread(buf, 1, sizeof buf, f));
-	fclose(f);
-}
-
 static void run_random(void)
 {
 	static const struct {
@@ -307,14 +294,6 @@ static void run_random(void)
 	printf("%ld inputs\n", round);
 }
 
-int main(int argc, char **argv)
-{
-	int i;
-
-	for (i = 1; i < argc; i++)
-		run_file(argv[i]);
-	if (argc == 1)
-		run_random();
-	return 0;
-}
+#define FUZZ_MADE_UP run_random
 #endif
+#include "replay.h"

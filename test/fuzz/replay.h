@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * replay.h - with -DFUZZ_MAIN a fuzz target is a program that runs the files named
+ *
+ * A target that can make inputs itself defines FUZZ_MADE_UP as the function that runs them. It is
+ * called where no files are named.
  */
 #ifdef FUZZ_MAIN
 int main(int argc, char **argv)
@@ -19,6 +22,12 @@ int main(int argc, char **argv)
 		fclose(f);
 		LLVMFuzzerTestOneInput(input, n);
 	}
+#ifdef FUZZ_MADE_UP
+	if (argc < 2) {
+		FUZZ_MADE_UP();
+		return 0;
+	}
+#endif
 	printf("%d inputs\n", argc - 1);
 	return 0;
 }
