@@ -1,18 +1,13 @@
 # SPDX-License-Identifier: ISC
 """usage: connect_proxy.py: an HTTP proxy for CONNECT; prints its port, and for each tunnel the target on stderr."""
 
+import os
 import socket
 import sys
 import threading
 
-
-def pump(src, dst):
-    try:
-        while data := src.recv(65536):
-            dst.sendall(data)
-        dst.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "cli"))
+from servers import pump  # noqa: E402
 
 
 def serve(client):
@@ -27,8 +22,7 @@ def serve(client):
     print(words[1].decode(), file=sys.stderr, flush=True)
     server = socket.create_connection((host.strip("[]"), int(port)))
     client.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
-    threading.Thread(target=pump, args=(client, server), daemon=True).start()
-    pump(server, client)
+    pump(client, server)
 
 
 listener = socket.create_server(("127.0.0.1", 0))

@@ -1,19 +1,14 @@
 # SPDX-License-Identifier: ISC
 """usage: tls_front.py CERT KEY PORT: takes TLS off connections and passes them on to 127.0.0.1:PORT; prints its own."""
 
+import os
 import socket
 import ssl
 import sys
 import threading
 
-
-def pump(src, dst):
-    try:
-        while data := src.recv(65536):
-            dst.sendall(data)
-        dst.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "cli"))
+from servers import pump  # noqa: E402
 
 
 def serve(raw):
@@ -23,8 +18,7 @@ def serve(raw):
     except OSError:
         raw.close()
         return
-    threading.Thread(target=pump, args=(front, back), daemon=True).start()
-    pump(back, front)
+    pump(front, back)
 
 
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

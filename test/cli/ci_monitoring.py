@@ -15,7 +15,7 @@ import urllib.request
 
 import pytest
 from conftest import WSQUERY
-from servers import Server, echo, unused_port
+from servers import Server, echo, stopped, unused_port
 from test_monitoring import HERE, URL, cron_commands, execute
 
 LIMIT = 120  # seconds for a daemon to run one check
@@ -66,12 +66,7 @@ def daemon(*args, **kw):
     try:
         yield p
     finally:
-        p.terminate()
-        try:
-            p.wait(20)
-        except subprocess.TimeoutExpired:
-            p.kill()
-            p.wait()
+        stopped(p)
 
 
 def until(condition, running):

@@ -12,6 +12,7 @@ import hashlib
 import os
 import socket
 import struct
+import subprocess
 import threading
 from collections import namedtuple
 
@@ -413,6 +414,27 @@ def sends(*parts):
         c.eof()
 
     return script
+
+
+def stopped(p):
+    """Ends a server that is a process of its own."""
+    p.terminate()
+    try:
+        p.wait(20)
+    except subprocess.TimeoutExpired:
+        p.kill()
+        p.wait()
+
+
+def fill(c, seconds):
+    """Sends messages until the client has read nothing for so long."""
+    c.sock.settimeout(seconds)
+    try:
+        while True:
+            c.send(frame(TEXT, "x" * 9999))
+    except TimeoutError:
+        pass
+    c.sock.settimeout(60)
 
 
 def unused_port(host="127.0.0.1"):

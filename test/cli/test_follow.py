@@ -13,7 +13,7 @@ import pytest
 
 import conftest
 from conftest import Running, run
-from servers import BINARY, PING, PONG, TEXT, Server, close_frame, frame
+from servers import BINARY, PING, PONG, TEXT, Server, close_frame, fill, frame
 
 def objects(out):
     """The objects of a stream, one a line, each held against the schema."""
@@ -487,13 +487,7 @@ def test_pings_while_nobody_reads_the_output():
 
     def script(c):
         c.upgrade()
-        c.sock.settimeout(0.5)
-        try:
-            while True:
-                c.send(frame(TEXT, "x" * 9999))
-        except TimeoutError:
-            pass
-        c.sock.settimeout(60)
+        fill(c, 0.5)
         while c.recv().opcode == PING:
             seen.release()
 

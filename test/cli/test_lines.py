@@ -14,7 +14,7 @@ import pytest
 import conftest
 from conftest import Running, needs, run
 from pki import pki  # noqa: F401
-from servers import BINARY, CLOSE, TEXT, Server, close_frame, echo, frame
+from servers import BINARY, CLOSE, TEXT, Server, close_frame, echo, fill, frame
 from test_follow import is_asleep, memory_kib, objects
 
 
@@ -323,13 +323,7 @@ def test_sending_goes_on_while_nobody_reads_the_output():
 
     def script(c):
         c.upgrade()
-        c.sock.settimeout(0.3)
-        try:
-            while True:
-                c.send(frame(TEXT, "x" * 9999))
-        except TimeoutError:
-            pass
-        c.sock.settimeout(60)
+        fill(c, 0.3)
         c.buf = b""
         while c.recv().payload != b"last":
             pass

@@ -14,7 +14,7 @@ import threading
 import time
 
 import pytest
-from conftest import SLACK, WSQUERY, Running, check, environment, needs, no_duplicates, run
+from conftest import SANITIZED, SLACK, WSQUERY, Running, check, environment, needs, no_duplicates, run
 from servers import (
     TEXT,
     Server,
@@ -26,9 +26,6 @@ from servers import (
     sends,
     unused_port,
 )
-
-with open(WSQUERY, "rb") as program:
-    SANITIZED = re.search(b"__(asan|tsan|msan)_init|__ubsan_handle", program.read())
 
 
 def objects(out):

@@ -11,7 +11,7 @@ import time
 
 import pytest
 from conftest import ROOT, run
-from servers import unused_port
+from servers import stopped, unused_port
 
 WEBSOCKETS = """
 import asyncio, sys, websockets
@@ -187,15 +187,6 @@ def started(args, port):
         p.wait()
         raise
     return p
-
-
-def stopped(p):
-    p.terminate()
-    try:
-        p.wait(20)
-    except subprocess.TimeoutExpired:
-        p.kill()
-        p.wait()
 
 
 def test_mosquitto(tmp_path):

@@ -15,7 +15,7 @@ import time
 import tty
 
 import pytest
-from conftest import SLACK, WSQUERY, Running, environment, needs, run
+from conftest import SANITIZED, SLACK, WSQUERY, Running, environment, needs, run
 from servers import CLOSE, CONT, TEXT, Server, close_frame, echo, frame, says, unused_port
 
 
@@ -551,8 +551,6 @@ def test_an_alarm_of_the_parent_goes_on():
     assert p.returncode == -signal.SIGALRM
 
 
-with open(WSQUERY, "rb") as program:
-    SANITIZED = re.search(b"__(asan|tsan|msan)_init|__ubsan_handle", program.read())
 few_descriptors = pytest.mark.skipif(SANITIZED, reason="a sanitizer needs descriptors of its own")
 
 

@@ -14,8 +14,8 @@ import time
 import pytest
 from conftest import Running, needs, run
 from pki import fails, heard, needs_tls13, pki, version  # noqa: F401
-from servers import LONG, PING, TEXT, Conn, Server, accept_of, close_frame, echo, frame, says
-from test_real import NODE, WEBSOCKETS, Process, free_ports, node_ws, started, stopped, which
+from servers import LONG, PING, TEXT, Conn, Server, accept_of, close_frame, echo, frame, says, stopped
+from test_real import NODE, WEBSOCKETS, Process, free_ports, node_ws, started, which
 
 pytestmark = needs("tls")
 VERSIONS = [pytest.param(2, id="TLSv1.2"), pytest.param(3, id="TLSv1.3", marks=needs_tls13)]
