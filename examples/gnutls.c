@@ -64,7 +64,10 @@ static ptrdiff_t tls_write(void *io, const void *buf, size_t len)
 
 	/* A queued record is written on with NULL. The result is then its length: the bytes are
 	 * those at the beginning of buf, because the library repeats what was not taken. */
-	n = gnutls_record_send(s->tls, s->queued ? NULL : buf, s->queued ? 0 : len);
+	if (s->queued)
+		n = gnutls_record_send(s->tls, NULL, 0);
+	else
+		n = gnutls_record_send(s->tls, buf, len);
 	s->queued = n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED;
 	return n > 0 ? n : result(s, n);
 }
