@@ -9,7 +9,6 @@
 void prove_utf8(void);
 void prove_base64(void);
 void prove_sha1(void);
-void prove_ip(void);
 void prove_frame(void);
 
 /* Length by length where Eva has to know how two counters hang together; what is given are then the
@@ -53,18 +52,6 @@ void prove_sha1(void)
 	any_input();
 	for (n = 0; n <= N; n++)
 		wsi_sha1(out + sizeof out - 20, in + N - n, (unsigned)n);
-}
-
-void prove_ip(void)
-{
-	unsigned char addr[16] = {0};
-	size_t n;
-
-	any_input();
-	for (n = 0; n <= N; n++)
-		wsi_ip_parse(addr, (const char *)in + N - n, n);
-	wsi_ip_in(in + N - 4, addr + 12, Frama_C_unsigned_int_interval(0, 32));
-	wsi_ip_in(in + N - 16, addr, Frama_C_unsigned_int_interval(0, 128));
 }
 
 void prove_frame(void)
