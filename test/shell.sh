@@ -96,12 +96,12 @@ copy_tree() {
 	cp bench/*.[cpm]* "$1/bench" 2>/dev/null
 }
 
-# table_into_readme BEGINNING: $tmp/table takes the place of README's table whose first line begins so
-table_into_readme() {
-	awk -v table="$tmp/table" -v beginning="$1" '
+# table_into DOCUMENT BEGINNING: $tmp/table takes the place of the document's table whose first line begins so
+table_into() {
+	awk -v table="$tmp/table" -v beginning="$2" '
 	index($0, beginning) == 1 { while ((getline line <table) > 0) print line; old = 1 }
 	!/^\|/ { old = 0 }
-	!old { print }' README.md >"$tmp/README.md" && cat "$tmp/README.md" >README.md
+	!old { print }' "$1" >"$tmp/document" && cat "$tmp/document" >"$1"
 }
 
 # background COMMAND...: ended when the script ends. line has the first line of its stdout

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 # The library on microcontrollers, without an operating system: how much flash a device's program takes (test/cortex-m), and
 # examples/memory.c on an emulated one. Last line: N passed, N failed
-# usage: test-cortex-m.sh [-t | -w]	-t: the table of sizes alone; -w: puts it into README.md
+# usage: test-cortex-m.sh [-t | -w]	-t: the table of sizes alone; -w: puts it into INSTALL.md
 . "$(dirname "$0")/shell.sh"
 
 arm=${ARM_CC:-arm-none-eabi-gcc}
@@ -66,7 +66,7 @@ fi
 
 [ -z "$table" ] || exec >&8
 case $table in
--w) table_into_readme '| on a device ' ;;
+-w) table_into INSTALL.md '| on a device ' ;;
 -t) cat "$tmp/table" ;;
 esac
 [ -z "$table" ] || exec >/dev/null

@@ -1,10 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# The examples of README.md, taken out of it and tried as they stand there, but for the port 8080, which is that of our
-# echo server. ```console blocks are typed ("..." in what they print stands for anything), ```sh blocks are run, ```c blocks
-# are compiled without a warning, as C++20 too, and run (and kept under the name in <!-- file: NAME --> above), HEALTHCHECK is run; with
-# <!-- file: CMakeLists.txt --> or meson.build above, a project of app.c and dist is built by CMake or Meson and run;
-# <!-- not run ... --> is heeded. The manual pages have all functions and options. Last line: N passed, N failed
+# The examples of README.md, INSTALL.md and LIBRARY.md are tried as they stand there, except that port 8080 becomes that of our
+# echo server. What stands above a block in <!-- --> may name a file, or say that the block is not run.
+#	```console	its commands are typed; "..." in what they print stands for anything
+#	```sh		run
+#	```c		compiled without a warning, as C++20 too, and run; kept in the named file
+#	```dockerfile	the command of HEALTHCHECK is run
+#	```cmake, ```meson	if the file is CMakeLists.txt or meson.build: builds app.c with dist, and the program is run
+# The manual pages have all functions and options. The examples of wsquery.1 are run by test/cli/test_manual.py.
+# Last line: N passed, N failed
 . "$(dirname "$0")/shell.sh"
 
 unset http_proxy all_proxy ALL_PROXY ws_proxy WS_PROXY
@@ -21,19 +25,21 @@ start_echo
 mbedtls=
 offered mbedtls/ssl.h -lmbedtls -lmbedx509 -lmbedcrypto && mbedtls=1
 
-# NUMBER.LANGUAGE, and NUMBER.note for the comment above
-sed 's/^   //' README.md | awk -v dir="$tmp/blocks" -v port="$port" '
+documents='README.md INSTALL.md LIBRARY.md'
+# NUMBER.DOCUMENT.LANGUAGE, and .note after that for the comment above
+awk -v dir="$tmp/blocks" -v port="$port" '
+	{ sub(/^   /, "") }
 	/^<!-- .* -->$/ { note = $0 }
 	/^```/ && inside { close(file); inside = 0; note = ""; next }
 	/^```[a-z]/ {
 		inside = 1
-		file = sprintf("%s/%03d.%s", dir, ++n, substr($0, 4))
+		file = sprintf("%s/%03d.%s.%s", dir, ++n, FILENAME, substr($0, 4))
 		print note > (file ".note")
 		close(file ".note")
 		next
 	}
 	inside { gsub(/:8080/, ":" port); print > file }
-	!inside && !/^<!--/ && NF { note = "" }'
+	!inside && !/^<!--/ && NF { note = "" }' $documents
 
 # typed BLOCK: a script of its commands, each shown before it runs; what comes out must be the block
 typed() {
@@ -113,7 +119,7 @@ $CXX -std=c++20 -c -o "$tmp/offered" "$tmp/offered.cc" 2>/dev/null || {
 make -C "$work" CC="$CC" CFLAGS="$CFLAGS" -s wsquery.pc >/dev/null 2>&1
 for block in "$tmp"/blocks/*; do
 	note=$(cat "$block.note" 2>/dev/null)
-	what="README $(basename "$block"): $(head -n 1 "$block")"
+	what="$(basename "$block"): $(head -n 1 "$block")"
 	case $note in *'not run'*) continue ;; esac
 	lacks=
 	for tool in pkg-config 'make static'; do
@@ -168,37 +174,36 @@ each() {
 	done
 }
 
-links() { # what README points to is there
-	sed -n '/^```/,/^```/!s/^##* //p' README.md | tr 'A-Z ' 'a-z-' >"$tmp/anchors"
-	each "$(grep -o '](\([^)]*\))' README.md | sed 's/](\(.*\))/\1/')" leads
+links() { # links DOCUMENT: what it points to is there
+	linking=$1
+	each "$(grep -o '](\([^)]*\))' "$1" | sed 's/](\(.*\))/\1/')" leads
 }
-leads() { # LINK
+leads() { # leads LINK: a file, a heading of it, or a heading of the same document
 	case $1 in
-	'#'*) grep -qx -e "${1#?}" "$tmp/anchors" ;;
-	*) test -e "$1" ;;
+	http*) return ;;
+	'#'*) target=$linking ;;
+	*) target=$(dirname "$linking")/${1%%#*} ;;
+	esac
+	test -e "$target" || return
+	case $1 in
+	*'#'*) sed -n '/^```/,/^```/!s/^##* //p' "$target" | tr 'A-Z ' 'a-z-' | grep -qx -e "${1#*#}" ;;
 	esac
 }
-check 'README: its links' links
-options() { # its options are the program's
-	wsquery --help | grep -oE -- '--[a-z][a-z0-9-]+' >"$tmp/options"
-	each "$(grep '^| `-' README.md | cut -d '|' -f 2 | grep -oE -- '--[a-z-]+')" help_has
-}
-help_has() { # OPTION
-	grep -qx -e "$1" "$tmp/options"
-}
-check 'README: its options' options
-limits() { # its limits are those of ws.h
+for document in $documents SECURITY.md HACKING.md; do
+	check "$document: its links" links "$document"
+done
+limits() { # the limits in the manual are those of ws.h
 	max() {
 		sed -n "s/^#define WS_MAX_$1 \([0-9]*\).*/\1/p" ws.h
 	}
 	text="$(($(max HEAD) / 1024)) KiB and $(max HEAD_LINES) lines of a response's head, $(($(max BODY) / 1024)) KiB of a refused \
 upgrade's body, $(($(max URL) / 1024)) KiB of a URL, $(max ADDRESSES) addresses of a name"
-	tr -s '\n ' ' ' <README.md | grep -qF "$text" || {
-		echo "README does not say: $text"
+	tr -s '\n ' ' ' <wsquery.1 | grep -qF "$text" || {
+		echo "wsquery.1 does not say: $text"
 		return 1
 	}
 }
-check 'README: its limits' limits
+check 'wsquery.1: its limits' limits
 map() { # every source file has its line
 	each "$(sh make-dist.sh -l | sed 's/[^ ]*/&.c/g') main.c tls*.c $(ls cli/*.c)" mapped
 }
@@ -227,6 +232,14 @@ manual_has_option() { # OPTION
 	grep -qE "^\.It .*Fl -$1( |\$)" wsquery.1
 }
 check 'wsquery.1: all options of --help' manual_options
+options() { # and no others
+	wsquery --help | grep -oE -- '--[a-z][a-z0-9-]+' >"$tmp/options"
+	each "$(grep '^\.It .*Fl' wsquery.1 | grep -oE -- 'Fl -[a-z][a-z0-9-]+' | sed 's/Fl /-/' | grep -vx -e --completion)" help_has
+}
+help_has() { # OPTION
+	grep -qx -e "$1" "$tmp/options"
+}
+check 'wsquery.1: its options are the program'"'"'s' options
 if command -v mandoc >/dev/null; then
 	for page in libwsquery.3 wsquery.1; do
 		check "$page: mandoc -T lint" mandoc -T lint -W warning $page

@@ -3,7 +3,7 @@
 # Each build switch, and all of them: the program is built with it, asks a query, and says what it lacks. A table of what
 # each saves, in bytes of code and data at -Os: in a program with the library (examples/query.c) and in wsquery.
 # Last line: N passed, N failed
-# usage: test-switches.sh [-t | -w]	-t: the table alone; -w: puts it into README.md
+# usage: test-switches.sh [-t | -w]	-t: the table alone; -w: puts it into INSTALL.md
 . "$(dirname "$0")/shell.sh"
 
 CFLAGS='-Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables'
@@ -119,7 +119,7 @@ fi
 
 [ -z "$table" ] || exec >&8
 case $table in
--w) table_into_readme '| left out ' ;;
+-w) table_into INSTALL.md '| left out ' ;;
 *) cat "$tmp/table" ;;
 esac
 [ -z "$table" ] || exec >/dev/null
