@@ -212,18 +212,15 @@ enum shown {
 	SHOWN_ENTRY   /* of a list, the entry that is wrong */
 };
 
-/* An option that is not here is not shown. */
+/* An option that is not here is a secret (cookie, user, bearer), and not shown. */
 static const struct {
 	const char *option;
 	enum shown shown;
 } shown_options[] = {
-    {"headers", SHOWN_HEADER}, {"subprotocols", SHOWN_ALL},
-    {"origin", SHOWN_URL},     {"host", SHOWN_HOST},
-    {"user_agent", SHOWN_ALL}, {"cookie", SHOWN_NOT},
-    {"user", SHOWN_NOT},       {"bearer", SHOWN_NOT},
-    {"resolve", SHOWN_HOST},   {"local_interface", SHOWN_ALL},
-    {"proxy", SHOWN_PROXY},    {"proxy_wss", SHOWN_PROXY},
-    {"no_proxy", SHOWN_ENTRY},
+    {"headers", SHOWN_HEADER},      {"subprotocols", SHOWN_ALL}, {"origin", SHOWN_URL},
+    {"host", SHOWN_HOST},           {"user_agent", SHOWN_ALL},   {"resolve", SHOWN_HOST},
+    {"proxy", SHOWN_PROXY},         {"proxy_wss", SHOWN_PROXY},  {"no_proxy", SHOWN_ENTRY},
+    {"local_interface", SHOWN_ALL},
 };
 
 static enum shown shown_of(const char *option)

@@ -148,8 +148,6 @@ static const char *fail_shortly(int err)
 		return "out of memory";
 	case WS_ETIMEOUT:
 		return "timed out";
-	case WS_ECANCELED:
-		return "canceled";
 	case WS_EUSAGE:
 		return "a wrong option, a wrong argument, or a call at the wrong time";
 	case WS_EURL:

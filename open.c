@@ -517,7 +517,7 @@ int wsi_open_step(struct ws_conn *ws)
 	case WSI_STEP_HEAD:
 		return wsi_step_head(ws);
 	case WSI_STEP_BODY:
-		return wsi_step_body(ws);
+		break;
 	}
-	return 0;
+	return wsi_step_body(ws);
 }

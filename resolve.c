@@ -136,12 +136,11 @@ static bool add_overrides(struct wsi_lookup *l)
 	if (!entry)
 		return false;
 	for (; *entry; entry++) {
-		if (!override_parse(&o, *entry)) /* wsi_net_check has refused it */
-			continue;
-		if (o.port != to->port || wsi_in_domain(o.host, to->host.p, to->host.len) != 1)
-			continue;
-		add_address(l, o.ip, o.ip_len, 0);
-		found = true;
+		if (override_parse(&o, *entry) && o.port == to->port
+		    && wsi_in_domain(o.host, to->host.p, to->host.len) == 1) {
+			add_address(l, o.ip, o.ip_len, 0);
+			found = true;
+		}
 	}
 	return found;
 }

@@ -427,12 +427,10 @@ static enum wsi_body_state response_after(struct wsi_body *b, char byte)
 		return WSI_BODY_ENDED;
 	case WSI_CHUNK_EXTENSION:
 		return byte == '\n' ? response_size_end(b) : WSI_CHUNK_EXTENSION;
-	case WSI_CHUNK_DATA_END:
+	default: /* WSI_CHUNK_DATA_END */
 		if (byte == '\r')
 			return WSI_CHUNK_DATA_END;
 		return byte == '\n' ? WSI_CHUNK_BEGIN : WSI_BODY_ENDED;
-	default:
-		return b->state;
 	}
 }
 
