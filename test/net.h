@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * net.h - for tests over real sockets: a resolver, a server and a client that a test scripts
  *
- * A program that includes this replaces getaddrinfo, getrandom, connect, getsockopt and malloc of
- * libc, so that each test decides what they return, and when. Everything else is the system's, on
+ * A program that includes this replaces getaddrinfo, getrandom, connect, getsockopt setsockopt,
+ * bind, send and malloc of libc, so that each test decides what they return, and when. Everything else is the system's, on
  * loopback and ephemeral ports.
  */
 #ifndef NET_H
@@ -267,6 +267,34 @@ int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 		return 0;
 	}
 	return (int)syscall(SYS_getsockopt, fd, level, name, value, len);
+}
+
+/* setsockopt of this option fails with this errno, and so do bind and one send. 0: none does. */
+static atomic_int option_that_fails, option_errno, bind_errno, send_errno;
+
+int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+	if (name == atomic_load(&option_that_fails) && atomic_load(&option_errno)) {
+		errno = atomic_load(&option_errno);
+		return -1;
+	}
+	return (int)syscall(SYS_setsockopt, fd, level, name, value, len);
+}
+
+int bind(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	errno = atomic_load(&bind_errno);
+	if (errno)
+		return -1;
+	return (int)syscall(SYS_bind, fd, addr, len);
+}
+
+ssize_t send(int fd, const void *buf, size_t len, int flags)
+{
+	errno = atomic_exchange(&send_errno, 0);
+	if (errno)
+		return -1;
+	return (ssize_t)syscall(SYS_sendto, fd, buf, len, flags, NULL, 0);
 }
 #endif
 

@@ -713,6 +713,53 @@ static void test_sockets(void)
 	server_end(&s);
 }
 
+#ifdef __linux__
+/* What the system refuses an attempt before it connects. */
+static void test_refusing_system(void)
+{
+	static const struct {
+		const char *local;
+		int option, option_err, bind_err, result;
+		const char *has;
+	} rows[] = {
+	    {NULL, TCP_NODELAY, EINVAL, 0, WS_EIO, ": Invalid argument"},
+	    {NULL, SO_KEEPALIVE, EACCES, 0, WS_EIO, ": Permission denied"},
+	    {NULL, TCP_KEEPIDLE, EACCES, 0, WS_EIO, ": Permission denied"},
+	    {NULL, TCP_KEEPINTVL, EACCES, 0, WS_EIO, ": Permission denied"},
+	    {"lo", SO_BINDTODEVICE, EPERM, 0, WS_EIO,
+	     ": Operation not permitted: only a privileged process may bind to a device"},
+	    {"lo", SO_BINDTODEVICE, EINVAL, 0, WS_EIO, ": Invalid argument"},
+	    {"127.0.0.1", 0, 0, EACCES, WS_EIO, ": Permission denied"},
+	    {"127.0.0.1", 0, 0, EINVAL, WS_EIO, ": Invalid argument"},
+	};
+	struct server s;
+	struct client c;
+	size_t i;
+
+	server_start(&s, good, 1);
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		check_row("row %lu", (unsigned long)i);
+		client_init(&c, "ws://127.0.0.1:%d/", s.port);
+		c.o.keepalive_s = 17;
+		c.o.local_interface = rows[i].local;
+		atomic_store(&option_that_fails, rows[i].option);
+		atomic_store(&option_errno, rows[i].option_err);
+		atomic_store(&bind_errno, rows[i].bind_err);
+		CHECK_EQ_U(client_open(&c), rows[i].result);
+		atomic_store(&option_errno, 0);
+		atomic_store(&bind_errno, 0);
+		HAS(&c, rows[i].has);
+		client_free(&c);
+	}
+	check_row_end();
+	client_init(&c, "ws://127.0.0.1:%d/", s.port);
+	CHECK_EQ_U(client_open(&c), 0);
+	client_talk(&c);
+	client_free(&c);
+	server_end(&s);
+}
+#endif
+
 int main(void)
 {
 	int before = count_fds();
@@ -724,6 +771,7 @@ int main(void)
 #if defined(__linux__)
 	TEST(test_words);
 	TEST(test_refused_late);
+	TEST(test_refusing_system);
 #endif
 	TEST(test_sockets);
 	return net_done(before);

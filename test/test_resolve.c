@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * test_resolve.c - resolve.c through ws.h: names, the lookup thread, lost lookups
  */
+#define _GNU_SOURCE /* pthread_setattr_default_np */
 #include "net.h"
 
 static void test_resolver(void)
@@ -36,6 +37,11 @@ static void test_resolver(void)
 		c.o.nonblock = nonblock;
 		CHECK_EQ_U(client_open(&c), 0);
 		client_talk(&c);
+		client_free(&c);
+		client_init(&c, "ws://a127-0-0-1.test:%d/", s.port);
+		c.o.nonblock = nonblock;
+		c.o.family = 6;
+		CHECK_EQ_U(client_open(&c), WS_ERESOLVE);
 		client_free(&c);
 		client_init(&c, "ws://a6.a127-0-0-1.test:%d/", s.port);
 		c.o.nonblock = nonblock;
@@ -266,6 +272,27 @@ static void test_threads(void)
 	close(fd);
 }
 
+#ifdef __GLIBC__
+/* A thread cannot be started when there is no memory for its stack. */
+static void test_no_thread(void)
+{
+	pthread_attr_t was, large;
+	struct client c;
+	int before = count_fds();
+
+	pthread_getattr_default_np(&was);
+	pthread_attr_init(&large);
+	CHECK_EQ_U(pthread_attr_setstacksize(&large, SIZE_MAX / 4), 0);
+	CHECK_EQ_U(pthread_setattr_default_np(&large), 0);
+	client_init(&c, "ws://none.test/");
+	CHECK_EQ_U(client_open(&c), WS_EIO);
+	HAS(&c, "resolve none.test: the lookup cannot be started: ");
+	CHECK_EQ_U(pthread_setattr_default_np(&was), 0);
+	client_free(&c);
+	CHECK_EQ_U(count_fds(), before);
+}
+#endif
+
 #ifdef MALLOC_FAILS
 /* A lookup uses malloc. Everything else in a connection uses realloc. */
 static void test_no_memory_for_lookup(void)
@@ -290,6 +317,9 @@ int main(void)
 		TEST(test_resolver);
 		TEST(test_lost_lookups);
 		TEST(test_threads);
+#ifdef __GLIBC__
+		TEST(test_no_thread);
+#endif
 	}
 #ifdef MALLOC_FAILS
 	if (ws_features() & WS_HAS_RESOLVER)

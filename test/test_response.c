@@ -633,6 +633,7 @@ static const struct {
      1, 35},
     {403, CHUNKED, "5;a=b;c=\"d\"\r\nhello\r\n0;x\r\n\r\n", "hello", 1, 25},
     {403, CHUNKED, "5 \t\r\nhello\r\n0\r\n\r\n", "hello", 1, 15},
+    {403, CHUNKED, "5\nhello\n0\nmore", "hello", 1, 10}, /* LF alone ends a line */
     {403, CHUNKED, "5\r\nhello\r\n0\r\nA: b\r\nC: d\r\n\r\nmore", "hello", 1, 13},
     {403, CHUNKED, "5\r\nhello\r\n", "hello", 0, 0},
     {403, CHUNKED, "5\r\nhel", "hel", 0, 0},

@@ -338,6 +338,32 @@ static void test_open_connection_fails(void)
 	check_row_end();
 }
 
+/* Each allocation fails once */
+static void test_no_memory(void)
+{
+	struct plan plan = {.n = 0};
+	struct server s;
+	struct client c;
+	unsigned long n, failed = 1;
+	int r;
+
+	for (n = 2; failed && n < 100; n++) {
+		check_row("allocation %lu", n);
+		server_start(&s, good, 1);
+		client_init(&c, "wss://127.0.0.1:%d/", s.port);
+		plan_begins(&plan, &c);
+		c.f.alloc_fail_at = n;
+		r = client_open(&c);
+		failed = c.f.failed_allocs;
+		CHECK(r == 0 || (failed && r == WS_EMEMORY));
+		client_free(&c);
+		server_end(&s);
+		plan_ends(&plan, plan.sessions);
+	}
+	check_row_end();
+	CHECK(n > 4 && n < 100);
+}
+
 /* Which name a session is for; ws:// has none */
 static void test_names(void)
 {
@@ -522,6 +548,7 @@ int main(void)
 	TEST(test_handshake);
 	TEST(test_deadline);
 	TEST(test_open_connection_fails);
+	TEST(test_no_memory);
 	TEST(test_names);
 	if (ws_features() & WS_HAS_REDIRECTS)
 		TEST(test_redirect);

@@ -2,6 +2,7 @@
  * test_sys.c - sys.c through ws.h: a connected socket, signals, random bytes, no descriptors left
  */
 #include "net.h"
+#include "../ws_net.h"
 
 /* ws_options.use_fd. */
 static void test_use_fd(void)
@@ -272,6 +273,34 @@ static void test_random(void)
 }
 #endif
 
+/* wsi_wake of a counter that is full, and what errno then is; a descriptor that is not open. */
+static void test_calls(void)
+{
+	int fd[2], closed = 9999;
+	char byte = 0;
+#ifdef __linux__
+	uint64_t full = UINT64_MAX - 1;
+	struct ws_pollset none;
+
+	wsi_wake_open(fd);
+	CHECK(write(fd[1], &full, sizeof full) == (ssize_t)sizeof full);
+	errno = ERANGE;
+	wsi_wake(fd[1]);
+	CHECK_EQ_U(errno, ERANGE);
+	memset(&none, 0, sizeof none);
+	none.timeout_ms = -1;
+	CHECK_EQ_U(wsi_poll(&none, fd[0]), 0); /* reads it empty */
+	none.timeout_ms = 0;
+	CHECK(read(fd[0], &full, sizeof full) < 0 && errno == EAGAIN);
+	wsi_wake_close(fd);
+	CHECK(fcntl(fd[0], F_GETFD) < 0);
+#endif
+	fd[0] = fd[1] = -1;
+	wsi_wake_close(fd);
+	CHECK_EQ_U(wsi_socket_read(&closed, &byte, 1), WS_IO_ERROR);
+	CHECK_EQ_U(wsi_socket_write(&closed, &byte, 1), WS_IO_ERROR);
+}
+
 int main(void)
 {
 	int before = count_fds();
@@ -283,5 +312,6 @@ int main(void)
 	TEST(test_random);
 #endif
 	TEST(test_no_descriptors);
+	TEST(test_calls);
 	return net_done(before);
 }

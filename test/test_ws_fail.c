@@ -20,6 +20,7 @@ static const struct scenario {
        FAKE_101 "\x81\x05Hello\x82\x03xyz\x89\x01p\x01\x02He\x89\x01q\x80\x03llo\x88\x05\x03\xe8"
                 "bye",
        0),
+    SC("a subprotocol", FAKE_101_OF("Sec-WebSocket-Protocol: chat\r\n") "\x81\x05Hello", 0),
     SC("pongs", FAKE_101 "\x8a\x02me\x81\x01x\x88\x02\x03\xe9", 1),
     SC("a violation", FAKE_101 "\x81\x05Hello\xc1\x00", 0),
     SC("not UTF-8", FAKE_101 "\x81\x05Hell\xff", 0),
@@ -34,6 +35,7 @@ static const struct scenario {
 static void run_failing(const struct scenario *s, int mode, unsigned long alloc_at, int alloc_on,
                         unsigned long io_at, int io_fail, struct outcome *o)
 {
+	static const char *const offered[] = {"chat", NULL};
 	static char large[60000];
 	struct how h;
 	struct ws_options opt;
@@ -66,6 +68,7 @@ static void run_failing(const struct scenario *s, int mode, unsigned long alloc_
 	o->fake.io_fail_at = io_at;
 	o->fake.io_fail = io_fail;
 	set_options(&o->fake, &h, &opt, &io);
+	opt.subprotocols = offered;
 	run_prepared(&h, o, &opt);
 	fake_free(&o->fake);
 	script_free(&in);

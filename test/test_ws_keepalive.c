@@ -126,6 +126,17 @@ static void test_silent_peer(void)
 		CHECK_EQ_U(r, 0);
 		talk_end(&t);
 	}
+	check_row("no random bytes for the ping");
+	quiet_begin(&t, 3000, 0);
+	begun = t.f.now;
+	for (k = 0; k < 12; k++) /* those that are there are used up */
+		CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "x", 1), 1);
+	t.f.entropy_calls_left = 0;
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_EENTROPY);
+	CHECK_EQ_U(t.f.now, begun + 3 * SECOND);
+	CHECK_EQ_U(ws_report(t.ws)->err, WS_EENTROPY);
+	talk_end(&t);
+
 	check_row("a deadline may come first, and a wait");
 	quiet_begin(&t, 3000, 0);
 	begun = t.f.now;

@@ -43,6 +43,8 @@ static void test_wrong_options_are_named(void)
 	                                             {"a:80:[::1", NULL},
 	                                             {"a:[80]:127.0.0.1", NULL},
 	                                             {"[a:80:127.0.0.1", NULL},
+	                                             {"[a]b:80:127.0.0.1", NULL},
+	                                             {"a:80:[::1]x", NULL},
 	                                             {"", NULL}};
 	struct talk t;
 	size_t i;

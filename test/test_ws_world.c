@@ -418,6 +418,52 @@ static void test_entropy(void)
 		SENT_ALL(&t);
 		talk_end(&t);
 
+		/* late for a pong, so a frame of ours is late too, and goes behind it */
+		talk_begin(&t, "", 0);
+		t.o.nonblock = nonblock;
+		talk_open(&t);
+		for (r = 0; r < 12; r++)
+			CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "x", 1), 1);
+		t.f.entropy_late = 3;
+		talk_more(&t, "\x89\x01p", 3);
+		t.f.come = t.f.in_len;
+		CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
+		REPEAT(r, &t.f, t.ws, nonblock, (int)ws_send(t.ws, WS_TEXT, "y", 1));
+		CHECK_EQ_U(r, 1);
+		for (r = 0; r < 12; r++)
+			SENT(&t, 0x81, "x", 1);
+		SENT(&t, 0x8a, "p", 1);
+		SENT(&t, 0x81, "y", 1);
+		SENT_ALL(&t);
+		talk_end(&t);
+
+		/* none for a pong that waited for the peer to read, none for a frame behind one
+		 * that is held */
+		for (r = 0; r < 2; r++) {
+			int k;
+
+			talk_begin(&t, "", 0);
+			t.o.nonblock = 1;
+			talk_open(&t);
+			for (k = 0; k < 11; k++)
+				CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "x", 1), 1);
+			if (r == 0)
+				t.f.room = t.f.drain = 0;
+			CHECK_EQ_U(ws_send(t.ws, WS_TEXT | (r ? WS_HOLD : 0), "x", 1), 1);
+			t.f.entropy_calls_left = 0;
+			if (r == 0) {
+				talk_more(&t, "\x89\x01p", 3);
+				t.f.come = t.f.in_len;
+				CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
+				t.f.room = SIZE_MAX;
+				CHECK_EQ_U(ws_recv(t.ws, &msg), WS_EENTROPY);
+			} else {
+				CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "x", 1), WS_EENTROPY);
+			}
+			CHECK_EQ_U(ws_report(t.ws)->err, WS_EENTROPY);
+			talk_end(&t);
+		}
+
 		/* none for a frame, for a pong: that ends the connection, at once */
 		for (r = 0; r < 2; r++) {
 			int k;
