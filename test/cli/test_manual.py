@@ -16,7 +16,7 @@ import time
 import types
 
 import pytest
-from conftest import BUILT_IN, ROOT, WSQUERY, environment
+from conftest import BUILT_IN, ROOT, WSQUERY, environment, run
 from pki import TlsServer, pki  # noqa: F401
 from servers import LONG, TEXT, Server, echo
 from test_keep import module  # noqa: F401
@@ -377,3 +377,22 @@ def test_step_of_a_workflow(module, monkeypatch):  # noqa: F811
     with Server(silent) as s:
         result = made.query(**dict(provider["with"], socket_url=s.url, timeout="0.3"))
         assert result["connection"] is True and result["error"].startswith("ping to ")
+
+
+def test_object_with_details():
+    """The whole object that the page shows, "..." apart, has the members and the values of a real one."""
+    shown = re.search(r"^a whole object.*?^\.Bd -literal\n(.*?)^\.Ed", PAGE.read_text(), re.M | re.S)[1]
+    want = json.loads(shown.replace("{...}", "{}").replace("...", '"..."'))
+    with Server(echo) as s:
+        got = run("-D", "-d", "Hello", s.url, status=0).json
+    text = json.dumps(want).replace("127.0.0.1:8080", s.hostport)
+
+    def compare(want, got):
+        if isinstance(want, dict) and want:
+            assert list(want) == list(got)
+            for name in want:
+                compare(want[name], got[name])
+        elif want not in ("...", {}):
+            assert want == got
+
+    compare(json.loads(text), got)
