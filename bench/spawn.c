@@ -2,7 +2,11 @@
  * spawn.c - runs programs and measures them from outside
  *
  * usage: spawn time RUNS PROGRAM [ARGUMENT]... [-- PROGRAM [ARGUMENT]...]...
- *        The programs by turns; a line for each: least and median wall time in microseconds, and how often it failed.
+ *        The programs by turns; a line for each: least and median wall time in microseconds, how often it failed,
+ *        and the least processor time in microseconds.
+ *        spawn answer RUNS TEXT PROGRAM [ARGUMENT]... [-- PROGRAM [ARGUMENT]...]...
+ *        The same, but the time is that until TEXT comes on a program's standard output; then it is killed. On its standard
+ *        input it gets "hello" and a newline, and no end.
  *        spawn memory PROGRAM [ARGUMENT]...
  *        What it holds at its exit, in KiB: anonymous, resident, and the most that was resident.
  * Standard output of the programs goes nowhere.
@@ -14,11 +18,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { MAX_PROGRAMS = 16 };
+
+/* When the last program had ended, or had printed the text, and the processor's time that it took. */
+static double ended_us, used_us;
 
 static double now_us(void)
 {
@@ -35,12 +43,85 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int measure_time(int runs, char **argv)
+/* Waits for the program. Returns its status, or -1. */
+static int ended(pid_t pid)
+{
+	struct rusage used;
+	int status;
+
+	if (pid < 0 || wait4(pid, &status, 0, &used) != pid)
+		return -1;
+	used_us = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e6
+	          + (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+	return status;
+}
+
+/* Runs a program to its end. Returns its status. */
+static int run_whole(char **argv, const char *unused)
+{
+	int status;
+	pid_t pid = vfork();
+
+	(void)unused;
+	if (pid == 0) {
+		execv(argv[0], argv);
+		_exit(127);
+	}
+	status = ended(pid);
+	ended_us = now_us();
+	return status;
+}
+
+/* Reads until the text has come. Returns 0, or -1 if the output ends before. */
+static int await(int fd, const char *text)
+{
+	char out[4096];
+	size_t len = 0;
+	ssize_t n;
+
+	while (len < sizeof out - 1 && (n = read(fd, out + len, sizeof out - 1 - len)) > 0) {
+		len += (size_t)n;
+		out[len] = '\0';
+		if (strstr(out, text))
+			return 0;
+	}
+	return -1;
+}
+
+/* Runs a program until it has printed the text. Returns 0, or -1 if it did not. */
+static int run_until(char **argv, const char *text)
+{
+	int in[2], out[2], found;
+	pid_t pid;
+
+	if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0)
+		return -1;
+	if ((pid = vfork()) == 0) {
+		dup2(in[0], 0);
+		dup2(out[1], 1);
+		execv(argv[0], argv);
+		_exit(127);
+	}
+	close(in[0]);
+	close(out[1]);
+	found = -1;
+	if (pid > 0 && write(in[1], "hello\n", 6) == 6)
+		found = await(out[0], text);
+	ended_us = now_us();
+	if (pid > 0) {
+		kill(pid, SIGKILL);
+		ended(pid);
+	}
+	close(in[1]);
+	close(out[0]);
+	return found;
+}
+
+static int measure_time(int runs, char **argv, int (*run)(char **, const char *), const char *text)
 {
 	char **program[MAX_PROGRAMS];
-	double *us[MAX_PROGRAMS];
-	int n = 0, i, k, status, failed[MAX_PROGRAMS] = {0};
-	pid_t pid;
+	double *us[MAX_PROGRAMS], least_used[MAX_PROGRAMS] = {0};
+	int n = 0, i, k, failed[MAX_PROGRAMS] = {0};
 
 	while (*argv && n < MAX_PROGRAMS) {
 		us[n] = calloc((size_t)runs, sizeof(double));
@@ -54,18 +135,15 @@ static int measure_time(int runs, char **argv)
 		for (i = 0; i < n; i++) {
 			double begin = now_us();
 
-			if ((pid = vfork()) == 0) {
-				execv(program[i][0], program[i]);
-				_exit(127);
-			}
-			if (pid < 0 || waitpid(pid, &status, 0) != pid)
-				return 1;
-			us[i][k] = now_us() - begin;
-			failed[i] += status != 0;
+			failed[i] += run(program[i], text) != 0;
+			us[i][k] = ended_us - begin;
+			if (k == 0 || used_us < least_used[i])
+				least_used[i] = used_us;
 		}
 	for (i = 0; i < n; i++) {
 		qsort(us[i], (size_t)runs, sizeof(double), compare);
-		fprintf(stderr, "%.1f %.1f %d\n", us[i][0], us[i][runs / 2], failed[i]);
+		fprintf(stderr, "%.1f %.1f %d %.1f\n", us[i][0], us[i][runs / 2], failed[i],
+		        least_used[i]);
 		free(us[i]);
 	}
 	return 0;
@@ -122,7 +200,9 @@ int main(int argc, char **argv)
 		return 1;
 	dup2(null, 1);
 	if (argc > 3 && strcmp(argv[1], "time") == 0)
-		return measure_time(atoi(argv[2]), argv + 3);
+		return measure_time(atoi(argv[2]), argv + 3, run_whole, NULL);
+	if (argc > 4 && strcmp(argv[1], "answer") == 0)
+		return measure_time(atoi(argv[2]), argv + 4, run_until, argv[3]);
 	if (argc > 2 && strcmp(argv[1], "memory") == 0)
 		return measure_memory(argv + 2);
 	return 64;
