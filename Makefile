@@ -32,7 +32,7 @@ CLI_HDR != ls cli/*.h
 LIB_SRC = text.c sha1.c base64.c utf8.c ip.c secret.c url.c frame.c header.c request.c response.c refusal.c proxy.c no_proxy.c \
 	sys.c sys_words.c resolve.c net.c net_none.c conn.c copy.c check.c upgrade.c open.c keepalive.c buffer.c cancel.c transport.c send.c recv.c ws.c
 PROG_SRC = main.c cli/options.c cli/optable.c cli/optcheck.c cli/optfiles.c cli/values.c cli/help.c cli/complete.c cli/env.c cli/input.c \
-	cli/many.c cli/list.c cli/progress.c \
+	cli/many.c cli/list.c cli/share.c cli/progress.c \
 	cli/loop.c cli/task.c cli/tries.c cli/follow.c cli/stream.c cli/lines.c cli/print.c cli/query.c cli/setup.c cli/dialogue.c cli/failure.c cli/store.c \
 	cli/result.c cli/nagios.c cli/prometheus.c cli/trace.c cli/json.c cli/out.c cli/process.c \
 	cli/watchdog.c cli/memory.c cli/why.c cli/pattern.c cli/match.c cli/capture.c cli/expand.c cli/suggest.c cli/outfile.c
@@ -51,7 +51,7 @@ MBEDTLS_LIBS != $(PKG_CONFIG) --libs mbedtls mbedx509 mbedcrypto 2>/dev/null || 
 TLS_FOUND != case '$(TLS)' in mbedtls | none) echo '$(TLS)' ;; *) t=.probe.$$$$; \
 	echo 'int main(void) { return 0; }' | $(CC) $(USER_CPPFLAGS) $(CFLAGS) $(MBEDTLS_CFLAGS) -include mbedtls/ssl.h -x c - \
 		-o $$t $(LDFLAGS) $(MBEDTLS_LIBS) 2>/dev/null && echo mbedtls || echo none; rm -f $$t ;; esac
-TLS_SRC_mbedtls = trust.c der.c chain.c tls_words.c tls_port.c tls_config.c tls_verdict.c tls_wire.c tls.c
+TLS_SRC_mbedtls = trust.c der.c chain.c tls_port.c tls_words.c tls_trust.c tls_config.c tls_verdict.c tls_wire.c tls.c
 TLS_CFLAGS_mbedtls = -DWS_WITH_MBEDTLS $(MBEDTLS_CFLAGS)
 TLS_LIBS_mbedtls = $(MBEDTLS_LIBS)
 

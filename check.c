@@ -122,7 +122,8 @@ static bool uses_tls(const struct ws_tls *t)
 {
 	return t->ca_file || t->ca_dir || t->cert_file || t->key_file || t->key_password
 	       || t->server_name || t->ciphers || t->pin_sha256 || t->keylog_file || t->min_version
-	       || t->max_version || t->insecure_no_verify || t->insecure_no_hostname || t->config;
+	       || t->max_version || t->insecure_no_verify || t->insecure_no_hostname || t->config
+	       || t->trust;
 }
 
 /* True if a field is set that only the built-in TLS has a use for. */

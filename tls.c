@@ -6,9 +6,10 @@
  *	tls.c            the session
  *	tls_wire.c       the bytes between mbedTLS and the transport
  *	tls_verdict.c    whether the server's certificate holds, and why not
- *	tls_config.c     the options, and the trusted certificates
- *	tls_port.c       what differs between versions of mbedTLS
+ *	tls_config.c     the options
+ *	tls_trust.c      the trusted certificates, also those that connections share
  *	tls_words.c      errors and alerts in words
+ *	tls_port.c       what differs between versions of mbedTLS
  *
  * Before a chain is verified its cost is bounded (chain.c).
  *   TLS 1.2: mbedTLS gets the last byte of the Certificate message only after that check. Then it verifies, and its

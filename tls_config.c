@@ -1,15 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * tls_config.c - the TLS options of a program, and the certificates that it trusts
+ * tls_config.c - the TLS options of a program
  *
  * The options are read once for each struct ws_conn, so that mistakes are found before connecting.
- *
- * Trust is loaded lazily. A system's bundle has some 140 certificates and a chain needs one of
- * them, so the bundle is not parsed. When the peer's chain is there, wsi_tls_find_issuers reads the
- * bundle through a small buffer (trust.c) and parses those certificates whose subject may be the
- * issuer of one that the peer sent.
- *   Sound: all that is added is in the bundle, so what is accepted would be accepted with all of it.
- *   Complete: mbedTLS looks for a trusted certificate by one rule, that its subject is the issuer of one in the chain,
- *   and the comparison used to select (wsi_der_may_equal) holds wherever that of mbedTLS does.
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -23,146 +15,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Trusted certificates */
-
-struct tls_taker {
-	struct wsi_trust trust;
-	mbedtls_x509_crt *into;
-	const struct wsi_cert *chain; /* take what may have issued one of these; NULL: all */
-	int chain_n;
-	int taken, err; /* how many were added; the last error of parsing */
-};
-
-static int tls_may_issue(const struct tls_taker *k, const unsigned char *der, size_t len)
-{
-	const unsigned char *subject = wsi_der_subject(der, len, &len);
-	int i;
-
-	for (i = 0; subject && i < k->chain_n; i++) {
-		if (wsi_der_may_equal(subject, len, k->chain[i].issuer.p, k->chain[i].issuer.len))
-			return 1;
-	}
-	return 0;
-}
-
-/* Critical extensions that mbedTLS does not support, in a trusted certificate. chain.c checks name
- * constraints. Policies matter only to a client that asks for one, which we do not. */
-static int tls_allow_extension(void *ctx, const mbedtls_x509_crt *crt, const mbedtls_x509_buf *oid,
-                               int critical, const unsigned char *p, const unsigned char *end)
-{
-	(void)ctx, (void)crt, (void)critical, (void)p, (void)end;
-	if (oid->len == 3 && oid->p[0] == 0x55 && oid->p[1] == 0x1d
-	    && (oid->p[2] == WSI_EXT_NAME_CONSTRAINTS || oid->p[2] == WSI_EXT_POLICIES
-	        || oid->p[2] == WSI_EXT_POLICY_MAPPINGS || oid->p[2] == WSI_EXT_INHIBIT_ANY_POLICY))
-		return 0;
-	return MBEDTLS_ERR_X509_INVALID_EXTENSIONS;
-}
-
-static int tls_take(void *ctx, const unsigned char *der, size_t len)
-{
-	struct tls_taker *k = ctx;
-	const mbedtls_x509_crt *x;
-	int ret;
-
-	if (k->chain && !tls_may_issue(k, der, len))
-		return 0;
-	for (x = k->into; x && x->raw.p;
-	     x = x->next) { /* a directory may hold a certificate twice */
-		if (x->raw.len == len && memcmp(x->raw.p, der, len) == 0)
-			return 0;
-	}
-	ret =
-	    mbedtls_x509_crt_parse_der_with_ext_cb(k->into, der, len, 1, tls_allow_extension, NULL);
-	if (ret == 0)
-		k->taken++;
-	else
-		k->err = ret;
-	return wsi_tls_no_memory(ret) || (!k->chain && k->trust.again && k->taken > TLS_EAGER_MAX);
-}
-
-static void tls_note_unread(struct wsi_tls_config *c, const char *path, const char *cause)
-{
-	if (!cause || c->unread)
-		return;
-	c->unread_path = path;
-	c->unread = cause;
-}
-
-/* Searches a file or directory that was too large to be parsed at once. 0, WS_EMEMORY or
- * WS_ETIMEOUT. */
-static int tls_take_lazy(struct wsi_tls_config *c, struct tls_taker *k, const char *path,
-                         int is_dir)
-{
-	const char *cause = NULL;
-	int r;
-
-	if (!path)
-		return 0;
-	r = wsi_trust_scan(&k->trust, &c->mem, path, is_dir, &cause);
-	if (r != 0)
-		tls_note_unread(c, path, cause);
-	return r == -1 ? 0 : r;
-}
-
-int wsi_tls_find_issuers(struct wsi_tls_config *c, const struct wsi_cert *chain, int n)
-{
-	struct tls_taker k = {
-	    .trust = {.take = tls_take}, .into = &c->cas, .chain = chain, .chain_n = n};
-	int r;
-
-	k.trust.ctx = &k;
-	k.trust.until_us = c->until_us;
-	r = tls_take_lazy(c, &k, c->lazy_file, 0);
-	if (r == 0)
-		r = tls_take_lazy(c, &k, c->lazy_dir, 1);
-	if (r == 0 && !c->opt->ca_file && !c->opt->ca_dir) {
-		r = wsi_trust_system(&k.trust, &c->mem);
-		c->no_bundle = k.trust.seen == 0;
-		if (c->no_bundle)
-			tls_note_unread(c, "", k.trust.unread);
-	}
-	return wsi_tls_no_memory(k.err) ? WS_EMEMORY : r;
-}
-
-/* Settings */
-
-static int tls_bad(struct wsi_tls_config *c, const char *option, const char *value,
-                   const char *cause)
-{
-	*c->option = option;
-	if (value) {
-		wsi_tls_put_quoted(c->why, value, strlen(value));
-		wsi_put(c->why, ": ");
-	}
-	wsi_put(c->why, cause);
-	return WS_EUSAGE;
-}
-
-/* r: the error of reading, WS_ETIMEOUT or another. */
-static int tls_bad_file(struct wsi_tls_config *c, const char *option, const char *path, ptrdiff_t r,
-                        const char *cause)
-{
-	(void)tls_bad(c, option, path, cause);
-	return r == WS_ETIMEOUT ? WS_ETIMEOUT : WS_EUSAGE;
-}
-
-/* mbedTLS cannot read a certificate or key. what: "its key cannot be read". */
-static int tls_bad_code(struct wsi_tls_config *c, const char *option, const char *path,
-                        const char *what, int ret)
-{
-	const char *words = wsi_tls_certificate_words(ret);
-
-	if (wsi_tls_no_memory(ret))
-		return WS_EMEMORY;
-	(void)tls_bad(c, option, path, what);
-	wsi_put(c->why, ": ");
-	if (words)
-		wsi_put(c->why, words);
-	else
-		wsi_tls_put_code(c->why, ret);
-	return WS_EUSAGE;
-}
-
 #if MBEDTLS_VERSION_NUMBER >= 0x03000000 && MBEDTLS_VERSION_NUMBER < 0x04000000
 /* Random bytes that blind computations with the client's key while it is checked. Nothing that is
  * sent depends on them. */
@@ -173,38 +25,6 @@ static int tls_blind(void *ctx, unsigned char *buf, size_t len)
 }
 #endif
 
-/* Parses a small file or directory. Of a large one it only makes sure that it has a certificate. */
-static int tls_load_trusted(struct wsi_tls_config *c, const char *path, int is_dir,
-                            const char **lazy)
-{
-	struct tls_taker k = {.trust = {.take = tls_take}, .into = &c->cas};
-	const char *cause, *name = is_dir ? "tls.ca_dir" : "tls.ca_file";
-	int r;
-
-	if (!path)
-		return 0;
-	k.trust.ctx = &k;
-	k.trust.until_us = c->until_us;
-	r = wsi_trust_scan(&k.trust, &c->mem, path, is_dir, &cause);
-	if (r == WS_EMEMORY || wsi_tls_no_memory(k.err))
-		return WS_EMEMORY;
-	if (r != 0)
-		return tls_bad_file(c, name, path, r, cause);
-	if (k.taken == 0 && k.err != 0)
-		return tls_bad_code(c, name, path, "its certificate cannot be read", k.err);
-	if (k.trust.seen == 0) {
-		(void)tls_bad(c, name, path, "no certificate in it (PEM or DER)");
-		if (k.trust.unread) {
-			wsi_put(c->why, ", but a file that could not be read: ");
-			wsi_put(c->why, k.trust.unread);
-		}
-		return WS_EUSAGE;
-	}
-	if (k.trust.stop)
-		*lazy = path;
-	return 0;
-}
-
 static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size_t len,
                         const char *path)
 {
@@ -214,21 +34,23 @@ static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size
 	ret = mbedtls_pk_parse_key(&c->key, buf, len, (const unsigned char *)pass,
 	                           pass ? strlen(pass) : 0 TLS_BLIND);
 	if (ret == MBEDTLS_ERR_PK_PASSWORD_REQUIRED)
-		return tls_bad(c, "tls.key_password", path,
-		               "the key is encrypted and no passphrase was given");
+		return wsi_tls_bad(&c->wrong, "tls.key_password", path,
+		                   "the key is encrypted and no passphrase was given");
 	if (ret == MBEDTLS_ERR_PK_PASSWORD_MISMATCH)
-		return tls_bad(c, "tls.key_password", path, "wrong passphrase for the key");
+		return wsi_tls_bad(&c->wrong, "tls.key_password", path,
+		                   "wrong passphrase for the key");
 	if (ret != 0 && !wsi_tls_no_memory(ret)) {
 		words = wsi_tls_file_words(buf, strlen((const char *)buf), 1);
 		if (words && !c->opt->key_file)
-			return tls_bad(c, "tls.key_file", path,
-			               "the certificate's file has no private key in it, so the "
-			               "key's own file must be named");
+			return wsi_tls_bad(
+			    &c->wrong, "tls.key_file", path,
+			    "the certificate's file has no private key in it, so the "
+			    "key's own file must be named");
 		if (words)
-			return tls_bad(c, "tls.key_file", path, words);
+			return wsi_tls_bad(&c->wrong, "tls.key_file", path, words);
 		if (pass && strstr((const char *)buf, "ENCRYPTED") != NULL)
-			return tls_bad(
-			    c, "tls.key_password", path,
+			return wsi_tls_bad(
+			    &c->wrong, "tls.key_password", path,
 			    wsi_tls_lacks_cipher(ret)
 			        ? "the key is encrypted with a cipher that " TLS_LIBRARY
 			          " lacks: mbedTLS 3.6 has AES, and 'openssl pkcs8 -topk8 -v2 "
@@ -237,13 +59,14 @@ static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size
 			        : "wrong passphrase for the key"); /* a wrong key may decrypt to valid padding by chance */
 	}
 	if (ret != 0)
-		return tls_bad_code(c, "tls.key_file", path, "its private key cannot be read", ret);
+		return wsi_tls_bad_code(&c->wrong, "tls.key_file", path,
+		                        "its private key cannot be read", ret);
 	ret = mbedtls_pk_check_pair(&c->own.pk, &c->key TLS_BLIND);
 	if (ret != 0)
 		return wsi_tls_no_memory(ret)
 		           ? WS_EMEMORY
-		           : tls_bad(c, "tls.key_file", path,
-		                     "the key does not belong to the certificate");
+		           : wsi_tls_bad(&c->wrong, "tls.key_file", path,
+		                         "the key does not belong to the certificate");
 	c->has_own = 1;
 	return 0;
 }
@@ -256,22 +79,23 @@ static int tls_load_own_in(struct wsi_tls_config *c, unsigned char *buf)
 	int ret;
 
 	if (len < 0)
-		return tls_bad_file(c, "tls.cert_file", path, len, cause);
+		return wsi_tls_bad_file(&c->wrong, "tls.cert_file", path, len, cause);
 	buf[len] = 0;
 	ret = mbedtls_x509_crt_parse(&c->own, buf, (size_t)len + (buf[0] != 0x30));
 	words = ret != 0 ? wsi_tls_file_words(buf, (size_t)len, 0) : NULL;
 	if (words && !wsi_tls_no_memory(ret))
-		return tls_bad(c, "tls.cert_file", path, words);
+		return wsi_tls_bad(&c->wrong, "tls.cert_file", path, words);
 	if (ret > 0)
-		return tls_bad(c, "tls.cert_file", path, "a certificate in it cannot be read");
+		return wsi_tls_bad(&c->wrong, "tls.cert_file", path,
+		                   "a certificate in it cannot be read");
 	if (ret != 0)
-		return tls_bad_code(c, "tls.cert_file", path, "its certificate cannot be read",
-		                    ret);
+		return wsi_tls_bad_code(&c->wrong, "tls.cert_file", path,
+		                        "its certificate cannot be read", ret);
 	if (c->opt->key_file) {
 		path = c->opt->key_file;
 		len = wsi_read_file(path, buf, TLS_FILE_MAX - 1, c->until_us, &cause);
 		if (len < 0)
-			return tls_bad_file(c, "tls.key_file", path, len, cause);
+			return wsi_tls_bad_file(&c->wrong, "tls.key_file", path, len, cause);
 		buf[len] = 0;
 	}
 	return tls_load_key(c, buf, (size_t)len + (buf[0] != 0x30), path);
@@ -283,9 +107,10 @@ static int tls_load_own(struct wsi_tls_config *c)
 	int ret;
 
 	if (!c->opt->cert_file)
-		return c->opt->key_file == NULL ? 0
-		                                : tls_bad(c, "tls.key_file", c->opt->key_file,
-		                                          "it needs a certificate too");
+		return c->opt->key_file == NULL
+		           ? 0
+		           : wsi_tls_bad(&c->wrong, "tls.key_file", c->opt->key_file,
+		                         "it needs a certificate too");
 	buf = wsi_alloc(&c->mem, NULL, 0, TLS_FILE_MAX);
 	if (!buf)
 		return WS_EMEMORY;
@@ -363,12 +188,12 @@ static int tls_load_versions(struct wsi_tls_config *c)
 	const struct ws_tls *o = c->opt;
 
 	if (o->min_version != 0 && o->min_version != 12 && o->min_version != 13)
-		return tls_bad(c, "tls.min_version", NULL, versions);
+		return wsi_tls_bad(&c->wrong, "tls.min_version", NULL, versions);
 	if (o->max_version != 0 && o->max_version != 12 && o->max_version != 13)
-		return tls_bad(c, "tls.max_version", NULL, versions);
+		return wsi_tls_bad(&c->wrong, "tls.max_version", NULL, versions);
 	if (o->max_version != 0 && o->min_version > o->max_version)
-		return tls_bad(c, "tls.min_version", NULL,
-		               "above the highest version allowed (max_version)");
+		return wsi_tls_bad(&c->wrong, "tls.min_version", NULL,
+		                   "above the highest version allowed (max_version)");
 	c->min = TLS_MIN;
 	if (o->min_version > c->min)
 		c->min = o->min_version;
@@ -376,11 +201,11 @@ static int tls_load_versions(struct wsi_tls_config *c)
 	if (o->max_version != 0 && o->max_version < c->max)
 		c->max = o->max_version;
 	if (c->min > TLS_MAX)
-		return tls_bad(c, "tls.min_version", NULL,
-		               TLS_LIBRARY " has no TLS 1.3: mbedTLS 3.6 has it");
+		return wsi_tls_bad(&c->wrong, "tls.min_version", NULL,
+		                   TLS_LIBRARY " has no TLS 1.3: mbedTLS 3.6 has it");
 	if (c->max < TLS_MIN)
-		return tls_bad(c, "tls.max_version", NULL,
-		               "this build's TLS library has no TLS 1.2");
+		return wsi_tls_bad(&c->wrong, "tls.max_version", NULL,
+		                   "this build's TLS library has no TLS 1.2");
 	return 0;
 }
 
@@ -403,12 +228,13 @@ static int tls_load_ciphers(struct wsi_tls_config *c)
 		return 0;
 	for (; tls_next(&list, ':', ',', &p, &len); n++) {
 		if (n == TLS_CIPHERS_MAX)
-			return tls_bad(c, "tls.ciphers", NULL, "more than 64 cipher suites");
+			return wsi_tls_bad(&c->wrong, "tls.ciphers", NULL,
+			                   "more than 64 cipher suites");
 		c->ciphers[n] = tls_cipher(p, len);
 		if (c->ciphers[n] == 0) {
-			wsi_tls_put_quoted(c->why, p, len);
-			return tls_bad(c, "tls.ciphers", NULL,
-			               ": no cipher suite of this build's TLS library");
+			wsi_tls_put_quoted(c->wrong.why, p, len);
+			return wsi_tls_bad(&c->wrong, "tls.ciphers", NULL,
+			                   ": no cipher suite of this build's TLS library");
 		}
 		if (tls_is_for_13(c->ciphers[n]))
 			any13 = true;
@@ -416,14 +242,14 @@ static int tls_load_ciphers(struct wsi_tls_config *c)
 			any12 = true;
 	}
 	if (n == 0)
-		return tls_bad(c, "tls.ciphers", o->ciphers, "no cipher suite in it");
+		return wsi_tls_bad(&c->wrong, "tls.ciphers", o->ciphers, "no cipher suite in it");
 	if (!any13 && c->max == 13)
 		c->max = 12;
 	if (!any12 && c->min == 12)
 		c->min = 13;
 	if (c->min > c->max)
-		return tls_bad(c, "tls.ciphers", o->ciphers,
-		               "none for the TLS versions that are allowed");
+		return wsi_tls_bad(&c->wrong, "tls.ciphers", o->ciphers,
+		                   "none for the TLS versions that are allowed");
 	return 0;
 }
 
@@ -437,15 +263,16 @@ static int tls_load_pins(struct wsi_tls_config *c)
 		return 0;
 	for (; tls_next(&list, ';', ';', &p, &len); c->pins_n++) {
 		if (c->pins_n == TLS_PINS_MAX)
-			return tls_bad(c, "tls.pin_sha256", NULL, "more than 8 pins");
+			return wsi_tls_bad(&c->wrong, "tls.pin_sha256", NULL, "more than 8 pins");
 		if (len != 8 + 44 || memcmp(p, "sha256//", 8) != 0
 		    || wsi_base64_decode(pin, p + 8, 44) != 32)
-			return tls_bad(c, "tls.pin_sha256", c->opt->pin_sha256,
-			               "not sha256//BASE64 of 32 bytes, several separated by ';'");
+			return wsi_tls_bad(
+			    &c->wrong, "tls.pin_sha256", c->opt->pin_sha256,
+			    "not sha256//BASE64 of 32 bytes, several separated by ';'");
 		memcpy(c->pins[c->pins_n], pin, 32);
 	}
 	if (c->pins_n == 0)
-		return tls_bad(c, "tls.pin_sha256", c->opt->pin_sha256, "no pin in it");
+		return wsi_tls_bad(&c->wrong, "tls.pin_sha256", c->opt->pin_sha256, "no pin in it");
 	return 0;
 }
 
@@ -461,7 +288,8 @@ static int tls_load_limits(struct wsi_tls_config *c)
 	if (r)
 		return r;
 	if (name && (*name == '\0' || strlen(name) > TLS_NAME_MAX))
-		return tls_bad(c, "tls.server_name", name, "empty, or longer than 255 bytes");
+		return wsi_tls_bad(&c->wrong, "tls.server_name", name,
+		                   "empty, or longer than 255 bytes");
 	return 0;
 }
 
@@ -478,25 +306,23 @@ static int tls_load(struct wsi_tls_config *c)
 	if ((c->opt->ca_file || c->opt->ca_dir || c->opt->cert_file) && !TLS_PSA_INIT())
 		return WS_EENTROPY;
 #endif
-	ret = tls_load_trusted(c, c->opt->ca_file, 0, &c->lazy_file);
-	if (ret == 0)
-		ret = tls_load_trusted(c, c->opt->ca_dir, 1, &c->lazy_dir);
+	ret = wsi_tls_load_trust(c);
 	if (ret == 0)
 		ret = tls_load_own(c);
 	if (ret != 0 || !path)
 		return ret;
 #if MBEDTLS_VERSION_NUMBER < 0x03000000 && !defined(MBEDTLS_SSL_EXPORT_KEYS)
-	return tls_bad(c, "tls.keylog_file", path,
-	               "this build's TLS library cannot export secrets");
+	return wsi_tls_bad(&c->wrong, "tls.keylog_file", path,
+	                   "this build's TLS library cannot export secrets");
 #else
 	struct stat st;
 
 	c->keylog_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
 	if (c->keylog_fd < 0)
-		return tls_bad(c, "tls.keylog_file", path, strerror(errno));
+		return wsi_tls_bad(&c->wrong, "tls.keylog_file", path, strerror(errno));
 	if (fstat(c->keylog_fd, &st) != 0
 	    || S_ISFIFO(st.st_mode)) /* its reader may close it, and writing would raise SIGPIPE */
-		return tls_bad(c, "tls.keylog_file", path, "is a pipe");
+		return wsi_tls_bad(&c->wrong, "tls.keylog_file", path, "is a pipe");
 	return 0;
 #endif
 }
@@ -515,8 +341,8 @@ int wsi_tls_config_new(struct wsi_tls_config **out, const struct wsi_mem *mem,
 	c->mem = *mem;
 	c->opt = tls;
 	c->until_us = until_us;
-	c->option = option;
-	c->why = why;
+	c->wrong.option = option;
+	c->wrong.why = why;
 	c->keylog_fd = -1;
 	mbedtls_x509_crt_init(&c->cas);
 	mbedtls_x509_crt_init(&c->own);
@@ -536,7 +362,8 @@ void wsi_tls_config_free(struct wsi_tls_config *c)
 	if (!c)
 		return;
 	mem = c->mem;
-	mbedtls_x509_crt_free(&c->cas);
+	mbedtls_x509_crt_free(&c->cas); /* whose bytes may be those that are shared */
+	wsi_tls_trust_drop(c->shared);
 	mbedtls_x509_crt_free(&c->own);
 	mbedtls_pk_free(&c->key);
 	if (c->keylog_fd >= 0)

@@ -311,4 +311,41 @@ void wsi_tls_put_alert(struct wsi_text *why, int alert)
 	wsi_put(why, "): ");
 	wsi_put(why, meaning);
 }
+
+/* Wrong options */
+
+int wsi_tls_bad(const struct wsi_tls_wrong *w, const char *option, const char *value,
+                const char *cause)
+{
+	*w->option = option;
+	if (value) {
+		wsi_tls_put_quoted(w->why, value, strlen(value));
+		wsi_put(w->why, ": ");
+	}
+	wsi_put(w->why, cause);
+	return WS_EUSAGE;
+}
+
+int wsi_tls_bad_file(const struct wsi_tls_wrong *w, const char *option, const char *path,
+                     ptrdiff_t r, const char *cause)
+{
+	(void)wsi_tls_bad(w, option, path, cause);
+	return r == WS_ETIMEOUT ? WS_ETIMEOUT : WS_EUSAGE;
+}
+
+int wsi_tls_bad_code(const struct wsi_tls_wrong *w, const char *option, const char *path,
+                     const char *what, int ret)
+{
+	const char *words = wsi_tls_certificate_words(ret);
+
+	if (wsi_tls_no_memory(ret))
+		return WS_EMEMORY;
+	(void)wsi_tls_bad(w, option, path, what);
+	wsi_put(w->why, ": ");
+	if (words)
+		wsi_put(w->why, words);
+	else
+		wsi_tls_put_code(w->why, ret);
+	return WS_EUSAGE;
+}
 #endif

@@ -7,7 +7,7 @@
  *	conn.c
  *	                                                   a connection: struct ws_conn    ws_conn.h
  *	net.c resolve.c sys.c sys_words.c (or net_none.c)  network and operating system    ws_net.h
- *	tls.c tls_wire.c tls_verdict.c tls_config.c tls_port.c tls_words.c trust.c chain.c der.c
+ *	tls.c tls_wire.c tls_verdict.c tls_config.c tls_trust.c tls_words.c tls_port.c trust.c chain.c der.c
  *	                                                   TLS                             ws_tls.h
  *	url.c frame.c header.c request.c response.c
  *	refusal.c proxy.c no_proxy.c                       texts and bytes, no I/O         ws_proto.h
@@ -461,4 +461,67 @@ void ws_answer_free_sized(struct ws_answer *answer, const struct ws_options *opt
 		wsi_alloc(&mem, answer->data, answer->len + 1, 0);
 	answer->data = NULL;
 	answer->len = 0;
+}
+
+/* Trust that connections share */
+
+#ifndef WS_WITH_MBEDTLS
+struct ws_trust {
+	struct wsi_mem mem;
+};
+#endif
+
+#ifdef WS_WITH_MBEDTLS
+static struct ws_trust *new_trust(const struct ws_options *o)
+{
+	struct wsi_mem mem = world_of(o);
+	int64_t now = wsi_clock_us();
+	int64_t until = wsi_after_ms(now, o->timeout_ms ? o->timeout_ms : TIMEOUT_MS);
+
+	if (o->connect_timeout_ms)
+		until = wsi_earlier(until, wsi_after_ms(now, o->connect_timeout_ms));
+	return wsi_tls_trust_new(&mem, &o->tls, until);
+}
+#else
+static struct ws_trust *new_trust(const struct ws_options *o)
+{
+	struct wsi_mem mem = world_of(o);
+	struct ws_trust *trust = wsi_alloc(&mem, NULL, 0, sizeof *trust);
+
+	if (trust)
+		trust->mem = mem;
+	return trust;
+}
+#endif
+
+struct ws_trust *ws_trust_new_sized(const struct ws_options *opt, size_t opt_size)
+{
+	struct ws_options o;
+
+	copy_options(&o, opt, opt_size);
+	return new_trust(&o);
+}
+
+void ws_trust_free(struct ws_trust *trust)
+{
+#ifdef WS_WITH_MBEDTLS
+	wsi_tls_trust_drop(trust);
+#else
+	struct wsi_mem mem;
+
+	if (!trust)
+		return;
+	mem = trust->mem;
+	wsi_alloc(&mem, trust, sizeof *trust, 0);
+#endif
+}
+
+const char *ws_trust_errmsg(const struct ws_trust *trust)
+{
+#ifdef WS_WITH_MBEDTLS
+	return wsi_tls_trust_why(trust);
+#else
+	(void)trust;
+	return "tls: not built in";
+#endif
 }

@@ -106,6 +106,9 @@
  *	call. A signal handler sets a flag, which is looked at in the same two
  *	places, and calls ws_cancel.
  *
+ *	Several threads may use a struct ws_trust at the same time. ws_trust_free
+ *	must be called after each ws_new that is given it has returned.
+ *
  *	A struct ws_conn belongs to one process: after fork only one of the two
  *	may use it; the other must not even free it. The library has no other
  *	state, except for one atomic count of name lookups (see below). It
@@ -158,6 +161,8 @@ extern "C" {
 
 /* A connection. */
 struct ws_conn;
+/* Trusted certificates that connections share: see ws_trust_new. */
+struct ws_trust;
 
 struct ws_options;
 struct ws_answer;
@@ -368,8 +373,13 @@ struct ws_tls {
 	 * pin_sha256 and, for an address, insecure_no_hostname have an effect
 	 * then. */
 	void *config;
+	/* What ws_trust_new has read, shared with other connections, in place
+	 * of reading ca_file and ca_dir. These must be NULL, or the same as
+	 * they were for ws_trust_new. No effect with config. NULL: the
+	 * connection reads them itself. */
+	struct ws_trust *trust;
 	/* For options to come. They must be zero. */
-	const void *reserved[6];
+	const void *reserved[5];
 };
 
 /* What programs set most often comes first: C++ wants initialisers in this
@@ -893,6 +903,48 @@ static inline void ws_answer_free(struct ws_answer *answer,
 	ws_answer_free_sized(answer, opt, sizeof(struct ws_options));
 }
 /* clang-format on */
+
+/* Trusted certificates that connections share. Each connection to a wss:// URL
+ * reads ca_file and ca_dir, or the system's certificates, for itself. A program
+ * with many connections saves time and memory by reading them once:
+ *
+ *	opt.tls.trust = ws_trust_new(&opt);
+ *	... many times ws_new(url, &opt) ...
+ *	ws_trust_free(opt.tls.trust);
+ */
+
+/* Called by ws_trust_new: see ws_new_sized. */
+/* clang-format off */
+WS_API struct ws_trust *ws_trust_new_sized(const struct ws_options *opt,
+                                           size_t opt_size);
+/* clang-format on */
+
+/* Reads what opt->tls trusts: ca_file and ca_dir, or the system's certificates
+ * if both are NULL. Besides these it looks at timeout_ms and
+ * connect_timeout_ms, which begin with this call, at alloc and at user_data.
+ * opt may be NULL.
+ *
+ * NULL: out of memory. A file that cannot be read is not NULL: ws_trust_errmsg
+ * has the sentence, and each connection with this tls.trust fails with the
+ * error that it would have found itself, WS_EUSAGE or WS_ETIMEOUT.
+ *
+ * The object does not change, so what becomes of the files later has no effect.
+ * Connections in several threads may use it at the same time. */
+/* clang-format off */
+static inline struct ws_trust *ws_trust_new(const struct ws_options *opt)
+{
+	return ws_trust_new_sized(opt, sizeof(struct ws_options));
+}
+/* clang-format on */
+
+/* One sentence for a person, as of ws_errmsg. "" if everything could be
+ * read. */
+WS_API const char *ws_trust_errmsg(const struct ws_trust *trust);
+
+/* The program needs it no more. Connections that use it keep it until their
+ * ws_free; the last of these calls frees it, with alloc and user_data. trust
+ * may be NULL. */
+WS_API void ws_trust_free(struct ws_trust *trust);
 
 /* What the linked library has; it may be newer than this header. */
 enum ws_feature {

@@ -71,6 +71,48 @@
 #define TLS_NAME_MAX 255          /* RFC 1035 2.3.4 */
 #define TLS_PATH_MAX 16           /* certificates of a verified chain; mbedTLS allows 10 */
 #define TLS_CHAIN_BYTES_MAX 16384 /* of a Certificate message; mbedTLS takes no more */
+#define TLS_CAUSE_MAX 1536        /* bytes of what is wrong with an option */
+
+/* A count that several threads may change */
+#ifdef WS_NO_THREADS
+typedef int tls_count;
+#else
+#include <stdatomic.h>
+typedef atomic_int tls_count;
+#endif
+
+/* Where a mistake in the options is told */
+struct wsi_tls_wrong {
+	const char **option;
+	struct wsi_text *why;
+};
+
+/* Trusted certificates that connections share. It does not change once it is made. */
+struct ws_trust {
+	struct wsi_mem mem;
+	/* The program until ws_trust_free, and each struct wsi_tls_config that uses it. */
+	tls_count holders;
+
+	/* The options that it was made of. NULL: none; both: the system's bundle. */
+	char *ca_file, *ca_dir;
+	/* The certificates in DER, one behind the other. */
+	unsigned char *der;
+	size_t der_len, der_cap;
+	struct {
+		size_t at, len;
+	} * certs;
+	size_t n, cap;
+
+	/* What was wrong with the options, as for wsi_tls_config_new. 0: nothing. */
+	int err;
+	const char *option;
+	/* The sentence, and the part of it behind the option's name. */
+	char why[TLS_CAUSE_MAX + 32];
+	const char *cause;
+	/* Of the system's bundle: see struct wsi_tls_config. "": it could be read. */
+	int no_bundle;
+	char unread[128];
+};
 
 /* One for all sessions of a struct ws_conn */
 struct wsi_tls_config {
@@ -79,13 +121,13 @@ struct wsi_tls_config {
 	/* The end of the call under way: files are not read beyond it. */
 	int64_t until_us;
 
-	/* Where a mistake in the options is told. Set only while the configuration is made. */
-	const char **option;
-	struct wsi_text *why;
+	/* Set only while the configuration is made. */
+	struct wsi_tls_wrong wrong;
 
-	/* Trusted certificates: those that are parsed, and the file and directory that each session
-	 * searches for more. */
+	/* Trusted certificates: those that are parsed, and where each session searches for more:
+	 * what is shared with other connections, or else a file and a directory. */
 	mbedtls_x509_crt cas;
+	struct ws_trust *shared;
 	const char *lazy_file, *lazy_dir;
 	/* 1: this machine has no bundle in any of the usual places. */
 	int no_bundle;
@@ -203,6 +245,16 @@ WSI void wsi_tls_put_code(struct wsi_text *t, int ret);
 /* An error that nothing else explains. */
 WSI void wsi_tls_put_failure(struct wsi_text *why, int ret);
 WSI void wsi_tls_put_alert(struct wsi_text *why, int alert);
+/* A wrong option: names it, shows its value unless that is NULL, and says why. WS_EUSAGE. */
+WSI int wsi_tls_bad(const struct wsi_tls_wrong *w, const char *option, const char *value,
+                    const char *cause);
+/* Likewise for a file that could not be read; r: the error of that. WS_EUSAGE or WS_ETIMEOUT. */
+WSI int wsi_tls_bad_file(const struct wsi_tls_wrong *w, const char *option, const char *path,
+                         ptrdiff_t r, const char *cause);
+/* Likewise for a certificate or key that mbedTLS cannot read; ret: its error. what: "its key cannot
+ * be read". WS_EUSAGE or WS_EMEMORY. */
+WSI int wsi_tls_bad_code(const struct wsi_tls_wrong *w, const char *option, const char *path,
+                         const char *what, int ret);
 
 /* tls_port.c */
 WSI int wsi_tls_no_memory(int ret);
@@ -211,10 +263,14 @@ WSI const mbedtls_x509_crt_profile *wsi_tls_get_profile(void);
 /* Sets the curves that are offered. */
 WSI void wsi_tls_set_groups(mbedtls_ssl_config *conf);
 
-/* tls_config.c */
+/* tls_trust.c */
+/* Reads what the options trust. 0 or an error, as for wsi_tls_config_new. */
+WSI int wsi_tls_load_trust(struct wsi_tls_config *c);
 /* Adds what may have issued a certificate of the chain to the trusted ones. 0, WS_EMEMORY or
  * WS_ETIMEOUT. */
 WSI int wsi_tls_find_issuers(struct wsi_tls_config *c, const struct wsi_cert *chain, int n);
+
+/* tls_config.c */
 /* The IANA name of a cipher suite that mbedTLS knows by this name. */
 WSI void wsi_tls_put_iana(struct wsi_text *t, const char *name);
 

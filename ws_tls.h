@@ -135,6 +135,12 @@ WSI int wsi_tls_config_new(struct wsi_tls_config **out, const struct wsi_mem *me
                            struct wsi_text *why);
 WSI void wsi_tls_config_free(struct wsi_tls_config *c);
 
+/* tls_trust.c: what stands behind ws_trust_new, ws_trust_free and ws_trust_errmsg */
+WSI struct ws_trust *wsi_tls_trust_new(const struct wsi_mem *mem, const struct ws_tls *tls,
+                                       int64_t until_us);
+WSI void wsi_tls_trust_drop(struct ws_trust *s);
+WSI const char *wsi_tls_trust_why(const struct ws_trust *s);
+
 /* tls.c: a session over a transport, one for each connection */
 struct wsi_tls;
 /* name: the server's, for SNI and verification; the option tls.server_name goes before it. ip: 4 or

@@ -7,7 +7,7 @@
 #define _POSIX_C_SOURCE 200809L
 #endif
 #include "check.h"
-#include "ws_tls.h"
+#include "ws_mbedtls.h"
 
 #ifndef WS_WITH_MBEDTLS
 int main(void)
@@ -19,12 +19,15 @@ int main(void)
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#ifndef WS_NO_THREADS
+#include <pthread.h>
+#include <stdatomic.h>
+#endif
 #include <mbedtls/version.h>
 #include <mbedtls/error.h>
 #include <mbedtls/ssl.h>
 #include <mbedtls/ssl_ticket.h>
 #include <mbedtls/platform.h>
-#define TLS_LIBRARY "this build's mbedTLS " MBEDTLS_VERSION_STRING
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
 #include <mbedtls/ctr_drbg.h>
 #endif
@@ -135,6 +138,7 @@ struct pair {
 	mbedtls_pk_context key;
 	mbedtls_ssl_ticket_context ticket;
 	const char *alpn[2];
+	struct ws_tls tls;
 	struct wsi_tls_config *c;
 	struct wsi_tls *t;
 	const char *option;
@@ -308,21 +312,50 @@ static void pair_server(struct pair *p, const struct setup *s)
 	mbedtls_ssl_set_bio(&p->ssl, p, server_send, server_recv, NULL);
 }
 
-/* 0, or what wsi_tls_config_new or wsi_tls_new said */
-static int pair_client(struct pair *p, const struct setup *s)
+/* 1: what is trusted is read by wsi_tls_trust_new, as if other connections shared it. */
+static int sharing;
+
+/* wsi_tls_config_new with these options. The program's own hold on what is shared is given up as soon
+ * as it can be. */
+static int configure(struct wsi_tls_config **c, struct ws_tls *tls, const char **option,
+                     struct wsi_text *why)
+{
+	int rc;
+
+	*c = NULL;
+	tls->trust = NULL;
+	if (sharing) {
+		tls->trust = wsi_tls_trust_new(&mem, tls, INT64_MAX);
+		if (tls->trust == NULL)
+			return WS_EMEMORY;
+	}
+	rc = wsi_tls_config_new(c, &mem, tls, INT64_MAX, option, why);
+	wsi_tls_trust_drop(tls->trust);
+	return rc;
+}
+
+static int begin_session(struct pair *p, const struct setup *s)
 {
 	struct ws_io io = {.io_read = client_read, .io_write = client_write, .io = p};
 	struct wsi_str name = {s->name, strlen(s->name)};
 	unsigned char ip[16];
+
+	return wsi_tls_new(&p->t, p->c, &io, name, wsi_ip_parse(ip, name.p, name.len), !s->foreign,
+	                   test_entropy, NULL, &p->why);
+}
+
+/* 0, or what wsi_tls_config_new or wsi_tls_new said */
+static int pair_client(struct pair *p, const struct setup *s)
+{
 	int rc;
 
 	wsi_text_init(&p->why, p->why_buf, sizeof p->why_buf);
 	p->option = NULL;
 	in_client = 1;
-	rc = wsi_tls_config_new(&p->c, &mem, &s->tls, INT64_MAX, &p->option, &p->why);
+	p->tls = s->tls;
+	rc = configure(&p->c, &p->tls, &p->option, &p->why);
 	if (rc == 0)
-		rc = wsi_tls_new(&p->t, p->c, &io, name, wsi_ip_parse(ip, name.p, name.len),
-		                 !s->foreign, test_entropy, NULL, &p->why);
+		rc = begin_session(p, s);
 	in_client = 0;
 	return rc;
 }
@@ -918,7 +951,7 @@ static void test_options(void)
 		memcpy((char *)&tls + cases[i].field, &value, sizeof value);
 		option = NULL;
 		wsi_text_init(&why, buf, sizeof buf);
-		rc = wsi_tls_config_new(&c, &mem, &tls, INT64_MAX, &option, &why);
+		rc = configure(&c, &tls, &option, &why);
 		if (!CHECK(rc == WS_EUSAGE)
 		    || !CHECK(option && strcmp(option, cases[i].option) == 0)
 		    || !CHECK(strstr(buf, cases[i].why)))
@@ -936,7 +969,7 @@ static void test_options(void)
 		tls.ciphers = versions[i].ciphers;
 		option = NULL;
 		wsi_text_init(&why, buf, sizeof buf);
-		rc = wsi_tls_config_new(&c, &mem, &tls, INT64_MAX, &option, &why);
+		rc = configure(&c, &tls, &option, &why);
 		if (!CHECK(rc == (versions[i].option ? WS_EUSAGE : 0))
 		    || !CHECK(option == versions[i].option
 		              || (option && strcmp(option, versions[i].option) == 0)))
@@ -953,7 +986,7 @@ static void test_options(void)
 		tls.key_file = in_certs(keys[i].key, "");
 		tls.key_password = keys[i].pass;
 		wsi_text_init(&why, buf, sizeof buf);
-		rc = wsi_tls_config_new(&c, &mem, &tls, INT64_MAX, &option, &why);
+		rc = configure(&c, &tls, &option, &why);
 		if (!CHECK(rc == WS_EUSAGE) || !CHECK(strcmp(option, keys[i].option) == 0)
 		    || !CHECK(strstr(buf, keys[i].why)))
 			fprintf(stderr, "\t%s: %d %s %s\n", keys[i].key, rc, option, buf);
@@ -1643,6 +1676,126 @@ static void test_memory(void)
 	CHECK(rc == 0 && n > 5);
 }
 
+/* What a program is told that shares what it trusts */
+static void test_shared_trust(void)
+{
+	struct ws_tls tls = {.ca_file = in_certs("ca", ".pem")};
+	char link[400], why_buf[600] = "";
+	const char *option = "";
+	struct wsi_tls_config *c;
+	struct ws_trust *trust;
+	struct wsi_text why;
+	struct pair *p;
+	struct setup s = good;
+
+	check_row("other files than those that were read");
+	wsi_text_init(&why, why_buf, sizeof why_buf);
+	trust = tls.trust = wsi_tls_trust_new(&mem, &tls, INT64_MAX);
+	CHECK_EQ_S(wsi_tls_trust_why(trust), "");
+	tls.ca_file = in_certs("other", ".pem");
+	CHECK(wsi_tls_config_new(&c, &mem, &tls, INT64_MAX, &option, &why) == WS_EUSAGE);
+	CHECK_EQ_S(option, "tls.ca_file");
+	CHECK(strstr(why_buf, "other.pem\": is not what tls.trust was made of") != NULL);
+	tls.ca_file = NULL;
+	tls.ca_dir = in_certs("capath", "");
+	CHECK(wsi_tls_config_new(&c, &mem, &tls, INT64_MAX, &option, &why) == WS_EUSAGE);
+	CHECK_EQ_S(option, "tls.ca_dir");
+	wsi_tls_trust_drop(trust);
+
+	check_row("no file is named again");
+	tls.ca_file = in_certs("ca", ".pem");
+	tls.ca_dir = NULL;
+	s.tls.trust = wsi_tls_trust_new(&mem, &tls, INT64_MAX);
+	p = calloc(1, sizeof *p);
+	if (p == NULL)
+		abort();
+	pair_server(p, &s);
+	p->tls.trust = s.tls.trust;
+	wsi_text_init(&p->why, p->why_buf, sizeof p->why_buf);
+	CHECK(wsi_tls_config_new(&p->c, &mem, &p->tls, INT64_MAX, &option, &why) == 0);
+	wsi_tls_trust_drop(s.tls.trust);
+	CHECK(begin_session(p, &s) == 0 && shake(p, -1) == 0);
+	pair_free(p);
+
+	check_row("the file goes after it was read");
+	s = good;
+	snprintf(link, sizeof link, "%s/shared.pem", certs);
+	CHECK(symlink("bundle.pem", link) == 0);
+	s.tls.ca_file = link;
+	p = pair_new(&s);
+	CHECK(unlink(link) == 0);
+	CHECK(shake(p, -1) == 0);
+	pair_free(p);
+
+	check_row("a file that is missing");
+	tls.ca_file = link;
+	tls.trust = wsi_tls_trust_new(&mem, &tls, INT64_MAX);
+	CHECK(strncmp(wsi_tls_trust_why(tls.trust), "tls.ca_file: \"", 14) == 0
+	      && strstr(wsi_tls_trust_why(tls.trust), "shared.pem\": No such file") != NULL);
+	wsi_tls_trust_drop(tls.trust);
+
+	check_row("the deadline has passed");
+	tls.ca_file = in_certs("ca", ".pem");
+	tls.trust = wsi_tls_trust_new(&mem, &tls, wsi_clock_us());
+	CHECK(wsi_tls_config_new(&c, &mem, &tls, INT64_MAX, &option, &why) == WS_ETIMEOUT);
+	CHECK(strstr(wsi_tls_trust_why(tls.trust), "ca.pem\": timed out") != NULL);
+	wsi_tls_trust_drop(tls.trust);
+	check_row_end();
+	CHECK_EQ_U(blocks, 0);
+}
+
+#ifndef WS_NO_THREADS
+/* What the threads of test_threads_share use */
+static struct ws_tls shared_options;
+static struct wsi_cert shared_chain[2];
+static atomic_int shared_found;
+
+static void *use_shared(void *unused)
+{
+	struct wsi_mem system = {NULL, NULL, NULL, NULL, NULL};
+	struct ws_tls tls = shared_options;
+	struct wsi_tls_config *c;
+	struct wsi_text why;
+	const char *option;
+	char buf[600];
+	int i;
+
+	(void)unused;
+	for (i = 0; i < 20; i++) {
+		wsi_text_init(&why, buf, sizeof buf);
+		if (wsi_tls_config_new(&c, &system, &tls, INT64_MAX, &option, &why) != 0)
+			continue;
+		if (wsi_tls_find_issuers(c, shared_chain, 2) == 0 && c->cas.raw.p != NULL)
+			shared_found++;
+		wsi_tls_config_free(c);
+	}
+	return NULL;
+}
+
+/* Several threads use what is shared at the same time, which -fsanitize=thread looks at. */
+static void test_threads_share(void)
+{
+	struct wsi_mem system = {NULL, NULL, NULL, NULL, NULL};
+	mbedtls_x509_crt crt;
+	pthread_t threads[4];
+	size_t i;
+
+	mbedtls_x509_crt_init(&crt);
+	load_crt(&crt, in_certs("good", ".pem"));
+	CHECK(wsi_cert_read(&shared_chain[0], crt.raw.p, crt.raw.len) == 0);
+	CHECK(wsi_cert_read(&shared_chain[1], crt.next->raw.p, crt.next->raw.len) == 0);
+	shared_options.ca_file = in_certs("bundle", ".pem");
+	shared_options.trust = wsi_tls_trust_new(&system, &shared_options, INT64_MAX);
+	for (i = 0; i < 4; i++)
+		CHECK(pthread_create(&threads[i], NULL, use_shared, NULL) == 0);
+	for (i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	wsi_tls_trust_drop(shared_options.trust);
+	mbedtls_x509_crt_free(&crt);
+	CHECK_EQ_U(shared_found, 80);
+}
+#endif
+
 #if defined(MBEDTLS_PLATFORM_MEMORY)
 static long library_left = -1;
 
@@ -1895,6 +2048,22 @@ int main(void)
 	TEST(test_read_budget);
 	TEST(test_transport_words);
 	TEST(test_late_entropy);
+	TEST(test_memory);
+#if defined(MBEDTLS_PLATFORM_MEMORY)
+	TEST(test_library_memory);
+#endif
+	sharing = 1;
+	TEST(test_shared_trust);
+#ifndef WS_NO_THREADS
+	TEST(test_threads_share);
+#endif
+	TEST(test_good);
+	TEST(test_certificates);
+	TEST(test_trust);
+	TEST(test_pins);
+	TEST(test_client_certificates);
+	TEST(test_options);
+	TEST(test_own_config);
 	TEST(test_memory);
 #if defined(MBEDTLS_PLATFORM_MEMORY)
 	TEST(test_library_memory);

@@ -446,6 +446,60 @@ static void test_options_of_a_newer_program(void)
 	}
 }
 
+/* A file that cannot be read, shared or not, is the same error. */
+static void test_shared_trust(void)
+{
+	static const struct {
+		const char *ca_file, *ca_dir;
+	} cases[] = {{"/nonexistent/ca.pem", NULL}, {NULL, "/nonexistent"}, {"/", NULL},
+	             {"/dev/null", NULL},           {NULL, "/dev/null"},    {"", ""}};
+	char alone[200], option[20];
+	struct ws_trust *trust;
+	struct ws_options o = {0};
+	struct ws_conn *ws;
+	size_t i;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s, %s", cases[i].ca_file ? cases[i].ca_file : "-",
+		          cases[i].ca_dir ? cases[i].ca_dir : "-");
+		o.tls.trust = NULL;
+		o.tls.ca_file = cases[i].ca_file;
+		o.tls.ca_dir = cases[i].ca_dir;
+		ws = ws_new("wss://a/", &o);
+		CHECK_EQ_U(ws_open(ws), WS_EUSAGE);
+		snprintf(alone, sizeof alone, "%s", ws_errmsg(ws));
+		snprintf(option, sizeof option, "%s", ws_report(ws)->option);
+		ws_free(ws);
+
+		trust = o.tls.trust = ws_trust_new(&o);
+		if (!CHECK(trust != NULL))
+			return;
+		CHECK_EQ_S(ws_trust_errmsg(trust), alone);
+		ws = ws_new("wss://a/", &o);
+		ws_trust_free(trust);
+		CHECK_EQ_U(ws_open(ws), WS_EUSAGE);
+		CHECK_EQ_S(ws_errmsg(ws), alone);
+		CHECK_EQ_S(ws_report(ws)->option, option);
+		ws_free(ws);
+	}
+	check_row_end();
+	ws_trust_free(NULL);
+}
+
+/* The system's certificates: that this machine has none is no error before one is needed. */
+static void test_shared_trust_of_the_system(void)
+{
+	struct ws_trust *trust = ws_trust_new(NULL);
+
+	if (!CHECK(trust != NULL))
+		return;
+	if (ws_features() & WS_HAS_TLS)
+		CHECK_EQ_S(ws_trust_errmsg(trust), "");
+	else
+		CHECK_EQ_S(ws_trust_errmsg(trust), "tls: not built in");
+	ws_trust_free(trust);
+}
+
 static void test_names(void)
 {
 	static const struct {
@@ -589,6 +643,8 @@ int main(void)
 	TEST(test_options_of_an_older_program);
 #endif
 	TEST(test_options_of_a_newer_program);
+	TEST(test_shared_trust);
+	TEST(test_shared_trust_of_the_system);
 	TEST(test_names);
 	return check_done();
 }
