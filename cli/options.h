@@ -62,6 +62,9 @@ struct wq_options {
 	const char *from; /* a file with more of them, or NULL */
 	bool several;     /* the command line may name more than one */
 	int jobs;         /* how many are asked at a time */
+	/* share.c: the certificates that all of them trust, or NULL, and the options that these are of */
+	struct ws_trust *trust;
+	const char *trust_file, *trust_dir;
 
 	/* What to do */
 	struct wq_step *steps;

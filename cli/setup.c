@@ -166,12 +166,14 @@ static const char *query_put_wrong_option(struct wq_query *q, const struct wq_en
 	return from;
 }
 
-/* Only wss:// uses TLS. A URL that cannot be parsed counts as one, since its error comes later. */
-static bool uses_tls(const struct wq_query *q)
+/* Only wss:// uses TLS. unknown: the result for a URL that cannot be parsed. */
+static bool uses_tls(const struct wq_query *q, bool unknown)
 {
 	struct wsi_url url;
 
-	return wsi_url_parse(&url, q->url, strlen(q->url)) || url.secure;
+	if (wsi_url_parse(&url, q->url, strlen(q->url)))
+		return unknown;
+	return url.secure;
 }
 
 /* The library refused an option. 0: its value came from the environment and is ignored from now on;
@@ -184,7 +186,8 @@ static int query_wrong_option(struct wq_query *q, struct wq_env *env)
 		return query_usage(q);
 	if (!is_tls_field(field))
 		return query_env_failed(q, WS_EPROXY);
-	if (strcmp(field, "tls.keylog_file") != 0 && uses_tls(q))
+	/* The error of a URL that cannot be parsed comes later. */
+	if (strcmp(field, "tls.keylog_file") != 0 && uses_tls(q, true))
 		return query_env_failed(q, WS_ETLS);
 	wq_env_warn(from, wq_why(&q->why)->p, "ignored");
 	wq_why_free(&q->why);
@@ -257,12 +260,22 @@ static int query_complete_options(struct wq_query *q)
 	return 0;
 }
 
+/* Sets what is left of the time. */
+static void query_set_timeouts(const struct wq_query *q, struct ws_options *lib)
+{
+	lib->timeout_ms = query_ms_left(q->deadline_us);
+	if (q->o->connect_timeout_ms)
+		lib->connect_timeout_ms = query_ms_left(wq_query_open_deadline_us(q));
+}
+
 /* Calls ws_new(), which checks what the command line's parser could not. False: no memory */
 static bool query_new_ws(struct wq_query *q, struct ws_options *lib)
 {
-	lib->timeout_ms = query_ms_left(q->deadline_us);
+	query_set_timeouts(q, lib);
 	if (query_reads_tls_files(lib))
 		wq_watchdog_start(q);
+	wq_share_trust(q->o, lib, uses_tls(q, false));
+	query_set_timeouts(q, lib); /* it may have taken some of the time */
 	q->ws = ws_new(q->url, lib);
 	wq_watchdog_stop();
 	if (!q->ws)
@@ -277,7 +290,6 @@ static int query_make_ws_with(struct wq_query *q, struct wq_env *env)
 	struct ws_options *lib = env->lib;
 	int r;
 
-	lib->connect_timeout_ms = q->o->connect_timeout_ms;
 	lib->alloc = wq_alloc;
 	if (!lib->user_agent)
 		lib->user_agent = "wsquery/" WS_VERSION;
@@ -292,7 +304,10 @@ static int query_make_ws_with(struct wq_query *q, struct wq_env *env)
 			q->state = WQ_DATA_INPUT;
 			return QUERY_GO_ON;
 		}
-		r = ws_open(q->ws);     /* returns the error that ws_new() found */
+		r = ws_open(q->ws); /* returns the error that ws_new() found */
+		if (strncmp(q->info->option, "tls.ca_", 7) == 0)
+			wq_share_no_trust(q->o);
+		lib->tls.trust = NULL;
 		if (r == WS_ETIMEOUT) { /* while reading a file of an option */
 			query_put_wrong_option(q, env);
 			return wq_query_fail(q, r);

@@ -15,6 +15,7 @@
  *	env.c        the environment's proxies and trust -> struct ws_options
  *	many.c       several URLs, and the lists that name them
  *	list.c       a list of URLs, as a stream
+ *	share.c      the certificates that several queries trust
  *	progress.c   when to show how far a long run has come
  *	loop.c       waits for what works want, and drives them
  *	task.c       one URL: tries, pauses, answer, close -> struct wq_task
@@ -61,6 +62,7 @@
 #include "cli/print.h"
 #include "cli/process.h"
 #include "cli/progress.h"
+#include "cli/share.h"
 #include "cli/store.h"
 #include "cli/trace.h"
 #include "cli/tries.h"
