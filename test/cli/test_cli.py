@@ -220,6 +220,12 @@ def test_help(args):
     assert r.err == ""
 
 
+def test_help_names_the_traps_of_steps():
+    """Two -d, and a server that greets, are told where the steps are."""
+    steps = run("--help", json=False, status=0).out.decode().split("Following")[0]
+    assert "two -d\nneed -n 2" in steps and "greets first needs -e GREETING before the -d" in steps
+
+
 def test_every_option_of_the_contract_is_in_the_help():
     text = run("--help", json=False, status=0).out.decode()
     for option in (
