@@ -309,6 +309,120 @@ static void test_rules(void)
 	     {ALT, 0, DER("\x30\x06\x87\x04\1\3\3\4")},
 	     "",
 	     "may not issue for 1.3.3.4"},
+	    {"no address",
+	     {NC, 0, DER("\x30\x0e\xa0\x0c\x30\x0a\x87\x08\1\2\0\0\377\377\0\0")},
+	     {ALT, 0, DER("\x30\x05\x87\x03\1\2\3")},
+	     "",
+	     "may not issue for this address: its"},
+	    {"an IPv6 address where IPv4 is permitted",
+	     {NC, 0, DER("\x30\x0e\xa0\x0c\x30\x0a\x87\x08\1\2\0\0\377\377\0\0")},
+	     {ALT, 0, DER("\x30\x12\x87\x10\1\2\0\0\0\0\0\0\0\0\0\0\0\0\0\1")},
+	     "",
+	     "may not issue for 102::1: its"},
+	    {"any directory name",
+	     {NC, 1, DER("\x30\x08\xa0\x06\x30\x04\xa4\x02\x30\x00")},
+	     {0, 0, NULL, 0},
+	     "cd",
+	     NULL},
+	    {"no directory name",
+	     {NC, 1, DER("\x30\x08\xa0\x06\x30\x04\xa4\x02\x31\x00")},
+	     {0, 0, NULL, 0},
+	     "cd",
+	     "may not issue for CN=cd: its"},
+	    {"a longer directory name",
+	     {NC, 1,
+	      DER("\x30\x2a\xa0\x28\x30\x26\xa4\x24\x30\x22"
+	          "0123456789012345678901234567890123")},
+	     {0, 0, NULL, 0},
+	     "cd",
+	     "may not issue for CN=cd: its"},
+	    {"a star that may be a permitted name",
+	     {NC, 0,
+	      DER("\x30\x0a\xa1\x08\x30\x06\x82\x04"
+	          "x.ab")},
+	     {ALT, 0,
+	      DER("\x30\x06\x82\x04"
+	          "*.ab")},
+	     "",
+	     "may not issue for *.ab"},
+	    {"a star that is no excluded name",
+	     {NC, 0,
+	      DER("\x30\x0a\xa1\x08\x30\x06\x82\x04"
+	          "x.cd")},
+	     {ALT, 0,
+	      DER("\x30\x06\x82\x04"
+	          "*.ab")},
+	     "",
+	     NULL},
+	    {"no star, but another name",
+	     {NC, 0,
+	      DER("\x30\x0a\xa1\x08\x30\x06\x82\x04"
+	          "x.ab")},
+	     {ALT, 0,
+	      DER("\x30\x06\x82\x04"
+	          "y.ab")},
+	     "",
+	     NULL},
+	    {"a star alone",
+	     {NC, 0,
+	      DER("\x30\x0a\xa1\x08\x30\x06\x82\x04"
+	          "x.ab")},
+	     {ALT, 0,
+	      DER("\x30\x08\x82\x02"
+	          "*."
+	          "\x82\x02"
+	          "*a")},
+	     "",
+	     NULL},
+	    {"only below",
+	     {NC, 0,
+	      DER("\x30\x09\xa0\x07\x30\x05\x82\x03"
+	          ".ab")},
+	     {ALT, 0,
+	      DER("\x30\x05\x82\x03"
+	          ".ab")},
+	     "",
+	     "may not issue for .ab"},
+	    {"below",
+	     {NC, 0,
+	      DER("\x30\x09\xa0\x07\x30\x05\x82\x03"
+	          ".ab")},
+	     {ALT, 0,
+	      DER("\x30\x06\x82\x04"
+	          "c.ab")},
+	     "",
+	     NULL},
+	    {"a common name that is no host",
+	     {NC, 0,
+	      DER("\x30\x08\xa0\x06\x30\x04\x82\x02"
+	          "ab")},
+	     {0, 0, NULL, 0},
+	     "c d",
+	     NULL},
+	    {"a common name with each character of a host",
+	     {NC, 0,
+	      DER("\x30\x08\xa0\x06\x30\x04\x82\x02"
+	          "ab")},
+	     {0, 0, NULL, 0},
+	     "*.Z9-_d",
+	     "may not issue for *.Z9-_d"},
+	    {"names that are none",
+	     {NC, 0,
+	      DER("\x30\x08\xa0\x06\x30\x04\x82\x02"
+	          "ab")},
+	     {ALT, 0, DER("\x31\x00")},
+	     "",
+	     "the names it issued for cannot be read"},
+	    {"constraints that are none",
+	     {NC, 0, DER("\x31\x00")},
+	     {0, 0, NULL, 0},
+	     "ab",
+	     "cannot be read"},
+	    {"constraints of a third kind",
+	     {NC, 0, DER("\x30\x02\xa2\x00")},
+	     {0, 0, NULL, 0},
+	     "ab",
+	     "cannot be read"},
 	    {"half a mask",
 	     {NC, 0, DER("\x30\x0a\xa0\x08\x30\x06\x87\x04\1\2\0\0")},
 	     {ALT, 0, DER("\x30\x06\x87\x04\1\2\3\4")},
@@ -369,6 +483,11 @@ static void test_rules(void)
 	     {EKU, 0, DER("\x30\x06\x06\x04\x55\x1d\x25\x00")},
 	     "a",
 	     NULL},
+	    {"for no use that can be read",
+	     {0, 0, NULL, 0},
+	     {EKU, 0, DER("\x31\x00")},
+	     "a",
+	     "the server's certificate may not"},
 	    {"for clients",
 	     {0, 0, NULL, 0},
 	     {EKU, 0, DER("\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x02")},
@@ -419,6 +538,16 @@ static void test_unknown(void)
 	     "certificate policies (2.5.29.32)"},
 	    {{WSI_EXT_POLICIES, 1, DER("\x30\x08\x30\x06\x06\x04\x55\x1d\x20\x00")},
 	     ""}, /* anyPolicy */
+	    {{WSI_EXT_POLICIES, 1, DER("\x31\x00")}, "certificate policies (2.5.29.32)"},
+	    {{WSI_EXT_POLICIES, 1, DER("\x30\x02\x30\x00")}, "certificate policies (2.5.29.32)"},
+	    {{WSI_EXT_POLICY_MAPPINGS, 1, "", 0}, "policy mappings (2.5.29.33)"},
+	    {{WSI_EXT_POLICY_CONSTRAINTS, 1, "", 0}, "policy constraints (2.5.29.36)"},
+	    {{WSI_EXT_INHIBIT_ANY_POLICY, 1, "", 0}, "inhibit any policy (2.5.29.54)"},
+	    {{14, 1, "", 0}, ""},
+	    {{19, 1, "", 0}, ""},
+	    {{35, 1, "", 0}, ""},
+	    {{WSI_EXT_ALTERNATIVE_NAMES, 1, "", 0}, ""},
+	    {{WSI_EXT_EXTENDED_KEY_USAGE, 1, "", 0}, ""},
 	    {{100, 1, "", 0}, "does not support: (2.5.29.100)"},
 	    {{15, 1, "", 0}, ""}, /* key usage */
 	};
@@ -441,10 +570,220 @@ static void test_unknown(void)
 	}
 }
 
+/* ---- Parts that no other test can make wrong ---- */
+
+/* A part of the server's certificate, and what is then said */
+static void test_parts(void)
+{
+	enum { KEY, SUBJECT, EXTENSIONS };
+	enum { COST, RULES, UNKNOWN, NAME };
+	static const struct {
+		const char *name;
+		int part, asked;
+		const char *der;
+		size_t len;
+		const char *says; /* "": nothing */
+	} cases[] = {
+#define RSA "\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"
+	    {"RSA, zeros", KEY, COST, DER(RSA "\x03\x0a\x00\x30\x07\x02\x02\0\0\x02\x01\0"), ""},
+	    {"RSA, empty", KEY, COST, DER(RSA "\x03\x07\x00\x30\x04\x02\x00\x02\x00"), ""},
+	    {"RSA, nothing", KEY, COST, DER(RSA "\x03\x00"), "an RSA key that cannot be read"},
+	    {"RSA, no modulus", KEY, COST, DER(RSA "\x03\x03\x00\x30\x00"),
+	     "an RSA key that cannot be read"},
+	    {"RSA, no exponent", KEY, COST, DER(RSA "\x03\x06\x00\x30\x03\x02\x01\x01"),
+	     "an RSA key that cannot be read"},
+	    {"no algorithm", KEY, COST, DER("\x31\x00"), "a public key that cannot be read"},
+	    {"an algorithm without an OID", KEY, COST, DER("\x30\x00\x03\x01\x00"),
+	     "a public key that cannot be read"},
+	    {"no key", KEY, COST, DER(RSA), "a public key that cannot be read"},
+	    {"another algorithm", KEY, COST, DER("\x30\x03\x06\x01\x01\x03\x01\x00"),
+	     "neither RSA nor ECDSA"},
+	    {"no curve", KEY, COST, DER("\x30\x09\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x03\x01\x00"),
+	     "on an elliptic curve other than"},
+	    {"a subject that is none", SUBJECT, RULES, DER("\x31\x03\x31\x01\x30"), ""},
+	    {"an attribute without an OID", SUBJECT, RULES, DER("\x30\x06\x31\x04\x30\x02\x05\x00"),
+	     ""},
+	    {"an attribute without a value", SUBJECT, RULES,
+	     DER("\x30\x09\x31\x07\x30\x05\x06\x03\x55\x04\x03"), ""},
+	    {"two common names", SUBJECT, RULES,
+	     DER("\x30\x1a\x31\x0b\x30\x09\x06\x03\x55\x04\x03\x0c\x02"
+	         "ab\x31\x0b\x30\x09\x06\x03\x55\x04\x03\x0c\x02"
+	         "cd"),
+	     "may not issue for cd"},
+	    {"a country", SUBJECT, RULES,
+	     DER("\x30\x0d\x31\x0b\x30\x09\x06\x03\x55\x04\x06\x0c\x02"
+	         "cd"),
+	     ""},
+	    {"extensions that are none", EXTENSIONS, RULES, DER("\x31\x00"),
+	     "the server's certificate may not be used"},
+	    {"Netscape's type", EXTENSIONS, UNKNOWN,
+	     DER("\x30\x10\x06\x09\x60\x86\x48\x01\x86\xf8\x42\x01\x01\x01\x01\xff\x04\x00"), ""},
+	    {"an OID of large numbers", EXTENSIONS, UNKNOWN,
+	     DER("\x30\x0f\x06\x08\x60\x86\x48\x01\x86\xf8\x42\x02\x01\x01\xff\x04\x00"),
+	     "not support: (2.16.840.1.113730.2)"},
+	    {"an OID that begins with 2.999", EXTENSIONS, UNKNOWN,
+	     DER("\x30\x0a\x06\x03\x88\x37\x03\x01\x01\xff\x04\x00"), "not support: (2.999.3)"},
+	    {"an OID that begins with 1.39", EXTENSIONS, UNKNOWN,
+	     DER("\x30\x0a\x06\x03\x4f\x00\x7f\x01\x01\xff\x04\x00"), "not support: (1.39.0.127)"},
+	    {"an OID that begins with 2.0", EXTENSIONS, UNKNOWN,
+	     DER("\x30\x0a\x06\x03\x50\x1d\x36\x01\x01\xff\x04\x00"), "not support: (2.0.29.54)"},
+	    {"an OID beside 2.5.29", EXTENSIONS, UNKNOWN,
+	     DER("\x30\x0a\x06\x03\x55\x1c\x36\x01\x01\xff\x04\x00"), "not support: (2.5.28.54)"},
+	    {"FALSE is not critical", EXTENSIONS, UNKNOWN,
+	     DER("\x30\x0a\x06\x03\x55\x1c\x36\x01\x01\x00\x04\x00"), ""},
+	    {"an empty BOOLEAN is not critical", EXTENSIONS, UNKNOWN,
+	     DER("\x30\x09\x06\x03\x55\x1c\x36\x01\x00\x04\x00"), ""},
+	    {"all attributes", SUBJECT, NAME,
+	     DER("\x30\x5d\x31\x0b\x30\x09\x06\x03\x55\x04\x06\x0c\x02"
+	         "XX\x31\x0a\x30\x08\x06\x03\x55\x04\x08\x0c\x01"
+	         "s\x31\x0a\x30\x08\x06\x03\x55\x04\x07\x0c\x01"
+	         "l\x31\x0a\x30\x08\x06\x03\x55\x04\x0a\x0c\x01"
+	         "o\x31\x0a\x30\x08\x06\x03\x55\x04\x0b\x0c\x01"
+	         "u\x31\x11\x30\x0f\x06\x0a\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19\x0c\x01"
+	         "d\x31\x0b\x30\x09\x06\x03\x55\x04\x05\x0c\x02"
+	         "no"),
+	     "C=XX, ST=s, L=l, O=o, OU=u, DC=d\""},
+	    {"an attribute that is cut off", SUBJECT, NAME,
+	     DER("\x30\x14\x31\x12\x30\x09\x06\x03\x55\x04\x06\x0c\x02"
+	         "XX\x30\x05\x06\x03\x55\x04\x06"),
+	     "C=XX\""},
+	};
+	static const struct extension none = {0, 0, NULL, 0},
+	                              only_ab = {WSI_EXT_NAME_CONSTRAINTS, 0,
+	                                         DER("\x30\x08\xa0\x06\x30\x04\x82\x02"
+	                                             "ab")};
+	static struct build b[2];
+	struct wsi_cert path[2];
+	struct wsi_der *part[] = {&path[0].key, &path[0].subject, &path[0].extensions};
+	struct wsi_text why;
+	char buf[300];
+	size_t i, k;
+
+	for (k = 0; k < 2; k++) {
+		b[k].at = sizeof b[k].buf;
+		put_certificate(&b[k], k ? "Authority" : "", "Authority", 0, 0, NULL,
+		                k ? &only_ab : &none);
+	}
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s", cases[i].name);
+		for (k = 0; k < 2; k++)
+			CHECK_EQ_U(
+			    wsi_cert_read(&path[k], b[k].buf + b[k].at, sizeof b[k].buf - b[k].at),
+			    0);
+		part[cases[i].part]->p = (const unsigned char *)cases[i].der;
+		part[cases[i].part]->len = cases[i].len;
+		wsi_text_init(&why, buf, sizeof buf);
+		if (cases[i].asked == COST)
+			wsi_chain_check_cost(path, 2, &why);
+		else if (cases[i].asked == RULES)
+			wsi_chain_check_rules(path, 2, &why);
+		else if (cases[i].asked == UNKNOWN)
+			wsi_chain_put_unknown(path, 1, &why);
+		else
+			wsi_put_dn(&why, path[0].subject.p, path[0].subject.len);
+		if (cases[i].asked == NAME)
+			wsi_put_c(&why, '"');
+		if (!CHECK(*cases[i].says == '\0' ? why.len == 0
+		                                  : strstr(buf, cases[i].says) != NULL))
+			fprintf(stderr, "\t%s\n", buf);
+	}
+}
+
+/* ---- Which certificates a constraint is for, and how much it may cost ---- */
+
+static void test_constrained(void)
+{
+	static const struct {
+		const char *name,
+		    *issuer; /* of the certificate between the server's and Authority's */
+		const char *why;
+	} cases[] = {
+	    {"self-issued", "B", NULL},
+	    {"issued by the authority", "Authority", "\"CN=Authority\" may not issue for cd"},
+	    {"issued by one that is called alike", "b", "may not issue for cd"}};
+	static const struct extension only_ab = {WSI_EXT_NAME_CONSTRAINTS, 0,
+	                                         DER("\x30\x08\xa0\x06\x30\x04\x82\x02"
+	                                             "ab")},
+	                              ab = {WSI_EXT_ALTERNATIVE_NAMES, 0,
+	                                    DER("\x30\x04\x82\x02"
+	                                        "ab")},
+	                              cd = {WSI_EXT_ALTERNATIVE_NAMES, 0,
+	                                    DER("\x30\x04\x82\x02"
+	                                        "cd")};
+	static struct build b[3];
+	struct wsi_cert path[3];
+	struct wsi_text why;
+	char buf[300];
+	size_t i, k;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s", cases[i].name);
+		for (k = 0; k < 3; k++)
+			b[k].at = sizeof b[k].buf;
+		put_certificate(&b[0], "", "B", 0, 0, NULL, &ab);
+		put_certificate(&b[1], "B", cases[i].issuer, 0, 0, NULL, &cd);
+		put_certificate(&b[2], "Authority", "Root", 0, 0, NULL, &only_ab);
+		for (k = 0; k < 3; k++)
+			CHECK_EQ_U(
+			    wsi_cert_read(&path[k], b[k].buf + b[k].at, sizeof b[k].buf - b[k].at),
+			    0);
+		wsi_text_init(&why, buf, sizeof buf);
+		CHECK_EQ_U(wsi_chain_check_rules(path, 3, &why) == 0, cases[i].why == NULL);
+		if (!CHECK(cases[i].why == NULL ? why.len == 0 : strstr(buf, cases[i].why) != NULL))
+			fprintf(stderr, "\t%s\n", buf);
+	}
+}
+
+/* So many names and a subject, each compared with so many constraints that exclude another one */
+static void test_many(void)
+{
+	static const struct {
+		int names, constraints;
+		const char *why;
+	} cases[] = {{127, 2048, NULL}, {128, 2048, "has too many name constraints"}};
+	static char lists[2][20000];
+	static struct build b[3];
+	struct wsi_cert path[2];
+	struct extension x;
+	struct wsi_text why;
+	char buf[300];
+	size_t i, k, end;
+	int n;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%d names", cases[i].names);
+		for (k = 0; k < 2; k++) {
+			b[2].at = end = sizeof b[2].buf;
+			for (n = 0; n < (k ? cases[i].constraints : cases[i].names); n++)
+				put(&b[2], k ? "\x30\x04\x82\x02yz" : "\x82\x02xy", k ? 6 : 4);
+			if (k)
+				wrap(&b[2], 0xa1, end);
+			wrap(&b[2], 0x30, end);
+			x.id = k ? WSI_EXT_NAME_CONSTRAINTS : WSI_EXT_ALTERNATIVE_NAMES;
+			x.critical = 0;
+			x.len = end - b[2].at;
+			memcpy(lists[k], b[2].buf + b[2].at, x.len);
+			x.value = lists[k];
+			b[k].at = sizeof b[k].buf;
+			put_certificate(&b[k], k ? "Authority" : "", "Authority", 0, 0, NULL, &x);
+			CHECK_EQ_U(
+			    wsi_cert_read(&path[k], b[k].buf + b[k].at, sizeof b[k].buf - b[k].at),
+			    0);
+		}
+		wsi_text_init(&why, buf, sizeof buf);
+		CHECK_EQ_U(wsi_chain_check_rules(path, 2, &why) == 0, cases[i].why == NULL);
+		if (!CHECK(cases[i].why == NULL ? why.len == 0 : strstr(buf, cases[i].why) != NULL))
+			fprintf(stderr, "\t%s\n", buf);
+	}
+}
+
 int main(void)
 {
 	TEST(test_cost);
 	TEST(test_rules);
+	TEST(test_constrained);
+	TEST(test_many);
+	TEST(test_parts);
 	TEST(test_unknown);
 	return check_done();
 }
