@@ -608,8 +608,10 @@ void wsi_tls_free(struct wsi_tls *t)
 		return;
 	mem = t->c->mem;
 	wsi_tls_drop_chain(t);
+#if TLS_HOLDS
 	if (t->held)
 		wsi_alloc(&mem, t->held, t->held_len, 0);
+#endif
 	mbedtls_ssl_free(&t->ssl);
 	mbedtls_ssl_config_free(&t->conf);
 #if MBEDTLS_VERSION_NUMBER < 0x04000000

@@ -22,6 +22,7 @@ static int tls_io_error(struct wsi_tls *t, ptrdiff_t n)
 	return n == WS_IO_EOF ? MBEDTLS_ERR_SSL_CONN_EOF : MBEDTLS_ERR_NET_CONN_RESET;
 }
 
+#if TLS_HOLDS
 /* Keeps what mbedTLS wants to send until the server is verified. */
 static int tls_hold(struct wsi_tls *t, const unsigned char *buf, size_t len)
 {
@@ -34,16 +35,19 @@ static int tls_hold(struct wsi_tls *t, const unsigned char *buf, size_t len)
 	t->held_len += len;
 	return (int)len;
 }
+#endif
 
 int wsi_tls_send(void *ctx, const unsigned char *buf, size_t len)
 {
 	struct wsi_tls *t = ctx;
 	ptrdiff_t n;
 
+#if TLS_HOLDS
 	if (t->holding) {
 		t->out_left = 0;
 		return tls_hold(t, buf, len);
 	}
+#endif
 	n = t->io.io_write(t->io.io, buf, len);
 	t->out_left = n > 0 ? len - (size_t)n : len;
 	return n > 0 ? (int)n : tls_io_error(t, n);

@@ -6,8 +6,9 @@ gcc's --coverage, runs them, and prints for each file which part of its lines an
 usage: test/coverage.py [-v] [MAKE_ARGUMENT]...
 
 -v also names each line and each branch that did not run. It needs gcovr (Debian: gcovr). Lines of assembly that a compiler
-makes for no line of C are left out, as gcovr does. test/uncovered.txt names what no test can reach, with the reason; it is
-taken out of the sum. The exit status is 1 if fewer than LINES percent of the lines or BRANCHES percent of the branches ran.
+makes for no line of C are left out, as gcovr does. test/uncovered.txt names what no test can reach, with the reason; what of
+it did not run is taken out of the sum. The exit status is 1 if fewer than LINES percent of the lines or BRANCHES percent of
+the branches ran, or if a row of that file is about no line.
 """
 
 import importlib.util
@@ -27,7 +28,7 @@ BRANCHES = 93.5
 
 
 def excuses():
-    """(file, text of the line) of each row "file.c | text | reason" """
+    """(file, text of the line) of each row "file.c | text | reason". The text may be that of two lines, "one -> next" """
     found = set()
     for row in EXCUSED.read_text().splitlines():
         if row and not row.startswith("#"):
@@ -86,11 +87,12 @@ def main():
         source = (ROOT / name).read_text().splitlines()
         lines, branches = [0, 0], [0, 0]
         for line in entry["lines"]:
-            text = source[line["line_number"] - 1].strip()
-            if line.get("gcovr/noncode") or (name, text) in excused:
-                used.add((name, text))
-                continue
+            before, text = (source[n].strip() for n in (line["line_number"] - 2, line["line_number"] - 1))
+            rows = {(name, text), (name, f"{before} -> {text}")} & excused
+            used |= rows
             ran = line["count"] > 0
+            if line.get("gcovr/noncode") or (rows and not ran):
+                continue
             taken = [b["count"] > 0 for b in line["branches"]]
             lines[0] += ran
             lines[1] += 1

@@ -2,7 +2,7 @@
  * net.h - for tests over real sockets: a resolver, a server and a client that a test scripts
  *
  * A program that includes this replaces getaddrinfo, getrandom, connect, getsockopt setsockopt,
- * bind, send and malloc of libc, so that each test decides what they return, and when. Everything else is the system's, on
+ * bind and send of libc, so that each test decides what they return, and when. Everything else is the system's, on
  * loopback and ephemeral ports.
  */
 #ifndef NET_H
@@ -14,6 +14,7 @@
 #define _POSIX_C_SOURCE 200809L
 #endif
 #include "check.h"
+#include "failing.h"
 #include "fake.h"
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -295,19 +296,6 @@ ssize_t send(int fd, const void *buf, size_t len, int flags)
 	if (errno)
 		return -1;
 	return (ssize_t)syscall(SYS_sendto, fd, buf, len, flags, NULL, 0);
-}
-#endif
-
-/* glibc has a second name for malloc, so malloc itself can be replaced by one that fails. */
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)          \
-    && !defined(__clang__)
-#define MALLOC_FAILS 1
-static atomic_int malloc_fails;
-extern void *__libc_malloc(size_t len);
-
-void *malloc(size_t len)
-{
-	return atomic_load(&malloc_fails) ? NULL : __libc_malloc(len);
 }
 #endif
 

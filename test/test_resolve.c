@@ -293,7 +293,7 @@ static void test_no_thread(void)
 }
 #endif
 
-#ifdef MALLOC_FAILS
+#ifdef MEMORY_FAILS
 /* A lookup uses malloc. Everything else in a connection uses realloc. */
 static void test_no_memory_for_lookup(void)
 {
@@ -321,7 +321,7 @@ int main(void)
 		TEST(test_no_thread);
 #endif
 	}
-#ifdef MALLOC_FAILS
+#ifdef MEMORY_FAILS
 	if (ws_features() & WS_HAS_RESOLVER)
 		TEST(test_no_memory_for_lookup);
 #endif

@@ -3,6 +3,9 @@
  * two buffers. The certificates are made first, by test/tls/make-certs (openssl), or are in the
  * directory TLS_CERTS.
  */
+#ifndef _DEFAULT_SOURCE
+#define _DEFAULT_SOURCE /* syscall, of failing.h */
+#endif
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
@@ -16,6 +19,7 @@ int main(void)
 	return 0;
 }
 #else
+#include "failing.h"
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -169,7 +173,27 @@ static void *test_alloc(void *user_data, void *ptr, size_t old_len, size_t new_l
 }
 
 static const struct wsi_mem mem = {test_alloc, NULL};
-static int in_client; /* the library's own allocations fail only there: see test_library_memory */
+/* mbedTLS's allocations fail only in the client: so many succeed; < 0: all do. See
+ * test_library_memory. */
+#ifdef MEMORY_FAILS
+static long client_callocs = -1;
+#endif
+
+static void client_begins(void)
+{
+#ifdef MEMORY_FAILS
+	atomic_store(&callocs_left, client_callocs);
+#endif
+}
+
+static void client_ends(void)
+{
+#ifdef MEMORY_FAILS
+	client_callocs = atomic_load(&callocs_left);
+	atomic_store(&callocs_left, -1);
+#endif
+}
+
 static int entropy_rc;
 
 static int test_entropy(void *ctx, void *buf, size_t len)
@@ -351,12 +375,12 @@ static int pair_client(struct pair *p, const struct setup *s)
 
 	wsi_text_init(&p->why, p->why_buf, sizeof p->why_buf);
 	p->option = NULL;
-	in_client = 1;
+	client_begins();
 	p->tls = s->tls;
 	rc = configure(&p->c, &p->tls, &p->option, &p->why);
 	if (rc == 0)
 		rc = begin_session(p, s);
-	in_client = 0;
+	client_ends();
 	return rc;
 }
 
@@ -415,9 +439,9 @@ static int shake(struct pair *p, int flights)
 
 	for (;;) {
 		moved = p->up.total + p->down.total + p->up.r + p->down.r;
-		in_client = 1;
+		client_begins();
 		rc = wsi_tls_handshake(p->t, shake_until, &p->why);
-		in_client = 0;
+		client_ends();
 		if (rc != WS_IO_READ && rc != WS_IO_WRITE)
 			break;
 		if (flights != 0)
@@ -756,6 +780,34 @@ static void test_bundle_read_late(void)
 	pair_free(p);
 }
 
+#ifdef __linux__
+/* A machine without a bundle, and one that has what nobody may read */
+static void test_no_bundle(void)
+{
+	static const struct {
+		int err;
+		const char *why;
+	} cases[] = {
+	    {ENOENT, "; this machine has no CA certificates in any of the usual places, "
+	             "such as /etc/ssl/certs/ca-certificates.crt"},
+	    {EACCES, "/ca-certificates.crt; one of these could not be read: Permission denied"}};
+	struct pair *p;
+	size_t i;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s", cases[i].why);
+		open_fails_at = "/";
+		open_errno = cases[i].err;
+		p = pair_new(&good);
+		CHECK_EQ_U(shake(p, -1), WS_ECERT);
+		open_fails_at = NULL;
+		if (!CHECK(strstr(p->why_buf, cases[i].why) != NULL))
+			fprintf(stderr, "\t%s\n", p->why_buf);
+		pair_free(p);
+	}
+}
+#endif
+
 static void test_pins(void)
 {
 	char pin[80], list[200], seen[100];
@@ -844,6 +896,24 @@ static void test_client_certificates(void)
 	}
 }
 
+/* What test_options names beside what make-certs made */
+static void make_odd_files(void)
+{
+	unsigned char buf[20000];
+	int n = load(in_certs("client", ".pem"), buf, sizeof buf);
+	FILE *f;
+
+	if (access(in_certs("fifo", ""), F_OK) == 0) /* the test runs twice */
+		return;
+	f = fopen(in_certs("half", ".pem"), "wb");
+	CHECK(f != NULL && fwrite(buf, 1, (size_t)n, f) == (size_t)n);
+	n = load(in_certs("broken", ".pem"), buf, sizeof buf);
+	CHECK(fwrite(buf, 1, (size_t)n, f) == (size_t)n && fclose(f) == 0);
+	CHECK(mkdir(in_certs("loops", ""), 0700) == 0);
+	CHECK(symlink("loop", in_certs("loops/loop", "")) == 0);
+	CHECK(mkfifo(in_certs("fifo", ""), 0600) == 0);
+}
+
 static void test_options(void)
 {
 	static const struct {
@@ -868,6 +938,10 @@ static void test_options(void)
 	    {O(ca_file), "capath", 1, "tls.ca_file", "is a directory"},
 	    {O(ca_dir), "ca.pem", 1, "tls.ca_dir", "ca.pem\": is no directory"},
 	    {O(ca_dir), "missing", 1, "tls.ca_dir", "No such file"},
+	    {O(ca_dir), "loops", 1, "tls.ca_dir",
+	     "no certificate in it (PEM or DER), but a file that could not be read: "},
+	    {O(cert_file), "half.pem", 1, "tls.cert_file", "a certificate in it cannot be read"},
+	    {O(keylog_file), "fifo", 1, "tls.keylog_file", "fifo\": is a pipe"},
 	    {O(ca_dir), "emptydir", 1, "tls.ca_dir", "no certificate in it"},
 	    {O(cert_file), "missing.pem", 1, "tls.cert_file", "No such file"},
 	    {O(cert_file), "garbage.pem", 1, "tls.cert_file",
@@ -925,6 +999,7 @@ static void test_options(void)
 	    {"client.pem", "missing.key", NULL, "tls.key_file", "missing.key\": No such file"},
 	    {"client.pem", "garbage.pem", NULL, "tls.key_file",
 	     "garbage.pem\": it is neither PEM nor DER"},
+	    {"client.pem", "ca.der", NULL, "tls.key_file", "its private key cannot be read: "},
 	    {"client.pem", "clientrsa.key", NULL, "tls.key_file",
 	     "does not belong to the certificate"},
 	    {"client.pem", "good.key", NULL, "tls.key_file", "does not belong to the certificate"},
@@ -942,8 +1017,10 @@ static void test_options(void)
 	char buf[600];
 	const char *option, *value;
 	size_t i;
-	int rc;
+	int rc, fifo;
 
+	make_odd_files();
+	fifo = open(in_certs("fifo", ""), O_RDWR); /* a reader, so that it can be opened */
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		check_row("%s: %s", cases[i].option, cases[i].why);
 		memset(&tls, 0, sizeof tls);
@@ -959,6 +1036,7 @@ static void test_options(void)
 		CHECK(c == NULL);
 		CHECK_EQ_U(blocks, 0);
 	}
+	close(fifo);
 	check_row_end();
 	for (i = 0; i < sizeof versions / sizeof versions[0]; i++) {
 		check_row("%d to %d, %s", versions[i].min, versions[i].max,
@@ -1294,6 +1372,10 @@ static void test_ends(void)
 			CHECK(last == (i == 0 ? WS_IO_EOF : i < 3 ? WS_IO_RESET : WS_IO_ERROR));
 			drink(p, buf, sizeof buf, &last);
 			CHECK(last == (i == 0 ? WS_IO_EOF : i < 3 ? WS_IO_RESET : WS_IO_ERROR));
+			if (i == 1 || i == 2) {
+				CHECK_EQ_U(wsi_tls_why(p->t, &p->why), WS_ERESET);
+				CHECK_EQ_S(p->why_buf, "the server closed the connection");
+			}
 			if (i >= 3) {
 				CHECK_EQ_U(wsi_tls_why(p->t, &p->why), WS_ETLS);
 				if (!CHECK(strstr(p->why_buf, i == 3   ? "damaged on the way"
@@ -1320,6 +1402,14 @@ static void test_ends(void)
 		CHECK_EQ_U(wsi_tls_why(p->t, &p->why), WS_EIO);
 		CHECK_EQ_S(p->why_buf, "the transport failed");
 		pair_free(p);
+		p = pair_new(&s);
+		CHECK_EQ_U(shake(p, -1), 0);
+		p->down.reset = WS_IO_RESET;
+		CHECK_EQ_U(drink(p, buf, sizeof buf, &last), 0);
+		CHECK(last == WS_IO_RESET);
+		CHECK_EQ_U(wsi_tls_why(p->t, &p->why), WS_ERESET);
+		CHECK_EQ_S(p->why_buf, "the connection was reset");
+		pair_free(p);
 	}
 }
 
@@ -1333,11 +1423,13 @@ static void test_parting_words(void)
 	int max, i;
 
 	for (max = 12; max <= (HAS_13 ? 13 : 12); max++) {
-		for (i = 0; i < 3; i++) {
+		for (i = 0; i < 4; i++) {
 			s.max_version = max;
+			s.tls.cert_file = i == 3 ? in_certs("client", ".pem") : NULL;
+			s.tls.key_file = i == 3 ? in_certs("client", ".key") : NULL;
 			p = pair_new(&s);
 			CHECK_EQ_U(shake(p, -1), 0);
-			if (i == 0)
+			if (i == 0 || i == 3)
 				CHECK(mbedtls_ssl_send_alert_message(
 				          &p->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL, 116)
 				      == 0);
@@ -1345,15 +1437,18 @@ static void test_parting_words(void)
 				CHECK_EQ_U(server_write(p, "goodbye", 7), 7);
 			p->up.reset = p->down.eof = 1;
 			last = wsi_tls_write(p->t, "request", 7);
-			CHECK(last == (i == 0 ? WS_IO_ERROR : WS_IO_RESET));
+			CHECK(last == (i == 0 || i == 3 ? WS_IO_ERROR : WS_IO_RESET));
 			CHECK(wsi_tls_write(p->t, "request", 7) == last);
-			if (i == 0) {
+			if (i == 0 || i == 3) {
 				wsi_tls_why(p->t, &p->why);
-				CHECK(strstr(p->why_buf, "the server sent a fatal alert: it may "
-				                         "want a client certificate"));
+				CHECK_EQ_S(p->why_buf,
+				           i == 0 ? "the server sent a fatal alert: it may want a "
+				                    "client certificate"
+				                  : "the server sent a fatal alert: it may not "
+				                    "accept the client certificate");
 			}
 			CHECK_EQ_U(drink(p, buf, sizeof buf, &last), i == 1 ? 7 : 0);
-			CHECK(last == (i == 0 ? WS_IO_ERROR : WS_IO_RESET));
+			CHECK(last == (i == 0 || i == 3 ? WS_IO_ERROR : WS_IO_RESET));
 			CHECK(i != 1 || memcmp(buf, "goodbye", 7) == 0);
 			pair_free(p);
 		}
@@ -1542,6 +1637,13 @@ static void test_keylog(void)
 		CHECK(stat(path, &st) == 0 && (st.st_mode & 077) == 0);
 	}
 	unlink(path);
+#ifdef __linux__
+	check_row("a file that cannot be written to does not stop the connection");
+	s.tls.keylog_file = "/dev/full";
+	p = pair_new(&s);
+	CHECK_EQ_U(shake(p, -1), 0);
+	pair_free(p);
+#endif
 }
 
 /* A program's own mbedtls_ssl_config */
@@ -1646,6 +1748,95 @@ static void test_dates(void)
 	CHECK(r.cert_not_after == INT64_C(3786911999)); /* date -u -d "2089-12-31 23:59:59" +%s */
 	pair_free(p);
 }
+
+/* Names that no server has */
+static void test_wrong_names(void)
+{
+	static char long_name[258];
+	static const char *const names[] = {"", ".", "...", long_name};
+	struct setup s = with_ca(good);
+	struct pair *p;
+	size_t i;
+
+	memset(long_name, 'x', sizeof long_name - 2);
+	for (i = 0; i < sizeof names / sizeof names[0]; i++) {
+		check_row("%lu", (unsigned long)i);
+		p = calloc(1, sizeof *p);
+		if (p == NULL)
+			abort();
+		pair_server(p, &s);
+		s.name = names[i];
+		CHECK_EQ_U(pair_client(p, &s), WS_ETLS);
+		CHECK(p->t == NULL);
+		CHECK_EQ_S(p->why_buf, "the server's name is empty, or too long for TLS");
+		pair_free(p);
+	}
+	check_row_end();
+	long_name[255] = '\0'; /* the longest */
+	s.name = long_name;
+	p = pair_new(&s);
+	CHECK(shake(p, -1) == WS_ECERT);
+	CHECK_EQ_S(p->sni, long_name);
+	pair_free(p);
+}
+
+/* Records without data */
+static void test_empty_records(void)
+{
+	unsigned char buf[100];
+	struct setup s = with_ca(good);
+	struct pair *p;
+	ptrdiff_t last;
+	int i;
+
+	s.max_version = 12;
+	p = pair_new(&s);
+	CHECK_EQ_U(shake(p, -1), 0);
+	for (i = 0; i < 3; i++)
+		CHECK_EQ_U(mbedtls_ssl_write(&p->ssl, buf, 0), 0);
+	CHECK_EQ_U(server_write(p, "hello", 5), 5);
+	CHECK_EQ_U(drink(p, buf, 5, &last), 5);
+	CHECK(memcmp(buf, "hello", 5) == 0);
+	pair_free(p);
+}
+
+#if defined(MBEDTLS_KEY_EXCHANGE_PSK_ENABLED) && MBEDTLS_VERSION_NUMBER < 0x03000000
+/* A program's own settings agree on a secret, so the server shows no certificate: no pin can hold */
+static void test_no_certificate(void)
+{
+	static const int suites[] = {MBEDTLS_TLS_PSK_WITH_AES_128_GCM_SHA256, 0};
+	static const unsigned char psk[16] = "0123456789abcde", identity[] = "me";
+	mbedtls_ssl_config conf;
+	struct setup s = good;
+	struct ws_report r;
+	struct pair *p;
+	char pin[80];
+	int pinned;
+
+	load(in_certs("good", ".pin"), (unsigned char *)pin, sizeof pin);
+	for (pinned = 0; pinned < 2; pinned++) {
+		mbedtls_ssl_config_init(&conf);
+		CHECK(mbedtls_ssl_config_defaults(&conf, MBEDTLS_SSL_IS_CLIENT,
+		                                  MBEDTLS_SSL_TRANSPORT_STREAM,
+		                                  MBEDTLS_SSL_PRESET_DEFAULT)
+		      == 0);
+		mbedtls_ssl_conf_rng(&conf, test_random, NULL);
+		mbedtls_ssl_conf_ciphersuites(&conf, suites);
+		CHECK(mbedtls_ssl_conf_psk(&conf, psk, sizeof psk, identity, 2) == 0);
+		s.tls.config = &conf;
+		s.tls.pin_sha256 = pinned ? pin : NULL;
+		p = pair_new(&s);
+		CHECK(mbedtls_ssl_conf_psk(&p->conf, psk, sizeof psk, identity, 2) == 0);
+		CHECK_EQ_U(shake(p, -1), pinned ? WS_ECERT : 0);
+		CHECK_EQ_S(p->why_buf, pinned ? "the server showed no certificate" : "");
+		memset(&r, 0, sizeof r);
+		wsi_tls_report(p->t, &r);
+		CHECK(r.tls_verified == 0);
+		pair_free(p);
+		mbedtls_ssl_config_free(&conf);
+	}
+}
+#endif
 
 /* No memory at the n-th of our own allocations */
 static void test_memory(void)
@@ -1796,19 +1987,8 @@ static void test_threads_share(void)
 }
 #endif
 
-#if defined(MBEDTLS_PLATFORM_MEMORY)
-static long library_left = -1;
-
-static void *library_calloc(size_t n, size_t size)
-{
-	if (in_client && library_left == 0)
-		return NULL;
-	if (in_client && library_left > 0)
-		library_left--;
-	return calloc(n, size);
-}
-
-/* No memory at the n-th of mbedTLS's allocations, where it lets itself be given others */
+#ifdef MEMORY_FAILS
+/* No memory at the n-th of mbedTLS's allocations */
 static void test_library_memory(void)
 {
 	struct setup s = good;
@@ -1816,7 +1996,6 @@ static void test_library_memory(void)
 	long n;
 	int rc, max, memory;
 
-	mbedtls_platform_set_calloc_free(library_calloc, free);
 	s.client_ca = "ca";
 	s.tls.ca_file = in_certs("bundle", ".pem");
 	s.tls.cert_file = in_certs("client", ".pem");
@@ -1829,11 +2008,11 @@ static void test_library_memory(void)
 			if (p == NULL)
 				abort();
 			pair_server(p, &s);
-			library_left = n;
+			client_callocs = n;
 			rc = pair_client(p, &s);
 			if (rc == 0)
 				rc = shake(p, -1);
-			library_left = -1;
+			client_callocs = -1;
 			memory += rc == WS_EMEMORY;
 			/* deep inside it says something else, but never that all is well */
 			if (!CHECK(rc == WS_EMEMORY || rc == WS_ETLS || rc == WS_EUSAGE
@@ -1845,7 +2024,6 @@ static void test_library_memory(void)
 		}
 		CHECK(rc == 0 && memory > 100);
 	}
-	mbedtls_platform_set_calloc_free(calloc, free);
 }
 #endif
 
@@ -2023,6 +2201,9 @@ int main(void)
 	TEST(test_certificates);
 	TEST(test_trust);
 	TEST(test_bundle_read_late);
+#ifdef __linux__
+	TEST(test_no_bundle);
+#endif
 	TEST(test_pins);
 	TEST(test_client_certificates);
 	TEST(test_options);
@@ -2044,12 +2225,17 @@ int main(void)
 	TEST(test_keylog);
 	TEST(test_own_config);
 	TEST(test_server_name);
+	TEST(test_wrong_names);
+	TEST(test_empty_records);
+#if defined(MBEDTLS_KEY_EXCHANGE_PSK_ENABLED) && MBEDTLS_VERSION_NUMBER < 0x03000000
+	TEST(test_no_certificate);
+#endif
 	TEST(test_dates);
 	TEST(test_read_budget);
 	TEST(test_transport_words);
 	TEST(test_late_entropy);
 	TEST(test_memory);
-#if defined(MBEDTLS_PLATFORM_MEMORY)
+#ifdef MEMORY_FAILS
 	TEST(test_library_memory);
 #endif
 	sharing = 1;

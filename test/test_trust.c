@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * test_trust.c - certificates in files and directories
  */
+#ifndef _DEFAULT_SOURCE
+#define _DEFAULT_SOURCE /* syscall, of failing.h */
+#endif
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
@@ -18,6 +21,7 @@ int main(void)
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include "failing.h"
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -316,6 +320,40 @@ static void test_pipes(void)
 	unlink(path_of("fifo"));
 }
 
+#ifdef __linux__
+/* Where the system may have its certificates */
+static void test_system(void)
+{
+	struct got g;
+
+	check_row("nowhere");
+	memset(&g, 0, sizeof g);
+	g.trust.until_us = INT64_MAX;
+	open_fails_at = "/";
+	open_errno = ENOENT;
+	CHECK_EQ_U(wsi_trust_system(&g.trust, &mem), 0);
+	CHECK(g.trust.seen == 0 && g.trust.unread == NULL);
+	check_row("where a file stands in place of a directory");
+	open_errno = ENOTDIR;
+	CHECK_EQ_U(wsi_trust_system(&g.trust, &mem), 0);
+	CHECK(g.trust.seen == 0 && g.trust.unread == NULL);
+	check_row("where nobody may read: the first is told");
+	open_errno = EACCES;
+	CHECK_EQ_U(wsi_trust_system(&g.trust, &mem), 0);
+	CHECK(g.trust.seen == 0);
+	CHECK_EQ_S(g.trust.unread, strerror(EACCES));
+	open_fails_at = NULL;
+	if (access("/etc/ssl/certs", R_OK) == 0) {
+		check_row("no memory, no time");
+		allocs_left = 0;
+		CHECK_EQ_U(wsi_trust_system(&g.trust, &mem), WS_EMEMORY);
+		allocs_left = -1;
+		g.trust.until_us = wsi_clock_us();
+		CHECK_EQ_U(wsi_trust_system(&g.trust, &mem), WS_ETIMEOUT);
+	}
+}
+#endif
+
 static void test_unreadable(void)
 {
 	const char *cause;
@@ -329,6 +367,13 @@ static void test_unreadable(void)
 		CHECK(wsi_read_file("/proc/self/mem", buf, sizeof buf, INT64_MAX, &cause) == -1);
 		CHECK_EQ_S(cause, strerror(EIO));
 	}
+#ifdef MEMORY_FAILS
+	check_row("a directory, without memory to read it");
+	atomic_store(&malloc_fails, 1);
+	CHECK(scan(&g, ".", 1, 0, &cause) == -1);
+	atomic_store(&malloc_fails, 0);
+	CHECK_EQ_S(cause, strerror(ENOMEM));
+#endif
 	check_row("one of a directory: the others count, and it is told");
 	CHECK(mkdir(path_of("d"), 0700) == 0);
 	CHECK(symlink("loop", path_of("d/loop")) == 0);
@@ -416,6 +461,9 @@ int main(void)
 	TEST(test_paths);
 	TEST(test_pipes);
 	TEST(test_unreadable);
+#ifdef __linux__
+	TEST(test_system);
+#endif
 	TEST(test_subject);
 	TEST(test_equal);
 	CHECK(rmdir(dir) == 0);

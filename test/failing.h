@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC
+ * failing.h - calls of a test program and its libraries that fail when a test says so
+ *
+ * A program that includes this replaces malloc and calloc, where glibc has a second name for each
+ * and no sanitizer has an allocator of its own (MEMORY_FAILS), and openat on Linux.
+ */
+#ifndef FAILING_H
+#define FAILING_H
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)          \
+    && !defined(__clang__)
+#define MEMORY_FAILS 1
+static atomic_int malloc_fails;
+/* So many calls of calloc succeed, and the next one fails; < 0: all succeed. */
+static atomic_long callocs_left = -1;
+extern void *__libc_malloc(size_t len);
+extern void *__libc_calloc(size_t n, size_t len);
+
+void *malloc(size_t len)
+{
+	if (atomic_load(&malloc_fails)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return __libc_malloc(len);
+}
+
+void *calloc(size_t n, size_t len)
+{
+	if (atomic_load(&callocs_left) == 0) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	if (atomic_load(&callocs_left) > 0)
+		atomic_fetch_sub(&callocs_left, 1);
+	return __libc_calloc(n, len);
+}
+#endif
+
+#ifdef __linux__
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+/* openat fails with open_errno for paths that begin with this. NULL: it does not. */
+static const char *open_fails_at;
+static int open_errno;
+
+int openat(int dir, const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list ap;
+
+	if (open_fails_at && strncmp(path, open_fails_at, strlen(open_fails_at)) == 0) {
+		errno = open_errno;
+		return -1;
+	}
+	va_start(ap, flags);
+	if (flags & O_CREAT)
+		mode = (mode_t)va_arg(ap, int);
+	va_end(ap);
+	return (int)syscall(SYS_openat, dir, path, flags, mode);
+}
+#endif
+#endif
