@@ -1994,36 +1994,44 @@ static void test_library_memory(void)
 	struct setup s = good;
 	struct pair *p;
 	long n;
-	int rc, max, memory;
+	int rc, max, memory, bare;
 
-	s.client_ca = "ca";
-	s.tls.ca_file = in_certs("bundle", ".pem");
-	s.tls.cert_file = in_certs("client", ".pem");
-	s.tls.key_file = in_certs("client", ".key");
-	for (max = 12; max <= (HAS_13 ? 13 : 12); max++) {
-		s.max_version = max;
-		for (n = 0, rc = -1, memory = 0; n < 1000000 && rc != 0;
-		     n += n < 150 ? 1 : n / 16) {
-			p = calloc(1, sizeof *p);
-			if (p == NULL)
-				abort();
-			pair_server(p, &s);
-			client_callocs = n;
-			rc = pair_client(p, &s);
-			if (rc == 0)
-				rc = shake(p, -1);
-			client_callocs = -1;
-			memory += rc == WS_EMEMORY;
-			/* deep inside it says something else, but never that all is well */
-			if (!CHECK(rc == WS_EMEMORY || rc == WS_ETLS || rc == WS_EUSAGE
-			           || rc == WS_ECERT || (n > 0 && rc == 0)))
-				fprintf(stderr, "\tallocation %ld: %d %s\n", n, rc, p->why_buf);
-			if (rc != WS_EMEMORY && rc != 0 && getenv("TLS_VERBOSE"))
-				fprintf(stderr, "allocation %ld: %d %s\n", n, rc, p->why_buf);
-			pair_free(p);
+	for (bare = 0; bare < 2; bare++)
+		for (max = 12; max <= (HAS_13 ? 13 : 12); max++) {
+			check_row("to TLS 1.%d, %s", max - 10,
+			          bare ? "a CA alone" : "a bundle and a client certificate");
+			s = with_ca(good);
+			s.max_version = max;
+			if (!bare) {
+				s.client_ca = "ca";
+				s.tls.ca_file = in_certs("bundle", ".pem");
+				s.tls.cert_file = in_certs("client", ".pem");
+				s.tls.key_file = in_certs("client", ".key");
+			}
+			for (n = 0, rc = -1, memory = 0; n < 1000000 && rc != 0;
+			     n += n < 150 ? 1 : n / 16) {
+				p = calloc(1, sizeof *p);
+				if (p == NULL)
+					abort();
+				pair_server(p, &s);
+				client_callocs = n;
+				rc = pair_client(p, &s);
+				if (rc == 0)
+					rc = shake(p, -1);
+				client_callocs = -1;
+				memory += rc == WS_EMEMORY;
+				/* deep inside it says something else, but never that all is well */
+				if (!CHECK(rc == WS_EMEMORY || rc == WS_ETLS || rc == WS_EUSAGE
+				           || rc == WS_ECERT || (n > 0 && rc == 0)))
+					fprintf(stderr, "\tallocation %ld: %d %s\n", n, rc,
+					        p->why_buf);
+				if (rc != WS_EMEMORY && rc != 0 && getenv("TLS_VERBOSE"))
+					fprintf(stderr, "allocation %ld: %d %s\n", n, rc,
+					        p->why_buf);
+				pair_free(p);
+			}
+			CHECK(rc == 0 && memory > (bare ? 20 : 100));
 		}
-		CHECK(rc == 0 && memory > 100);
-	}
 }
 #endif
 
@@ -2143,6 +2151,102 @@ static void test_transport_words(void)
 	}
 }
 
+/* A connection over a server in this process, and a clock that the test moves */
+static int64_t own_now(void *user_data)
+{
+	return *(int64_t *)user_data;
+}
+
+static struct ws_conn *open_over(struct pair *p, int64_t *now, const char *ca_file)
+{
+	struct ws_io io = {.io_read = client_read, .io_write = client_write, .io = p};
+	struct ws_options o = {.nonblock = 1,
+	                       .io_is_plain = 1,
+	                       .io = &io,
+	                       .alloc = test_alloc,
+	                       .now_us = own_now,
+	                       .user_data = now,
+	                       .timeout_ms = 10000};
+
+	o.tls.ca_file = ca_file;
+	o.tls.max_version = 12;
+	return ws_new("wss://localhost/", &o);
+}
+
+/* The time is over while the issuer is looked for */
+static void test_late_search(void)
+{
+	struct setup s = good;
+	struct pair *p = calloc(1, sizeof *p);
+	int64_t now = 0;
+	struct ws_conn *ws;
+
+	if (p == NULL)
+		abort();
+	s.cert = "self"; /* so all of the bundle is read */
+	pair_server(p, &s);
+	ws = open_over(p, &now, in_certs("bundle", ".pem"));
+	CHECK_EQ_U(ws_open(ws), WS_AGAIN);
+	CHECK_EQ_U(ws_open(ws), WS_AGAIN);
+	server_step(p);
+	now = 10000 * 1000 - 1; /* a microsecond is left */
+	CHECK_EQ_U(ws_open(ws), WS_ETIMEOUT);
+	CHECK(strstr(ws_errmsg(ws), "TLS handshake with localhost:443: timed out while looking for "
+	                            "the issuer of the server's certificate")
+	      != NULL);
+	ws_free(ws);
+	pair_free(p);
+}
+
+/* Each of the connection's allocations fails once */
+static void test_open_without_memory(void)
+{
+	struct setup s = good;
+	struct pair *p;
+	struct ws_conn *ws;
+	int64_t now = 0;
+	long n;
+	int r = WS_EMEMORY, i;
+
+	for (n = 2; n < 100 && r == WS_EMEMORY; n++) {
+		check_row("allocation %ld", n);
+		p = calloc(1, sizeof *p);
+		if (p == NULL)
+			abort();
+		pair_server(p, &s);
+		allocs_left = n;
+		ws = open_over(p, &now, in_certs("ca", ".pem"));
+		for (i = 0, r = WS_AGAIN; r == WS_AGAIN && i < 20; i++) {
+			server_step(p);
+			r = ws_open(ws);
+		}
+		allocs_left = -1;
+		CHECK(r == WS_EMEMORY
+		      || (r == WS_AGAIN && ws_report(ws)->phase == WS_PHASE_UPGRADE));
+		CHECK((strcmp(ws_errmsg(ws), "out of memory") == 0) == (r == WS_EMEMORY));
+		ws_free(ws);
+		pair_free(p);
+	}
+	check_row_end();
+	CHECK(r == WS_AGAIN && n > 8);
+}
+
+/* Without a deadline files are waited for as long as it takes */
+static void test_no_deadline(void)
+{
+	struct flood f = {.record = "no TLS"};
+	struct ws_io io = {.io_read = flood_read, .io_write = flood_write, .io = &f};
+	struct ws_options o = {.nonblock = 1, .io_is_plain = 1, .io = &io, .timeout_ms = -1};
+	struct ws_conn *ws;
+
+	o.tls.ca_file = in_certs("ca", ".pem");
+	ws = ws_new("wss://localhost/", &o);
+	CHECK_EQ_U(ws_open(ws), WS_AGAIN);
+	CHECK_EQ_U(ws_open(ws), WS_ETLS);
+	CHECK(strstr(ws_errmsg(ws), "does not speak TLS") != NULL);
+	ws_free(ws);
+}
+
 static void test_late_entropy(void)
 {
 	struct flood f = {.record = "no TLS", .entropy = 1};
@@ -2234,6 +2338,9 @@ int main(void)
 	TEST(test_read_budget);
 	TEST(test_transport_words);
 	TEST(test_late_entropy);
+	TEST(test_late_search);
+	TEST(test_open_without_memory);
+	TEST(test_no_deadline);
 	TEST(test_memory);
 #ifdef MEMORY_FAILS
 	TEST(test_library_memory);

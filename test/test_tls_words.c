@@ -94,6 +94,11 @@ static void test_numbers(void)
 		words = wsi_tls_session_words(cases[i].code);
 		CHECK(cases[i].session ? words && strstr(words, cases[i].session) : !words);
 	}
+	check_row_end();
+#if MBEDTLS_VERSION_NUMBER < 0x04000000
+	CHECK_EQ_U(wsi_tls_lacks_cipher(MBEDTLS_ERR_PK_UNKNOWN_PK_ALG), 1);
+	CHECK_EQ_U(wsi_tls_lacks_cipher(MBEDTLS_ERR_PK_KEY_INVALID_FORMAT), 0);
+#endif
 }
 
 static void test_names_of_suites(void)
