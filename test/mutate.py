@@ -57,9 +57,11 @@ TESTS = {
     "resolve.c": NETWORK,
     "net.c": NETWORK,
     "copy.c": ["test_copy", "test_request", "test_ws_open", "test_ws_world"],
-    "check.c": ["test_request", "test_secret", "test_copy", "test_ws_query", *OPENING, "test_resolve", "test_net", "test_ws_fail"],
+    "check.c": ["test_request", "test_secret", "test_copy", "test_ws_query", *OPENING, "test_start_tls",
+                "test_resolve", "test_net", "test_ws_fail"],  # fmt: skip
     "upgrade.c": [*OPENING, "test_ws_query", "test_ws_close", "test_start_tls", "test_ws_attack", "test_ws_world", "test_ws_fail"],
-    "open.c": [*OPENING, "test_start_tls", "test_ws_query", "test_ws_watch", "test_ws_world", "test_ws_fail", "test_net"],
+    "open.c": [*OPENING, "test_start_tls", "test_ws_query", "test_ws_watch", "test_ws_world", "test_ws_fail", "test_net",
+               "test_tls"],  # fmt: skip
     "keepalive.c": ["test_ws_keepalive", "test_ws_close", "test_ws_world"],
     "buffer.c": [*TALKING],
     "cancel.c": ["test_ws_cancel", "test_ws_world"],
@@ -74,6 +76,7 @@ TESTS = {
     "tls_words.c": ["test_tls_words", "test_chain", *TLS],
     "tls_port.c": TLS,
     "tls_config.c": TLS,
+    "tls_trust.c": ["test_trust", *TLS],
     "tls_verdict.c": TLS,
     "tls_wire.c": TLS,
     "tls.c": TLS,

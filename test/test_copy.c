@@ -133,7 +133,7 @@ static void test_each_option_is_copied(void)
 static void test_a_copy_fits(void)
 {
 	char text[20];
-	const char *list[2] = {text, NULL};
+	const char *list[2] = {text, NULL}, *none = NULL;
 	struct ws_options o;
 	size_t n, len;
 	char *block;
@@ -150,7 +150,21 @@ static void test_a_copy_fits(void)
 		block = (char *)guard_behind("", 0) - (len + -len % sizeof(char *));
 		CHECK_EQ_U(wsi_copy_options(&o, block), len);
 		CHECK_EQ_S(o.tls.server_name, text);
+		CHECK_EQ_S(o.headers[0], text);
+		CHECK_EQ_S(o.subprotocols[0], text);
+		CHECK(o.headers[1] == NULL && o.subprotocols[1] == NULL);
+		CHECK_EQ_S(o.origin, text);
 	}
+	check_row("an empty list");
+	memset(&o, 0, sizeof o);
+	o.headers = (const char *const *)guard_behind(&none, sizeof none);
+	len = wsi_copy_options(&o, NULL);
+	CHECK_EQ_U(len, sizeof none);
+	block = malloc(len);
+	CHECK_EQ_U(wsi_copy_options(&o, block), len);
+	CHECK(o.headers[0] == NULL);
+	free(block);
+	check_row_end();
 }
 
 /* A function of an event program that makes the connection, and returns. */

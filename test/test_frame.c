@@ -306,6 +306,8 @@ static void test_close_codes(void)
 	    {65535, ""},
 	};
 	unsigned code, wrong = 0;
+	struct wsi_text t;
+	char buf[100];
 	size_t i;
 
 	for (i = 0; i < sizeof names / sizeof *names; i++) {
@@ -313,6 +315,11 @@ static void test_close_codes(void)
 		CHECK_EQ_S(wsi_close_name(names[i].code), names[i].name);
 	}
 	check_row_end();
+	wsi_text_init(&t, buf, sizeof buf);
+	wsi_put_close_code(&t, 1000);
+	wsi_put(&t, ", ");
+	wsi_put_close_code(&t, 4000);
+	CHECK_EQ_S(buf, "1000 (normal closure), 4000");
 	for (code = 0; code <= 70000; code++) {
 		int ok;
 

@@ -240,6 +240,19 @@ static void test_redirects(void)
 }
 
 /* The connection's part in the dialogue with a proxy. test_proxy.c tests the bytes. */
+/* What trace was given of heads, one behind the other */
+static char heads[4000];
+
+static void note_heads(void *user_data, int sent, int type, const void *data, size_t len)
+{
+	size_t n = strlen(heads);
+
+	(void)user_data;
+	if (type == WS_TRACE_HEAD && len + 1 < sizeof heads - n)
+		snprintf(heads + n, sizeof heads - n, "%c%.*s", sent ? '>' : '<', (int)len,
+		         (const char *)data);
+}
+
 static void test_proxies(void)
 {
 	static const char target[] = "ws://target.test:8765/x";
@@ -358,7 +371,12 @@ static void test_proxies(void)
 			if (i == 0)
 				atomic_store(&send_errno, EAGAIN); /* of the CONNECT, once */
 #endif
+			c.o.trace = note_heads;
+			heads[0] = '\0';
 			r = client_open(&c);
+			if (i < 2)
+				CHECK(strncmp(heads, ">CONNECT target.test", 20) == 0
+				      && strstr(heads, "<HTTP/1.1 200 OK\r\n") != NULL);
 			sprintf(text, "127.0.0.1:%d", s.port);
 			if (!CHECK(r == cases[i].err
 			           && ws_report(c.ws)->phase == (enum ws_phase)cases[i].phase
@@ -507,6 +525,11 @@ static void test_proxy_reads_too_far(void)
 {
 	static const struct visit v = {
 	    {{"\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n\x15\x03\x03\x00\x02\x02\x28", 19 + 7}}, LINGER};
+	/* the rest when the client has begun */
+	static const struct visit in_two = {
+	    {{"\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n\x15\x03\x03", 19 + 3},
+	     {NULL, "\x00\x02\x02\x28", 4}},
+	    LINGER};
 	struct server s;
 	struct client c;
 	char proxy[100];
@@ -537,6 +560,15 @@ static void test_proxy_reads_too_far(void)
 		}
 		check_row_end();
 		CHECK(failed >= 6 && fail_at < 100);
+		server_start(&s, &in_two, 1);
+		sprintf(proxy, "http://127.0.0.1:%d", s.port);
+		client_init(&c, "wss://target.test:8765/");
+		c.o.nonblock = nonblock;
+		c.o.proxy = proxy;
+		CHECK_EQ_U(client_open(&c), WS_ETLS);
+		HAS(&c, "alert handshake_failure(40)");
+		client_free(&c);
+		server_end(&s);
 	}
 }
 

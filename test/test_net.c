@@ -21,7 +21,7 @@ static void test_addresses(void)
 		c.o.nonblock = nonblock;
 		CHECK_EQ_U(client_open(&c), WS_EREFUSED);
 		sprintf(text, "connect to 127.0.0.1:%d: Connection refused", port);
-		HAS(&c, text);
+		CHECK(strncmp(ws_errmsg(c.ws), text, strlen(text)) == 0);
 		CHECK_EQ_U(ws_report(c.ws)->phase, WS_PHASE_CONNECT);
 		CHECK_EQ_S(ws_report(c.ws)->address, "");
 		CHECK(ws_report(c.ws)->phase_us[WS_PHASE_RESOLVE] == -1

@@ -381,6 +381,7 @@ static void test_shutdown(void)
 	CHECK(msg.len == 1 && memcmp(msg.data, "b", 1) == 0);
 	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ECLOSED);
 	CHECK_EQ_U(ws_report(t.ws)->close_code, 1001);
+	CHECK_EQ_S(ws_errmsg(t.ws), "closed by server.example.com:80 with 1001 (going away)");
 	CHECK_EQ_U(ws_shutdown(t.ws, 1000, NULL), WS_ECLOSED);
 	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), 0);
 	SENT(&t, 0x81, "last", 4);

@@ -634,10 +634,74 @@ static void test_open_keeps_its_deadline(void)
 	}
 }
 
+/* What of a wrong value the sentence shows: nothing that may be a secret. */
+static void test_what_is_shown(void)
+{
+	static const char *const no_colon[] = {"Authorization Basic c2VjcmV0", NULL},
+	                         *const bad_value[] = {"X-Token: a;b\r\nc", NULL},
+	                         *const at[] = {"me@a:0:1.2.3.4", NULL},
+	                         *const no_token[] = {"a@b;c", NULL};
+	struct talk t;
+
+#define SHOWS(sentence, set)                                                                       \
+	do {                                                                                       \
+		talk_begin(&t, "", 0);                                                             \
+		t.o.io = NULL;                                                                     \
+		t.f.alloc_limit = 1 << 20;                                                         \
+		set;                                                                               \
+		t.ws = ws_new("ws://127.0.0.1:1/", &t.o);                                          \
+		CHECK_EQ_S(t.ws ? ws_errmsg(t.ws) : "out of memory", sentence);                    \
+		ws_free(t.ws);                                                                     \
+		CHECK_EQ_U(t.f.alive, 0);                                                          \
+		fake_free(&t.f);                                                                   \
+		script_free(&t.s);                                                                 \
+	} while (0)
+
+	SHOWS("headers: \"Authorization\": is not of the form \"Name: value\"",
+	      t.o.headers = no_colon);
+	SHOWS("headers: \"X-Token\": has a line break (byte 13)", t.o.headers = bad_value);
+	SHOWS("subprotocols: \"a@b;c\": must not have the character \"@\" (byte 2): a token has "
+	      "letters, digits and !#$%&'*+-.^_`|~",
+	      t.o.subprotocols = no_token);
+	SHOWS("origin: \"http://a/?token=***\": has a line break (byte 24)",
+	      t.o.origin = "http://me:pw@a/?token=b\n");
+	SHOWS("host: \"a b\": must not have the character \"@\" (byte 6)", t.o.host = "me:pw@a b");
+	SHOWS("user_agent: \"a@b?\": has a line break (byte 4)", t.o.user_agent = "a@b\n");
+	SHOWS("cookie: has a line break (byte 7)", t.o.cookie = "secret\r");
+	SHOWS("user: has no ':' between name and password", t.o.user = "secret");
+	SHOWS("bearer: has a character that is not allowed (byte 4)", t.o.bearer = "sec ret");
+	SHOWS("recv_buffer: is not between 256 bytes and a quarter of memory",
+	      t.o.recv_buffer = PTRDIFF_MAX / 4 + 1);
+	SHOWS("send_buffer: is not between 256 bytes and a quarter of memory",
+	      t.o.send_buffer = PTRDIFF_MAX / 4 + 1);
+	SHOWS("out of memory", t.o.recv_buffer = PTRDIFF_MAX / 4);
+#ifndef WS_NO_NET
+	SHOWS("resolve: \"a:0:1.2.3.4\": is not HOST:PORT:ADDRESS", t.o.resolve = at);
+	SHOWS("local_interface: \"not@an-interface-or-so\": is neither an address nor the name of "
+	      "a device",
+	      t.o.local_interface = "not@an-interface-or-so");
+#endif
+	if (ws_features() & WS_HAS_PROXY) {
+		SHOWS("proxy: \"http://a b\": its host has a character that a name must not have "
+		      "(byte 15)",
+		      t.o.proxy = "http://me:pw@a b");
+		SHOWS("proxy_wss: \"http://a:99999/\": its port is not a number from 1 to 65535 "
+		      "(and an IPv6 address needs brackets) (byte 15)",
+		      t.o.proxy_wss = "http://me:pw@a:99999/");
+		SHOWS("no_proxy: \"10.0.0.0/33\": is not a host, domain, address or CIDR block",
+		      t.o.no_proxy = "a,me:pw@10.0.0.0/33,b");
+		SHOWS("no_proxy: \"10.0.0.0/33\": is not a host, domain, address or CIDR block",
+		      t.o.no_proxy = "a, 10.0.0.0/33 b");
+		SHOWS("no_proxy: \"10.0.0.0/33\": is not a host, domain, address or CIDR block",
+		      t.o.no_proxy = "10.0.0.0/33\tb");
+	}
+}
+
 int main(void)
 {
 	TEST(test_open_keeps_its_deadline);
 	TEST(test_wrong_options_are_named);
+	TEST(test_what_is_shown);
 	TEST(test_ways_exclude_each_other);
 #ifndef WS_NO_NET
 	TEST(test_options_of_an_older_program);

@@ -143,6 +143,7 @@ static const struct answer answers[] = {
 	{"a control character", OK101 UP CONN ACC "A: \x01\r\n\r\n", E, 0, "control"},
 	{"a bare CR", OK101 UP CONN ACC "A: b\rc\r\n\r\n", E, 0, "control"},
 	{"status 99", "HTTP/1.1 099 x\r\n\r\n", E, 0, ""},
+	{"a status that begins with a colon", "HTTP/1.1 :00 x\r\n\r\n", E, 0, ""},
 	{"status of two digits", "HTTP/1.1 10 x\r\n\r\n", E, 0, ""},
 	{"status of four digits", "HTTP/1.1 1010 x\r\n\r\n", E, 0, ""},
 	{"no space behind the version", "HTTP/1.1101\r\n\r\n", E, 0, ""},
