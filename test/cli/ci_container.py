@@ -7,6 +7,7 @@ since no registry of images is asked.
 
 import json
 import os
+import pathlib
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from pki import pki  # noqa: F401
 from servers import Server, echo, says, unused_port
 
 HERE = ROOT / "contrib" / "container"
-STATIC = ROOT / "build" / "static" / "wsquery"
+STATIC = pathlib.Path(os.environ.get("STATIC_WSQUERY") or ROOT / "build" / "static" / "wsquery")
 BASE = "docker.io/library/debian:bookworm-slim"
 PACKAGES = "ca-certificates,gcc,libc6-dev,make,musl-tools"
 
