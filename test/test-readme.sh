@@ -158,6 +158,15 @@ first() {
 check 'ws.h: its first program' first
 [ -z "$cxx" ] || check 'ws.h: its first program (C++20)' cxx20 "$tmp/first.c"
 
+# The example of libwsquery.3
+sed -n '/^\.Sh EXAMPLES/,/^\.Ed/{ /^\./d; p; }' libwsquery.3 | sed 1d | sed "s/:8080/:$port/; s|<wsquery/ws.h>|\"ws.h\"|; s/\\\\e/\\\\/g" \
+	>"$tmp/manual.c"
+manual() {
+	gives hello program "$tmp/manual.c" manual.c
+}
+check 'libwsquery.3: its example' manual
+[ -z "$cxx" ] || check 'libwsquery.3: its example (C++20)' cxx20 "$tmp/manual.c"
+
 # each WORDS COMMAND...: the command takes each word, and there are words
 each() {
 	each_words=$1
