@@ -194,6 +194,7 @@ int wsi_configure_tls(struct ws_conn *ws)
 	if (r == 0)
 		return 0;
 	ws->info.option = option;
+	ws->info.no_descriptor = r == WS_EIO;
 	t = wsi_sentence(ws);
 	wsi_put(t, *option ? option : "TLS settings");
 	wsi_put(t, ": ");

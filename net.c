@@ -578,6 +578,21 @@ int wsi_net_put_tried(const struct wsi_net *n, struct wsi_text *t)
 	return err;
 }
 
+bool wsi_net_lacks_fd(const struct wsi_net *n)
+{
+	int i;
+
+	if (!n->lookup.resolved)
+		return wsi_errno_is_no_fd(n->lookup.cause_errno);
+	for (i = 0; i < n->begun; i++) {
+		const struct wsi_net_failure *f = &n->attempt[i].failure;
+
+		if (f->cause == WSI_NET_SYSTEM && wsi_errno_is_no_fd(f->system_errno))
+			return true;
+	}
+	return false;
+}
+
 /* Options */
 
 const char *wsi_net_check(const struct ws_options *o, const char **option, const char **value)

@@ -105,6 +105,12 @@ int wsi_net_put_tried(const struct wsi_net *n, struct wsi_text *t)
 	return WS_EUNSUPPORTED;
 }
 
+bool wsi_net_lacks_fd(const struct wsi_net *n)
+{
+	(void)n;
+	return false;
+}
+
 void wsi_net_put_peer(const struct wsi_net *n, struct wsi_text *t)
 {
 	(void)n;

@@ -130,6 +130,7 @@ static int connecting_failed(struct ws_conn *ws)
 	struct wsi_text *cause = wsi_cause(ws), *t;
 	int err = wsi_net_put_tried(&ws->op->net, cause);
 
+	ws->info.no_descriptor = wsi_net_lacks_fd(&ws->op->net);
 	t = wsi_sentence(ws);
 	if (ws->proxied && ws->step == WSI_STEP_NET)
 		wsi_put(t, "proxy: ");

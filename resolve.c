@@ -29,17 +29,18 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #ifndef WS_NO_THREADS
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <unistd.h>
 #ifndef SOCK_CLOEXEC
 #define SOCK_CLOEXEC 0
 #endif
 #endif
 #endif
 
+#define LOOKUP_FDS 3          /* descriptors that getaddrinfo may need at once */
 #define LOOKUP_RETRY_US 20000 /* between two attempts to start a lookup, while others are lost */
 
 /* The list of addresses */
@@ -179,6 +180,7 @@ struct wsi_lookup_job {
 	int family;       /* AF_ */
 	int gai_error;    /* the result of getaddrinfo */
 	int system_errno; /* with EAI_SYSTEM */
+	int no_fd_errno;  /* no descriptor was free, or 0 */
 	struct addrinfo *list;
 	char host[]; /* NUL-terminated */
 };
@@ -203,6 +205,24 @@ static struct wsi_lookup_job *job_new(const struct wsi_lookup *l)
 	return j;
 }
 
+/* The errno of a descriptor that getaddrinfo could not have had, or 0. It does not always say so:
+ * without /etc/hosts or a socket, a name may seem not to exist. */
+static int find_no_fd(void)
+{
+	int fd[LOOKUP_FDS], n = 0, err = 0;
+
+	while (n < LOOKUP_FDS && err == 0) {
+		fd[n] = socket(AF_UNIX, SOCK_STREAM, 0);
+		if (fd[n] < 0)
+			err = errno;
+		else
+			n++;
+	}
+	while (n > 0)
+		close(fd[--n]);
+	return wsi_errno_is_no_fd(err) ? err : 0;
+}
+
 static void job_run(struct wsi_lookup_job *j)
 {
 	struct addrinfo hints;
@@ -212,6 +232,8 @@ static void job_run(struct wsi_lookup_job *j)
 	hints.ai_family = j->family;
 	j->gai_error = getaddrinfo(j->host, NULL, &hints, &j->list);
 	j->system_errno = errno;
+	if (j->gai_error && j->gai_error != EAI_SYSTEM)
+		j->no_fd_errno = find_no_fd();
 }
 
 static void job_free(struct wsi_lookup_job *j)
@@ -437,10 +459,14 @@ static int job_finish(struct wsi_lookup *l)
 	l->cause = gai_words(j->gai_error);
 	if (j->gai_error == EAI_SYSTEM)
 		l->cause_errno = j->system_errno;
+	if (j->no_fd_errno)
+		l->cause_errno = j->no_fd_errno;
 	if (j->gai_error == 0)
 		add_list(l, j->list);
 	job_leave(l);
-	return l->n > 0 ? 0 : WS_ERESOLVE;
+	if (l->n > 0)
+		return 0;
+	return wsi_errno_is_no_fd(l->cause_errno) ? WS_EIO : WS_ERESOLVE;
 }
 #endif
 

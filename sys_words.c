@@ -70,4 +70,9 @@ const struct wsi_errno_words *wsi_errno_words(int system_errno)
 			return &errno_words[i];
 	return &unexpected_errno;
 }
+
+bool wsi_errno_is_no_fd(int system_errno)
+{
+	return system_errno == EMFILE || system_errno == ENFILE;
+}
 #endif

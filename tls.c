@@ -596,8 +596,10 @@ void wsi_tls_report(const struct wsi_tls *t, struct ws_report *r)
 	r->cert_issuer = t->issuer;
 	r->cert_not_after = t->not_after;
 	r->tls_verified = t->verified;
-	if (t->untrusted && !t->done)
+	if (t->untrusted && !t->done) {
 		r->option = "tls.ca_file";
+		r->no_descriptor = t->c->no_fd;
+	}
 }
 
 void wsi_tls_free(struct wsi_tls *t)

@@ -318,6 +318,9 @@ static int tls_load(struct wsi_tls_config *c)
 	struct stat st;
 
 	c->keylog_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
+	if (c->keylog_fd < 0 && wsi_trust_is_no_fd(errno))
+		return wsi_tls_bad_file(&c->wrong, "tls.keylog_file", path, WS_EIO,
+		                        strerror(errno));
 	if (c->keylog_fd < 0)
 		return wsi_tls_bad(&c->wrong, "tls.keylog_file", path, strerror(errno));
 	if (fstat(c->keylog_fd, &st) != 0

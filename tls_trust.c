@@ -135,6 +135,7 @@ int wsi_tls_find_issuers(struct wsi_tls_config *c, const struct wsi_cert *chain,
 				tls_note_unread(c, "", k.trust.unread);
 		}
 	}
+	c->no_fd |= k.trust.no_fd;
 	return wsi_tls_no_memory(k.err) ? WS_EMEMORY : r;
 }
 
@@ -148,7 +149,7 @@ static int tls_judge_read(const struct wsi_tls_wrong *w, const struct wsi_trust 
 	if (r == WS_EMEMORY || wsi_tls_no_memory(ret))
 		return WS_EMEMORY;
 	if (r != 0)
-		return wsi_tls_bad_file(w, name, path, r, cause);
+		return wsi_tls_bad_file(w, name, path, t->no_fd ? WS_EIO : r, cause);
 	if (!good && ret != 0)
 		return wsi_tls_bad_code(w, name, path, "its certificate cannot be read", ret);
 	if (t->seen > 0)
@@ -158,7 +159,7 @@ static int tls_judge_read(const struct wsi_tls_wrong *w, const struct wsi_trust 
 		wsi_put(w->why, ", but a file that could not be read: ");
 		wsi_put(w->why, t->unread);
 	}
-	return WS_EUSAGE;
+	return t->no_fd ? WS_EIO : WS_EUSAGE;
 }
 
 /* Parses a small file or directory. Of a large one it only makes sure that it has a certificate. */
@@ -177,6 +178,7 @@ static int tls_load_trusted(struct wsi_tls_config *c, const char *path, int is_d
 	r = tls_judge_read(&c->wrong, &k.trust, path, is_dir, r, cause, k.taken > 0, k.err);
 	if (r == 0 && k.trust.stop)
 		*lazy = path;
+	c->no_fd |= k.trust.no_fd;
 	return r;
 }
 
@@ -273,6 +275,7 @@ static int tls_keep_path(struct ws_trust *s, const struct wsi_tls_wrong *w, cons
 	r = wsi_trust_scan(&k.trust, &s->mem, path, is_dir, &cause);
 	if (k.no_memory)
 		return WS_EMEMORY;
+	s->no_fd |= k.trust.no_fd;
 	return tls_judge_read(w, &k.trust, path, is_dir, r, cause, k.good, k.err);
 }
 
@@ -292,6 +295,12 @@ static int tls_keep_system(struct ws_trust *s, const struct wsi_tls_wrong *w, in
 		(void)wsi_tls_bad(w, "tls.ca_file", NULL,
 		                  "timed out while reading the system's certificates");
 	s->no_bundle = k.trust.seen == 0;
+	if (s->no_bundle && k.trust.no_fd) {
+		(void)wsi_tls_bad(w, "tls.ca_file", NULL,
+		                  "no descriptor was free to read the system's certificates");
+		return WS_EIO;
+	}
+	s->no_fd = k.trust.no_fd;
 	if (s->no_bundle && k.trust.unread) {
 		struct wsi_text t;
 
@@ -433,6 +442,7 @@ static int tls_share(struct wsi_tls_config *c)
 	if (!tls_same_path(c->opt->ca_dir, s->ca_dir))
 		return wsi_tls_bad(&c->wrong, "tls.ca_dir", c->opt->ca_dir, other);
 	c->no_bundle = s->no_bundle;
+	c->no_fd = s->no_fd;
 	if (*s->unread)
 		tls_note_unread(c, "", s->unread);
 	if (s->err != 0) {

@@ -330,7 +330,9 @@ int wsi_tls_bad_file(const struct wsi_tls_wrong *w, const char *option, const ch
                      ptrdiff_t r, const char *cause)
 {
 	(void)wsi_tls_bad(w, option, path, cause);
-	return r == WS_ETIMEOUT ? WS_ETIMEOUT : WS_EUSAGE;
+	if (r == WS_ETIMEOUT || r == WS_EIO)
+		return (int)r;
+	return WS_EUSAGE;
 }
 
 int wsi_tls_bad_code(const struct wsi_tls_wrong *w, const char *option, const char *path,

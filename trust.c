@@ -41,6 +41,11 @@ static int trust_open(int dir, const char *path)
 	return openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 }
 
+int wsi_trust_is_no_fd(int system_errno)
+{
+	return system_errno == EMFILE || system_errno == ENFILE;
+}
+
 /* read(2), but at until_us WS_ETIMEOUT. -1: see errno. It waits for a pipe, also for the first
  * writer of a FIFO, whose absence looks like the end of the file. */
 static ptrdiff_t trust_read(int fd, int wait, void *buf, size_t len, int64_t until_us)
@@ -191,6 +196,8 @@ static int trust_dir(struct trust_scan *s, DIR *dir, const char **cause)
 			continue;
 		why = NULL;
 		fd = trust_open(dirfd(dir), e->d_name);
+		if (fd < 0)
+			s->t->no_fd |= wsi_trust_is_no_fd(errno);
 		if (fd < 0 || fstat(fd, &st) != 0)
 			why = strerror(errno);
 		else if (S_ISREG(st.st_mode))
@@ -239,6 +246,8 @@ WSI int wsi_trust_scan(struct wsi_trust *t, const struct wsi_mem *mem, const cha
 	int fd = trust_open(AT_FDCWD, path), r;
 
 	*cause = NULL;
+	if (fd < 0)
+		t->no_fd |= wsi_trust_is_no_fd(errno);
 	if (fd < 0 || fstat(fd, &st) != 0)
 		*cause = strerror(errno);
 	else if (want_dir && !S_ISDIR(st.st_mode))
@@ -302,6 +311,8 @@ WSI ptrdiff_t wsi_read_file(const char *path, void *buf, size_t cap, int64_t unt
 	struct stat st = {0};
 
 	*cause = NULL;
+	if (fd < 0 && wsi_trust_is_no_fd(errno))
+		n = WS_EIO;
 	if (fd < 0 || fstat(fd, &st) != 0)
 		*cause = strerror(errno);
 	while (!*cause) {
@@ -318,6 +329,6 @@ WSI ptrdiff_t wsi_read_file(const char *path, void *buf, size_t cap, int64_t unt
 		close(fd);
 	if (!*cause)
 		return (ptrdiff_t)len;
-	return n == WS_ETIMEOUT ? n : -1;
+	return n == WS_ETIMEOUT || n == WS_EIO ? n : -1;
 }
 #endif

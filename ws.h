@@ -603,7 +603,7 @@ struct ws_report {
 	int err;
 	/* After WS_EUSAGE from ws_open: the field that is wrong ("proxy",
 	 * "tls.ca_file"). After WS_ETIMEOUT: the field whose file did not end
-	 * in time. After WS_EHTTP, WS_EHANDSHAKE and WS_ECERT: a field that
+	 * in time; after WS_EIO: whose file found no free descriptor. After WS_EHTTP, WS_EHANDSHAKE and WS_ECERT: a field that
 	 * may help ("user", "subprotocols", "tls.ca_file"). */
 	const char *option;
 	/* The final URL after redirects, for a person: without userinfo, and
@@ -669,6 +669,9 @@ struct ws_report {
 	unsigned pings_received;
 	/* Pongs of the peer, also those that are not handed out. */
 	unsigned pongs_received;
+	/* 1: it failed because this process, or the system, had no descriptor
+	 * free. The same may succeed once some are closed. */
+	int no_descriptor;
 };
 
 /* ws_new, ws_query and ws_answer_free, which stand below, call these. They tell
@@ -926,7 +929,7 @@ WS_API struct ws_trust *ws_trust_new_sized(const struct ws_options *opt,
  *
  * NULL: out of memory. A file that cannot be read is not NULL: ws_trust_errmsg
  * has the sentence, and each connection with this tls.trust fails with the
- * error that it would have found itself, WS_EUSAGE or WS_ETIMEOUT.
+ * error that it would have found itself: WS_EUSAGE, WS_ETIMEOUT or WS_EIO.
  *
  * The object does not change, so what becomes of the files later has no effect.
  * Connections in several threads may use it at the same time. */

@@ -112,6 +112,8 @@ struct ws_trust {
 	/* Of the system's bundle: see struct wsi_tls_config. "": it could be read. */
 	int no_bundle;
 	char unread[128];
+	/* 1: for one of the files no descriptor was free. */
+	int no_fd;
 };
 
 /* One for all sessions of a struct ws_conn */
@@ -134,6 +136,8 @@ struct wsi_tls_config {
 	/* The first file or directory that could not be read while a session needed it, and the
 	 * reason. unread_path is "" for the system's bundle. NULL: all could be read. */
 	const char *unread_path, *unread;
+	/* 1: for one of them no descriptor was free. */
+	int no_fd;
 
 	/* The client's certificate and its key. */
 	int has_own;
@@ -248,7 +252,8 @@ WSI void wsi_tls_put_alert(struct wsi_text *why, int alert);
 /* A wrong option: names it, shows its value unless that is NULL, and says why. WS_EUSAGE. */
 WSI int wsi_tls_bad(const struct wsi_tls_wrong *w, const char *option, const char *value,
                     const char *cause);
-/* Likewise for a file that could not be read; r: the error of that. WS_EUSAGE or WS_ETIMEOUT. */
+/* Likewise for a file that could not be read; r: the error of that. WS_ETIMEOUT and WS_EIO stay what
+ * they are, and another becomes WS_EUSAGE. */
 WSI int wsi_tls_bad_file(const struct wsi_tls_wrong *w, const char *option, const char *path,
                          ptrdiff_t r, const char *cause);
 /* Likewise for a certificate or key that mbedTLS cannot read; ret: its error. what: "its key cannot

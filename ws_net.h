@@ -59,6 +59,8 @@ struct wsi_errno_words {
 	int err; /* the enum ws_err that it becomes */
 	const char *text;
 };
+/* True if it says that this process, or the system, has no descriptor free. */
+WSI bool wsi_errno_is_no_fd(int system_errno);
 /* Never NULL: an errno that is not in the table is an "unexpected system error". */
 WSI const struct wsi_errno_words *wsi_errno_words(int system_errno);
 #endif
@@ -151,6 +153,8 @@ WSI int64_t wsi_net_wants(const struct wsi_net *n, struct ws_pollset *set);
  * Connection refused". Returns the error: WS_EREFUSED if one address refused, else that of the
  * first attempt that failed; 0 or WS_AGAIN if nothing failed yet. */
 WSI int wsi_net_put_tried(const struct wsi_net *n, struct wsi_text *t);
+/* True if something failed because no descriptor was free. */
+WSI bool wsi_net_lacks_fd(const struct wsi_net *n);
 /* Where it is connected: "127.0.0.1:80", "unix:/run/x". */
 WSI void wsi_net_put_peer(const struct wsi_net *n, struct wsi_text *t);
 /* Closes and abandons everything but the connected socket. n may be zeroed. */

@@ -26,13 +26,18 @@ struct wsi_trust {
 	int again;
 	/* Why the first file of a directory, or the first bundle, could not be read. NULL: all could. */
 	const char *unread;
+	/* 1: for one of them no descriptor was free. */
+	int no_fd;
 };
 /* 0; WS_EMEMORY; -1 or WS_ETIMEOUT with the reason in *cause. */
 WSI int wsi_trust_scan(struct wsi_trust *t, const struct wsi_mem *mem, const char *path,
                        int want_dir, const char **cause);
 /* Reads the system's bundle, from the first usual place that has one. 0, WS_EMEMORY, WS_ETIMEOUT. */
 WSI int wsi_trust_system(struct wsi_trust *t, const struct wsi_mem *mem);
-/* The file's length, which is less than cap; -1 or WS_ETIMEOUT with the reason in *cause. */
+/* 1: of open(2), that no descriptor was free. */
+WSI int wsi_trust_is_no_fd(int system_errno);
+/* The file's length, which is less than cap; -1, WS_ETIMEOUT or WS_EIO (no descriptor was free) with
+ * the reason in *cause. */
 WSI ptrdiff_t wsi_read_file(const char *path, void *buf, size_t cap, int64_t until_us,
                             const char **cause);
 
@@ -128,8 +133,9 @@ WSI const char *wsi_tls_file_words(const unsigned char *buf, size_t len, int wan
  * found before connecting */
 struct wsi_tls_config;
 /* 0; WS_EUSAGE: *option is the field's name ("tls.ca_file"), why names the value and the reason;
- * WS_ETIMEOUT: likewise, a file could not be read before until_us (by wsi_clock_us); WS_EMEMORY. The
- * system's bundle is read later, when a session needs it. */
+ * WS_ETIMEOUT: likewise, a file could not be read before until_us (by wsi_clock_us); WS_EIO: likewise,
+ * no descriptor was free for it; WS_EMEMORY. The system's bundle is read later, when a session needs
+ * it. */
 WSI int wsi_tls_config_new(struct wsi_tls_config **out, const struct wsi_mem *mem,
                            const struct ws_tls *tls, int64_t until_us, const char **option,
                            struct wsi_text *why);

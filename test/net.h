@@ -102,7 +102,7 @@ static const struct {
     {"fail.", EAI_FAIL, WS_ERESOLVE,
      "resolve fail.test: Non-recoverable failure in name resolution: "},
     {"family.", EAI_FAMILY, WS_ERESOLVE, "resolve family.test: ai_family not supported: "},
-    {"system.", EAI_SYSTEM, WS_ERESOLVE, "resolve system.test: System error: Too many open files"},
+    {"system.", EAI_SYSTEM, WS_EIO, "resolve system.test: System error: Too many open files"},
     {"odder.", -4711, WS_ERESOLVE, "resolve odder.test: no address for this name"},
 };
 

@@ -175,12 +175,30 @@ static void test_no_descriptors(void)
 	client_init(&c, "ws://127.0.0.1:1/");
 	CHECK_EQ_U(client_open(&c), WS_EIO);
 	HAS(&c, "Too many open files");
+	CHECK_EQ_U(ws_report(c.ws)->no_descriptor, 1);
 	client_free(&c);
 	if (ws_features() & WS_HAS_THREADS) {
 		client_init(&c, "ws://none.test/");
 		CHECK_EQ_U(client_open(&c), WS_EIO);
 		HAS(&c, "resolve none.test: the lookup cannot be started: Too many open files");
+		CHECK_EQ_U(ws_report(c.ws)->no_descriptor, 1);
 		client_free(&c);
+		/* the lookup can be started, but getaddrinfo itself finds too few */
+		for (k = 0; k < 3 && n; k++)
+			close(fds[--n]);
+		client_init(&c, "ws://none.test/");
+		CHECK_EQ_U(client_open(&c), WS_EIO);
+		HAS(&c, "resolve none.test: Name or service not known: Too many open files");
+		CHECK_EQ_U(ws_report(c.ws)->no_descriptor, 1);
+		client_free(&c);
+		for (k = 0; k < 5 && n; k++)
+			close(fds[--n]);
+		client_init(&c, "ws://none.test/");
+		CHECK_EQ_U(client_open(&c), WS_ERESOLVE);
+		CHECK_EQ_U(ws_report(c.ws)->no_descriptor, 0);
+		client_free(&c);
+		while (n < 64 && (fds[n] = dup(0)) >= 0)
+			n++;
 		/* a lost lookup may release one, so a new lookup waits for it until the deadline */
 		for (k = 0; k < 2 && n; k++)
 			close(fds[--n]);

@@ -21,6 +21,7 @@ int main(void)
 #else
 #include "failing.h"
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #ifndef WS_NO_THREADS
@@ -1935,6 +1936,83 @@ static void test_shared_trust(void)
 	CHECK_EQ_U(blocks, 0);
 }
 
+/* Takes all descriptors, or gives them back. */
+static void take_descriptors(int take)
+{
+	static struct rlimit before;
+	struct rlimit none;
+	int lowest;
+
+	if (!take) {
+		setrlimit(RLIMIT_NOFILE, &before);
+		return;
+	}
+	getrlimit(RLIMIT_NOFILE, &before);
+	lowest = dup(0);
+	close(lowest);
+	none = before;
+	none.rlim_cur = (rlim_t)lowest;
+	setrlimit(RLIMIT_NOFILE, &none);
+}
+
+/* A file for which no descriptor is free is not a wrong option. */
+static void test_no_descriptors(void)
+{
+	const char *const bundle = in_certs("bundle", ".pem");
+	const struct {
+		size_t field;
+		const char *option, *value;
+	} cases[] = {{O(ca_file), "tls.ca_file", bundle},
+	             {O(ca_dir), "tls.ca_dir", in_certs("capath", "")},
+	             {O(cert_file), "tls.cert_file", in_certs("client", ".pem")},
+	             {O(keylog_file), "tls.keylog_file", in_certs("keylog", "")}};
+	struct setup s = good;
+	struct wsi_tls_config *c;
+	struct ws_report r = {0};
+	struct wsi_text why;
+	struct ws_tls tls;
+	const char *option;
+	char buf[600];
+	struct pair *p;
+	size_t i;
+	int rc;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s", cases[i].option);
+		memset(&tls, 0, sizeof tls);
+		memcpy((char *)&tls + cases[i].field, &cases[i].value, sizeof cases[i].value);
+		wsi_text_init(&why, buf, sizeof buf);
+		option = "";
+		take_descriptors(1);
+		rc = configure(&c, &tls, &option, &why);
+		take_descriptors(0);
+		CHECK_EQ_U(rc, WS_EIO);
+		if (!sharing || i < 2) /* else the system's certificates cannot be read before */
+			CHECK_EQ_S(option, cases[i].option);
+		if (!sharing || i < 2)
+			CHECK(strstr(buf, "open files") || strstr(buf, "No file descriptors"));
+		else
+			CHECK(strstr(buf, "no descriptor was free to read the system's"));
+	}
+	check_row_end();
+	if (sharing)
+		return;
+	s.tls.ca_file = bundle;
+	s.cert = "self";
+	p = pair_new(&s);
+	take_descriptors(1);
+	CHECK(shake(p, -1) == WS_ECERT);
+	take_descriptors(0);
+	wsi_tls_report(p->t, &r);
+	CHECK_EQ_U(r.no_descriptor, 1);
+	pair_free(p);
+	p = pair_new(&s);
+	CHECK(shake(p, -1) == WS_ECERT);
+	wsi_tls_report(p->t, &r);
+	CHECK_EQ_U(r.no_descriptor, 0);
+	pair_free(p);
+}
+
 #ifndef WS_NO_THREADS
 /* What the threads of test_threads_share use */
 static struct ws_tls shared_options;
@@ -2342,6 +2420,7 @@ int main(void)
 	TEST(test_open_without_memory);
 	TEST(test_no_deadline);
 	TEST(test_memory);
+	TEST(test_no_descriptors);
 #ifdef MEMORY_FAILS
 	TEST(test_library_memory);
 #endif
@@ -2358,7 +2437,8 @@ int main(void)
 	TEST(test_options);
 	TEST(test_own_config);
 	TEST(test_memory);
-#if defined(MBEDTLS_PLATFORM_MEMORY)
+	TEST(test_no_descriptors);
+#ifdef MEMORY_FAILS
 	TEST(test_library_memory);
 #endif
 	if (!given) {
