@@ -7,10 +7,9 @@
 #include "cli/env.h"
 #include "ws_proto.h"
 #include "cli/out.h"
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 /* A variable that is set and not empty. value: NULL if there is none. */
 struct env_variable {
@@ -110,12 +109,9 @@ void wq_env_warn(const char *variable, const char *what, const char *why)
 
 static bool env_is_directory(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
 
-	if (fd < 0)
-		return false;
-	close(fd);
-	return true;
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 /* Our own variable names a file or a directory; those of OpenSSL have one for each. */
