@@ -95,6 +95,15 @@ bool wq_loop_add(struct wq_loop *l, struct wq_work *w)
 	return true;
 }
 
+void wq_loop_wake(struct wq_loop *l, const struct wq_work *w)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		if (l->slots[i].work == w)
+			l->slots[i].until_us = 0;
+}
+
 /* Steps the work in a slot. True: it has ended, and the last one has its slot. */
 static bool loop_step_slot(struct wq_loop *l, struct loop_slot *s)
 {

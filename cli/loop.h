@@ -43,6 +43,8 @@ struct wq_loop {
 void wq_loop_init(struct wq_loop *l);
 /* Adds a work, to be stepped soon. False: no memory. */
 bool wq_loop_add(struct wq_loop *l, struct wq_work *w);
+/* Steps a work in the next turn, whatever it waits for. */
+void wq_loop_wake(struct wq_loop *l, const struct wq_work *w);
 /* Drives all works until the owner ends. The owner is stepped in each turn, after the others, and
  * may add works then. */
 void wq_loop_run(struct wq_loop *l, struct wq_work *owner);

@@ -74,7 +74,11 @@ struct owner {
 	size_t works;      /* that have to end */
 	int write_in_turn; /* 0: never */
 	int fd;
+	int wake_in_turn; /* the first work; 0: never */
 };
+
+static struct wq_loop loop;
+static struct script scripts[WORKS];
 
 static bool owner_step(struct wq_work *w)
 {
@@ -83,6 +87,8 @@ static bool owner_step(struct wq_work *w)
 	o->turn++;
 	if (o->turn == o->write_in_turn)
 		CHECK(write(o->fd, "x", 1) == 1);
+	if (o->turn == o->wake_in_turn)
+		wq_loop_wake(&loop, &scripts[0].work);
 	return n_ended == o->works || o->turn == o->last;
 }
 
@@ -94,8 +100,6 @@ static int64_t owner_wants(const struct wq_work *w, struct pollfd *p, unsigned *
 	return WQ_NEVER;
 }
 
-static struct wq_loop loop;
-static struct script scripts[WORKS];
 static struct owner owner;
 
 static void begin(void)
@@ -159,6 +163,21 @@ static void test_times(void)
 	run();
 	CHECK_EQ_S(ended, "abc");
 	CHECK(scripts[0].made <= 3 && scripts[2].made <= 3); /* nobody spins */
+}
+
+/* A work that waits for nothing else goes on when it is woken, and no other one does. */
+static void test_waking(void)
+{
+	int64_t now_us = wq_now_us();
+
+	begin();
+	add(0, 'a')->steps = 2;
+	add(1, 'b')->until_us = now_us + 30000;
+	owner.wake_in_turn = 1;
+	run();
+	CHECK_EQ_S(ended, "ab");
+	CHECK_EQ_U(scripts[0].turns, 1);
+	CHECK(scripts[1].made <= 3);
 }
 
 /* A work is stepped when its descriptor is ready, and the others are left alone. */
@@ -252,6 +271,7 @@ int main(void)
 {
 	TEST(test_alone);
 	TEST(test_times);
+	TEST(test_waking);
 	TEST(test_descriptors);
 	TEST(test_others_go_on);
 	TEST(test_circle);
