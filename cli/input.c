@@ -57,6 +57,8 @@ static int fail(struct wq_input *in, const char *cause)
 
 int wq_input_open(struct wq_input *in)
 {
+	if (in->fd >= 0)
+		return 0;
 	if (is_stdin(in)) {
 		if (wq_is_closed(0))
 			return fail(in, "it is closed");
@@ -69,9 +71,10 @@ int wq_input_open(struct wq_input *in)
 	if (in->fd < 0 && errno == ENOENT && in->step)
 		return fail(
 		    in, "No such file or directory (--data-raw sends a text that begins with @)");
-	if (in->fd < 0)
-		return fail(in, strerror(errno));
-	return 0;
+	if (in->fd >= 0)
+		return 0;
+	in->cause = strerror(errno);
+	return errno == EMFILE || errno == ENFILE ? WS_EIO : WS_EUSAGE;
 }
 
 /* Makes room for at least one more byte, and the NUL behind it. */

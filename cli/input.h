@@ -22,7 +22,7 @@ struct wq_input {
 	char *p;           /* the content, with a NUL behind it */
 	size_t len, cap;
 };
-/* 0, or WS_EUSAGE: see .cause. */
+/* 0, also if it is open; WS_EUSAGE: see .cause; WS_EIO: likewise, no descriptor was free. */
 int wq_input_open(struct wq_input *in);
 /* 0: something was read; .fd is -1 once that is all. WS_AGAIN: poll .fd for reading first.
  * WS_EUSAGE: see .cause. WS_EMEMORY. */

@@ -49,6 +49,7 @@ struct wq_many {
 	bool list_waits;   /* for more of it to be read */
 	bool list_ended;   /* or is not to be read any more */
 	bool memory_short; /* the next URL waits until a task has ended */
+	bool fds_short;    /* it waits until no task waits for a descriptor any more */
 	size_t next_url;   /* of the command line */
 	char *line;        /* the next URL of the list, not begun yet; or NULL */
 
@@ -191,6 +192,29 @@ static bool many_has_fds(struct wq_many *m, unsigned needs)
 	return m->fds + needs <= m->fds_max;
 }
 
+/* The task that has waited longest for a descriptor, or NULL. Another program may have taken the last
+ * ones of the system, or a library may need more than was reserved. */
+static struct many_task *many_find_short(const struct wq_many *m)
+{
+	struct many_task *t, *oldest = NULL;
+
+	for (t = m->tasks; t; t = t->next) /* the newest is the first */
+		if (t->task.state == WQ_TASK_SHORT)
+			oldest = t;
+	return oldest;
+}
+
+/* A task has ended, and so one that waits for a descriptor may find one now. */
+static void many_wake_short(struct wq_many *m)
+{
+	struct many_task *t = many_find_short(m);
+
+	if (!t)
+		return;
+	t->task.pause_until_us = 0;
+	wq_loop_wake(&m->loop, &t->task.work);
+}
+
 /* Asks the system for as many descriptors as all jobs can need, and notes how many there are. */
 static void many_init_fds(struct wq_many *m)
 {
@@ -234,6 +258,8 @@ static void many_ended(struct wq_work *w)
 	m->memory_short = false;
 	wq_task_end(&t->task);
 	wq_alloc(NULL, t, t->size, 0);
+	if (m->fds_short)
+		many_wake_short(m);
 }
 
 /* Begins a task. False: there is no memory for it now. */
@@ -296,7 +322,7 @@ static const char *many_next_url(struct wq_many *m)
 static bool many_has_room(const struct wq_many *m)
 {
 	return m->under_way < (size_t)m->o->jobs && wq_out_waiting(&m->out) < BACKLOG
-	       && !m->memory_short;
+	       && !m->memory_short && !m->fds_short;
 }
 
 /* Begins as many tasks as there are URLs and room. */
@@ -306,6 +332,7 @@ static void many_begin_tasks(struct wq_many *m)
 	unsigned needs;
 
 	m->list_waits = false;
+	m->fds_short = many_find_short(m) != NULL;
 	while (many_has_room(m) && !m->usage) {
 		url = many_next_url(m);
 		if (!url)

@@ -203,6 +203,11 @@ int wq_query_status(const struct wq_query *q)
 	return q->connected ? WQ_UNMET : WQ_FAILED;
 }
 
+bool wq_query_lacks_fd(const struct wq_query *q)
+{
+	return q->error && !q->connected && (q->no_fd || (q->info && q->info->no_descriptor));
+}
+
 const char *wq_reason(int err)
 {
 	if (err == WQ_EUNMATCHED)

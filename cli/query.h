@@ -61,7 +61,6 @@ int wq_query_interrupted(struct wq_query *q);   /* by a signal */
 /* failure.c: where a query stands */
 const struct wq_step *wq_query_current_step(const struct wq_query *q); /* NULL: all are done */
 struct wsi_str wq_query_data_to_send(const struct wq_query *q); /* by the sending step under way */
-int64_t wq_query_open_deadline_us(const struct wq_query *q); /* when the WebSocket must be open */
 
 /* Changes the state and notes when it began. */
 static inline void wq_query_enter(struct wq_query *q, enum wq_state state)

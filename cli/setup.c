@@ -30,11 +30,14 @@ static int query_usage(struct wq_query *q)
 	return wq_query_fail(q, WS_EUSAGE);
 }
 
-/* A file could not be opened or read. */
-static int query_input_failed(struct wq_query *q, const struct wq_input *in)
+/* A file could not be opened or read. Of several queries, one that found no descriptor waits for it. */
+static int query_input_failed(struct wq_query *q, const struct wq_input *in, int err)
 {
 	wsi_put(wq_input_wrong(in, &q->why), in->cause);
-	return query_usage(q);
+	if (err != WS_EIO || !q->o->several)
+		return query_usage(q);
+	q->no_fd = true;
+	return wq_query_fail(q, err);
 }
 
 static int query_not_text(struct wq_query *q, const struct wq_input *in, size_t at)
@@ -74,9 +77,12 @@ int wq_query_open_inputs(struct wq_query *q)
 
 	if (q->o->no_memory)
 		return wq_query_no_memory(q);
-	for (i = 0; i < q->o->n_inputs && !q->o->inputs_opened; i++)
-		if (wq_input_open(&q->o->inputs[i]) < 0)
-			return query_input_failed(q, &q->o->inputs[i]);
+	for (i = 0; i < q->o->n_inputs && !q->o->inputs_opened; i++) {
+		int r = wq_input_open(&q->o->inputs[i]);
+
+		if (r)
+			return query_input_failed(q, &q->o->inputs[i], r);
+	}
 	q->o->inputs_opened = true;
 	q->state = WQ_OPTION_INPUT;
 	return QUERY_GO_ON;
@@ -104,7 +110,7 @@ int wq_query_read_inputs(struct wq_query *q)
 			if (r == WS_EMEMORY)
 				return wq_query_no_memory(q);
 			if (r)
-				return query_input_failed(q, in);
+				return query_input_failed(q, in, r);
 		}
 		if (query_use_input(q, in))
 			return QUERY_ENDED;
@@ -308,7 +314,8 @@ static int query_make_ws_with(struct wq_query *q, struct wq_env *env)
 		if (strncmp(q->info->option, "tls.ca_", 7) == 0)
 			wq_share_no_trust(q->o);
 		lib->tls.trust = NULL;
-		if (r == WS_ETIMEOUT) { /* while reading a file of an option */
+		/* A file of an option did not end in time, or found no descriptor. */
+		if (r == WS_ETIMEOUT || (r == WS_EIO && *q->info->option)) {
 			query_put_wrong_option(q, env);
 			return wq_query_fail(q, r);
 		}

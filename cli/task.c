@@ -4,6 +4,7 @@
  *	TRY --> answered --> CLOSE --> END
  *	TRY --> CLOSE_TRY --> PAUSE --> TRY         while it may be tried again
  *	                      PAUSE --> END         when a signal comes
+ *	TRY --> SHORT --> TRY                       the same try, while descriptors are short
  *
  * The answer is printed as soon as it is known, before the close is waited for.
  */
@@ -13,6 +14,9 @@
 #include "cli/task.h"
 
 #define MUCH 65536 /* bytes; less is gone at once */
+/* How long a try waits for a descriptor: at first, and at most */
+#define SHORT_US 10000
+#define SHORT_MOST_US 320000
 
 static struct wq_task *task_of(struct wq_work *w)
 {
@@ -22,6 +26,43 @@ static struct wq_task *task_of(struct wq_work *w)
 static void task_begin_try(struct wq_task *t, int attempts)
 {
 	wq_query_begin(&t->q, t->q.o, t->q.url, attempts, wq_tries_timeout_us(&t->tries));
+	t->short_us = SHORT_US;
+	t->state = WQ_TASK_TRY;
+}
+
+/* True if the try failed only because no descriptor was free, and there is time to wait for one. A
+ * query that is alone fails at once, since it would wait for other programs. */
+static bool task_lacks_fd(const struct wq_task *t)
+{
+	const struct wq_query *q = &t->q;
+
+	return q->o->several && wq_query_lacks_fd(q) && !q->signal && !wq_signal()
+	       && wq_now_us() < wq_query_open_deadline_us(q);
+}
+
+static void task_wait_for_fd(struct wq_task *t)
+{
+	int64_t until_us = wq_query_open_deadline_us(&t->q);
+
+	t->pause_until_us = wq_now_us() + t->short_us;
+	if (t->pause_until_us > until_us)
+		t->pause_until_us = until_us;
+	t->short_us *= 2;
+	if (t->short_us > SHORT_MOST_US)
+		t->short_us = SHORT_MOST_US;
+	t->state = WQ_TASK_SHORT;
+}
+
+/* The same try begins again, with what is left of its time. */
+static void task_go_on(struct wq_task *t)
+{
+	int64_t start_us = t->q.start_us, deadline_us = t->q.deadline_us;
+	int attempts = t->q.attempts;
+
+	wq_query_end(&t->q);
+	wq_query_begin(&t->q, t->q.o, t->q.url, attempts, WQ_NEVER);
+	t->q.start_us = start_us;
+	t->q.deadline_us = deadline_us;
 	t->state = WQ_TASK_TRY;
 }
 
@@ -29,8 +70,13 @@ static void task_begin_try(struct wq_task *t, int attempts)
 static void task_end_try(struct wq_task *t)
 {
 	struct wq_query *q = &t->q;
-	int64_t pause_us = wq_tries_pause_us(&t->tries, q);
+	int64_t pause_us;
 
+	if (task_lacks_fd(t)) {
+		task_wait_for_fd(t);
+		return;
+	}
+	pause_us = wq_tries_pause_us(&t->tries, q);
 	if (pause_us == WQ_NEVER) {
 		wq_tries_add_earlier(&t->tries, q);
 		t->status = t->answer(t);
@@ -62,6 +108,10 @@ static bool task_pause(struct wq_task *t)
 	}
 	if (wq_now_us() < t->pause_until_us)
 		return false;
+	if (t->state == WQ_TASK_SHORT) {
+		task_go_on(t);
+		return true;
+	}
 	wq_query_end(&t->q);
 	task_begin_try(t, t->q.attempts + 1);
 	return true;
@@ -120,6 +170,7 @@ static bool task_step(struct wq_work *w)
 			t->state = WQ_TASK_PAUSE;
 			break;
 		case WQ_TASK_PAUSE:
+		case WQ_TASK_SHORT:
 			if (!task_pause(t))
 				return false;
 			break;
@@ -140,7 +191,7 @@ static int64_t task_wants(const struct wq_work *w, struct pollfd *p, unsigned *n
 	const struct wq_task *t = (const struct wq_task *)w;
 	int64_t until_us;
 
-	if (t->state == WQ_TASK_PAUSE) {
+	if (t->state == WQ_TASK_PAUSE || t->state == WQ_TASK_SHORT) {
 		*n = 0;
 		return t->pause_until_us;
 	}

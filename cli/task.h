@@ -15,12 +15,14 @@ struct wq_task {
 		WQ_TASK_TRY,
 		WQ_TASK_CLOSE_TRY, /* after a try that failed, before another one */
 		WQ_TASK_PAUSE,
+		WQ_TASK_SHORT, /* the try waits for a descriptor, and begins again then */
 		WQ_TASK_CLOSE, /* after the answer */
 		WQ_TASK_END
 	} state;
 	struct wq_query q; /* the try under way, or the last one */
 	struct wq_tries tries;
 	int64_t pause_until_us;
+	int64_t short_us; /* how long the try waits for a descriptor the next time */
 	wq_task_answer_fn answer;
 	int status;                  /* once it is answered */
 	struct wq_progress progress; /* of data that takes long to send, if it is the only task */

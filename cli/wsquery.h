@@ -108,6 +108,7 @@ struct wq_query {
 	const char *error; /* the sentence; NULL: everything asked for happened */
 	bool usage;        /* the command line is wrong: only .error is part of the answer */
 	bool final;        /* another try would fail in the same way */
+	bool no_fd;        /* no descriptor was free for an input */
 	bool connected;
 	int attempts; /* tries, with this one */
 	int signal;   /* that ended it, or 0 */
@@ -167,6 +168,9 @@ void wq_query_add(struct wq_query *q, const char *what, const char *more);
 void wq_query_interrupt(struct wq_query *q);
 void wq_query_end(struct wq_query *q);
 int wq_query_status(const struct wq_query *q);
+int64_t wq_query_open_deadline_us(const struct wq_query *q); /* when the WebSocket must be open */
+/* True if it failed because no descriptor was free, so that the same may succeed later. */
+bool wq_query_lacks_fd(const struct wq_query *q);
 struct wq_walk { /* zeroed at first */
 	size_t i, at;
 };

@@ -265,6 +265,74 @@ def test_descriptors_are_used_up():
         assert sum(len(o) for o in objects(r.stdout).values()) == 320
 
 
+class Short(Running):
+    """A run with --from -, which has asked one URL and now finds no more than n descriptors. They are taken away while
+    it runs, so that it does not know."""
+
+    def __init__(self, n, first, *args):
+        super().__init__("--from", "-", *args, stdin=subprocess.PIPE)
+        self.feed([first])
+        assert json.loads(self.p.stdout.readline())["connection"]
+        while "socket" in self.opened().values():
+            time.sleep(0.01)  # the first connection is being closed
+        taken = max(self.opened())
+        resource.prlimit(self.p.pid, resource.RLIMIT_NOFILE, (taken + 1 + n,) * 2)
+
+    def opened(self):
+        """What each of its descriptors is: "pipe", "socket" ..."""
+        found, directory = {}, "/proc/%d/fd/" % self.p.pid
+        for fd in os.listdir(directory):
+            with contextlib.suppress(FileNotFoundError):
+                found[int(fd)] = os.readlink(directory + fd).split(":")[0]
+        return found
+
+    def feed(self, urls):
+        self.p.stdin.write(lines(urls))
+        self.p.stdin.flush()
+
+    def rest(self, **kw):
+        self.p.stdin.close()
+        self.p.stdin = None
+        return objects(self.end(json=False, **kw).out)
+
+
+needs_prlimit = pytest.mark.skipif(not hasattr(resource, "prlimit") or not os.path.isdir("/proc/self/fd"), reason="no prlimit or /proc here")
+
+
+@needs_prlimit
+def test_descriptors_are_taken_away():
+    """A query that finds no descriptor waits for one, though the program had counted on more."""
+    with Crowd() as c, Short(3, c.url + "first", "-D", "-t", 60) as p:
+        urls = [c.url + str(i) for i in range(60)]
+        p.feed(urls)
+        found = p.rest(status=0)
+        assert sorted(found) == sorted(urls)
+        assert all(o["data"] and o["details"]["attempts"] == 1 for (o,) in found.values())
+
+
+@needs_prlimit
+def test_descriptors_do_not_come_back():
+    """Each waits until its deadline, and then says what was missing."""
+    with Crowd() as c, Short(0, c.url + "first", "-D", "-t", 0.5) as p:
+        urls = [c.url + str(i) for i in range(3)]
+        p.feed(urls)
+        found = p.rest(status=1)
+        assert sorted(found) == urls
+        for (o,) in found.values():
+            assert o["details"]["reason"] == "io" and "Too many open files" in o["error"]
+            assert o["details"]["timings_ms"]["total"] >= 490
+
+
+@needs_prlimit
+def test_a_signal_ends_the_waiting_for_a_descriptor():
+    with Crowd() as c, Short(0, c.url + "first", "-D", "-t", 60) as p:
+        p.feed([c.url + "1"])
+        time.sleep(0.3)
+        p.signal(signal.SIGTERM)
+        (o,) = p.rest(status=143, within=3)[c.url + "1"]
+        assert o["details"]["reason"] == "interrupted"
+
+
 def many_with_limit(n, *args, stdin=None):
     def limit():
         resource.setrlimit(resource.RLIMIT_NOFILE, (n, n))

@@ -10,7 +10,7 @@ import pytest
 from conftest import SANITIZED, SLACK, WSQUERY, environment, needs, run
 from pki import pki  # noqa: F401
 from servers import Server, echo
-from test_many import lines, many, objects, without_times
+from test_many import Short, lines, many, needs_prlimit, objects, without_times
 from test_tls import fifo  # noqa: F401
 
 pytestmark = needs("tls")
@@ -118,3 +118,14 @@ def test_each_has_its_time_for_a_pipe(fifo):
         details = r.objects[u][0]["details"]
         assert (details["reason"], details["phase"]) == ("timeout", "input")
         assert "--cacert" in r.objects[u][0]["error"] and "timed out" in r.objects[u][0]["error"]
+
+
+@needs_prlimit
+def test_descriptors_are_taken_away(pki):
+    """A file of TLS for which there is no descriptor is no wrong option: the query waits."""
+    args = ("--cacert", pki("bundle.pem"), "--cert", pki("client.pem"), "--key", pki("client.key"))
+    with Server(echo) as plain, pki.server(cert="ip") as s, Short(2, plain.url, "-d", "x", "-t", 60, *args) as p:
+        urls = [url(s, "/%d" % i) for i in range(30)]
+        p.feed(urls)
+        found = p.rest(status=0)
+        assert sorted(found) == sorted(urls) and all(o["data"] == "welcome" for (o,) in found.values())
