@@ -654,6 +654,9 @@ struct ws_report {
 	/* 1: chain and name (the name unless insecure_no_hostname) were
 	 * verified. Always 0 with tls.config. */
 	int tls_verified;
+	/* 1: it failed because this process, or the system, had no descriptor
+	 * free. The same may succeed once some are closed. */
+	int no_descriptor;
 	/* Microseconds spent in WS_PHASE_RESOLVE to WS_PHASE_UPGRADE, redirects
 	 * included. -1: not reached. */
 	int64_t phase_us[WS_PHASES_TIMED];
@@ -669,9 +672,6 @@ struct ws_report {
 	unsigned pings_received;
 	/* Pongs of the peer, also those that are not handed out. */
 	unsigned pongs_received;
-	/* 1: it failed because this process, or the system, had no descriptor
-	 * free. The same may succeed once some are closed. */
-	int no_descriptor;
 };
 
 /* ws_new, ws_query and ws_answer_free, which stand below, call these. They tell
