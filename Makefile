@@ -35,7 +35,7 @@ PROG_SRC = main.c cli/options.c cli/optable.c cli/optcheck.c cli/optfiles.c cli/
 	cli/many.c cli/list.c cli/share.c cli/progress.c \
 	cli/loop.c cli/task.c cli/tries.c cli/follow.c cli/stream.c cli/lines.c cli/print.c cli/query.c cli/setup.c cli/dialogue.c cli/failure.c cli/store.c \
 	cli/result.c cli/nagios.c cli/prometheus.c cli/trace.c cli/json.c cli/out.c cli/process.c \
-	cli/watchdog.c cli/memory.c cli/why.c cli/pattern.c cli/match.c cli/capture.c cli/expand.c cli/suggest.c cli/outfile.c
+	cli/watchdog.c cli/memory.c cli/why.c cli/pattern.c cli/match.c cli/capture.c cli/expand.c cli/pings.c cli/suggest.c cli/outfile.c
 TEST_HDR != ls test/*.h
 # A compiler without <stdatomic.h> (tcc) builds without threads, and without the tests over real sockets
 NO_ATOMICS != echo | $(CC) $(CFLAGS) -include stdatomic.h -E - >/dev/null 2>&1 || echo -DWS_NO_THREADS

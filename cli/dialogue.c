@@ -228,12 +228,13 @@ int wq_query_check_fail_on(struct wq_query *q, const struct ws_msg *msg)
 
 static int query_is_our_pong(const struct wq_query *q, const struct ws_msg *msg)
 {
-	return q->state == WQ_PONG && msg->type == WS_PONG && msg->len == sizeof q->ping_data
+	return q->state == WQ_PONG && msg->len == sizeof q->ping_data
 	       && memcmp(msg->data, q->ping_data, sizeof q->ping_data) == 0;
 }
 
 /* Receives a new message, or goes on with one that is held against --fail-on. QUERY_GO_ON: it is in *msg;
- * in the state PONG it can also be the answer to our ping. Other pongs are dropped. */
+ * in the state PONG it can also be the answer to our ping, in the state PINGS any pong. Other pongs are
+ * dropped. */
 static int query_receive(struct wq_query *q, struct ws_msg *msg)
 {
 	int err;
@@ -250,7 +251,7 @@ static int query_receive(struct wq_query *q, struct ws_msg *msg)
 			return QUERY_WAIT;
 		if (err)
 			return query_stop(q, err);
-		if (query_is_our_pong(q, msg))
+		if (msg->type == WS_PONG && (q->state == WQ_PINGS || query_is_our_pong(q, msg)))
 			return QUERY_GO_ON;
 	} while (msg->type == WS_PONG);
 	if (q->first_us < 0)
@@ -340,6 +341,76 @@ int wq_query_pong(struct wq_query *q)
 		if (query_keep(q, &msg))
 			return QUERY_ENDED;
 	}
+}
+
+/* --every: ping number i is due i intervals after the first one. */
+int64_t wq_query_next_ping_us(const struct wq_query *q)
+{
+	const struct wq_pings *p = &q->pings;
+
+	if (q->state != WQ_PINGS || p->blocked || p->sent == p->n)
+		return WQ_NEVER;
+	return q->waiting_us + (int64_t)p->sent * q->o->every_ms * 1000;
+}
+
+/* Sends the pings that are due: QUERY_GO_ON or QUERY_ENDED */
+static int query_send_pings(struct wq_query *q)
+{
+	struct wq_pings *p = &q->pings;
+	char payload[WQ_PING_LEN];
+	int64_t now;
+	int r;
+
+	p->blocked = false;
+	if (q->checking.data) /* the library may drop a message when it sends */
+		return QUERY_GO_ON;
+	for (;;) {
+		now = wq_now_us();
+		if (now < wq_query_next_ping_us(q))
+			return QUERY_GO_ON;
+		wq_pings_payload(p, p->sent, payload);
+		r = ws_ping(q->ws, payload, sizeof payload);
+		if (r == WS_AGAIN) {
+			p->blocked = true;
+			return QUERY_GO_ON;
+		}
+		if (r)
+			return wq_query_lost(q, r);
+		wq_pings_sent(p, now);
+	}
+}
+
+/* --every: receives the pongs, and sends pings meanwhile. A ping may be answered until the deadline. No
+ * step follows, so a message is kept for the answer alone. */
+int wq_query_pings(struct wq_query *q)
+{
+	struct wq_pings *p = &q->pings;
+	struct ws_msg msg;
+	int r;
+
+	if (p->n == 0) {
+		query_make_ping_data(q);
+		if (!wq_pings_begin(p, (size_t)q->o->pings, q->ping_data))
+			return wq_query_no_memory(q);
+	}
+	while (p->answered < p->n) {
+		if (wq_turn_is_over()) {
+			q->gives_way = true;
+			return QUERY_WAIT;
+		}
+		r = query_send_pings(q);
+		if (r == QUERY_GO_ON)
+			r = query_receive(q, &msg);
+		if (r != QUERY_GO_ON)
+			return r;
+		if (msg.type == WS_PONG)
+			wq_pings_take(p, msg.data, msg.len, wq_now_us());
+		else if (query_remember(q, &msg))
+			return QUERY_ENDED;
+	}
+	q->ping_us = wq_now_us() - q->waiting_us;
+	wq_query_enter(q, WQ_STEP);
+	return QUERY_GO_ON;
 }
 
 /* What a --data-expand made is not UTF-8. */

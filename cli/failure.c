@@ -50,6 +50,7 @@ static const char *query_state_phase(const struct wq_query *q)
 		return q->connected ? "upgrade" : ws_phasename(q->info->phase);
 	case WQ_PING:
 	case WQ_PONG:
+	case WQ_PINGS:
 		return "ping";
 	case WQ_STEP:
 	case WQ_SEND:
@@ -157,6 +158,20 @@ static void query_put_followed(struct wsi_text *t, const struct wq_query *q)
 		wq_query_put_number(t, "after ", q->seen, q->seen == 1 ? " message" : " messages");
 }
 
+/* How many of the pings that --every asks for were answered */
+static void query_put_pings(struct wsi_text *t, const struct wq_pings *p)
+{
+	if (p->answered == 0)
+		wsi_put(t, "no answer to any of ");
+	else
+		wq_query_put_number(t, "only ", p->answered, " of ");
+	wq_query_put_number(t, "", p->n, p->n == 1 ? " ping" : " pings");
+	if (p->answered > 0)
+		wsi_put(t, " were answered");
+	if (p->sent < p->n)
+		wq_query_put_number(t, " (", p->sent, " were sent)");
+}
+
 /* Names what was still missing. */
 void wq_query_put_missing(struct wsi_text *t, const struct wq_query *q)
 {
@@ -170,6 +185,9 @@ void wq_query_put_missing(struct wsi_text *t, const struct wq_query *q)
 	switch (q->state) {
 	case WQ_PONG:
 		wsi_put(t, "no answer to the ping");
+		return;
+	case WQ_PINGS:
+		query_put_pings(t, &q->pings);
 		return;
 	case WQ_SEND:
 		wq_query_put_number(t, "only ", q->sent, " of ");

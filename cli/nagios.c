@@ -80,6 +80,14 @@ int wq_nagios_usage(struct wq_out *o, const char *why)
 	return NAGIOS_UNKNOWN;
 }
 
+/* " answered 5 pings in " */
+static void put_pings(struct wq_out *o, int n)
+{
+	wq_out(o, " answered ");
+	wq_out_u(o, (uint64_t)n);
+	wq_out(o, n == 1 ? " ping in " : " pings in ");
+}
+
 /* "127.0.0.1:80 answered in 12 ms" */
 static void put_success(struct wq_out *o, const struct wq_query *q)
 {
@@ -91,6 +99,8 @@ static void put_success(struct wq_out *o, const struct wq_query *q)
 	put_sentence(o, q->info->address);
 	if (q->array || q->msg.data)
 		wq_out(o, " answered in ");
+	else if (q->o->pings > 0)
+		put_pings(o, q->o->pings);
 	else if (q->o->ping)
 		wq_out(o, " answered a ping in ");
 	else
@@ -130,6 +140,31 @@ static void put_days(struct wq_out *o, int days)
 	wq_out(o, ":");
 }
 
+static void put_round_trip(struct wq_out *o, const char *name, int64_t us)
+{
+	if (us < 0)
+		return;
+	wq_out(o, name);
+	wq_out_decimal(o, (uint64_t)us, 6);
+	wq_out(o, "s;;;0");
+}
+
+/* "pings_lost=0;;;0;5 ping_min=0.000123s;;;0 ..." */
+static void put_pings_data(struct wq_out *o, const struct wq_pings *p)
+{
+	struct wq_round_trips r = wq_pings_round_trips(p);
+
+	if (p->sent == 0)
+		return;
+	wq_out(o, " pings_lost=");
+	wq_out_u(o, p->sent - p->answered);
+	wq_out(o, ";;;0;");
+	wq_out_u(o, p->sent);
+	put_round_trip(o, " ping_min=", r.min_us);
+	put_round_trip(o, " ping_median=", r.median_us);
+	put_round_trip(o, " ping_max=", r.max_us);
+}
+
 /* "time=0.012345s;WARNING;CRITICAL;0;10" */
 static void put_performance_data(struct wq_out *o, const struct wq_query *q)
 {
@@ -151,6 +186,7 @@ static void put_performance_data(struct wq_out *o, const struct wq_query *q)
 		put_days(o, q->o->cert_warning_days);
 		put_days(o, q->o->cert_expiry_days);
 	}
+	put_pings_data(o, &q->pings);
 }
 
 void wq_nagios_answer(struct wq_out *o, const struct wq_query *q)

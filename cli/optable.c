@@ -26,6 +26,7 @@ const struct wq_option wq_option_table[] = {
     {"count", 'n', WQ_KIND_NUMBER, OURS(count), WQ_PART_CORE},
     {"check", 0, WQ_KIND_FLAG, OURS(check), WQ_PART_CORE},
     {"ping", 'p', WQ_KIND_FLAG, OURS(ping), WQ_PART_CORE},
+    {"every", 0, WQ_KIND_DURATION, OURS(every_ms), WQ_PART_CORE},
 
     {"from", 0, WQ_KIND_FILE, OURS(from), WQ_PART_CORE},
     {"jobs", 0, WQ_KIND_NUMBER, OURS(jobs), WQ_PART_CORE},

@@ -5,6 +5,7 @@
 #define _POSIX_C_SOURCE 200809L
 #endif
 #include "cli/optable.h"
+#include "cli/pings.h"
 #include "cli/process.h"
 #include <string.h>
 #include <sys/stat.h>
@@ -88,6 +89,51 @@ static void check_follow(struct wq_options *o)
 		wq_complain(o, "-l, --lines: standard input is closed");
 	if (o->ping_interval_ms < 0)
 		o->ping_interval_ms = PING_INTERVAL_MS;
+}
+
+/* The last ping must go out before the deadline; the smaller of -t and --wait is that of a try. */
+static void check_pings_fit(struct wq_options *o)
+{
+	int64_t last_ms = (int64_t)(o->count - 1) * o->every_ms;
+	const char *option = "timeout";
+	int limit_ms = o->timeout_ms;
+	struct wsi_text *t;
+
+	if (o->wait_ms > 0 && (limit_ms == 0 || o->wait_ms < limit_ms)) {
+		option = "wait";
+		limit_ms = o->wait_ms;
+	}
+	if (limit_ms == 0 || last_ms < limit_ms || wq_has_complained(o))
+		return;
+	t = wq_why(&o->why);
+	wsi_put(t, "--every: the last of these pings would be sent after ");
+	wsi_put_ms(t, last_ms * 1000);
+	wsi_put(t, ", but ");
+	wq_put_option(t, option);
+	wsi_put(t, " is ");
+	wsi_put_ms(t, (int64_t)limit_ms * 1000);
+	wsi_put(t, ": raise that, or ask for fewer pings with -n, --count");
+}
+
+/* --every: -n counts the pings, and there is nothing but pings */
+static void check_every(struct wq_options *o)
+{
+	if (o->every_ms < 0)
+		return;
+	if (!o->ping)
+		wq_complain(o, "--every needs -p, --ping");
+	if (o->every_ms == 0)
+		wq_complain(o, "--every is the time between two pings, and must be above 0");
+	if (o->follow)
+		wq_complain(o, "--every and --follow exclude each other: --ping-interval pings a "
+		               "server that is silent");
+	if (o->n_steps > 0 || o->check)
+		wq_complain(o, "--every is for pings alone: leave out -d, -e and --check");
+	if (o->count < 1 || o->count > WQ_MAX_PINGS)
+		wq_complain(o, "--every needs -n, --count with a number of pings from 1 to 10000");
+	check_pings_fit(o);
+	o->pings = o->count;
+	o->count = 0;
 }
 
 /* curl reads a file with -b FILE. Here the file's name would be sent as if it were the value. A
@@ -238,6 +284,7 @@ void wq_options_check(struct wq_options *o)
 	if (tls->min_version && tls->max_version && tls->min_version > tls->max_version)
 		wq_complain(o, "--tls-min is above --tls-max");
 	check_follow(o);
+	check_every(o);
 	check_output(o);
 	check_steps(o);
 	check_no_files(o);

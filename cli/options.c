@@ -496,7 +496,7 @@ static void parse_arguments(struct wq_options *o, int argc, char **argv)
 static void set_defaults(struct wq_options *o)
 {
 	o->count = o->wait_ms = o->retry = -1;
-	o->idle_timeout_ms = o->ping_interval_ms = o->max_time_ms = -1;
+	o->idle_timeout_ms = o->ping_interval_ms = o->max_time_ms = o->every_ms = -1;
 	o->cert_expiry_days = o->cert_warning_days = -1;
 	o->timeout_ms = TIMEOUT_MS;
 	o->close_timeout_ms = CLOSE_TIMEOUT_MS;

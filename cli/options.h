@@ -72,7 +72,9 @@ struct wq_options {
 	struct wq_pattern *fail_on;
 	size_t n_fail_on;
 	bool binary, check, ping;
-	int count; /* messages to receive after the steps; with follow -1: no limit */
+	int every_ms; /* between pings; -1: not given */
+	int pings;    /* how many --every sends, else 0 */
+	int count;    /* messages to receive after the steps; with follow -1: no limit */
 
 	/* Following the stream after the steps */
 	bool follow;

@@ -43,6 +43,9 @@ void wq_sample_take(struct wq_sample *s, const struct wq_query *q, char buf[WQ_T
 	s->total_us = q->total_us;
 	s->ping_us = q->ping_us;
 	s->first_us = q->first_us;
+	s->pings_sent = q->pings.sent;
+	s->pings_lost = q->pings.sent - q->pings.answered;
+	s->round_trips = wq_pings_round_trips(&q->pings);
 	if (!r)
 		return;
 	s->has_report = true;
@@ -151,7 +154,12 @@ enum sample_value {
 	VALUE_CONNECTED,
 	VALUE_STATUS,
 	VALUE_UNMATCHED,
-	VALUE_EXPIRY
+	VALUE_EXPIRY,
+	VALUE_PINGS_SENT,
+	VALUE_PINGS_LOST,
+	VALUE_PING_MIN,
+	VALUE_PING_MEDIAN,
+	VALUE_PING_MAX
 };
 
 static void put_value(struct wq_out *o, const struct wq_sample *s, enum sample_value value)
@@ -178,8 +186,41 @@ static void put_value(struct wq_out *o, const struct wq_sample *s, enum sample_v
 	case VALUE_EXPIRY:
 		wq_out_i(o, s->cert_not_after);
 		break;
+	case VALUE_PINGS_SENT:
+		wq_out_u(o, s->pings_sent);
+		break;
+	case VALUE_PINGS_LOST:
+		wq_out_u(o, s->pings_lost);
+		break;
+	case VALUE_PING_MIN:
+		put_seconds(o, s->round_trips.min_us);
+		break;
+	case VALUE_PING_MEDIAN:
+		put_seconds(o, s->round_trips.median_us);
+		break;
+	case VALUE_PING_MAX:
+		put_seconds(o, s->round_trips.max_us);
+		break;
 	}
 	wq_out(o, "\n");
+}
+
+/* False for what there is only with TLS, or with --every */
+static bool has_value(const struct wq_sample *s, enum sample_value value)
+{
+	switch (value) {
+	case VALUE_EXPIRY:
+		return s->cert_not_after != 0;
+	case VALUE_PINGS_SENT:
+	case VALUE_PINGS_LOST:
+		return s->pings_sent > 0;
+	case VALUE_PING_MIN:
+	case VALUE_PING_MEDIAN:
+	case VALUE_PING_MAX:
+		return s->round_trips.min_us >= 0;
+	default:
+		return true;
+	}
 }
 
 static void put_metric(struct wq_out *o, const struct wq_sample *s, size_t n, const char *metric,
@@ -189,11 +230,24 @@ static void put_metric(struct wq_out *o, const struct wq_sample *s, size_t n, co
 
 	put_help(o, metric, help);
 	for (i = 0; i < n; i++) {
-		if (value == VALUE_EXPIRY && s[i].cert_not_after == 0)
+		if (!has_value(&s[i], value))
 			continue;
 		begin_sample(o, &s[i], metric, NULL);
 		put_value(o, &s[i], value);
 	}
+}
+
+/* Writes nothing where no sample has the value. */
+static void put_metric_if_any(struct wq_out *o, const struct wq_sample *s, size_t n,
+                              const char *metric, enum sample_value value, const char *help)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (has_value(&s[i], value)) {
+			put_metric(o, s, n, metric, value, help);
+			return;
+		}
 }
 
 static void put_phases_of(struct wq_out *o, const struct wq_sample *s, const char *metric)
@@ -234,14 +288,19 @@ static void put_phases(struct wq_out *o, const struct wq_sample *s, size_t n)
 	}
 }
 
-static bool has_certificate(const struct wq_sample *s, size_t n)
+/* --every */
+static void put_pings(struct wq_out *o, const struct wq_sample *s, size_t n)
 {
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (s[i].cert_not_after != 0)
-			return true;
-	return false;
+	put_metric_if_any(o, s, n, "probe_websocket_pings_sent", VALUE_PINGS_SENT,
+	                  "Pings that were sent");
+	put_metric_if_any(o, s, n, "probe_websocket_pings_lost", VALUE_PINGS_LOST,
+	                  "Pings that were sent and not answered");
+	put_metric_if_any(o, s, n, "probe_websocket_ping_min_seconds", VALUE_PING_MIN,
+	                  "The shortest round trip of a ping");
+	put_metric_if_any(o, s, n, "probe_websocket_ping_median_seconds", VALUE_PING_MEDIAN,
+	                  "The median of the pings' round trips");
+	put_metric_if_any(o, s, n, "probe_websocket_ping_max_seconds", VALUE_PING_MAX,
+	                  "The longest round trip of a ping");
 }
 
 void wq_samples_put(struct wq_out *o, const struct wq_sample *s, size_t n)
@@ -258,9 +317,9 @@ void wq_samples_put(struct wq_out *o, const struct wq_sample *s, size_t n)
 	put_metric(o, s, n, "probe_websocket_failed_due_to_regex", VALUE_UNMATCHED,
 	           "1: no message matched --expect, or one matched --fail-on");
 	put_phases(o, s, n);
-	if (has_certificate(s, n))
-		put_metric(o, s, n, "probe_ssl_earliest_cert_expiry", VALUE_EXPIRY,
-		           "When the server's certificate expires, in Unix time");
+	put_metric_if_any(o, s, n, "probe_ssl_earliest_cert_expiry", VALUE_EXPIRY,
+	                  "When the server's certificate expires, in Unix time");
+	put_pings(o, s, n);
 }
 
 void wq_prometheus_usage(struct wq_out *o, const struct wq_options *options)

@@ -15,6 +15,8 @@ struct wq_sample {
 	int http_status;
 	int64_t cert_not_after; /* 0: there was no certificate */
 	int64_t total_us, ping_us, first_us;
+	size_t pings_sent, pings_lost; /* by --every */
+	struct wq_round_trips round_trips;
 	int64_t phase_us[WS_PHASES_TIMED];
 };
 /* Takes what is told of q. The target is written to buf. */

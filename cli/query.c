@@ -2,6 +2,7 @@
  * query.c - one try, as a state machine over the library's non-blocking calls
  *
  *	INPUT --> OPTION_INPUT --> (ws_new) --> DATA_INPUT --> OPEN --> [PING --> PONG] --> STEP
+ *	                                                       OPEN --> [PINGS] --> STEP
  *	STEP --> SEND --> STEP      STEP --> EXPECT --> STEP      STEP --> COLLECT or FLUSH --> ANSWER
  *
  * Each state has one function, which says how to go on (enum query_result). Any of them can end in
@@ -67,6 +68,8 @@ static int query_run_state(struct wq_query *q)
 		return wq_query_ping(q);
 	case WQ_PONG:
 		return wq_query_pong(q);
+	case WQ_PINGS:
+		return wq_query_pings(q);
 	case WQ_STEP:
 		return wq_query_next_step(q);
 	case WQ_SEND:
@@ -125,8 +128,8 @@ int wq_query_step(struct wq_query *q)
 
 int64_t wq_query_wants(const struct wq_query *q, struct pollfd p[WS_FDS_MAX], unsigned *n)
 {
+	int64_t now = wq_now_us(), until = wq_query_next_ping_us(q);
 	struct ws_pollset set;
-	int64_t now = wq_now_us();
 	int i;
 
 	if (q->state < WQ_OPEN) {
@@ -149,7 +152,9 @@ int64_t wq_query_wants(const struct wq_query *q, struct pollfd p[WS_FDS_MAX], un
 			p[i].events |= POLLOUT;
 	}
 	*n = (unsigned)set.n;
-	return set.timeout_ms < 0 ? WQ_NEVER : now + (int64_t)set.timeout_ms * 1000;
+	if (set.timeout_ms >= 0 && until > now + (int64_t)set.timeout_ms * 1000)
+		until = now + (int64_t)set.timeout_ms * 1000;
+	return until;
 }
 
 void wq_query_close(struct wq_query *q, int64_t until_us)
@@ -182,6 +187,7 @@ void wq_query_end(struct wq_query *q)
 	ws_free(q->ws);
 	wq_why_free(&q->why);
 	wq_query_end_match(q);
+	wq_pings_free(&q->pings);
 	wq_store_free(&q->last);
 	wq_captured_free(&q->captured);
 	wq_query_drop_expanded(q);

@@ -26,6 +26,8 @@ int wq_query_open_ws(struct wq_query *q);
 /* dialogue.c: one function for each state on the open connection */
 int wq_query_ping(struct wq_query *q);
 int wq_query_pong(struct wq_query *q);
+int wq_query_pings(struct wq_query *q);                  /* --every */
+int64_t wq_query_next_ping_us(const struct wq_query *q); /* when it is due; WQ_NEVER: not by time */
 int wq_query_next_step(struct wq_query *q);
 int wq_query_send(struct wq_query *q);
 int wq_query_expect(struct wq_query *q);  /* receives until a message matches */

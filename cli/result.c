@@ -205,6 +205,31 @@ static void put_timings(struct wq_json *j, const struct wq_query *q, const struc
 	wq_json_close(j, '}');
 }
 
+/* --every */
+static void put_pings(struct wq_json *j, const struct wq_pings *p)
+{
+	struct wq_round_trips r = wq_pings_round_trips(p);
+
+	if (p->sent == 0) {
+		wq_json_null(j);
+		return;
+	}
+	wq_json_open(j, '{');
+	wq_json_key(j, "sent");
+	wq_json_integer(j, (int64_t)p->sent);
+	wq_json_key(j, "received");
+	wq_json_integer(j, (int64_t)p->answered);
+	wq_json_key(j, "lost");
+	wq_json_integer(j, (int64_t)(p->sent - p->answered));
+	wq_json_key(j, "min_ms");
+	wq_json_milliseconds(j, r.min_us);
+	wq_json_key(j, "median_ms");
+	wq_json_milliseconds(j, r.median_us);
+	wq_json_key(j, "max_ms");
+	wq_json_milliseconds(j, r.max_us);
+	wq_json_close(j, '}');
+}
+
 /* A report that says nothing, for a query that ended before there was one */
 static const struct ws_report *empty_report(struct ws_report *r)
 {
@@ -260,6 +285,10 @@ static void put_details(struct wq_json *j, const struct wq_query *q)
 	wq_json_integer(j, q->attempts);
 	wq_json_key(j, "timings_ms");
 	put_timings(j, q, r);
+	if (q->o->pings > 0) {
+		wq_json_key(j, "pings");
+		put_pings(j, &q->pings);
+	}
 	wq_json_close(j, '}');
 }
 

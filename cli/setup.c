@@ -353,6 +353,14 @@ int wq_query_make_ws(struct wq_query *q)
 
 /* The connection */
 
+/* What comes first on the open connection */
+static enum wq_state query_first_state(const struct wq_options *o)
+{
+	if (o->pings > 0)
+		return WQ_PINGS;
+	return o->ping ? WQ_PING : WQ_STEP;
+}
+
 int wq_query_open_ws(struct wq_query *q)
 {
 	int r;
@@ -376,7 +384,7 @@ int wq_query_open_ws(struct wq_query *q)
 		memcpy(q->head_copy, q->head, q->head_len);
 	}
 	q->head = q->head_copy;
-	wq_query_enter(q, q->o->ping ? WQ_PING : WQ_STEP);
+	wq_query_enter(q, query_first_state(q->o));
 	q->since_us = q->waiting_us;
 	return QUERY_GO_ON;
 }

@@ -28,6 +28,7 @@
  *	setup.c      its states before the WebSocket is open
  *	dialogue.c   its states on the open connection
  *	failure.c    how it fails, in sentences
+ *	pings.c      the pings of --every, and their round trips
  *	expand.c     what --data-expand sends
  *	capture.c    finds what the groups of a pattern match
  *	store.c      messages that wait for a later step
@@ -58,6 +59,7 @@
 #include "cli/loop.h"
 #include "cli/memory.h"
 #include "cli/options.h"
+#include "cli/pings.h"
 #include "cli/out.h"
 #include "cli/print.h"
 #include "cli/process.h"
@@ -92,6 +94,7 @@ struct wq_query {
 		WQ_OPEN,
 		WQ_PING,
 		WQ_PONG,
+		WQ_PINGS, /* --every, in place of these two */
 		WQ_STEP,
 		WQ_SEND,
 		WQ_EXPECT,
@@ -117,11 +120,12 @@ struct wq_query {
 	bool array;                   /* data is an array */
 	/* The data is the first n messages of the store, and then msg: see wq_query_data(). */
 	size_t n;
-	struct ws_msg msg; /* .data NULL: none */
-	const char *head;  /* of the handshake's response */
-	size_t head_len;   /* 0: none */
-	int64_t ping_us;   /* -1: not reached, here and below */
-	int64_t first_us;  /* from since_us to the first message */
+	struct ws_msg msg;     /* .data NULL: none */
+	const char *head;      /* of the handshake's response */
+	size_t head_len;       /* 0: none */
+	struct wq_pings pings; /* --every; .sent 0: not reached */
+	int64_t ping_us;       /* -1: not reached, here and below */
+	int64_t first_us;      /* from since_us to the first message */
 	int64_t total_us;
 
 	/* The work */

@@ -136,6 +136,12 @@ static const struct row {
     {"ping, nothing came", "-p", "", ENDS, 0, "ping", "closed", "null"},
     {"ping", "-p", "x|y", ENDS, 0, "ping", "closed", "y"},
     {"ping, array", "-p -n 3", "x|y", ENDS, 0, "ping", "closed", "[x|y]"},
+    {"pings, nothing came", "-p --every 1ms -n 3 -t 0", "", ENDS, 0, "ping", "closed", "null"},
+    {"pings", "-p --every 1ms -n 3 -t 0", "x|y", ENDS, 0, "ping", "closed", "y"},
+    {"pings, nobody reads them", "-p --every 1ms -n 3 -t 0", "x|y", DEAF_ENDS, 0, "ping", "closed",
+     "y"},
+    {"fail-on, pings", "-p --every 1h -n 3 -t 0 --fail-on bad", "x|bad|y", READS, 0, "ping",
+     "unmatched", "bad"},
     {"send", "-d x -e z", "x|y", DEAF_ENDS, 1, "send", "closed", "y"},
     {"send, array", "-d x -n 2", "x|y", DEAF_ENDS, 1, "send", "closed", "[x|y]"},
     {"flush", "-d x -n 0", "x|y", DEAF_ENDS, 0, "send", "closed", "y"},
@@ -150,6 +156,18 @@ static int run(struct wq_query *q, struct fake *f)
 		fake_poll(f, q->ws);
 	}
 	return 0;
+}
+
+/* Begins a query whose peer is f. */
+static void begin(struct wq_query *q, struct fake *f, struct ws_io *io)
+{
+	fake_options(f, &o.lib, io);
+	o.lib.io_is_plain = 1; /* the environment may set options of TLS */
+	o.lib.nonblock = 1;
+	o.lib.max_message = 1000;
+	f->split = strlen(FAKE_101);
+	wq_memory_init(arena, 0); /* blocks of malloc, so that a sanitizer watches them */
+	wq_query_begin(q, &o, o.urls[0], 1, (int64_t)1000 * 1000000);
 }
 
 static void try_row(const struct row *row, size_t step)
@@ -169,15 +187,9 @@ static void try_row(const struct row *row, size_t step)
 	script_str(&s, FAKE_101);
 	script_says(&s, row->says);
 	fake_init(&f, s.p, s.len);
-	fake_options(&f, &o.lib, &io);
-	o.lib.io_is_plain = 1; /* the environment may set options of TLS */
-	o.lib.nonblock = 1;
-	o.lib.max_message = 1000;
-	f.split = strlen(FAKE_101);
 	f.step = step;
 	f.end = row->peer == ENDS || row->peer == DEAF_ENDS ? WS_IO_EOF : 0;
-	wq_memory_init(arena, 0); /* blocks of malloc, so that a sanitizer watches them */
-	wq_query_begin(&q, &o, o.urls[0], 1, (int64_t)1000 * 1000000);
+	begin(&q, &f, &io);
 	wq_query_step(&q); /* the request is written, its answer not there yet */
 	if (row->peer == DEAF || row->peer == DEAF_ENDS)
 		f.room = f.drain = 0;
@@ -214,9 +226,46 @@ static void test_ends(void)
 	}
 }
 
+/* A ping that the peer does not take is not tried again until it can be written. */
+static void test_blocked_pings(void)
+{
+	struct pollfd p[WS_FDS_MAX];
+	struct script s = {NULL, 0, 0};
+	struct wq_query q;
+	struct ws_io io;
+	struct fake f;
+	int64_t until_us;
+	unsigned n;
+	int i;
+
+	CHECK_EQ_U(parse("-p --every 1ms -n 10000 -t 0"), 0);
+	script_str(&s, FAKE_101);
+	fake_init(&f, s.p, s.len);
+	begin(&q, &f, &io);
+	wq_query_step(&q); /* the request is written */
+	f.room = f.drain = 0;
+	while (!q.pings.blocked && wq_query_step(&q) == 0) {
+		until_us = wq_query_wants(&q, p, &n);
+		if (q.state < WQ_PINGS)
+			fake_poll(&f, q.ws);
+		else if (!q.pings.blocked)
+			wq_wait(p, 0, until_us, false);
+	}
+	CHECK(q.pings.blocked && q.pings.sent > 0 && q.pings.sent < 10000);
+	for (i = 0; i < 3; i++) {
+		CHECK_EQ_U(wq_query_step(&q), 0);
+		CHECK(wq_query_wants(&q, p, &n) > wq_now_us() + 100000000);
+		CHECK(n > 0 && p[0].events & POLLOUT);
+	}
+	wq_query_end(&q);
+	fake_free(&f);
+	script_free(&s);
+}
+
 int main(void)
 {
 	memset(big, 'x', sizeof big);
 	TEST(test_ends);
+	TEST(test_blocked_pings);
 	return check_done();
 }
