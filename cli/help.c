@@ -21,8 +21,7 @@ static const char *const help_sections[] = {
     "      --fail-on PATTERN     end with status 3 when a message matches\n"
     "  -n, --count N             receive N messages after the last step (1)\n"
     "      --check               test the connection only; same as --count 0\n"
-    "  -p, --ping                first send a ping and wait for its answer\n"
-    "      --every SEC           with -p and -n N: send N pings, SEC apart\n",
+    "  -p, --ping; --every SEC   first ping the server, or send -n N pings, SEC apart\n",
     "Following (after the steps, print each message as it arrives):\n"
     "  -F, --follow              until the server closes, or with -n N until N came\n"
     "  -l, --lines               follow, and send each line of standard input\n"

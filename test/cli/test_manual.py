@@ -205,6 +205,7 @@ EXAMPLES = {
     "Log in with": Example(),
     "End at once": Example(),
     "A server that sends nothing": Example(),
+    "Send five pings": Example(),
     "Show how long": Example(),
     "Wait at most": Example(),
     "Raise an alert": Example(),
