@@ -279,7 +279,9 @@ class Running:
                 context.verify_mode = ssl.CERT_REQUIRED
                 context.load_verify_locations(pki("ca.pem"))
 
-        for name, source in (("ca.pem", "ca.pem"), ("client.pem", "client.pem"), ("client.key", "client-des.key")):
+        old = "mbedTLS/2." in run("--version", json=False).out.decode()  # it reads no key encrypted with AES
+        key = "client-des.key" if old else "client-enc.key"
+        for name, source in (("ca.pem", "ca.pem"), ("client.pem", "client.pem"), ("client.key", key)):
             shutil.copy(pki(source), self.cwd / name)
         return pki.context("manual", configure)
 
