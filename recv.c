@@ -340,27 +340,33 @@ int wsi_receive(struct ws_conn *ws, struct ws_msg *msg)
 	return r;
 }
 
+static bool is_short_text(const void *p, size_t len)
+{
+	uint32_t utf8 = 0;
+
+	return wsi_is_ascii(p, len) || wsi_is_text(&utf8, p, len, false);
+}
+
 /* The common case at its least cost: a whole unfragmented message of under 126 bytes that lies in
  * the buffer. Text that is not UTF-8 is left to the long way, which says so. */
 static bool receive_quickly(struct ws_conn *ws, struct ws_msg *msg)
 {
 	const unsigned char *p = ws->rbuf + ws->rpos;
-	size_t have = ws->rend - ws->rpos, len;
-	uint32_t utf8 = 0;
+	size_t len;
 
-	if (!ws->quick || have < 2)
+	if (!ws->quick || ws->rpos + 2 > ws->rend)
 		return false;
 	if (p[0] != (WSI_FIN | WSI_BINARY) && p[0] != (WSI_FIN | WSI_TEXT))
 		return false;
 	len = p[1]; /* 126 and more: another form of header, or a mask */
-	if (len >= 126 || len > have - 2 || len > ws->max_message)
+	if (len >= 126 || ws->rpos + 2 + len > ws->rend || len > ws->max_message)
 		return false;
 	msg->type = p[0] & WSI_OPCODE;
-	if (msg->type == WS_TEXT && ws->check_utf8 && !wsi_is_text(&utf8, p + 2, len, false))
-		return false;
 	msg->more = 0;
 	msg->data = p + 2;
 	msg->len = len;
+	if (msg->type == WS_TEXT && ws->check_utf8 && !is_short_text(msg->data, len))
+		return false;
 	ws->rpos += 2 + len;
 	return true;
 }

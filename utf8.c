@@ -187,6 +187,26 @@ static size_t utf8_skip(const unsigned char *s, size_t i, size_t len)
 	return i;
 }
 
+bool wsi_is_ascii(const void *p, size_t len)
+{
+	const unsigned char *s = p;
+	uint64_t word[2], all = 0;
+	size_t i;
+
+	for (i = 0; i + 16 <= len; i += 16) {
+		memcpy(word, s + i, 16);
+		all |= word[0] | word[1];
+	}
+	if (i + 8 <= len) {
+		memcpy(word, s + i, 8);
+		all |= word[0];
+		i += 8;
+	}
+	for (; i < len; i++)
+		all |= s[i];
+	return (all & 0x8080808080808080) == 0;
+}
+
 size_t wsi_utf8_check(uint32_t *state, const void *p, size_t len)
 {
 	const unsigned char *s = p;

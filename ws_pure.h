@@ -135,6 +135,8 @@ WSI ptrdiff_t wsi_base64_decode(void *out, const char *in, size_t len);
  * again after each whole character. Returns the number of bytes before the first wrong one, or len.
  * After a wrong byte *state has no meaning. */
 WSI size_t wsi_utf8_check(uint32_t *state, const void *p, size_t len);
+/* The quickest check of a short text, which is mostly ASCII */
+WSI bool wsi_is_ascii(const void *p, size_t len);
 /* Decodes the character at p into *cp and returns its length. 0: the text ends inside the
  * character. -1: no valid character begins at p. */
 WSI int wsi_utf8_decode(uint32_t *cp, const void *p, size_t len);

@@ -162,6 +162,32 @@ static void test_decode(void)
 	CHECK_EQ_U(wsi_utf8_decode(&got, "\xf4\x8f\xbf\xc0", 4), -1);
 }
 
+/* Every length up to 40, with each kind of byte at every place, in memory of exactly that size */
+static void test_ascii(void)
+{
+	static const unsigned char t[] = {0, 'x', 0x7f, 0x80, 0xc3, 0xff};
+	size_t len, at, i;
+
+	for (len = 0; len <= 40; len++) {
+		unsigned char *s = malloc(len ? len : 1);
+
+		if (!CHECK(s != NULL))
+			return;
+		memset(s, 'x', len);
+		CHECK(wsi_is_ascii(s, len));
+		for (at = 0; at < len; at++) {
+			for (i = 0; i < sizeof t; i++) {
+				s[at] = t[i];
+				check_row("0x%02x at %zu of %zu", t[i], at, len);
+				CHECK_EQ_U(wsi_is_ascii(s, len), t[i] < 0x80);
+			}
+			s[at] = 'x';
+		}
+		check_row_end();
+		free(s);
+	}
+}
+
 #define S(lit) lit, sizeof(lit) - 1
 static const struct {
 	const char *s;
@@ -343,6 +369,7 @@ int main(void)
 	TEST(test_all_short);
 	TEST(test_four);
 	TEST(test_decode);
+	TEST(test_ascii);
 	TEST(test_random);
 	return check_done();
 }

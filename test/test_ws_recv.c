@@ -305,6 +305,49 @@ static void test_vectors(void)
 	}
 }
 
+/* Short messages behind another one, with a character or a wrong byte at every place */
+static void test_short_texts(void)
+{
+	static const struct {
+		const char *put, *end;
+	} t[] = {{"x", CUT},
+	         {"\xc3\xa9", CUT},
+	         {"\xf0\x9f\x98\x80", CUT},
+	         {"\xff", "utf8"},
+	         {"\xe2\x82", "utf8"}};
+	static struct outcome o;
+	struct how h;
+	size_t len, at, i;
+
+	memset(&h, 0, sizeof h);
+	h.end = WS_IO_EOF;
+	for (len = 4; len <= 125; len += len < 40 ? 1 : 17) {
+		for (at = 0; at + 4 <= len; at++) {
+			for (i = 0; i < sizeof t / sizeof t[0]; i++) {
+				struct script s = {NULL, 0, 0};
+				char text[125];
+				const int good = strcmp(t[i].end, CUT) == 0;
+
+				memset(text, 'x', sizeof text);
+				memcpy(text + at, t[i].put, strlen(t[i].put));
+				script_str(&s, FAKE_101);
+				script_str(&s, "\x81\x01"
+				               "a");
+				script_frame(&s, 0x81, text, len);
+				script_str(&s, "\x81\x01"
+				               "b");
+				run(&h, s.p, s.len, &o);
+				check_row("row %zu at %zu of %zu", i, at, len);
+				CHECK_EQ_S(o.end, t[i].end);
+				CHECK_EQ_U(o.messages, good ? 3 : 1);
+				check_clean(&o.fake);
+				script_free(&s);
+			}
+		}
+	}
+	check_row_end();
+}
+
 static void test_received_close_codes(void)
 {
 	static struct outcome o;
@@ -817,6 +860,7 @@ static void test_flood(void)
 int main(void)
 {
 	TEST(test_vectors);
+	TEST(test_short_texts);
 	TEST(test_received_close_codes);
 	TEST(test_lengths);
 	TEST(test_rfc_frames);
