@@ -21,7 +21,7 @@
 #define LONG_SEND 65536
 #define LONG_REST 4096 /* bytes of a frame for which a read of their own is worth it */
 #define SHORT_READ                                                                                 \
-	65536 /* a read for short frames: each of them takes time, so not too many at once */
+	131072 /* a read for short frames: each of them takes time, so not too many at once */
 
 /* Moves the message under way to the start of rbuf, and the unread bytes behind it. */
 static void compact(struct ws_conn *ws)

@@ -8,9 +8,11 @@
 #include "cli/query.h"
 #include <string.h>
 
-#define SMALL 512    /* bytes of a buffer */
-#define STREAM 65536 /* the same for a stream, so that a read brings many messages */
-#define LEAST 256    /* the same for one of several queries */
+/* Bytes of buffers */
+#define SMALL 512
+#define LEAST 256        /* for one of several queries */
+#define STREAM_IN 131072 /* for a stream, so that a read brings many messages */
+#define STREAM_OUT 65536 /* so that a write takes many lines */
 
 /* Inputs */
 
@@ -228,7 +230,8 @@ static void query_set_buffers(const struct wq_options *o, struct ws_options *lib
 	bool much = query_sends_much(o);
 
 	if (o->follow) {
-		lib->recv_buffer = lib->send_buffer = STREAM;
+		lib->recv_buffer = STREAM_IN;
+		lib->send_buffer = STREAM_OUT;
 		lib->ping_interval_ms = o->ping_interval_ms;
 	} else if (lib->proxy || lib->proxy_wss) {
 		return;

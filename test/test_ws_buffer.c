@@ -167,7 +167,7 @@ static void test_short_reads(void)
 	           5);
 	arrived(&t);
 	expect_text(&t, "end");
-	CHECK(t.f.reads - reads >= sizeof pongs / 65536);
+	CHECK(t.f.reads - reads >= sizeof pongs / 131072);
 	CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
 	talk_end(&t);
 }
