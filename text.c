@@ -131,8 +131,8 @@ bool wsi_is_unseen(uint32_t cp)
 {
 	size_t i;
 
-	for (i = 0; i < TEXT_UNSEEN; i++)
-		if (cp >= text_unseen[i].first && cp <= text_unseen[i].last)
+	for (i = 0; i < TEXT_UNSEEN && cp >= text_unseen[i].first; i++)
+		if (cp <= text_unseen[i].last)
 			return true;
 	return false;
 }
