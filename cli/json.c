@@ -85,29 +85,38 @@ void wq_json_milliseconds(struct wq_json *j, int64_t us)
 	wq_out_decimal(j->out, (uint64_t)us, 3);
 }
 
-/* Strings */
+/* Strings
+ *
+ * Most text needs no escape, so it is looked at and copied eight bytes at a time. Where one of the
+ * eight is another kind of byte, they are taken one by one: a message that is JSON itself has many
+ * quotes. */
 
-/* Writes a UTF-16 code unit. */
-static void put_unit(struct wq_out *out, uint32_t unit)
+#define FEW 16                  /* bytes of text that are taken one by one */
+#define FEW_ROOM (6 * FEW + 12) /* "\u001f" for each, and one more character at the end */
+
+/* Eight bytes, each of them with the value c */
+#define EIGHT(c) ((uint64_t)0x0101010101010101 * (c))
+
+/* Writes a UTF-16 code unit. Returns where it ends, as the functions below do. */
+static char *put_unit(char *to, uint32_t unit)
 {
 	static const char hex[] = "0123456789abcdef";
-	char escape[6] = {'\\', 'u'};
-	int i;
+	int shift;
 
-	for (i = 0; i < 4; i++)
-		escape[2 + i] = hex[unit >> (12 - 4 * i) & 15];
-	wq_out_n(out, escape, sizeof escape);
+	*to++ = '\\';
+	*to++ = 'u';
+	for (shift = 12; shift >= 0; shift -= 4)
+		*to++ = hex[unit >> shift & 15];
+	return to;
 }
 
-static void put_code_point(struct wq_out *out, uint32_t cp)
+static char *put_code_point(char *to, uint32_t cp)
 {
-	if (cp < 0x10000) {
-		put_unit(out, cp);
-		return;
-	}
+	if (cp < 0x10000)
+		return put_unit(to, cp);
 	/* RFC 8259 7: as a surrogate pair */
-	put_unit(out, 0xd800 + ((cp - 0x10000) >> 10));
-	put_unit(out, 0xdc00 + ((cp - 0x10000) & 0x3ff));
+	to = put_unit(to, 0xd800 + ((cp - 0x10000) >> 10));
+	return put_unit(to, 0xdc00 + ((cp - 0x10000) & 0x3ff));
 }
 
 /* s begins with no valid character. Returns how many bytes one U+FFFD stands for: those that could
@@ -122,93 +131,107 @@ static size_t invalid_len(const unsigned char *s, size_t len)
 	return n;
 }
 
-/* Each byte of the word that is 0 gets its high bit set, and perhaps the byte above it, too. */
-static uint64_t zero_bytes(uint64_t word)
-{
-	return (word - 0x0101010101010101) & ~word & 0x8080808080808080;
-}
-
-/* The length of a beginning of s that is printable ASCII without '"' and '\\', in steps of 8 bytes:
- * most text is, and byte by byte it would take several times as long. */
-static size_t plain_len(const unsigned char *s, size_t len)
-{
-	uint64_t word, wrong;
-	size_t i;
-
-	for (i = 0; i + 8 <= len; i += 8) {
-		memcpy(&word, s + i, 8);
-		wrong = word & 0x8080808080808080;
-		wrong |= (word - 0x2020202020202020) & ~word & 0x8080808080808080; /* controls */
-		wrong |= zero_bytes(word ^ 0x7f7f7f7f7f7f7f7f);
-		wrong |= zero_bytes(word ^ 0x2222222222222222); /* '"' */
-		wrong |= zero_bytes(word ^ 0x5c5c5c5c5c5c5c5c); /* '\\' */
-		if (wrong)
-			break;
-	}
-	return i;
-}
-
-/* How many bytes from s on can be written as they are. A character that a terminal would not show
- * is valid in JSON but is escaped all the same. */
-static size_t unescaped_len(const unsigned char *s, size_t len)
-{
-	size_t i = plain_len(s, len);
-	uint32_t cp;
-	int n;
-
-	while (i < len) {
-		if (s[i] < 0x80) {
-			if (s[i] < 0x20 || s[i] == 0x7f || s[i] == '"' || s[i] == '\\')
-				break;
-			i++;
-			continue;
-		}
-		n = wsi_utf8_decode(&cp, s + i, len - i);
-		if (n <= 0 || wsi_is_unseen(cp))
-			break;
-		i += (size_t)n;
-		i += plain_len(s + i, len - i);
-	}
-	return i;
-}
-
-/* Writes what s begins with as an escape, or as U+FFFD if it is not UTF-8. Returns the bytes used
- * up. */
-static size_t put_escape(struct wq_out *out, const unsigned char *s, size_t len)
+/* Writes the character that s begins with, or U+FFFD if it is not UTF-8. One that a terminal would
+ * not show is valid in JSON but is escaped all the same. *used is set to its length in s. */
+static char *put_character(char *to, const unsigned char *s, size_t len, size_t *used)
 {
 	uint32_t cp;
 	int n = wsi_utf8_decode(&cp, s, len);
 
 	if (n <= 0) {
-		wq_out(out, "\xef\xbf\xbd");
-		return invalid_len(s, len);
+		*used = invalid_len(s, len);
+		memcpy(to, "\xef\xbf\xbd", 3);
+		return to + 3;
 	}
-	switch (cp) {
+	*used = (size_t)n;
+	if (cp < 0x20 || wsi_is_unseen(cp))
+		return put_code_point(to, cp);
+	memmove(to, s, *used);
+	return to + *used;
+}
+
+/* What stands behind the backslash of a short escape (RFC 8259 7), or 0 */
+static char short_escape(unsigned char c)
+{
+	switch (c) {
 	case '"':
-		wq_out(out, "\\\"");
-		break;
 	case '\\':
-		wq_out(out, "\\\\");
-		break;
+		return (char)c;
 	case '\b':
-		wq_out(out, "\\b");
-		break;
+		return 'b';
 	case '\f':
-		wq_out(out, "\\f");
-		break;
+		return 'f';
 	case '\n':
-		wq_out(out, "\\n");
-		break;
+		return 'n';
 	case '\r':
-		wq_out(out, "\\r");
-		break;
+		return 'r';
 	case '\t':
-		wq_out(out, "\\t");
-		break;
+		return 't';
 	default:
-		put_code_point(out, cp);
+		return 0;
 	}
-	return (size_t)n;
+}
+
+static bool is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* is_plain() for all eight bytes at once. Where each high bit is set first, a subtraction borrows
+ * nothing from the next byte, and clears the high bit of those that are less than what is subtracted.
+ */
+static bool eight_are_plain(uint64_t word)
+{
+	const uint64_t high = word | EIGHT(0x80);
+	uint64_t plain;
+
+	plain = (high ^ EIGHT(0x02)) - EIGHT(0x21); /* controls, and '"', which becomes ' ' */
+	plain &= (high ^ EIGHT('\\')) - EIGHT(1);
+	plain &= ~(word | (word + EIGHT(1))); /* 0x7f and above */
+	return (plain & EIGHT(0x80)) == EIGHT(0x80);
+}
+
+/* The length of a beginning of s that needs no escape, in steps of eight bytes */
+static size_t plain_len(const unsigned char *s, size_t len)
+{
+	uint64_t word;
+	size_t i;
+
+	for (i = 0; i + 8 <= len; i += 8) {
+		memcpy(&word, s + i, 8);
+		if (!eight_are_plain(word))
+			break;
+	}
+	return i;
+}
+
+/* Writes the characters that begin in the first FEW bytes of s. Returns where they end. */
+static size_t put_few(struct wq_out *out, const unsigned char *s, size_t len)
+{
+	const size_t stop = len < FEW ? len : FEW;
+	char *to = wq_out_room(out, FEW_ROOM);
+	size_t i = 0, n;
+	char letter;
+
+	if (!to)
+		return len;
+	while (i < stop) {
+		if (is_plain(s[i])) {
+			*to++ = (char)s[i++];
+			continue;
+		}
+		letter = short_escape(s[i]);
+		if (letter) {
+			*to++ = '\\';
+			*to++ = letter;
+			i++;
+			continue;
+		}
+		to = put_character(to, s + i, len - i, &n);
+		i += n;
+	}
+	wq_out_take(out, to);
+	return i;
 }
 
 void wq_json_begin_string(struct wq_json *j)
@@ -222,12 +245,12 @@ void wq_json_add_to_string(struct wq_json *j, const void *p, size_t len)
 	const unsigned char *s = p;
 	size_t n;
 
-	while (len > 0 && !j->out->err) {
-		n = unescaped_len(s, len);
+	while (len > 0) {
+		n = plain_len(s, len);
 		if (n > 0)
 			wq_out_n(j->out, s, n);
 		else
-			n = put_escape(j->out, s, len);
+			n = put_few(j->out, s, len);
 		s += n;
 		len -= n;
 	}

@@ -155,10 +155,8 @@ static void out_make_room(struct wq_out *o)
 	o->cap = OUT_BUFFER;
 }
 
-void wq_out_n(struct wq_out *o, const void *p, size_t len)
+void wq_out_long(struct wq_out *o, const char *s, size_t len)
 {
-	const char *s = p;
-
 	while (len > 0 && !o->err) {
 		size_t n = o->cap - o->len;
 
@@ -168,12 +166,36 @@ void wq_out_n(struct wq_out *o, const void *p, size_t len)
 		}
 		if (n > len)
 			n = len;
-		/* Not memcpy, for which gcc -Os writes "rep movsb": that is slow for few bytes. */
 		memmove(o->buf + o->len, s, n);
 		o->len += n;
 		s += n;
 		len -= n;
 	}
+}
+
+void wq_out_n(struct wq_out *o, const void *p, size_t len)
+{
+	if (len == 0 || len > o->cap - o->len) {
+		wq_out_long(o, p, len);
+		return;
+	}
+	/* Not memcpy, for which gcc -Os writes "rep movsb": that is slow for few bytes. */
+	memmove(o->buf + o->len, p, len);
+	o->len += len;
+}
+
+char *wq_out_room(struct wq_out *o, size_t n)
+{
+	while (o->cap - o->len < n && !o->err)
+		out_make_room(o);
+	if (o->err)
+		return NULL;
+	return o->buf + o->len;
+}
+
+void wq_out_take(struct wq_out *o, const char *end)
+{
+	o->len = (size_t)(end - o->buf);
 }
 
 void wq_out(struct wq_out *o, const char *s)

@@ -6,6 +6,8 @@
 #include "cli/process.h"
 #include <stdbool.h>
 
+#define WQ_OUT_ROOM 256 /* bytes */
+
 struct wq_out {
 	int fd;
 	int err; /* errno of the first failure, after which all is dropped. ETIMEDOUT: too slow. */
@@ -22,19 +24,24 @@ struct wq_out {
 	/* The text buf[from..len) waits to be written. */
 	size_t from, len, cap;
 	char *buf;
-	char small[256]; /* .buf, until it is full */
+	char small[WQ_OUT_ROOM]; /* .buf, until it is full */
 };
 /* until_us: the query's deadline. A reader that goes on reading has 80 ms after it, or a second for
  * each 10 MB of size, whichever is longer. size: about how many bytes will be written. */
 void wq_out_init(struct wq_out *o, int fd, int64_t until_us, size_t size);
 void wq_out_n(struct wq_out *o, const void *p, size_t len);
+void wq_out_long(struct wq_out *o, const char *s, size_t len); /* the same for what has no room */
 void wq_out(struct wq_out *o, const char *s);
+/* Where n bytes can be written at the end of the text, n <= WQ_OUT_ROOM, or NULL after a failure.
+ * wq_out_take() tells where those that were written end. */
+char *wq_out_room(struct wq_out *o, size_t n);
+void wq_out_take(struct wq_out *o, const char *end);
 static inline void wq_out_c(struct wq_out *o, char c)
 {
 	if (o->len < o->cap && !o->err)
 		o->buf[o->len++] = c;
 	else
-		wq_out_n(o, &c, 1);
+		wq_out_long(o, &c, 1);
 }
 void wq_out_u(struct wq_out *o, uint64_t v);
 void wq_out_i(struct wq_out *o, int64_t v);

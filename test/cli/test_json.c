@@ -191,6 +191,35 @@ static void test_all_short_sequences(void)
 	CHECK_EQ_U(bad, 0);
 }
 
+/* Each byte at each place of a text: what needs no escape is looked at eight bytes at a time. */
+static void test_every_byte_at_every_place(void)
+{
+	char text[40], want[60];
+	size_t len, at, i, n;
+	unsigned c;
+
+	for (c = 0; c < 256; c++) {
+		char byte = (char)c, one[12];
+
+		written_string(&byte, 1);
+		snprintf(one, sizeof one, "%.*s", (int)strlen(written) - 2, written + 1);
+		CHECK((strlen(one) == 1) == (c >= 0x20 && c < 0x7f && c != '"' && c != '\\'));
+		for (len = 1; len < sizeof text; len += len < 20 ? 1 : 5) {
+			for (at = 0; at < len; at++) {
+				for (i = 0; i < len; i++)
+					text[i] = "az ~!#[]"[i % 8];
+				text[at] = byte;
+				n = (size_t)snprintf(want, sizeof want, "\"%.*s%s%.*s\"", (int)at,
+				                     text, one, (int)(len - at - 1), text + at + 1);
+				check_row("0x%02x at %zu of %zu", c, at, len);
+				i = written_string(text, len);
+				CHECK_EQ_MEM(written, i, want, n);
+			}
+		}
+	}
+	check_row_end();
+}
+
 /* The buffers of the output are 256 and 4096 bytes: any text over their ends comes out the same */
 static void test_split_points(void)
 {
@@ -205,6 +234,8 @@ static void test_split_points(void)
 		struct wq_out o;
 
 		begin(&o);
+		if (i % 2)
+			wq_out_init_kept(&o, fileno(file));
 		wq_out_n(&o, before, i);
 		wq_json_begin(&j, &o);
 		wq_json_string(&j, text, sizeof text - 1);
@@ -333,6 +364,43 @@ static const char *answer(struct wq_query *q)
 	return written;
 }
 
+/* A message of a stream is written another way than an answer, and looks the same. */
+static void test_message(void)
+{
+	static const struct {
+		int type;
+		const char *data;
+	} t[] = {{WS_TEXT, ""},
+	         {WS_TEXT, "hi"},
+	         {WS_TEXT, "{\"price\": 1.5, \"name\": \"\xc3\xa9\"}"},
+	         {WS_TEXT, "a line\n"},
+	         {WS_BINARY, ""},
+	         {WS_BINARY, "\xff\x01"}};
+	static char want[300];
+	struct wq_options o;
+	struct wq_query q;
+	struct wq_out out;
+	size_t i;
+
+	for (i = 0; i < sizeof t / sizeof t[0]; i++) {
+		check_row("%s", t[i].data);
+		memset(&o, 0, sizeof o);
+		memset(&q, 0, sizeof q);
+		q.url = "ws://h/";
+		q.o = &o;
+		q.connected = 1;
+		q.msg.type = t[i].type;
+		q.msg.data = t[i].data;
+		q.msg.len = strlen(t[i].data);
+		snprintf(want, sizeof want, "%s", answer(&q));
+		begin(&out);
+		wq_json_message(&out, &q.msg);
+		end(&out);
+		CHECK_EQ_S(written, want);
+	}
+	check_row_end();
+}
+
 static void test_answer(void)
 {
 	struct wq_options o;
@@ -388,11 +456,13 @@ int main(void)
 		return check_done();
 	TEST(test_escapes);
 	TEST(test_all_short_sequences);
+	TEST(test_every_byte_at_every_place);
 	TEST(test_split_points);
 	TEST(test_base64);
 	TEST(test_numbers);
 	TEST(test_dates);
 	TEST(test_emitter);
+	TEST(test_message);
 	TEST(test_answer);
 	fclose(file);
 	return check_done();
