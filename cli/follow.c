@@ -149,13 +149,18 @@ static bool follow_step_try(struct wq_follow *f)
 
 static bool follow_step_stream(struct wq_follow *f)
 {
-	enum wq_stream_result r = wq_stream_turn(f);
+	enum wq_stream_result r = WQ_STREAM_GO_ON;
 
+	wq_tick_start(); /* once for many reads and writes, which would else do it for each */
+	while (r == WQ_STREAM_GO_ON)
+		r = wq_stream_turn(f);
+	wq_tick_stop();
 	if (r == WQ_STREAM_WAIT && follow_reader_is_gone(f))
 		r = WQ_STREAM_ENDED;
-	if (r == WQ_STREAM_ENDED)
-		follow_end_try(f);
-	return r != WQ_STREAM_WAIT;
+	if (r == WQ_STREAM_WAIT)
+		return false;
+	follow_end_try(f);
+	return true;
 }
 
 static bool follow_step_pause(struct wq_follow *f)
