@@ -16,11 +16,10 @@
 #include "cli/query.h"
 #include <string.h>
 
-/* Bytes that may wait for the reader of standard output before nothing more is received */
-#define STREAM_BACKLOG 65536
-/* Bytes that are written at once while more comes. They and a short message still fit into an empty
- * pipe, which mostly holds 64 KiB: what is a little more would wait for its reader. */
-#define STREAM_WRITE 61440
+/* Bytes that may wait for the reader of standard output before nothing more is received. While more
+ * comes, that many share a write. They and a short message still fit into an empty pipe, which mostly
+ * holds 64 KiB: what is a little more would wait for its reader. */
+#define STREAM_BACKLOG 61440
 /* How many times --close-timeout the rest of the stream may take, once all lines are sent */
 #define STREAM_LAST_MOST 10
 #define STREAM_TURN 256   /* messages between two looks at the clock and for signals */
@@ -404,7 +403,7 @@ enum wq_stream_result wq_stream_turn(struct wq_follow *f)
 	}
 	if (r == WQ_STREAM_ENDED)
 		return r;
-	if (r == WQ_STREAM_GO_ON && wq_out_waiting(&f->out) < STREAM_WRITE)
+	if (r == WQ_STREAM_GO_ON && !stream_output_is_full(f))
 		return WQ_STREAM_GO_ON; /* what is there already goes out in one write */
 	if (wq_out_try(&f->out))
 		return WQ_STREAM_ENDED;
