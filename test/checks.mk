@@ -50,10 +50,12 @@ check-sanitizers:
 	sh test/variant.sh sanitize-clang CC=clang CFLAGS='$(SANITIZE)' TLS='$(TLS)' PYTHON='$(PYTHON)' test
 
 # Makes small faults in FILES, one at a time, for SECONDS, and prints those that no unit test notices
-FILES = url.c frame.c header.c request.c response.c proxy.c text.c utf8.c base64.c ip.c
+FILES = $(ALL_LIB_SRC)
 SECONDS = 600
+SAMPLE = 1000000
+SEED = 1
 mutate:
-	nice -n 19 $(PYTHON) test/mutate.py --seconds $(SECONDS) --cc '$(CC)' --cflags '$(TLS_CFLAGS_$(TLS_FOUND)) $(USER_CPPFLAGS)' \
+	nice -n 19 $(PYTHON) test/mutate.py --seconds $(SECONDS) --sample $(SAMPLE) --seed $(SEED) --cc '$(CC)' --cflags '$(TLS_CFLAGS_$(TLS_FOUND)) $(USER_CPPFLAGS)' \
 		--libs '$(ALL_LIBS)' --sources '$(ALL_LIB_SRC)' $(FILES)
 
 # The unit tests for other machines, under qemu-user. Debian: qemu-user-static, gcc-TRIPLET, libc6-dev-ARCHITECTURE-cross

@@ -22,9 +22,9 @@ import sys
 ROOT = pathlib.Path(__file__).absolute().parent.parent
 BUILD = ROOT / "build" / "coverage"
 EXCUSED = ROOT / "test" / "uncovered.txt"
-# Percent that must have run. The goal is 100 and 95: each line that is left gets a test, or a row in uncovered.txt
-LINES = 98.0
-BRANCHES = 93.5
+# Percent that must have run. A line that no test can reach has a row in uncovered.txt
+LINES = 100.0
+BRANCHES = 95.0
 
 
 def excuses():

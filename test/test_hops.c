@@ -372,11 +372,14 @@ static void test_proxies(void)
 				atomic_store(&send_errno, EAGAIN); /* of the CONNECT, once */
 #endif
 			c.o.trace = note_heads;
+			c.o.user_agent = "agent/1";
 			heads[0] = '\0';
 			r = client_open(&c);
 			if (i < 2)
 				CHECK(strncmp(heads, ">CONNECT target.test", 20) == 0
-				      && strstr(heads, "<HTTP/1.1 200 OK\r\n") != NULL);
+				      && strstr(heads, "<HTTP/1.1 200 OK\r\n") != NULL
+				      && strstr(heads, "agent/1") != NULL
+				      && strstr(heads, "agent/1") < strchr(heads, '<'));
 			sprintf(text, "127.0.0.1:%d", s.port);
 			if (!CHECK(r == cases[i].err
 			           && ws_report(c.ws)->phase == (enum ws_phase)cases[i].phase

@@ -553,6 +553,55 @@ static void test_words(void)
 	}
 }
 
+/* IPv6 addresses on a machine that may have none: connect never asks the system. */
+static void test_ipv6_without_any(void)
+{
+	static const struct {
+		const char *host, *local;
+		int connect_err, bind_err, result;
+		const char *has;
+	} cases[] = {
+	    {"fe80::1", NULL, EINVAL, 0, WS_EUNREACHABLE, ": a link-local address needs its zone"},
+	    {"fe80::1", NULL, EHOSTUNREACH, 0, WS_EUNREACHABLE, " needs its zone"},
+	    {"fe80::1", NULL, ENETUNREACH, 0, WS_EUNREACHABLE, " needs its zone"},
+	    {"fe80::1", NULL, ECONNREFUSED, 0, WS_EREFUSED, ": Connection refused"},
+	    {"febf::1", NULL, EINVAL, 0, WS_EUNREACHABLE, " needs its zone"},
+	    {"fec0::1", NULL, EINVAL, 0, WS_EIO, ": Invalid argument"},
+	    {"fd80::1", NULL, EINVAL, 0, WS_EIO, ": Invalid argument"},
+	    {"fe80::1%25lo", NULL, ECONNREFUSED, 0, WS_EREFUSED, ": Connection refused"},
+	    {"fe80::1%25lo", NULL, EINVAL, 0, WS_EIO, ": Invalid argument"},
+	    {"fe80::1%251", NULL, ECONNREFUSED, 0, WS_EREFUSED, ": Connection refused"},
+	    {"fe80::1%25nosuchdev0", NULL, ECONNREFUSED, 0, WS_ERESOLVE, "nosuchdev0"},
+	    {"fe80::1%25a-name-longer-than-any", NULL, ECONNREFUSED, 0, WS_ERESOLVE, "than-any"},
+	    {"::1", "fe80::1", ECONNREFUSED, EINVAL, WS_EUNREACHABLE, " needs its zone"},
+	    {"::1", "fe80::1", ECONNREFUSED, EACCES, WS_EIO, ": Permission denied"},
+	    {"::1", "2001:db8::1", ECONNREFUSED, EINVAL, WS_EIO, ": Invalid argument"},
+	    {"::1", "2001:db8::1", ECONNREFUSED, EADDRNOTAVAIL, WS_EUNREACHABLE,
+	     ": Cannot assign requested address: this machine does not have that address"},
+	};
+	struct client c;
+	size_t i;
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return;
+	close(fd);
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s, errno %d, %d", cases[i].host, cases[i].connect_err,
+		          cases[i].bind_err);
+		client_init(&c, "ws://[%s]:9/", cases[i].host);
+		c.o.local_interface = cases[i].local;
+		atomic_store(&connect_errno, cases[i].connect_err);
+		atomic_store(&bind_errno, cases[i].bind_err);
+		CHECK_EQ_U(client_open(&c), cases[i].result);
+		atomic_store(&connect_errno, 0);
+		atomic_store(&bind_errno, 0);
+		HAS(&c, cases[i].has);
+		client_free(&c);
+	}
+	check_row_end();
+}
+
 /* When an attempt is refused later, the next one begins at once, whatever the clock says. */
 static void test_refused_late(void)
 {
@@ -770,6 +819,7 @@ int main(void)
 	TEST(test_unix);
 #if defined(__linux__)
 	TEST(test_words);
+	TEST(test_ipv6_without_any);
 	TEST(test_refused_late);
 	TEST(test_refusing_system);
 #endif

@@ -153,6 +153,7 @@ static void test_wrong_options_are_named(void)
 	talk_begin(&t, "", 0);
 	t.o.headers = good_headers;
 	talk_open(&t);
+	CHECK(ws_report(t.ws)->phase_us[WS_PHASE_CONNECT] >= 0);
 	CHECK(talk_sent_has(&t, "\r\nA: b\r\n")
 	      && talk_sent_has(&t, "\r\nConnection: keep-alive, Upgrade\r\n"));
 	talk_end(&t);
