@@ -1932,6 +1932,18 @@ static void test_shared_trust(void)
 	CHECK(wsi_tls_config_new(&c, &mem, &tls, INT64_MAX, &option, &why) == WS_ETIMEOUT);
 	CHECK(strstr(wsi_tls_trust_why(tls.trust), "ca.pem\": timed out") != NULL);
 	wsi_tls_trust_drop(tls.trust);
+
+	check_row("the system's certificates: no time, no memory");
+	memset(&tls, 0, sizeof tls);
+	if (access("/etc/ssl/certs/ca-certificates.crt", R_OK) == 0) {
+		tls.trust = wsi_tls_trust_new(&mem, &tls, wsi_clock_us());
+		CHECK_EQ_S(wsi_tls_trust_why(tls.trust),
+		           "tls.ca_file: timed out while reading the system's certificates");
+		wsi_tls_trust_drop(tls.trust);
+		allocs_left = 2;
+		CHECK(wsi_tls_trust_new(&mem, &tls, INT64_MAX) == NULL);
+		allocs_left = -1;
+	}
 	check_row_end();
 	CHECK_EQ_U(blocks, 0);
 }
@@ -2432,6 +2444,9 @@ int main(void)
 	TEST(test_good);
 	TEST(test_certificates);
 	TEST(test_trust);
+#ifdef __linux__
+	TEST(test_no_bundle);
+#endif
 	TEST(test_pins);
 	TEST(test_client_certificates);
 	TEST(test_options);

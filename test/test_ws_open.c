@@ -472,6 +472,7 @@ static void test_shared_trust(void)
 		snprintf(option, sizeof option, "%s", ws_report(ws)->option);
 		ws_free(ws);
 
+		o.connect_timeout_ms = 5000;
 		trust = o.tls.trust = ws_trust_new(&o);
 		if (!CHECK(trust != NULL))
 			return;
