@@ -437,6 +437,22 @@ static void test_redirect(void)
 	plan_ends(&plan, 2);
 	CHECK_EQ_S(plan.names[0], "first.example");
 	CHECK_EQ_S(plan.names[1], "localhost");
+
+	check_row("to where nothing is encrypted");
+	server_start(&other, good, 1);
+	sprintf(to, "HTTP/1.1 302 x\r\nLocation: ws://127.0.0.1:%d/\r\n\r\n", other.port);
+	server_start(&s, away, 1);
+	client_init(&c, "wss://127.0.0.1:%d/", s.port);
+	c.o.max_redirects = 1;
+	plan_begins(&plan, &c);
+	CHECK_EQ_U(client_open(&c), WS_EREDIRECT);
+	HAS(&c, "its Location leads from wss:// to unencrypted ws://");
+	client_free(&c);
+	server_end(&s);
+	server_end(&other);
+	plan_ends(&plan, 1);
+	CHECK_EQ_U(other.seen_len[0], 0);
+	check_row_end();
 }
 
 /* TLS begins behind the proxy, and the proxy cannot put bytes before it */
