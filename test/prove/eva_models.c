@@ -109,6 +109,7 @@ void wsi_put_quoted(struct wsi_text *t, const char *p, size_t len, size_t max)
 
 /* text.c: searching, comparing, reading */
 
+#ifndef REAL_SEARCH
 size_t wsi_find(const char *p, size_t len, char c)
 {
 	reads(p, len);
@@ -121,13 +122,11 @@ size_t wsi_find_any(const char *p, size_t len, const char *set)
 	return any_size(len);
 }
 
-#ifndef REAL_SPAN
 size_t wsi_span_if(const char *p, size_t len, wsi_class *is)
 {
 	reads(p, len);
 	return any_size(len);
 }
-#endif
 
 struct wsi_str wsi_trim(const char *p, size_t len)
 {
@@ -138,6 +137,8 @@ struct wsi_str wsi_trim(const char *p, size_t len)
 	s.len = any_size(len - (size_t)(s.p - p));
 	return s;
 }
+
+#endif
 
 bool wsi_same_str(struct wsi_str a, struct wsi_str b)
 {
@@ -172,6 +173,7 @@ int wsi_digits(const char *p, size_t len, int max, int base)
 	return Frama_C_interval(-1, max);
 }
 
+#ifndef REAL_SEARCH
 int wsi_hex(int c)
 {
 	return Frama_C_interval(-1, 15);
@@ -208,6 +210,8 @@ bool wsi_is_one_of(int c, const char *set)
 {
 	return any_bool();
 }
+#endif
+
 bool wsi_is_unseen(uint32_t cp)
 {
 	return any_bool();
