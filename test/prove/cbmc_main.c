@@ -8,6 +8,7 @@
 void check_text(void);
 void check_safe(void);
 void check_utf8(void);
+void check_utf8_rfc(void);
 void check_utf8_fast(void);
 void check_base64(void);
 void check_frame(void);
@@ -60,6 +61,55 @@ void check_safe(void)
 	MUST(t.len < cap && t.len <= len && buf[t.len] == '\0');
 	ASSUME(i < t.len);
 	MUST((unsigned char)buf[i] >= 0x20 && buf[i] != 0x7f);
+}
+
+/* RFC 3629 section 4, as it is written there: UTF8-octets = *( UTF8-char ). Returns the length of the
+ * UTF8-char at p, or 0. */
+static size_t rfc3629_char(const unsigned char *p, size_t len)
+{
+#define IN(i, first, last) (p[i] >= (first) && p[i] <= (last))
+#define TAIL(i) IN(i, 0x80, 0xbf)
+	if (len >= 1 && IN(0, 0x00, 0x7f))
+		return 1; /* UTF8-1 */
+	if (len >= 2 && IN(0, 0xc2, 0xdf) && TAIL(1))
+		return 2; /* UTF8-2 */
+	if (len >= 3 && TAIL(2)
+	    && ((IN(0, 0xe0, 0xe0) && IN(1, 0xa0, 0xbf)) || (IN(0, 0xe1, 0xec) && TAIL(1))
+	        || (IN(0, 0xed, 0xed) && IN(1, 0x80, 0x9f)) || (IN(0, 0xee, 0xef) && TAIL(1))))
+		return 3; /* UTF8-3 */
+	if (len >= 4 && TAIL(2) && TAIL(3)
+	    && ((IN(0, 0xf0, 0xf0) && IN(1, 0x90, 0xbf)) || (IN(0, 0xf1, 0xf3) && TAIL(1))
+	        || (IN(0, 0xf4, 0xf4) && IN(1, 0x80, 0x8f))))
+		return 4; /* UTF8-4 */
+	return 0;
+#undef TAIL
+#undef IN
+}
+
+/* Of any bytes, cut anywhere, the check accepts those and only those that RFC 3629 calls UTF8-octets;
+ * and what is decoded is one UTF8-char */
+void check_utf8_rfc(void)
+{
+	size_t len = any_size(), cut = any_size(), at = 0, n, i;
+	unsigned char array[5], *p;
+	uint32_t state = 0, cp;
+	bool taken;
+
+	ASSUME(len <= sizeof array && cut <= len);
+	p = ANY_BYTES(array, len);
+	taken = wsi_utf8_check(&state, p, cut) == cut
+	        && wsi_utf8_check(&state, p + cut, len - cut) == len - cut && state == 0;
+	for (i = 0; i < sizeof array && at < len; i++) {
+		n = rfc3629_char(p + at, len - at);
+		if (n == 0)
+			break;
+		at += n;
+	}
+	MUST(taken == (at == len));
+	n = rfc3629_char(p, len);
+	MUST((wsi_utf8_decode(&cp, p, len) > 0) == (n > 0));
+	if (n > 0)
+		MUST(wsi_utf8_decode(&cp, p, len) == (int)n);
 }
 
 /* Of any five bytes the two functions say the same, and a cut changes nothing */
