@@ -396,8 +396,8 @@ static void test_unix(void)
 		c.o.unix_socket = path;
 		c.o.nonblock = nonblock;
 		CHECK_EQ_U(client_open(&c), WS_EREFUSED);
-		sprintf(text, "unix:%s: Connection refused", path);
-		HAS(&c, text);
+		sprintf(text, "connect to unix:%s: Connection refused", path);
+		CHECK_EQ_S(ws_errmsg(c.ws), text);
 		client_free(&c);
 		/* a server listens; no name is resolved */
 		server_on(&s, fd, good, 1);

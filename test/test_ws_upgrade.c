@@ -166,6 +166,7 @@ static const struct answer answers[] = {
 	 WS_EHTTP, 503, "HTTP 503 y; its response is not valid: line 2"},
 	{"a redirect with a wrong byte", "HTTP/1.1 302 Found\r\nLocation: /\x01\r\n\r\n", E, 302,
 	 ", HTTP 302, is not valid: line 2"},
+	{"a status under 300 with a wrong byte", "HTTP/1.1 299 x\r\nA: \x01\r\n\r\n", WS_EHTTP, 299, "HTTP 299 x"},
 	{"several choices with a wrong byte", "HTTP/1.1 300 x\r\nA: \x01\r\n\r\n", E, 300, ", HTTP 300, is not valid"},
 	{"a refusal over 399 with a wrong byte", "HTTP/1.1 400 x\r\nA: \x01\r\n\r\n", WS_EHTTP, 400, "HTTP 400 x"},
 	{"a refusal under 300 with a wrong byte", "HTTP/1.1 200 x\r\nA: \x01\r\n\r\n", WS_EHTTP, 200, "HTTP 200 x"},
