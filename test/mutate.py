@@ -65,8 +65,8 @@ TESTS = {
                "test_tls"],  # fmt: skip
     "keepalive.c": ["test_ws_keepalive", "test_ws_close", "test_ws_world"],
     "buffer.c": [*TALKING],
-    "cancel.c": ["test_ws_cancel", "test_ws_world"],
-    "transport.c": [*TALKING, "test_start_tls", "test_ws_watch", "test_net"],
+    "cancel.c": ["test_ws_keepalive", "test_ws_cancel", "test_ws_world"],
+    "transport.c": [*TALKING, "test_start_tls", "test_ws_watch", "test_net", "test_tls"],
     "conn.c": [*TALKING, "test_start_tls", "test_net"],
     "send.c": TALKING,
     "recv.c": TALKING,

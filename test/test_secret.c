@@ -78,6 +78,8 @@ static const struct {
     {"/x?token=&a=1", NULL},
     {"/x?token", NULL},
     {"/x?token&a=1", NULL},
+    {"/x?token=1", "/x?token=***"},
+    {"/x?token=1&a=2", "/x?token=***&a=2"},
     {"/x?tok=1", NULL},
     {"/x?token=se=same", "/x?token=***"},
     {"/x?token=se?same", "/x?token=***"},

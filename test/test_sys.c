@@ -291,6 +291,73 @@ static void test_random(void)
 }
 #endif
 
+/* Polling ends for what was asked for alone. */
+static void test_poll_events(void)
+{
+	static const struct {
+		const char *name;
+		bool readable, writable;
+		int events;
+		bool waits;
+	} cases[] = {
+	    {"to read, and there is room to write", false, true, WS_POLL_READ, true},
+	    {"to write, and there is something to read", true, false, WS_POLL_WRITE, true},
+	    {"to read what is there", true, false, WS_POLL_READ, false},
+	    {"to write where there is room", false, true, WS_POLL_WRITE, false},
+	};
+	static char block[4096];
+	struct ws_pollset set;
+	int64_t begun, took;
+	int pair[2];
+	size_t i;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s", cases[i].name);
+		CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
+		if (cases[i].readable)
+			CHECK(send(pair[1], "x", 1, 0) == 1);
+		while (!cases[i].writable && send(pair[0], block, sizeof block, 0) > 0)
+			;
+		memset(&set, 0, sizeof set);
+		set.n = 1;
+		set.fd[0].fd = pair[0];
+		set.fd[0].events = cases[i].events;
+		set.timeout_ms = cases[i].waits ? 30 : 20000;
+		begun = clock_us();
+		CHECK_EQ_U(wsi_poll(&set, -1), 0);
+		took = clock_us() - begun;
+		CHECK(cases[i].waits ? took >= 30000 : took < 20000000);
+		close(pair[0]);
+		close(pair[1]);
+	}
+	check_row_end();
+}
+
+/* A program that has closed its standard input: 0 is a descriptor like any other. */
+static void test_descriptor_0(void)
+{
+	unsigned char bytes[16] = {0}, none[16] = {0};
+	int kept = dup(0), pair[2], fd;
+
+	close(0);
+#ifdef __linux__
+	atomic_store(&random_lacks, 1); /* so a file is opened */
+	CHECK_EQ_U(wsi_entropy(bytes, sizeof bytes), 0);
+	CHECK(memcmp(bytes, none, sizeof bytes) != 0);
+	atomic_store(&random_lacks, 0);
+#endif
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 && pair[0] == 0);
+	fd = pair[0];
+	wsi_socket_close(&fd);
+	CHECK(fcntl(0, F_GETFD) < 0);
+	CHECK_EQ_U(fd, -1);
+	close(pair[1]);
+	dup2(kept, 0);
+	close(kept);
+	(void)bytes;
+	(void)none;
+}
+
 /* wsi_wake of a counter that is full, and what errno then is; a descriptor that is not open. */
 static void test_calls(void)
 {
@@ -315,6 +382,8 @@ static void test_calls(void)
 #endif
 	fd[0] = fd[1] = -1;
 	wsi_wake_close(fd);
+	test_poll_events();
+	test_descriptor_0();
 	CHECK_EQ_U(wsi_socket_read(&closed, &byte, 1), WS_IO_ERROR);
 	CHECK_EQ_U(wsi_socket_write(&closed, &byte, 1), WS_IO_ERROR);
 }

@@ -2321,6 +2321,47 @@ static void test_open_without_memory(void)
 	CHECK(r == WS_AGAIN && n > 8);
 }
 
+/* How an upgrade over TLS fails: with the words of the session for what went wrong in it */
+static void test_failing_upgrade(void)
+{
+	static const struct {
+		int eof; /* else what comes is no TLS record */
+		int err;
+		const char *says;
+	} cases[] = {
+	    {1, WS_ERESET, "upgrade at localhost:443: connection reset without a response"},
+	    {0, WS_ETLS, "upgrade at localhost:443: what came is not a TLS record"},
+	};
+	struct setup s = good;
+	struct pair *p;
+	struct ws_conn *ws;
+	int64_t now = 0;
+	size_t i;
+	int k;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s", cases[i].says);
+		p = calloc(1, sizeof *p);
+		if (p == NULL)
+			abort();
+		pair_server(p, &s);
+		ws = open_over(p, &now, in_certs("ca", ".pem"));
+		for (k = 0; k < 20 && ws_report(ws)->phase != WS_PHASE_UPGRADE; k++) {
+			server_step(p);
+			CHECK_EQ_U(ws_open(ws), WS_AGAIN);
+		}
+		if (cases[i].eof)
+			p->down.eof = 1;
+		else
+			CHECK_EQ_U(pipe_write(&p->down, "HTTP/1.1 200 OK\r\n", 17), 17);
+		CHECK_EQ_U(ws_open(ws), cases[i].err);
+		CHECK_EQ_S(ws_errmsg(ws), cases[i].says);
+		ws_free(ws);
+		pair_free(p);
+	}
+	check_row_end();
+}
+
 /* Without a deadline files are waited for as long as it takes */
 static void test_no_deadline(void)
 {
@@ -2431,6 +2472,7 @@ int main(void)
 	TEST(test_late_search);
 	TEST(test_open_without_memory);
 	TEST(test_no_deadline);
+	TEST(test_failing_upgrade);
 	TEST(test_memory);
 	TEST(test_no_descriptors);
 #ifdef MEMORY_FAILS

@@ -108,6 +108,20 @@ static void test_what_need_not_wait(void)
 	struct ws_msg msg;
 	int r, i;
 
+	check_row("a sentence that was there stays");
+	cancel_begin(&t, 1);
+	talk_open(&t);
+	t.f.room = t.f.drain = 0;
+	talk_more(&t, "\xc1\x00", 2);
+	t.f.come = t.f.in_len;
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_EPROTOCOL);
+	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), WS_AGAIN);
+	ws_cancel(t.ws);
+	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), WS_ECANCELED);
+	CHECK(strstr(ws_errmsg(t.ws), "canceled") == NULL);
+	CHECK_EQ_U(ws_report(t.ws)->err, WS_EPROTOCOL);
+	talk_end(&t);
+
 	check_row("a message that is there is handed out first");
 	cancel_begin(&t, 0);
 	talk_open(&t);

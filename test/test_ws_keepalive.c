@@ -183,6 +183,20 @@ static void test_living_peer(void)
 	SENT_ALL(&t);
 	talk_end(&t);
 
+	check_row("pongs that only look like ours, and one like ours where we send no pings");
+	for (i = 0; i < 3; i++) {
+		size_t len = sizeof KEEPALIVE - (i == 1 ? 2 : 1);
+
+		quiet_begin(&t, i == 2 ? 0 : 3000, 0);
+		CHECK_EQ_U(ws_ping(t.ws, "me", 2), 0);
+		script_frame(&t.s, 0x8a, i == 0 ? "Ping_interval_ms" : KEEPALIVE, len);
+		talk_more(&t, "", 0);
+		CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+		CHECK_EQ_U(msg.type, WS_PONG);
+		CHECK_EQ_U(msg.len, len);
+		talk_end(&t);
+	}
+
 	check_row("a message that takes long: each byte counts, and no ping is needed");
 	quiet_begin(&t, 3000, 0);
 	begun = t.f.now;
