@@ -32,17 +32,21 @@ class Wrong(Exception):
 # Options of wsquery, under the name that a workflow uses; "_" stands for "-" of the command line
 FLAGS = ("binary", "check", "ping", "ipv4", "ipv6", "insecure", "no_check_hostname", "no_utf8_check", "details")
 VALUES = (
-    "count", "connect_timeout", "close_timeout", "retry", "retry_delay", "wait", "max_message", "user_agent",
+    "count", "every", "max_time", "connect_timeout", "close_timeout", "retry", "retry_delay", "wait", "max_message", "user_agent",
     "max_redirs", "noproxy", "unix_socket", "interface", "keepalive", "cacert", "capath", "cert", "key", "server_name",
     "tls_min", "tls_max", "pinnedpubkey", "cert_expiry",
 )  # fmt: skip
-LISTS = ("expect", "fail_on", "resolve")
+LISTS = ("fail_on", "resolve")
+OF_THEIR_OWN = ("timeout", "data", "data_raw", "data_expand", "expect", "header", "cookie", "origin", "host", "subprotocol", "ciphers")
 SECRETS = ("user", "bearer", "pass", "proxy")  # @FILE is their file
 
 # Options of the Python package websocket-client that keep their meaning
 SAME_VALUES = {"origin": "origin", "host": "host", "redirect_limit": "max_redirs", "http_proxy_timeout": "connect_timeout"}
 SAME_FLAGS = {"skip_utf8_validation": "no_utf8_check"}
 
+ONE_RESULT = "a query ends with one result; count receives several messages"
+ONE_URL = "a query asks one URL; make a step for each"
+INSTEAD = "it prints something else than a result"
 OTHER_PROCESS = "wsquery is a process of its own, and nothing of this one can be handed to it"
 NO_MEANING = {
     "sockopt": OTHER_PROCESS + "; interface and keepalive set what they say",
@@ -53,9 +57,21 @@ NO_MEANING = {
     "enable_multithread": OTHER_PROCESS + "; any thread may make a query",
     "fire_cont_frame": "a message is always received as a whole",
     "suppress_host": "HTTP/1.1 demands the Host header; host sets it",
-    "ping_interval": "a query makes one connection and ends it; ping sends one ping",
+    "ping_interval": "a query makes one connection and ends it; ping sends one ping, with every and count several",
     "ping_timeout": "timeout covers the ping too",
     "ping_payload": "a ping has a payload of its own; ping sends one",
+    "follow": ONE_RESULT,
+    "until": ONE_RESULT + "; expect waits for one that matches",
+    "lines": ONE_RESULT + "; data_expand answers a message",
+    "idle_timeout": ONE_RESULT + "; timeout covers all of it",
+    "from": ONE_URL,
+    "jobs": ONE_URL,
+    "no_progress": ONE_URL,
+    "help": INSTEAD,
+    "version": INSTEAD,
+    "completion": INSTEAD,
+    "output": "the provider reads the output",
+    "label": "it is for Prometheus",
     "format": "the provider reads JSON",
     "quiet": "the provider reads the output",
     "verbose": "the provider reads the output; details says what happened",
@@ -293,10 +309,11 @@ def add_headers(command, options):
         command.value("header", command.in_file("\n".join(lines) + "\n"))
     if options.get("cookie") is not None:
         command.secret("cookie", words_of("cookie", options["cookie"]))
-    for name in names_of("subprotocols", options.get("subprotocols") or []):
-        command.value("subprotocol", name)
+    for option in ("subprotocols", "subprotocol"):
+        for name in names_of(option, options.get(option) or []):
+            command.value("subprotocol", name)
     add_origin(options)
-    for name in ("header", "connection", "cookie", "subprotocols", "suppress_origin"):
+    for name in ("header", "connection", "cookie", "subprotocols", "subprotocol", "suppress_origin"):
         options.pop(name, None)
 
 
@@ -422,6 +439,36 @@ def data_steps(command, data, raw):
     return message
 
 
+def add_steps(command, options):
+    """expect and data_expand: the n-th text is sent once the n-th pattern has matched."""
+    patterns = list_of("expect", options.pop("expect", []))
+    texts = options.pop("data_expand", [])
+    if isinstance(texts, dict):
+        texts = [json.dumps(texts, ensure_ascii=False)]
+    elif isinstance(texts, str):
+        texts = [texts]
+    texts = list_of("data_expand", texts)
+    if len(texts) > len(patterns):
+        raise Wrong("data_expand: needs an expect of its own before it, whose match it sends")
+    for n, pattern in enumerate(patterns):
+        command.value("expect", pattern)
+        if n < len(texts):
+            command.value("data_expand", texts[n])
+
+
+def named(options):
+    """Those that are given, with "_" in their names."""
+    found = {}
+    for name, value in options.items():
+        plain = name.replace("-", "_")
+        if value is None:
+            continue
+        if plain in found:
+            raise Wrong("%s: was given before, as %s" % (name, plain))
+        found[plain] = value
+    return found
+
+
 def add_url(command, url):
     """The URL is in a file too, since a password or a token may be in it."""
     url = words_of("socket_url", url)
@@ -432,11 +479,14 @@ def add_url(command, url):
 
 def build(command, url, timeout, data, options):
     """Fills the command. Returns what its standard input is."""
-    options = {k: v for k, v in options.items() if v is not None}
+    options = named(options)
     add_url(command, url)
     if timeout is not None:
+        if "max_time" in options:
+            raise Wrong("max_time: is the same as timeout; leave one of them out")
         command.value("timeout", words_of("timeout", timeout))
     stdin = data_steps(command, data, options.pop("data_raw", None))
+    add_steps(command, options)
     add_headers(command, options)
     add_proxy(command, options)
     add_tls(command, options)

@@ -229,6 +229,15 @@ MAPPED = [
     ({"bearer": "@/run/secrets/token"}, ["--bearer=@/run/secrets/token"]),
     ({"resolve": ["h:80:127.0.0.1"]}, ["--resolve=h:80:127.0.0.1"]),
     ({"data": "x", "expect": ["a", "b"]}, ["--data=@-", "--expect=a", "--expect=b"]),
+    ({"expect": "a(.)", "data_expand": "${1}"}, ["--expect=a(.)", "--data-expand=${1}"]),
+    ({"data-expand": "two\nlines", "expect": "a\nb"}, ["--expect=a", "--data-expand=two\nlines", "--expect=b"]),
+    ({"expect": ["a", "b"], "data_expand": ["1", "2"]}, ["--expect=a", "--data-expand=1", "--expect=b", "--data-expand=2"]),
+    ({"expect": "a(.)", "data_expand": {"auth": {"is": "${1}"}}}, ["--expect=a(.)", '--data-expand={"auth": {"is": "${1}"}}']),
+    ({"max_time": "2s"}, ["--max-time=2s"]),
+    ({"ping": "true", "every": "0.5", "count": "5"}, ["--ping", "--every=0.5", "--count=5"]),
+    ({"subprotocol": "a"}, ["--subprotocol=a"]),
+    ({"data-raw": "@x"}, ["--data=@-"]),
+    ({"fail-on": "a\nb"}, ["--fail-on=a", "--fail-on=b"]),
 ]
 
 REFUSED = [
@@ -242,6 +251,22 @@ REFUSED = [
     ({"suppress_host": True}, "suppress_host: has no meaning here"),
     ({"suppress_origin": False}, "no Origin is sent unless origin names it"),
     ({"format": "raw"}, "format: has no meaning here: the provider reads JSON"),
+    ({"data_expand": "${1}"}, "data_expand: needs an expect of its own"),
+    ({"expect": "a", "data_expand": ["1", "2"]}, "data_expand: needs an expect of its own"),
+    ({"expect": "a", "data_expand": True}, "data_expand: must be a list"),
+    ({"expect": True}, "expect: must be a list"),
+    ({"timeout": 5, "max_time": 5}, "max_time: is the same as timeout"),
+    ({"retry-delay": 1, "retry_delay": 2}, "retry_delay: was given before"),
+    ({"label": "a=b"}, "label: has no meaning here: it is for Prometheus"),
+    ({"follow": "true"}, "follow: has no meaning here: a query ends with one result"),
+    ({"until": "x"}, "until: has no meaning here"),
+    ({"lines": "true"}, "lines: has no meaning here"),
+    ({"idle-timeout": "5"}, "idle_timeout: has no meaning here"),
+    ({"from": "/list"}, "from: has no meaning here: a query asks one URL"),
+    ({"jobs": "5"}, "jobs: has no meaning here"),
+    ({"no_progress": "true"}, "no_progress: has no meaning here"),
+    ({"output": "/f"}, "output: has no meaning here"),
+    ({"help": "true"}, "help: has no meaning here"),
     ({"proxy_type": "socks5"}, "proxy_type: has no meaning without http_proxy_host"),
     ({"http_proxy_host": "p", "proxy_type": "https"}, "proxy_type: must be http, socks4"),
     ({"http_proxy_host": "p", "http_proxy_auth": 5}, "http_proxy_auth: must be a user and a password"),
@@ -318,7 +343,32 @@ def test_options_of_the_program(module):
     """What is passed on under its own name is an option of the program."""
     text = subprocess.run([WSQUERY, "--help"], capture_output=True, text=True, check=True).stdout
     options = set(re.findall(r"--([a-z][a-z0-9-]+)", text))
-    assert {n.replace("_", "-") for n in module.FLAGS + module.VALUES + module.LISTS + module.SECRETS} <= options
+    passed = module.FLAGS + module.VALUES + module.LISTS + module.SECRETS + module.OF_THEIR_OWN
+    passed = {n.replace("_", "-") for n in passed}
+    refused = {n.replace("_", "-") for n in module.NO_MEANING}
+    assert passed <= options and not passed & refused
+    assert options <= passed | refused, "neither passed on nor refused with a reason"
+
+
+def test_what_has_no_meaning_is_refused_with_its_reason(module, recorded):
+    for name, why in module.NO_MEANING.items():
+        for given in (name, name.replace("_", "-")):
+            assert recorded(**{given: "1"}) in [
+                "the query was not made: %s: has no meaning here: %s" % (n, why) for n in (name, given)
+            ]
+
+
+def test_a_dialogue(provider):
+    def script(c):
+        c.upgrade()
+        assert c.recv_message()[1] == b"login"
+        c.text("token=t7")
+        assert c.recv_message()[1] == b'{"auth": {"token": "t7"}}'
+        c.text("welcome").finish()
+
+    with Server(script) as s:
+        answer = provider.query(s.url, 20, "login", expect="token=(.*)", data_expand={"auth": {"token": "${1}"}})
+        assert answer == {"connection": True, "data": "welcome"}
 
 
 def test_secrets_are_not_shown(recorded):
