@@ -238,10 +238,38 @@ static size_t secret_option(const char *value)
 	return option && is_secret(option) && value[n] ? n + 1 : 0;
 }
 
+static bool is_websocket_url(const char *value)
+{
+	return strncmp(value, "ws://", 5) == 0 || strncmp(value, "wss://", 6) == 0;
+}
+
+bool wq_is_misplaced(const struct wq_option *option, const char *value)
+{
+	switch (option->kind) {
+	case WQ_KIND_FILE:
+	case WQ_KIND_DIRECTORY:
+	case WQ_KIND_STRING:
+	case WQ_KIND_LIST:
+		if (is_websocket_url(value) && strcmp(option->name, "origin") != 0)
+			return true;
+		return secret_option(value) > 0;
+	case WQ_KIND_HEADER:
+		return secret_option(value) > 0 && !strchr(value, ':');
+	default: /* what is no number is shown by wq_put_value(), and data may look like anything */
+		return false;
+	}
+}
+
 void wq_put_value(struct wsi_text *t, const char *value)
 {
 	size_t len = strlen(value), shown = secret_option(value);
 
+	if (is_websocket_url(value)) {
+		wsi_put_c(t, '"');
+		wsi_put_url(t, value, len);
+		wsi_put_c(t, '"');
+		return;
+	}
 	if (shown == 0)
 		shown = len < SHOWN ? len : SHOWN;
 	wsi_put_c(t, '"');

@@ -76,6 +76,9 @@ void *wq_option_member(struct wq_options *o, const struct wq_option *option);
  * wq_complain_of: "-t, --timeout: \"abc\" WHY"; value NULL: without it. */
 void wq_complain(struct wq_options *o, const char *why);
 void wq_complain_of(struct wq_options *o, const char *option, const char *value, const char *why);
+/* True if value, the next argument, cannot be meant for the option: it is another option together with a
+ * secret, or the URL. The option's own value was forgotten. "--name=VALUE" takes any value. */
+bool wq_is_misplaced(const struct wq_option *option, const char *value);
 /* The value in quotation marks, cut off where it is long, and before a secret */
 void wq_put_value(struct wsi_text *t, const char *value);
 bool wq_has_complained(const struct wq_options *o);

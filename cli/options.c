@@ -392,6 +392,18 @@ static void use(struct wq_options *o, const struct wq_option *option, const char
 		apply(o, option, "");
 }
 
+/* As use(), with the next argument as the value; NULL: there is none. A secret that was meant for
+ * another option is neither shown nor sent. */
+static void use_next(struct wq_options *o, const struct wq_option *option, const char *value)
+{
+	if (value && wq_is_misplaced(option, value))
+		wq_complain_of(
+		    o, option->name, value,
+		    "is the next argument: a value is missing (--NAME=VALUE takes any value)");
+	else
+		use(o, option, value);
+}
+
 /* Arguments */
 
 static void unknown(struct wq_options *o, const char *arg, size_t len)
@@ -430,7 +442,7 @@ static int parse_long(struct wq_options *o, char **argv)
 		return 1;
 	}
 	if (wq_takes_value(option)) {
-		use(o, option, argv[1]);
+		use_next(o, option, argv[1]);
 		return 2;
 	}
 	use(o, option, NULL);
@@ -458,7 +470,7 @@ static int parse_short(struct wq_options *o, char **argv)
 			use(o, option, s + 1);
 			return 1;
 		}
-		use(o, option, argv[1]);
+		use_next(o, option, argv[1]);
 		return 2;
 	}
 	return 1;

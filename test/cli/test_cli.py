@@ -160,6 +160,44 @@ def test_secrets_of_a_wrong_command_line():
         run(*args, URL, status=64, secrets=["s3cret"])
 
 
+# What comes behind an option whose value was forgotten, and where the secret begins that is not shown
+MISPLACED = ["-uME:s3cret", "-kus3cret", "--bearer=s3cret", "-bs3cret", "-Hs3cret", "-xs3cret", "ws://me:s3cret@h/", "wss://h/?token=s3cret"]
+PLAIN = ["--from", "-o", "--unix-socket", "--interface", "--host", "-A", "-s", "--resolve"]
+WITH_TLS = ["--cacert", "--capath", "--cert", "--key", "--server-name", "--ciphers", "--pinnedpubkey"]
+
+
+@pytest.mark.parametrize("option", PLAIN + [pytest.param(o, marks=needs("tls")) for o in WITH_TLS])
+def test_a_forgotten_value_shows_no_secret(option, tmp_path):
+    """Nor is the secret the name of a file, or sent as the value of a header."""
+    for value in MISPLACED:
+        r = run(option, value, URL, status=64, secrets=["s3cret"], cwd=tmp_path)
+        assert "a value is missing" in r.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["-t", "-f", "-n", "--max-message", "--jobs", "--completion"])
+def test_a_wrong_value_shows_no_secret(option):
+    for value in MISPLACED:
+        run(option, value, URL, status=64, secrets=["s3cret"])
+
+
+def test_a_header_without_a_colon_may_be_an_option():
+    assert "a value is missing" in run("-H", "-us3cret", URL, status=64, secrets=["s3cret"]).err
+
+
+@pytest.mark.parametrize("args", [["--user-agent=-us3cret"], ["-A-us3cret"], ["-H", "-x: y"], ["-d", "-us3cret"], ["--origin", "ws://h/"], ["-A", "-k"], ["-A", "-q"]])
+def test_other_values_may_begin_with_a_dash(args):
+    with Server(lambda c: c.upgrade().finish()) as s:
+        run(*args, "-n", 0, s.url, status=0)
+
+
+def test_a_file_may_have_such_a_name(tmp_path):
+    with Server(says("a")) as s:
+        (tmp_path / "-ume").write_text(s.url + "\n")
+        for name in (["--from=-ume"], ["--from", "./-ume"]):
+            assert run(*name, status=0, cwd=tmp_path).data == "a"
+
+
 @pytest.mark.parametrize("option, needs", [("-b", "NAME=VALUE"), ("-u", "USER:PASSWORD"), ("-H", "NAME: VALUE")])
 def test_a_file_without_its_at_sign(option, needs, tmp_path):
     """curl reads a file with -b FILE; we need -b @FILE."""
