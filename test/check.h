@@ -11,6 +11,7 @@
 #define CHECK_H
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct check {
@@ -38,6 +39,13 @@ static inline int check_that(int ok, const char *file, int line, const char *wha
 		fprintf(stderr, "%s:%d: %s%s%s: failed: %s\n", file, line,
 		        c->name ? c->name : "main", c->row[0] != '\0' ? ": " : "", c->row, what);
 	return ok;
+}
+
+/* The step of a loop over very many cases: 1, or n where TEST_QUICK is set. It is set where the same
+ * tests run again in a way that makes them slow, as on an emulated machine. */
+static inline int check_step(int n)
+{
+	return getenv("TEST_QUICK") ? n : 1;
 }
 
 /* A test of this name is over */

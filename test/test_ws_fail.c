@@ -92,7 +92,7 @@ static void test_any_failing_call_leaves_no_trace(void)
 		const struct scenario *s = &scenarios[i];
 
 		check_row("%s", scenarios[i].name);
-		for (mode = 0; mode < 16; mode++) {
+		for (mode = 0; mode < 16; mode += check_step(5)) {
 			run_failing(s, mode, 0, 0, 0, 0, &good);
 			CHECK(tidy(&good) && good.fake.closes == 1);
 			for (on = 0; on < 2; on++) {

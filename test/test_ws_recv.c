@@ -290,7 +290,7 @@ static void test_vectors(void)
 
 	for (i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
 		check_row("%s", vectors[i].name);
-		for (k = 0; k < 8; k++) {
+		for (k = 0; k < 8; k += check_step(3)) {
 			struct how h;
 
 			memset(&h, 0, sizeof h);

@@ -36,8 +36,8 @@ static void test_short_writes(void)
 
 	for (i = 0; i < 70000; i++)
 		data[i] = (unsigned char)(i * 31 + i / 251);
-	for (mode = 0; mode < 8;
-	     mode++) { /* 1: not to wait; 2: a small buffer; 4: every wait is interrupted */
+	/* 1: not to wait; 2: a small buffer; 4: every wait is interrupted */
+	for (mode = 0; mode < 8; mode += check_step(3)) {
 		for (i = 0; i < sizeof takes / sizeof takes[0]; i++) {
 			for (k = 0; k < sizeof lengths / sizeof lengths[0]; k++) {
 				struct talk t;

@@ -539,10 +539,11 @@ found:
 
 static void test_generated(void)
 {
+	const int rounds = 20000 / check_step(10);
 	unsigned long tried = 0, wrong = 0;
 	int round;
 
-	for (round = 0; round < 20000; round++) {
+	for (round = 0; round < rounds; round++) {
 		struct wq_capture *c;
 		unsigned groups, k;
 		int tree;
@@ -576,7 +577,7 @@ static void test_generated(void)
 		}
 		free(c);
 	}
-	CHECK(tried > 100000);
+	CHECK(tried > 5UL * (unsigned long)rounds);
 	CHECK_EQ_U(wrong, 0);
 }
 
