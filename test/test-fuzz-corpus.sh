@@ -4,6 +4,9 @@
 # Last line: N passed, N failed
 . "$(dirname "$0")/shell.sh"
 
+# `make test` has built both; a run of its own builds them
+make -s CC="$CC" CFLAGS="$CFLAGS" test/libprog.a libwsquery.a || exit 1
+
 # Those that test what only a build with TLS has
 tls=
 nm libwsquery.a 2>/dev/null | grep -q ' T wsi_tls_new' && tls=${MBEDTLS_LIBS:--lmbedtls -lmbedx509 -lmbedcrypto}
