@@ -177,32 +177,38 @@ static bool is_plain(unsigned char c)
 	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
-/* is_plain() for all eight bytes at once. Where each high bit is set first, a subtraction borrows
- * nothing from the next byte, and clears the high bit of those that are less than what is subtracted.
- */
+/* is_plain() for all eight bytes at once: each high bit of a sum tells of one byte. A byte over 0x7f
+ * may carry into the next one, but then the word is not plain anyway. */
 static bool eight_are_plain(uint64_t word)
 {
-	const uint64_t high = word | EIGHT(0x80);
 	uint64_t plain;
 
-	plain = (high ^ EIGHT(0x02)) - EIGHT(0x21); /* controls, and '"', which becomes ' ' */
-	plain &= (high ^ EIGHT('\\')) - EIGHT(1);
-	plain &= ~(word | (word + EIGHT(1))); /* 0x7f and above */
+	plain =
+	    (word ^ EIGHT(0x02)) + EIGHT(0x80 - 0x21); /* from '!' on; '"' and ' ' are swapped */
+	plain &= (word ^ EIGHT('\\')) + EIGHT(0x7f);   /* all but '\\' */
+	plain &= ~(word | (word + EIGHT(1)));          /* below 0x7f */
 	return (plain & EIGHT(0x80)) == EIGHT(0x80);
 }
 
-/* The length of a beginning of s that needs no escape, in steps of eight bytes */
+/* The length of a beginning of s that needs no escape, as far as looking at eight bytes at a time
+ * tells. The last eight may overlap those before them. */
 static size_t plain_len(const unsigned char *s, size_t len)
 {
+	size_t i = 0;
 	uint64_t word;
-	size_t i;
 
-	for (i = 0; i + 8 <= len; i += 8) {
-		memcpy(&word, s + i, 8);
-		if (!eight_are_plain(word))
-			break;
+	if (len < 8)
+		return 0;
+	while (i < len) {
+		for (; i + 8 <= len; i += 8) {
+			memcpy(&word, s + i, 8);
+			if (!eight_are_plain(word))
+				return i;
+		}
+		if (i < len)
+			i = len - 8;
 	}
-	return i;
+	return len;
 }
 
 /* Writes the characters that begin in the first FEW bytes of s. Returns where they end. */
