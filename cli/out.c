@@ -221,11 +221,6 @@ void wq_out_init_kept(struct wq_out *o, int fd)
 	o->kept = true;
 }
 
-size_t wq_out_waiting(const struct wq_out *o)
-{
-	return o->len - o->from;
-}
-
 void wq_out_set_limit(struct wq_out *o, int64_t until_us)
 {
 	out_set_limit(o, until_us, wq_out_waiting(o));

@@ -50,7 +50,10 @@ int wq_out_end(struct wq_out *o);                              /* 0 or .err */
 /* What is put is kept in memory, however much, until the reader takes it. Whoever makes the output
  * stops in time, and polls .fd for writing while anything waits. */
 void wq_out_init_kept(struct wq_out *o, int fd);
-size_t wq_out_waiting(const struct wq_out *o); /* bytes */
+static inline size_t wq_out_waiting(const struct wq_out *o) /* bytes */
+{
+	return o->len - o->from;
+}
 /* From now on the reader has until until_us in wq_out_end(), as with wq_out_init(). */
 void wq_out_set_limit(struct wq_out *o, int64_t until_us);
 /* Writes what the reader takes at once. 0 or .err */
