@@ -710,7 +710,7 @@ bool wsi_url_resolve(struct wsi_text *t, const char *ref, size_t len)
 		path = base.path;
 	} else { /* 5.2.3: goes into the directory of the base */
 		path = base.path;
-		t->len = wsi_find_any(t->p, t->len, "?#");
+		t->len = path + wsi_find_any(t->p + path, t->len - path, "?#");
 		while (t->len > path && t->p[t->len - 1] != '/')
 			t->len--;
 		if (t->len == path && path > base.scheme)

@@ -62,6 +62,7 @@ void wsi_put_n(struct wsi_text *t, const void *p, size_t len)
 		t->cut = true;
 		len = t->cap - t->len - 1;
 	}
+	Frama_C_make_unknown(t->p, t->cap);
 	t->len += len;
 	t->p[t->len] = '\0';
 #else
@@ -164,12 +165,16 @@ bool wsi_has_token(struct wsi_str list, const char *token)
 int wsi_number(const char *p, size_t len, int max)
 {
 	reads(p, len);
+	if (len == 0)
+		return -1;
 	return Frama_C_interval(-1, max);
 }
 
 int wsi_digits(const char *p, size_t len, int max, int base)
 {
 	reads(p, len);
+	if (len == 0)
+		return -1;
 	return Frama_C_interval(-1, max);
 }
 
@@ -232,6 +237,8 @@ int wsi_ip_parse(unsigned char out[16], const char *s, size_t len)
 {
 	reads(s, len);
 	Frama_C_make_unknown((char *)out, 16);
+	if (len < 2)
+		return 0;
 	switch (Frama_C_interval(0, 2)) {
 	case 0:
 		return 0;

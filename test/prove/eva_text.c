@@ -41,7 +41,7 @@ static void read_number(size_t len)
 	int v = wsi_digits(LAST(len), len, 65535, 16);
 	int n = wsi_number(LAST(len), len, INT32_MAX);
 
-	//@ assert -1 <= v <= 65535 && -1 <= n;
+	//@ assert -1 <= v <= 65535 && -1 <= n && (len > 0 || (v < 0 && n < 0));
 }
 
 static void decode(size_t len)
