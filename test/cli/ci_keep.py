@@ -230,6 +230,7 @@ def test_values(beside, tmp_path):
         "parentheses": workflow(data="a :("),
         "JSON": workflow(data={"a": {"b": [1, "x"]}}, shown="{{{ steps.s.results.data }}}"),
         "HTML": workflow(data_raw='"', shown="{{ steps.s.results.data }} or {{{ steps.s.results.data }}}"),
+        "dialogue": workflow(expect="token=(.*)", data_expand={"auth": {"token": "${1}"}}, shown="{{{ steps.s.results.data }}}"),
         "own": workflow(kind="websocket", timeout="5"),
     }
     found = rows(tmp_path, w, WSQUERY=str(recorder))
@@ -241,6 +242,7 @@ def test_values(beside, tmp_path):
     assert "Invalid template" in ends["braces"] and "Invalid template" in ends["parentheses"]
     assert ends["JSON"] == '--data=@- -- ws://127.0.0.1:9/<{"a": {"b": [1, "x"]}}'
     assert "&lt;&quot; or --data" in ends["HTML"] and ends["HTML"].endswith('<"')
+    assert ends["dialogue"] == '--expect=token=(.*) --data-expand={"auth": {"token": "${1}"}} -- ws://127.0.0.1:9/'
     assert "cannot be interpreted as an integer" in ends["own"]
 
 
