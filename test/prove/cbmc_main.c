@@ -13,6 +13,7 @@ void check_utf8_fast(void);
 void check_base64(void);
 void check_frame(void);
 void check_encode(void);
+void check_mask(void);
 
 size_t any_size(void);
 uint64_t any_u64(void);
@@ -211,4 +212,21 @@ void check_encode(void)
 	MUST(masked[1] == (out[1] | 0x80) && memcmp(masked + n, key, 4) == 0);
 	ASSUME(k < n && k != 1);
 	MUST(masked[k] == out[k]);
+}
+
+/* Each byte is masked with the byte of the key that RFC 6455 5.3 says, also in place, and no other
+ * is touched */
+void check_mask(void)
+{
+	size_t len = any_size(), k = any_size();
+	unsigned char in_array[20], out_array[20], key[4], *in, *out, before;
+
+	ASSUME(len <= sizeof in_array && k < len);
+	in = ANY_BYTES(in_array, len);
+	out = ANY_BYTES(out_array, len);
+	before = in[k];
+	wsi_mask(out, in, len, key);
+	MUST(out[k] == (before ^ key[k % 4]) && in[k] == before);
+	wsi_mask(in, in, len, key);
+	MUST(in[k] == out[k]);
 }
