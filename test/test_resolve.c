@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * test_resolve.c - resolve.c through ws.h: names, the lookup thread, lost lookups
  */
-#define _GNU_SOURCE /* pthread_setattr_default_np */
 #include "net.h"
 
 static void test_resolver(void)
@@ -273,6 +272,10 @@ static void test_threads(void)
 }
 
 #ifdef __GLIBC__
+/* With _GNU_SOURCE, which declares these, connect has an argument that is not of ISO C. */
+int pthread_getattr_default_np(pthread_attr_t *attr);
+int pthread_setattr_default_np(const pthread_attr_t *attr);
+
 /* A thread cannot be started when there is no memory for its stack. */
 static void test_no_thread(void)
 {
@@ -282,7 +285,7 @@ static void test_no_thread(void)
 
 	pthread_getattr_default_np(&was);
 	pthread_attr_init(&large);
-	CHECK_EQ_U(pthread_attr_setstacksize(&large, SIZE_MAX / 4), 0);
+	CHECK_EQ_U(pthread_attr_setstacksize(&large, SIZE_MAX / 8 * 7), 0);
 	CHECK_EQ_U(pthread_setattr_default_np(&large), 0);
 	client_init(&c, "ws://none.test/");
 	CHECK_EQ_U(client_open(&c), WS_EIO);

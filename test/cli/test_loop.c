@@ -157,9 +157,9 @@ static void test_times(void)
 	int64_t now_us = wq_now_us();
 
 	begin();
-	add(0, 'c')->until_us = now_us + 30000;
+	add(0, 'c')->until_us = now_us + 400000;
 	add(1, 'a')->until_us = now_us - 1;
-	add(2, 'b')->until_us = now_us + 15000;
+	add(2, 'b')->until_us = now_us + 200000;
 	run();
 	CHECK_EQ_S(ended, "abc");
 	CHECK(scripts[0].made <= 3 && scripts[2].made <= 3); /* nobody spins */

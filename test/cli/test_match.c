@@ -1293,7 +1293,7 @@ static void test_linear(void)
 
 static void test_generated(void)
 {
-	check_generated(3000 / check_step(5), 0, 0);
+	check_generated(3000U / (unsigned)check_step(5), 0, 0);
 }
 
 /* Against regexec too, with characters beyond ASCII where libc has a locale that knows them */
@@ -1302,12 +1302,12 @@ static void test_generated_portable(void)
 	int ascii =
 	    (!setlocale(LC_CTYPE, "C.UTF-8") && !setlocale(LC_CTYPE, "C.utf8")) || MB_CUR_MAX < 2;
 
-	check_generated(3000 / check_step(5), 1, ascii);
+	check_generated(3000U / (unsigned)check_step(5), 1, ascii);
 }
 
 static void test_generated_ascii(void)
 {
-	check_generated(1000 / check_step(5), 1, 1);
+	check_generated(1000U / (unsigned)check_step(5), 1, 1);
 }
 
 int main(void)
