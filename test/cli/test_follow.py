@@ -630,5 +630,5 @@ def test_max_time_bounds_all_tries():
 )
 def test_usage(args):
     # nagios has statuses of its own, and prints its line whatever happens
-    nagios = "nagios" in args and "formats" in conftest.built_in()
+    nagios = "nagios" in args and "nagios" in conftest.built_in()
     run(*args, "ws://127.0.0.1:9/", status=3 if nagios else 64, json=not nagios)
