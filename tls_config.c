@@ -25,6 +25,16 @@ static int tls_blind(void *ctx, unsigned char *buf, size_t len)
 }
 #endif
 
+#ifdef MBEDTLS_DES_C
+#define TLS_KEY_CIPHER                                                                             \
+	"the key is encrypted with a cipher that " TLS_LIBRARY " lacks: mbedTLS 3.6 has AES, and " \
+	"'openssl pkcs8 -topk8 -v2 des3' encrypts a key so that every version reads it"
+#else
+#define TLS_KEY_CIPHER                                                                             \
+	"the key is encrypted with a cipher that " TLS_LIBRARY " lacks: it reads a key that "      \
+	"'openssl pkcs8 -topk8 -v2 aes256' has encrypted"
+#endif
+
 static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size_t len,
                         const char *path)
 {
@@ -48,15 +58,13 @@ static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size
 			    "key's own file must be named");
 		if (words)
 			return wsi_tls_bad(&c->wrong, "tls.key_file", path, words);
-		if (pass && strstr((const char *)buf, "ENCRYPTED") != NULL)
-			return wsi_tls_bad(
-			    &c->wrong, "tls.key_password", path,
-			    wsi_tls_lacks_cipher(ret)
-			        ? "the key is encrypted with a cipher that " TLS_LIBRARY
-			          " lacks: mbedTLS 3.6 has AES, and 'openssl pkcs8 -topk8 -v2 "
-			          "des3' "
-			          "encrypts a key so that every version reads it"
-			        : "wrong passphrase for the key"); /* a wrong key may decrypt to valid padding by chance */
+		if (pass && strstr((const char *)buf, "ENCRYPTED") != NULL) {
+			if (wsi_tls_lacks_cipher(ret))
+				words = TLS_KEY_CIPHER;
+			else /* a wrong key may decrypt to valid padding by chance */
+				words = "wrong passphrase for the key";
+			return wsi_tls_bad(&c->wrong, "tls.key_password", path, words);
+		}
 	}
 	if (ret != 0)
 		return wsi_tls_bad_code(&c->wrong, "tls.key_file", path,
