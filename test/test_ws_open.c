@@ -96,6 +96,17 @@ static void test_wrong_options_are_named(void)
 	WRONG("unix_socket", t.o.unix_socket = "");
 	WRONG("tls", t.o.tls.server_name = "a.example");
 	WRONG("tls", t.o.tls.pin_sha256 = "");
+	WRONG("tls", t.o.tls.ca_file = "x");
+	WRONG("tls", t.o.tls.ca_dir = "x");
+	WRONG("tls", t.o.tls.cert_file = "x");
+	WRONG("tls", t.o.tls.key_file = "x");
+	WRONG("tls", t.o.tls.key_password = "x");
+	WRONG("tls", t.o.tls.ciphers = "x");
+	WRONG("tls", t.o.tls.keylog_file = "x");
+	WRONG("tls", t.o.tls.min_version = 12);
+	WRONG("tls", t.o.tls.max_version = 12);
+	WRONG("tls", t.o.tls.insecure_no_hostname = 1);
+	WRONG("tls", t.o.tls.config = &t);
 	WRONG("tls", t.o.tls.insecure_no_verify = 1);
 	talk_begin(&t, "", 0);
 	t.o.io = NULL;
