@@ -707,6 +707,9 @@ static void test_constrained(void)
 	                              ab = {WSI_EXT_ALTERNATIVE_NAMES, 0,
 	                                    DER("\x30\x04\x82\x02"
 	                                        "ab")},
+	                              for_clients =
+	                                  {WSI_EXT_EXTENDED_KEY_USAGE, 0,
+	                                   DER("\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x02")},
 	                              cd = {WSI_EXT_ALTERNATIVE_NAMES, 0,
 	                                    DER("\x30\x04\x82\x02"
 	                                        "cd")};
@@ -732,6 +735,13 @@ static void test_constrained(void)
 		if (!CHECK(cases[i].why == NULL ? why.len == 0 : strstr(buf, cases[i].why) != NULL))
 			fprintf(stderr, "\t%s\n", buf);
 	}
+	check_row("a certificate for clients, trusted itself");
+	b[0].at = sizeof b[0].buf;
+	put_certificate(&b[0], "a", "a", 0, 0, NULL, &for_clients);
+	CHECK_EQ_U(wsi_cert_read(&path[0], b[0].buf + b[0].at, sizeof b[0].buf - b[0].at), 0);
+	wsi_text_init(&why, buf, sizeof buf);
+	CHECK(wsi_chain_check_rules(path, 1, &why) == -1);
+	CHECK(strstr(buf, "the server's certificate may not be used") != NULL);
 }
 
 /* So many names and a subject, each compared with so many constraints that exclude another one */

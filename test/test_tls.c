@@ -958,6 +958,7 @@ static void test_options(void)
 	     "\"TLS_NO_SUCH_SUITE\": no cipher suite"},
 	    {O(ciphers), "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256:nonsense", 0, "tls.ciphers",
 	     "\"nonsense\""},
+	    {O(ciphers), "x", 0, "tls.ciphers", "\"x\": no cipher suite of this build"},
 	    {O(ciphers), "", 0, "tls.ciphers", "no cipher suite in it"},
 	    {O(ciphers), ",:", 0, "tls.ciphers", "no cipher suite in it"},
 	    {O(ciphers), SUITES16 SUITES16 SUITES16 SUITES16 SUITES4, 0, "tls.ciphers",
