@@ -135,13 +135,14 @@ static size_t invalid_len(const unsigned char *s, size_t len)
  * not show is valid in JSON but is escaped all the same. *used is set to its length in s. */
 static char *put_character(char *to, const unsigned char *s, size_t len, size_t *used)
 {
+	static const char replacement[] = {'\xef', '\xbf', '\xbd'};
 	uint32_t cp;
 	int n = wsi_utf8_decode(&cp, s, len);
 
 	if (n <= 0) {
 		*used = invalid_len(s, len);
-		memcpy(to, "\xef\xbf\xbd", 3);
-		return to + 3;
+		memcpy(to, replacement, sizeof replacement);
+		return to + sizeof replacement;
 	}
 	*used = (size_t)n;
 	if (cp < 0x20 || wsi_is_unseen(cp))
