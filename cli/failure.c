@@ -169,7 +169,7 @@ static void query_put_pings(struct wsi_text *t, const struct wq_pings *p)
 	if (p->answered > 0)
 		wsi_put(t, " were answered");
 	if (p->sent < p->n)
-		wq_query_put_number(t, " (", p->sent, " were sent)");
+		wq_query_put_number(t, " (", p->sent, p->sent == 1 ? " was sent)" : " were sent)");
 }
 
 /* Names what was still missing. */
