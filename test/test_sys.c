@@ -159,12 +159,33 @@ static void test_signals(void)
 	server_end(&s);
 }
 
+/* Descriptors below 64 that are open */
+static int count_open(void)
+{
+	int fd, n = 0;
+
+	for (fd = 0; fd < 64; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* The thread of a lookup that has ended closes its descriptor a moment later. */
+static void wait_for_open(int n)
+{
+	struct timespec ms = {.tv_nsec = 1000000};
+	int i;
+
+	for (i = 0; i < 10000 && count_open() != n; i++)
+		nanosleep(&ms, NULL);
+	CHECK_EQ_U(count_open(), n);
+}
+
 /* The process has no descriptors left. */
 static void test_no_descriptors(void)
 {
 	struct rlimit old, none;
 	struct client c;
-	int fds[64], n = 0, k;
+	int fds[64], n = 0, k, others = count_open();
 
 	getrlimit(RLIMIT_NOFILE, &old);
 	none = old;
@@ -183,6 +204,7 @@ static void test_no_descriptors(void)
 		HAS(&c, "resolve none.test: the lookup cannot be started: Too many open files");
 		CHECK_EQ_U(ws_report(c.ws)->no_descriptor, 1);
 		client_free(&c);
+		wait_for_open(others + n);
 		/* the lookup can be started, but getaddrinfo itself finds too few */
 		for (k = 0; k < 3 && n; k++)
 			close(fds[--n]);
@@ -191,12 +213,14 @@ static void test_no_descriptors(void)
 		HAS(&c, "resolve none.test: Name or service not known: Too many open files");
 		CHECK_EQ_U(ws_report(c.ws)->no_descriptor, 1);
 		client_free(&c);
+		wait_for_open(others + n);
 		for (k = 0; k < 5 && n; k++)
 			close(fds[--n]);
 		client_init(&c, "ws://none.test/");
 		CHECK_EQ_U(client_open(&c), WS_ERESOLVE);
 		CHECK_EQ_U(ws_report(c.ws)->no_descriptor, 0);
 		client_free(&c);
+		wait_for_open(others + n);
 		while (n < 64 && (fds[n] = dup(0)) >= 0)
 			n++;
 		/* a lost lookup may release one, so a new lookup waits for it until the deadline */

@@ -258,16 +258,31 @@ class Server:
         self.accepted = 0
         self.unix = unix
         self.host = host
+        self.kept = None
         if unix:
             self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self.listener.bind(unix)
             self.port = 0
         else:
+            self.listen_at(host, port)
+        self.listener.listen(backlog)
+
+    def listen_at(self, host, port):
+        """A port of ::1 is kept on 127.0.0.1, too: a client may try both, and must not find another test's server there."""
+        while True:
             self.listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self.listener.bind((host, port))
             self.port = self.listener.getsockname()[1]
-        self.listener.listen(backlog)
+            if host != "::1":
+                return
+            self.kept = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            try:
+                self.kept.bind(("127.0.0.1", self.port))
+                return
+            except OSError:
+                self.kept.close()
+                self.listener.close()
 
     @property
     def hostport(self):
@@ -360,6 +375,8 @@ class Server:
         except OSError:
             pass
         self.listener.close()
+        if self.kept:
+            self.kept.close()
         for c in list(self._conns):
             try:
                 c.sock.shutdown(socket.SHUT_RDWR)
