@@ -231,6 +231,20 @@ static void test_cost(void)
 
 #define DER(bytes) bytes, sizeof(bytes) - 1
 
+/* An authority that may issue for ab alone, and a certificate for ab */
+#define MAY_ISSUE_AB                                                                               \
+	{                                                                                          \
+		NC, 0,                                                                             \
+		    DER("\x30\x08\xa0\x06\x30\x04\x82\x02"                                         \
+		        "ab")                                                                      \
+	}
+#define NAMED_AB                                                                                   \
+	{                                                                                          \
+		ALT, 0,                                                                            \
+		    DER("\x30\x04\x82\x02"                                                         \
+		        "ab")                                                                      \
+	}
+
 static void test_rules(void)
 {
 	enum {
@@ -245,58 +259,30 @@ static void test_rules(void)
 	} cases[] = {
 	    {"nothing", {0, 0, NULL, 0}, {0, 0, NULL, 0}, "a.test", NULL},
 	    {"permitted",
-	     {NC, 0,
-	      DER("\x30\x08\xa0\x06\x30\x04\x82\x02"
-	          "ab")},
+	     MAY_ISSUE_AB,
 	     {ALT, 0,
 	      DER("\x30\x06\x82\x04"
 	          "x.ab")},
 	     "",
 	     NULL},
 	    {"not permitted",
-	     {NC, 0,
-	      DER("\x30\x08\xa0\x06\x30\x04\x82\x02"
-	          "ab")},
+	     MAY_ISSUE_AB,
 	     {ALT, 0,
 	      DER("\x30\x05\x82\x03"
 	          "xab")},
 	     "",
 	     "may not issue for xab"},
 	    {"no name of that kind",
-	     {NC, 0,
-	      DER("\x30\x08\xa0\x06\x30\x04\x82\x02"
-	          "ab")},
+	     MAY_ISSUE_AB,
 	     {ALT, 0, DER("\x30\x06\x87\x04\1\2\3\4")},
 	     "",
 	     NULL},
-	    {"the common name",
-	     {NC, 0,
-	      DER("\x30\x08\xa0\x06\x30\x04\x82\x02"
-	          "ab")},
-	     {0, 0, NULL, 0},
-	     "cd",
-	     "may not issue for cd"},
-	    {"the common name beside others",
-	     {NC, 0,
-	      DER("\x30\x08\xa0\x06\x30\x04\x82\x02"
-	          "ab")},
-	     {ALT, 0,
-	      DER("\x30\x04\x82\x02"
-	          "ab")},
-	     "cd",
-	     NULL},
-	    {"all",
-	     {NC, 0, DER("\x30\x06\xa0\x04\x30\x02\x82\x00")},
-	     {ALT, 0,
-	      DER("\x30\x04\x82\x02"
-	          "ab")},
-	     "",
-	     NULL},
+	    {"the common name", MAY_ISSUE_AB, {0, 0, NULL, 0}, "cd", "may not issue for cd"},
+	    {"the common name beside others", MAY_ISSUE_AB, NAMED_AB, "cd", NULL},
+	    {"all", {NC, 0, DER("\x30\x06\xa0\x04\x30\x02\x82\x00")}, NAMED_AB, "", NULL},
 	    {"all are excluded",
 	     {NC, 0, DER("\x30\x06\xa1\x04\x30\x02\x82\x00")},
-	     {ALT, 0,
-	      DER("\x30\x04\x82\x02"
-	          "ab")},
+	     NAMED_AB,
 	     "",
 	     "may not issue for ab"},
 	    {"an address",
@@ -392,24 +378,14 @@ static void test_rules(void)
 	          "c.ab")},
 	     "",
 	     NULL},
-	    {"a common name that is no host",
-	     {NC, 0,
-	      DER("\x30\x08\xa0\x06\x30\x04\x82\x02"
-	          "ab")},
-	     {0, 0, NULL, 0},
-	     "c d",
-	     NULL},
+	    {"a common name that is no host", MAY_ISSUE_AB, {0, 0, NULL, 0}, "c d", NULL},
 	    {"a common name with each character of a host",
-	     {NC, 0,
-	      DER("\x30\x08\xa0\x06\x30\x04\x82\x02"
-	          "ab")},
+	     MAY_ISSUE_AB,
 	     {0, 0, NULL, 0},
 	     "*.Z9-_d",
 	     "may not issue for *.Z9-_d"},
 	    {"names that are none",
-	     {NC, 0,
-	      DER("\x30\x08\xa0\x06\x30\x04\x82\x02"
-	          "ab")},
+	     MAY_ISSUE_AB,
 	     {ALT, 0, DER("\x31\x00")},
 	     "",
 	     "the names it issued for cannot be read"},
@@ -432,9 +408,7 @@ static void test_rules(void)
 	     {NC, 0,
 	      DER("\x30\x0b\xa0\x09\x30\x07\x82\x02"
 	          "ab\x80\x01\x01")},
-	     {ALT, 0,
-	      DER("\x30\x04\x82\x02"
-	          "ab")},
+	     NAMED_AB,
 	     "",
 	     "form that is not supported"},
 	    {"mail",
@@ -459,15 +433,11 @@ static void test_rules(void)
 	     {NC, 0,
 	      DER("\x30\x08\xa0\x06\x30\x04\x82\x03"
 	          "ab")},
-	     {ALT, 0,
-	      DER("\x30\x04\x82\x02"
-	          "ab")},
+	     NAMED_AB,
 	     "",
 	     "cannot be read"},
 	    {"names cut off",
-	     {NC, 0,
-	      DER("\x30\x08\xa0\x06\x30\x04\x82\x02"
-	          "ab")},
+	     MAY_ISSUE_AB,
 	     {ALT, 0,
 	      DER("\x30\x04\x82\x03"
 	          "ab")},

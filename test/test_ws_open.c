@@ -65,6 +65,28 @@ static void test_wrong_options_are_named(void)
 		talk_end(&t);                                                                      \
 	} while (0)
 
+/* Each option of TLS, where TLS is not the library's */
+#define WRONG_TLS()                                                                                \
+	do {                                                                                       \
+		WRONG("tls", t.o.tls.server_name = "a.example");                                   \
+		WRONG("tls", t.o.tls.server_name = "x");                                           \
+		WRONG("tls", t.o.tls.pin_sha256 = "");                                             \
+		WRONG("tls", t.o.tls.pin_sha256 = "x");                                            \
+		WRONG("tls", t.o.tls.ca_file = "x");                                               \
+		WRONG("tls", t.o.tls.ca_dir = "x");                                                \
+		WRONG("tls", t.o.tls.cert_file = "x");                                             \
+		WRONG("tls", t.o.tls.key_file = "x");                                              \
+		WRONG("tls", t.o.tls.key_password = "x");                                          \
+		WRONG("tls", t.o.tls.ciphers = "x");                                               \
+		WRONG("tls", t.o.tls.keylog_file = "x");                                           \
+		WRONG("tls", t.o.tls.min_version = 12);                                            \
+		WRONG("tls", t.o.tls.max_version = 12);                                            \
+		WRONG("tls", t.o.tls.max_version = 13);                                            \
+		WRONG("tls", t.o.tls.insecure_no_verify = 1);                                      \
+		WRONG("tls", t.o.tls.insecure_no_hostname = 1);                                    \
+		WRONG("tls", t.o.tls.config = &t);                                                 \
+	} while (0)
+
 	WRONG("timeout_ms", t.o.timeout_ms = -2);
 	WRONG("timeout_ms", t.o.timeout_ms = INT_MIN);
 	WRONG("connect_timeout_ms", t.o.connect_timeout_ms = -1);
@@ -94,20 +116,7 @@ static void test_wrong_options_are_named(void)
 	WRONG("io", t.io.io_write = NULL);
 	WRONG("io", t.io.io_wait = NULL);
 	WRONG("unix_socket", t.o.unix_socket = "");
-	WRONG("tls", t.o.tls.server_name = "a.example");
-	WRONG("tls", t.o.tls.pin_sha256 = "");
-	WRONG("tls", t.o.tls.ca_file = "x");
-	WRONG("tls", t.o.tls.ca_dir = "x");
-	WRONG("tls", t.o.tls.cert_file = "x");
-	WRONG("tls", t.o.tls.key_file = "x");
-	WRONG("tls", t.o.tls.key_password = "x");
-	WRONG("tls", t.o.tls.ciphers = "x");
-	WRONG("tls", t.o.tls.keylog_file = "x");
-	WRONG("tls", t.o.tls.min_version = 12);
-	WRONG("tls", t.o.tls.max_version = 12);
-	WRONG("tls", t.o.tls.insecure_no_hostname = 1);
-	WRONG("tls", t.o.tls.config = &t);
-	WRONG("tls", t.o.tls.insecure_no_verify = 1);
+	WRONG_TLS();
 	talk_begin(&t, "", 0);
 	t.o.io = NULL;
 	t.o.io_is_plain = 1;
@@ -145,22 +154,8 @@ static void test_wrong_options_are_named(void)
 		WRONG("resolve", t.o.resolve = bad_resolve[i]);
 	}
 	check_row_end();
-	if (!(ws_features() & WS_HAS_TLS)) {
-		WRONG("tls", t.o.tls.ca_file = "x");
-		WRONG("tls", t.o.tls.ca_dir = "x");
-		WRONG("tls", t.o.tls.cert_file = "x");
-		WRONG("tls", t.o.tls.key_file = "x");
-		WRONG("tls", t.o.tls.key_password = "x");
-		WRONG("tls", t.o.tls.server_name = "x");
-		WRONG("tls", t.o.tls.ciphers = "x");
-		WRONG("tls", t.o.tls.pin_sha256 = "x");
-		WRONG("tls", t.o.tls.keylog_file = "x");
-		WRONG("tls", t.o.tls.min_version = 12);
-		WRONG("tls", t.o.tls.max_version = 13);
-		WRONG("tls", t.o.tls.insecure_no_verify = 1);
-		WRONG("tls", t.o.tls.insecure_no_hostname = 1);
-		WRONG("tls", t.o.tls.config = &t);
-	}
+	if (!(ws_features() & WS_HAS_TLS))
+		WRONG_TLS();
 	talk_begin(&t, "", 0);
 	t.o.headers = good_headers;
 	talk_open(&t);
