@@ -296,14 +296,8 @@ static int query_end_check(struct wq_query *q)
 /* Each query has a payload of its own: a pong with another payload is not proof of life. */
 static void query_make_ping_data(struct wq_query *q)
 {
-	static const char hex[] = "0123456789abcdef";
-	uint64_t v = (uint64_t)wq_now_us() * 0x9e3779b97f4a7c15u;
-	size_t i;
-
-	for (i = 0; i < sizeof q->ping_data; i++) {
-		q->ping_data[i] = hex[v & 15];
-		v >>= 4;
-	}
+	wq_pings_hex(q->ping_data, sizeof q->ping_data,
+	             (uint64_t)wq_now_us() * 0x9e3779b97f4a7c15u);
 }
 
 int wq_query_ping(struct wq_query *q)

@@ -28,15 +28,18 @@ void wq_pings_free(struct wq_pings *p)
 	memset(p, 0, sizeof *p);
 }
 
+void wq_pings_hex(char *to, size_t n, uint64_t v)
+{
+	for (; n > 0; n--) {
+		to[n - 1] = hex[v & 15];
+		v >>= 4;
+	}
+}
+
 void wq_pings_payload(const struct wq_pings *p, size_t number, char payload[WQ_PING_LEN])
 {
-	size_t i;
-
 	memcpy(payload, p->id, WQ_PING_ID);
-	for (i = WQ_PING_LEN; i > WQ_PING_ID; i--) {
-		payload[i - 1] = hex[number & 15];
-		number >>= 4;
-	}
+	wq_pings_hex(payload + WQ_PING_ID, WQ_PING_LEN - WQ_PING_ID, number);
 }
 
 void wq_pings_sent(struct wq_pings *p, int64_t now_us)

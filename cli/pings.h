@@ -5,6 +5,7 @@
 #define WQ_PINGS_H
 #include "cli/memory.h"
 #include <stdbool.h>
+#include <stdint.h>
 
 #define WQ_MAX_PINGS 10000 /* the memory that a query takes for each is that of two numbers */
 
@@ -22,6 +23,8 @@ struct wq_pings {
 /* False: no memory. n is at most WQ_MAX_PINGS. */
 bool wq_pings_begin(struct wq_pings *p, size_t n, const char id[WQ_PING_ID]);
 void wq_pings_free(struct wq_pings *p);
+/* Writes the last n hexadecimal digits of v, the highest first. */
+void wq_pings_hex(char *to, size_t n, uint64_t v);
 /* The payload of the ping of this number, the first is 0 */
 void wq_pings_payload(const struct wq_pings *p, size_t number, char payload[WQ_PING_LEN]);
 void wq_pings_sent(struct wq_pings *p, int64_t now_us); /* the next one was sent */
