@@ -36,7 +36,7 @@ TALKING = ["test_ws_query", "test_ws_keepalive", "test_ws_close", "test_ws_open"
            "test_ws_upgrade", "test_hops", "test_ws_attack", "test_ws_world", "test_ws_recv", "test_ws_buffer",
            "test_ws_fail"]  # fmt: skip
 NETWORK = ["test_ws_query", "test_ws_open", "test_sys", "test_resolve", "test_ws_watch", "test_ws_cancel", "test_net"]
-TLS = ["test_start_tls", "test_tls"]
+TLS = ["test_tls_config", "test_tls_trust", "test_tls_verdict", "test_tls", "test_tls_open"]
 TESTS = {
     "text.c": ["test_text", "test_url", "test_request", "test_response", "test_proxy", "test_ws_upgrade", "test_ws_recv"],
     "sha1.c": ["test_sha1"],
@@ -62,24 +62,24 @@ TESTS = {
                 "test_resolve", "test_net", "test_ws_fail"],  # fmt: skip
     "upgrade.c": [*OPENING, "test_ws_query", "test_ws_close", "test_start_tls", "test_ws_attack", "test_ws_world", "test_ws_fail"],
     "open.c": [*OPENING, "test_start_tls", "test_ws_query", "test_ws_watch", "test_ws_world", "test_ws_fail", "test_net",
-               "test_tls"],  # fmt: skip
+               "test_tls_open"],  # fmt: skip
     "keepalive.c": ["test_ws_keepalive", "test_ws_close", "test_ws_world"],
     "buffer.c": [*TALKING],
     "cancel.c": ["test_ws_keepalive", "test_ws_cancel", "test_ws_world"],
-    "transport.c": [*TALKING, "test_start_tls", "test_ws_watch", "test_net", "test_tls"],
-    "conn.c": [*TALKING, "test_start_tls", "test_net", "test_tls"],
+    "transport.c": [*TALKING, "test_start_tls", "test_ws_watch", "test_net", "test_tls_open"],
+    "conn.c": [*TALKING, "test_start_tls", "test_net", "test_tls_open"],
     "send.c": TALKING,
     "recv.c": TALKING,
     "ws.c": [*TALKING, "test_copy", "test_ws_watch"],
-    "trust.c": ["test_trust", "test_tls"],
-    "der.c": ["test_chain", "test_trust", "test_tls"],
-    "chain.c": ["test_chain", "test_tls"],
+    "trust.c": ["test_trust", "test_tls_trust", "test_tls_config", "test_tls"],
+    "der.c": ["test_chain", "test_trust", "test_tls_verdict", "test_tls_trust", "test_tls"],
+    "chain.c": ["test_chain", "test_tls_verdict", "test_tls_trust", "test_tls"],
     "tls_words.c": ["test_tls_words", "test_chain", *TLS],
     "tls_port.c": TLS,
     "tls_config.c": TLS,
     "tls_trust.c": ["test_trust", *TLS],
     "tls_verdict.c": TLS,
-    "tls_wire.c": TLS,
+    "tls_wire.c": ["test_tls", "test_tls_open"],
     "tls.c": TLS,
 }
 
@@ -291,6 +291,7 @@ def main():
     count = {name: dict.fromkeys(("killed", "survived", "equivalent", "none", "not tried"), 0) for name in args.files}
 
     with tempfile.TemporaryDirectory(prefix="mutate.") as scratch:
+        os.environ.setdefault("TLS_CERTS", scratch + "/certs")  # the first test that needs them makes them
         builders = [Builder(args, pathlib.Path(scratch) / "plain", []), Builder(args, pathlib.Path(scratch) / "sanitized", SANITIZE)]
         if args.plain:
             builders.pop()

@@ -12,6 +12,10 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 passed=0 failed=0 skipped=0
 
+# The first test that needs certificates makes them there
+TLS_CERTS=${TLS_CERTS:-$dir/certs}
+export TLS_CERTS
+
 python=
 if [ -n "$PYTHON" ]; then
 	for need in 'pytest, jsonschema, websockets' 'pytest, jsonschema'; do

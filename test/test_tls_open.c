@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: ISC
+ * test_tls_open.c - a connection that opens over TLS, and memory that is refused while it does
+ */
+#include "tls.h"
+
+#ifdef WS_WITH_MBEDTLS
+
+/* ---- The connection above ---- */
+
+/* A server that sends the same record again and again */
+struct flood {
+	unsigned char record[7]; /* comes again and again */
+	size_t at;
+	long reads, writes;
+	int entropy; /* what asking for random bytes comes to */
+};
+
+static ptrdiff_t flood_read(void *io, void *buf, size_t len)
+{
+	struct flood *f = io;
+	size_t n = sizeof f->record - f->at;
+
+	f->reads++;
+	if (n > len)
+		n = len;
+	memcpy(buf, f->record + f->at, n);
+	f->at = (f->at + n) % sizeof f->record;
+	return (ptrdiff_t)n;
+}
+
+static ptrdiff_t flood_write(void *io, const void *buf, size_t len)
+{
+	struct flood *f = io;
+
+	(void)buf;
+	f->writes++;
+	return (ptrdiff_t)len;
+}
+
+static int flood_entropy(void *user_data, void *buf, size_t len)
+{
+	struct flood *f = user_data;
+
+	return f->entropy != 0 ? f->entropy : wsi_entropy(buf, len);
+}
+
+static struct ws_conn *flood_open(struct flood *f)
+{
+	static const struct ws_io io = {.io_read = flood_read, .io_write = flood_write};
+	struct ws_io own = io;
+	struct ws_options o = {
+	    .nonblock = 1, .io_is_plain = 1, .entropy = flood_entropy, .user_data = f, .io = &own};
+
+	own.io = f;
+	return ws_new("wss://localhost/", &o);
+}
+
+/* A warning, which mbedTLS passes over, as often as it asks for more */
+static void test_read_budget(void)
+{
+	struct flood f = {.record = {0x15, 0x03, 0x03, 0x00, 0x02, 0x01, 0x5a}};
+	struct ws_conn *ws = flood_open(&f);
+	struct ws_pollset set;
+	long before;
+	int i;
+
+	if (!CHECK(ws != NULL))
+		return;
+	CHECK(ws_open(ws) == WS_AGAIN && f.reads == 0); /* on to TLS */
+	for (i = 0; i < 3; i++) {
+		before = f.reads;
+		CHECK(ws_open(ws) == WS_AGAIN);
+		CHECK_EQ_U(f.reads - before, 250);
+		ws_wants(ws, &set);
+		CHECK(set.timeout_ms
+		      == 0); /* there is more, whatever poll says of the descriptor */
+	}
+	ws_timeout(ws, 0); /* and none is read once the time is over */
+	before = f.reads;
+	CHECK(ws_open(ws) == WS_ETIMEOUT);
+	CHECK(f.reads == before);
+	ws_free(ws);
+}
+
+static ptrdiff_t failing_read(void *io, void *buf, size_t len)
+{
+	(void)io;
+	(void)buf;
+	(void)len;
+	return WS_IO_ERROR;
+}
+
+static const char *modem_off(void *io)
+{
+	(void)io;
+	return "the modem is off";
+}
+
+/* What the program's transport says of its failure is told through TLS, too */
+static void test_transport_words(void)
+{
+	struct flood f = {.record = "no TLS"};
+	struct ws_io io = {.io_read = failing_read, .io_write = flood_write, .io = &f};
+	struct ws_options o = {.nonblock = 1, .io_is_plain = 1, .io = &io};
+	struct ws_conn *ws;
+	int words;
+
+	for (words = 0; words < 2; words++) {
+		if (words)
+			io.io_error = modem_off;
+		ws = ws_new("wss://localhost/", &o);
+		if (!CHECK(ws != NULL))
+			return;
+		CHECK_EQ_U(ws_open(ws), WS_AGAIN);
+		CHECK_EQ_U(ws_open(ws), WS_EIO);
+		CHECK_EQ_S(ws_errmsg(ws), words
+		                              ? "TLS handshake with localhost:443: the modem is off"
+		                              : "TLS handshake with localhost:443: the "
+		                                "transport failed");
+		ws_free(ws);
+	}
+}
+
+/* A connection over a server in this process, and a clock that the test moves */
+static int64_t own_now(void *user_data)
+{
+	return *(int64_t *)user_data;
+}
+
+static struct ws_conn *open_over(struct pair *p, int64_t *now, const char *ca_file)
+{
+	struct ws_io io = {.io_read = client_read, .io_write = client_write, .io = p};
+	struct ws_options o = {.nonblock = 1,
+	                       .io_is_plain = 1,
+	                       .io = &io,
+	                       .alloc = test_alloc,
+	                       .now_us = own_now,
+	                       .user_data = now,
+	                       .timeout_ms = 10000};
+
+	o.tls.ca_file = ca_file;
+	o.tls.max_version = 12;
+	return ws_new("wss://localhost/", &o);
+}
+
+/* The time is over while the issuer is looked for */
+static void test_late_search(void)
+{
+	struct setup s = good;
+	struct pair *p;
+	int64_t now = 0;
+	struct ws_conn *ws;
+
+	s.cert = "self"; /* so all of the bundle is read */
+	p = pair_alone(&s);
+	ws = open_over(p, &now, in_certs("bundle", ".pem"));
+	CHECK_EQ_U(ws_open(ws), WS_AGAIN);
+	CHECK_EQ_U(ws_open(ws), WS_AGAIN);
+	server_step(p);
+	now = 10000 * 1000 - 1; /* a microsecond is left */
+	CHECK_EQ_U(ws_open(ws), WS_ETIMEOUT);
+	CHECK(strstr(ws_errmsg(ws), "TLS handshake with localhost:443: timed out while looking for "
+	                            "the issuer of the server's certificate")
+	      != NULL);
+	ws_free(ws);
+	pair_free(p);
+}
+
+/* How an upgrade over TLS fails: with the words of the session for what went wrong in it */
+static void test_failing_upgrade(void)
+{
+	static const struct {
+		int eof; /* else what comes is no TLS record */
+		int err;
+		const char *says;
+	} cases[] = {
+	    {1, WS_ERESET, "upgrade at localhost:443: connection reset without a response"},
+	    {0, WS_ETLS, "upgrade at localhost:443: what came is not a TLS record"},
+	};
+	struct setup s = good;
+	struct pair *p;
+	struct ws_conn *ws;
+	int64_t now = 0;
+	size_t i;
+	int k;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s", cases[i].says);
+		p = pair_alone(&s);
+		ws = open_over(p, &now, in_certs("ca", ".pem"));
+		for (k = 0; k < 20 && ws_report(ws)->phase != WS_PHASE_UPGRADE; k++) {
+			server_step(p);
+			CHECK_EQ_U(ws_open(ws), WS_AGAIN);
+		}
+		if (cases[i].eof)
+			p->down.eof = 1;
+		else
+			CHECK_EQ_U(pipe_write(&p->down, "HTTP/1.1 200 OK\r\n", 17), 17);
+		CHECK_EQ_U(ws_open(ws), cases[i].err);
+		CHECK_EQ_S(ws_errmsg(ws), cases[i].says);
+		ws_free(ws);
+		pair_free(p);
+	}
+	check_row_end();
+}
+
+/* Without a deadline files are waited for as long as it takes */
+static void test_no_deadline(void)
+{
+	struct flood f = {.record = "no TLS"};
+	struct ws_io io = {.io_read = flood_read, .io_write = flood_write, .io = &f};
+	struct ws_options o = {.nonblock = 1, .io_is_plain = 1, .io = &io, .timeout_ms = -1};
+	struct ws_conn *ws;
+
+	o.tls.ca_file = in_certs("ca", ".pem");
+	ws = ws_new("wss://localhost/", &o);
+	CHECK_EQ_U(ws_open(ws), WS_AGAIN);
+	CHECK_EQ_U(ws_open(ws), WS_ETLS);
+	CHECK(strstr(ws_errmsg(ws), "does not speak TLS") != NULL);
+	ws_free(ws);
+}
+
+static void test_late_entropy(void)
+{
+	struct flood f = {.record = "no TLS", .entropy = 1};
+	struct ws_conn *ws = flood_open(&f);
+	struct ws_pollset set;
+	int i;
+
+	if (!CHECK(ws != NULL))
+		return;
+	CHECK(ws_open(ws) == WS_AGAIN);
+	for (i = 0; i < 3; i++) {
+		CHECK(ws_open(ws) == WS_AGAIN);
+		CHECK(f.writes == 0);
+		ws_wants(ws, &set); /* it looks again by itself: there is nothing to poll for */
+		CHECK(set.n == 0 && set.timeout_ms > 0 && set.timeout_ms <= 1000);
+	}
+	f.entropy = 0;
+	CHECK(ws_open(ws) == WS_ETLS); /* to what came in answer */
+	CHECK(f.writes > 0 && strstr(ws_errmsg(ws), "does not speak TLS") != NULL);
+	ws_free(ws);
+
+	f.entropy = -1;
+	ws = flood_open(&f);
+	if (!CHECK(ws != NULL))
+		return;
+	CHECK(ws_open(ws) == WS_AGAIN && ws_open(ws) == WS_EENTROPY);
+	ws_free(ws);
+}
+
+/* ---- No memory ---- */
+
+/* Each of the connection's allocations fails once */
+static void test_open_without_memory(void)
+{
+	struct setup s = good;
+	struct pair *p;
+	struct ws_conn *ws;
+	int64_t now = 0;
+	long n;
+	int r = WS_EMEMORY, i;
+
+	for (n = 2; n < 100 && r == WS_EMEMORY; n++) {
+		check_row("allocation %ld", n);
+		p = pair_alone(&s);
+		allocs_left = n;
+		ws = open_over(p, &now, in_certs("ca", ".pem"));
+		for (i = 0, r = WS_AGAIN; r == WS_AGAIN && i < 20; i++) {
+			server_step(p);
+			r = ws_open(ws);
+		}
+		allocs_left = -1;
+		CHECK(r == WS_EMEMORY
+		      || (r == WS_AGAIN && ws_report(ws)->phase == WS_PHASE_UPGRADE));
+		CHECK((strcmp(ws_errmsg(ws), "out of memory") == 0) == (r == WS_EMEMORY));
+		ws_free(ws);
+		pair_free(p);
+	}
+	check_row_end();
+	CHECK(r == WS_AGAIN && n > 8);
+}
+
+/* No memory at the n-th of our own allocations */
+static void test_memory(void)
+{
+	struct setup s = good;
+	struct pair *p;
+	long n;
+	int rc = WS_EMEMORY;
+
+	s.tls.ca_file = in_certs("bundle", ".pem");
+	s.tls.ca_dir = in_certs("capath", "");
+	s.tls.cert_file = in_certs("client", ".pem");
+	s.tls.key_file = in_certs("client", ".key");
+	for (n = 0; n < 20 && rc != 0; n++) {
+		p = pair_alone(&s);
+		allocs_left = n;
+		rc = pair_client(p, &s);
+		if (rc == 0)
+			rc = shake(p, -1);
+		allocs_left = -1;
+		if (!CHECK(rc == WS_EMEMORY || (n > 0 && rc == 0)))
+			fprintf(stderr, "\tallocation %ld: %d %s\n", n, rc, p->why_buf);
+		pair_free(p);
+	}
+	CHECK(rc == 0 && n > 5);
+}
+
+#ifdef MEMORY_FAILS
+/* No memory at the n-th of mbedTLS's allocations */
+static void test_library_memory(void)
+{
+	struct setup s = good;
+	struct pair *p;
+	long n;
+	int rc, max, memory, bare;
+
+	for (bare = 0; bare < 2; bare++)
+		for (max = 12; max <= (HAS_13 ? 13 : 12); max++) {
+			check_row("to TLS 1.%d, %s", max - 10,
+			          bare ? "a CA alone" : "a bundle and a client certificate");
+			s = with_ca(good);
+			s.max_version = max;
+			if (!bare) {
+				s.client_ca = "ca";
+				s.tls.ca_file = in_certs("bundle", ".pem");
+				s.tls.cert_file = in_certs("client", ".pem");
+				s.tls.key_file = in_certs("client", ".key");
+			}
+			for (n = 0, rc = -1, memory = 0; n < 1000000 && rc != 0;
+			     n += n < 150 ? 1 : n / 16) {
+				p = pair_alone(&s);
+				client_callocs = n;
+				rc = pair_client(p, &s);
+				if (rc == 0)
+					rc = shake(p, -1);
+				client_callocs = -1;
+				memory += rc == WS_EMEMORY;
+				/* deep inside it says something else, but never that all is well */
+				if (!CHECK(rc == WS_EMEMORY || rc == WS_ETLS || rc == WS_EUSAGE
+				           || rc == WS_ECERT || (n > 0 && rc == 0)))
+					fprintf(stderr, "\tallocation %ld: %d %s\n", n, rc,
+					        p->why_buf);
+				if (rc != WS_EMEMORY && rc != 0 && getenv("TLS_VERBOSE"))
+					fprintf(stderr, "allocation %ld: %d %s\n", n, rc,
+					        p->why_buf);
+				pair_free(p);
+			}
+			CHECK(rc == 0 && memory > (bare ? 20 : 100));
+		}
+}
+#endif
+
+int main(void)
+{
+	tls_begin();
+	TEST(test_read_budget);
+	TEST(test_transport_words);
+	TEST(test_late_search);
+	TEST(test_failing_upgrade);
+	TEST(test_no_deadline);
+	TEST(test_late_entropy);
+	TEST(test_open_without_memory);
+	TEST(test_memory);
+#ifdef MEMORY_FAILS
+	TEST(test_library_memory);
+#endif
+	sharing = 1;
+	TEST(test_memory);
+#ifdef MEMORY_FAILS
+	TEST(test_library_memory);
+#endif
+	return tls_end();
+}
+#endif

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: ISC
+ * test_tls_trust.c - where the trusted certificates come from, also when connections share them
+ */
+#include "tls.h"
+
+#ifdef WS_WITH_MBEDTLS
+#ifndef WS_NO_THREADS
+#include <pthread.h>
+#include <stdatomic.h>
+#endif
+
+static void test_trust(void)
+{
+	static const struct {
+		const char *file, *dir, *cert;
+		int rc;
+	} cases[] = {
+	    {"ca.der", NULL, "good", 0},
+	    {"other.pem", NULL, "good", WS_ECERT},
+	    {"bundle.pem", NULL, "good", 0},
+	    {"bundle.pem", NULL, "direct", 0},
+	    {"bundle.pem", NULL, "nochain", WS_ECERT},
+	    {"bundle.pem", NULL, "expired", WS_ECERT},
+	    {"bundle-without.pem", NULL, "good", WS_ECERT},
+	    {"bundle.pem", NULL, "self", WS_ECERT},
+	    {NULL, "capath", "good", 0},
+	    {NULL, "capath", "self", WS_ECERT},
+	    {"other.pem", "capath", "good", 0},
+	    {"int.crt", NULL, "nochain", 0}, /* who trusts an intermediate trusts what it signed */
+	    {"self.pem", NULL, "self", 0},
+	    {"good.crt", NULL, "fake", WS_ECERT}, /* no authority though trusted itself */
+	    {NULL, NULL, "good", WS_ECERT}};
+	struct setup s;
+	struct pair *p;
+	size_t i;
+	int rc;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s, %s", cases[i].file != NULL ? cases[i].file : cases[i].dir,
+		          cases[i].cert);
+		s = good;
+		s.cert = cases[i].cert;
+		s.tls.ca_file = cases[i].file ? in_certs(cases[i].file, "") : NULL;
+		s.tls.ca_dir = cases[i].dir ? in_certs(cases[i].dir, "") : NULL;
+		p = pair_new(&s);
+		rc = shake(p, -1);
+		if (!CHECK(rc == cases[i].rc))
+			fprintf(stderr, "\t%s %s %s: %d %s\n", cases[i].cert, cases[i].file,
+			        cases[i].dir, rc, p->why_buf);
+		pair_free(p);
+	}
+}
+
+/* A bundle is read again when a session needs it: what then goes wrong is told as what it is */
+static void test_bundle_read_late(void)
+{
+	struct setup s = good;
+	const char *link = in_scratch("late.pem");
+	struct pair *p;
+
+	CHECK(symlink(in_certs("bundle", ".pem"), link) == 0);
+	s.tls.ca_file = link;
+	s.cert = "self"; /* no CA of those that were parsed at once has issued it */
+
+	check_row("the deadline");
+	p = pair_new(&s);
+	shake_until = wsi_clock_us();
+	CHECK(shake(p, -1) == WSI_TLS_LATE);
+	CHECK(strstr(p->why_buf, "timed out while looking for the issuer")
+	      && strstr(p->why_buf, link));
+	pair_free(p);
+	shake_until = INT64_MAX;
+
+	check_row("no longer there");
+	p = pair_new(&s);
+	CHECK(unlink(link) == 0);
+	CHECK(shake(p, -1) == WS_ECERT);
+	CHECK(strstr(p->why_buf, "not trusted here") && strstr(p->why_buf, link)
+	      && strstr(p->why_buf, "No such file"));
+	pair_free(p);
+}
+
+#ifdef __linux__
+/* A machine without a bundle, and one that has what nobody may read */
+static void test_no_bundle(void)
+{
+	static const struct {
+		int err;
+		const char *why;
+	} cases[] = {
+	    {ENOENT, "; this machine has no CA certificates in any of the usual places, "
+	             "such as /etc/ssl/certs/ca-certificates.crt"},
+	    {EACCES, "/ca-certificates.crt; one of these could not be read: Permission denied"}};
+	struct pair *p;
+	size_t i;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s", cases[i].why);
+		open_fails_at = "/";
+		open_errno = cases[i].err;
+		p = pair_new(&good);
+		CHECK_EQ_U(shake(p, -1), WS_ECERT);
+		open_fails_at = NULL;
+		if (!CHECK(strstr(p->why_buf, cases[i].why) != NULL))
+			fprintf(stderr, "\t%s\n", p->why_buf);
+		pair_free(p);
+	}
+}
+#endif
+
+/* What a program is told that shares what it trusts */
+static void test_shared_trust(void)
+{
+	struct ws_tls tls = {.ca_file = in_certs("ca", ".pem")};
+	const char *link = in_scratch("shared.pem");
+	char why_buf[600] = "";
+	const char *option = "";
+	struct wsi_tls_config *c;
+	struct ws_trust *trust;
+	struct wsi_text why;
+	struct pair *p;
+	struct setup s = good;
+
+	check_row("other files than those that were read");
+	wsi_text_init(&why, why_buf, sizeof why_buf);
+	trust = tls.trust = wsi_tls_trust_new(&mem, &tls, INT64_MAX);
+	CHECK_EQ_S(wsi_tls_trust_why(trust), "");
+	tls.ca_file = in_certs("other", ".pem");
+	CHECK(wsi_tls_config_new(&c, &mem, &tls, INT64_MAX, &option, &why) == WS_EUSAGE);
+	CHECK_EQ_S(option, "tls.ca_file");
+	CHECK(strstr(why_buf, "other.pem\": is not what tls.trust was made of") != NULL);
+	tls.ca_file = NULL;
+	tls.ca_dir = in_certs("capath", "");
+	CHECK(wsi_tls_config_new(&c, &mem, &tls, INT64_MAX, &option, &why) == WS_EUSAGE);
+	CHECK_EQ_S(option, "tls.ca_dir");
+	wsi_tls_trust_drop(trust);
+
+	check_row("no file is named again");
+	tls.ca_file = in_certs("ca", ".pem");
+	tls.ca_dir = NULL;
+	s.tls.trust = wsi_tls_trust_new(&mem, &tls, INT64_MAX);
+	p = pair_alone(&s);
+	p->tls.trust = s.tls.trust;
+	wsi_text_init(&p->why, p->why_buf, sizeof p->why_buf);
+	CHECK(wsi_tls_config_new(&p->c, &mem, &p->tls, INT64_MAX, &option, &why) == 0);
+	wsi_tls_trust_drop(s.tls.trust);
+	CHECK(begin_session(p, &s) == 0 && shake(p, -1) == 0);
+	pair_free(p);
+
+	check_row("the file goes after it was read");
+	s = good;
+	CHECK(symlink(in_certs("bundle", ".pem"), link) == 0);
+	s.tls.ca_file = link;
+	p = pair_new(&s);
+	CHECK(unlink(link) == 0);
+	CHECK(shake(p, -1) == 0);
+	pair_free(p);
+
+	check_row("a file that is missing");
+	tls.ca_file = link;
+	tls.trust = wsi_tls_trust_new(&mem, &tls, INT64_MAX);
+	CHECK(strncmp(wsi_tls_trust_why(tls.trust), "tls.ca_file: \"", 14) == 0
+	      && strstr(wsi_tls_trust_why(tls.trust), "shared.pem\": No such file") != NULL);
+	wsi_tls_trust_drop(tls.trust);
+
+	check_row("the deadline has passed");
+	tls.ca_file = in_certs("ca", ".pem");
+	tls.trust = wsi_tls_trust_new(&mem, &tls, wsi_clock_us());
+	CHECK(wsi_tls_config_new(&c, &mem, &tls, INT64_MAX, &option, &why) == WS_ETIMEOUT);
+	CHECK(strstr(wsi_tls_trust_why(tls.trust), "ca.pem\": timed out") != NULL);
+	wsi_tls_trust_drop(tls.trust);
+
+	check_row("the system's certificates: no time, no memory");
+	memset(&tls, 0, sizeof tls);
+	if (access("/etc/ssl/certs/ca-certificates.crt", R_OK) == 0) {
+		tls.trust = wsi_tls_trust_new(&mem, &tls, wsi_clock_us());
+		CHECK_EQ_S(wsi_tls_trust_why(tls.trust),
+		           "tls.ca_file: timed out while reading the system's certificates");
+		wsi_tls_trust_drop(tls.trust);
+		allocs_left = 2;
+		CHECK(wsi_tls_trust_new(&mem, &tls, INT64_MAX) == NULL);
+		allocs_left = -1;
+	}
+	check_row_end();
+	CHECK_EQ_U(blocks, 0);
+}
+
+#ifndef WS_NO_THREADS
+/* What the threads of test_threads_share use */
+static struct ws_tls shared_options;
+static struct wsi_cert shared_chain[2];
+static atomic_int shared_found;
+
+static void *use_shared(void *unused)
+{
+	struct wsi_mem system = {NULL, NULL, NULL, NULL, NULL};
+	struct ws_tls tls = shared_options;
+	struct wsi_tls_config *c;
+	struct wsi_text why;
+	const char *option;
+	char buf[600];
+	int i;
+
+	(void)unused;
+	for (i = 0; i < 20; i++) {
+		wsi_text_init(&why, buf, sizeof buf);
+		if (wsi_tls_config_new(&c, &system, &tls, INT64_MAX, &option, &why) != 0)
+			continue;
+		if (wsi_tls_find_issuers(c, shared_chain, 2) == 0 && c->cas.raw.p != NULL)
+			shared_found++;
+		wsi_tls_config_free(c);
+	}
+	return NULL;
+}
+
+/* Several threads use what is shared at the same time, which -fsanitize=thread looks at. */
+static void test_threads_share(void)
+{
+	struct wsi_mem system = {NULL, NULL, NULL, NULL, NULL};
+	mbedtls_x509_crt crt;
+	pthread_t threads[4];
+	size_t i;
+
+	mbedtls_x509_crt_init(&crt);
+	load_crt(&crt, in_certs("good", ".pem"));
+	CHECK(wsi_cert_read(&shared_chain[0], crt.raw.p, crt.raw.len) == 0);
+	CHECK(wsi_cert_read(&shared_chain[1], crt.next->raw.p, crt.next->raw.len) == 0);
+	shared_options.ca_file = in_certs("bundle", ".pem");
+	shared_options.trust = wsi_tls_trust_new(&system, &shared_options, INT64_MAX);
+	for (i = 0; i < 4; i++)
+		CHECK(pthread_create(&threads[i], NULL, use_shared, NULL) == 0);
+	for (i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	wsi_tls_trust_drop(shared_options.trust);
+	mbedtls_x509_crt_free(&crt);
+	CHECK_EQ_U(shared_found, 80);
+}
+#endif
+
+int main(void)
+{
+	tls_begin();
+	TEST(test_trust);
+	TEST(test_bundle_read_late);
+#ifdef __linux__
+	TEST(test_no_bundle);
+#endif
+	sharing = 1;
+	TEST(test_shared_trust);
+#ifndef WS_NO_THREADS
+	TEST(test_threads_share);
+#endif
+	TEST(test_trust);
+#ifdef __linux__
+	TEST(test_no_bundle);
+#endif
+	return tls_end();
+}
+#endif
