@@ -31,7 +31,7 @@ static size_t der_head(const unsigned char *p, size_t n, size_t *len)
 		for (*len = 0, i = 2; i < head; i++)
 			*len = *len << 8 | p[i];
 	}
-	return *len <= n && head + *len <= n ? head : 0;
+	return head + *len <= n ? head : 0;
 }
 
 int wsi_der_next(struct wsi_der *in, int *tag, struct wsi_der *content)

@@ -393,60 +393,6 @@ static void test_unreadable(void)
 	rmdir(path_of("d"));
 }
 
-static void test_subject(void)
-{
-	/* Certificate { TBS { [0] version, serial, algorithm, issuer, validity, subject, ... } } */
-	static const unsigned char cert[] = {0x30, 0x81, 0x1f, 0x30, 0x1d, 0xa0, 0x03, 0x02, 0x01,
-	                                     0x02, 0x02, 0x01, 0x07, 0x30, 0x00, 0x30, 0x02, 0x31,
-	                                     0x00, 0x30, 0x00, 0x30, 0x06, 0x31, 0x04, 0x30, 0x02,
-	                                     0x06, 0x00, 0x30, 0x03, 0x02, 0x01, 0x00};
-	unsigned char other[sizeof cert], *exact;
-	const unsigned char *p;
-	size_t i, n, len;
-	int bit;
-
-	p = wsi_der_subject(cert, sizeof cert, &len);
-	CHECK(p == cert + 21);
-	CHECK_EQ_U(len, 8);
-	for (n = 0; n <= sizeof cert; n++) { /* every truncation, in memory that ends there */
-		exact = malloc(n ? n : 1);
-		if (exact == NULL)
-			abort();
-		memcpy(exact, cert, n);
-		p = wsi_der_subject(exact, n, &len);
-		CHECK((p != NULL) == (n == sizeof cert)); /* the outermost length says so */
-		free(exact);
-	}
-	check_row("any bit wrong: nothing, or something that lies inside");
-	for (i = 0; i < sizeof cert; i++) {
-		for (bit = 0; bit < 8; bit++) {
-			memcpy(other, cert, sizeof cert);
-			other[i] ^= (unsigned char)(1 << bit);
-			p = wsi_der_subject(other, sizeof other, &len);
-			CHECK(p == NULL
-			      || (p >= other && len <= sizeof other
-			          && p + len <= other + sizeof other));
-		}
-	}
-	memcpy(other, cert, sizeof cert); /* version 1: without the version */
-	other[2] -= 5;
-	other[4] -= 5;
-	memmove(other + 5, cert + 10, sizeof cert - 10);
-	p = wsi_der_subject(other, sizeof cert - 5, &len);
-	CHECK(p == other + 16 && len == 8);
-}
-
-static void test_equal(void)
-{
-	CHECK(wsi_der_may_equal((const unsigned char *)"abc", 3, (const unsigned char *)"abc", 3));
-	CHECK(wsi_der_may_equal((const unsigned char *)"aBc", 3, (const unsigned char *)"AbC", 3));
-	CHECK(wsi_der_may_equal((const unsigned char *)"\x0c\x01x", 3,
-	                        (const unsigned char *)"\x13\x01X", 3));
-	CHECK(!wsi_der_may_equal((const unsigned char *)"abc", 3, (const unsigned char *)"abd", 3));
-	CHECK(!wsi_der_may_equal((const unsigned char *)"abc", 3, (const unsigned char *)"abc", 2));
-	CHECK(wsi_der_may_equal((const unsigned char *)"", 0, (const unsigned char *)"", 0));
-}
-
 int main(void)
 {
 	const char *tmp = getenv("TMPDIR");
@@ -464,8 +410,6 @@ int main(void)
 #ifdef __linux__
 	TEST(test_system);
 #endif
-	TEST(test_subject);
-	TEST(test_equal);
 	CHECK(rmdir(dir) == 0);
 	return check_done();
 }
