@@ -493,7 +493,7 @@ static int chain_has_policy(struct wsi_der value)
 static void chain_put_oid(struct wsi_text *t, const struct wsi_der *oid)
 {
 	uint64_t v = 0;
-	int is_first = 1;
+	bool is_first = true;
 	size_t i;
 
 	for (i = 0; i < oid->len; i++) {
@@ -504,7 +504,7 @@ static void chain_put_oid(struct wsi_text *t, const struct wsi_der *oid)
 			wsi_put_u(t, v < 80 ? v / 40 : 2);
 			wsi_put_c(t, '.');
 			wsi_put_u(t, v < 80 ? v % 40 : v - 80);
-			is_first = 0;
+			is_first = false;
 		} else {
 			wsi_put_c(t, '.');
 			wsi_put_u(t, v);

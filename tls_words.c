@@ -126,12 +126,10 @@ static const char *tls_find_words(const struct tls_words *table, size_t n, int c
 	return NULL;
 }
 
-/* An error may be the sum of the errors of two layers: then this is that of the higher one. */
+/* An error may be the sum of the errors of two layers. This is that of the higher one. */
 static int tls_high_code(int ret)
 {
-	int high = -(-ret & 0xff80);
-
-	return high != 0 ? high : ret;
+	return -(-ret & 0xff80);
 }
 
 const char *wsi_tls_certificate_words(int ret)
