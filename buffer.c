@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: ISC
- * buffer.c - the two buffers: they grow with a long message, and what they took is given back
- * afterwards
+ * buffer.c - the two buffers: they grow for a long message, and shrink again afterwards
  *
- * The first receive buffer lies in the block of the connection and has ws_options.recv_buffer bytes. A
- * message that does not fit moves to a block of its own, which doubles as its bytes arrive. Once
- * that message was handed out and consumed, the next ws_recv frees the block and returns to the
- * first buffer. So a connection that has received one long message takes no more memory than
- * before it.
+ * The first receive buffer is a part of the connection's block and has ws_options.recv_buffer
+ * bytes. A message that does not fit moves to a block of its own, which doubles as its bytes
+ * arrive. Once that message was handed out and consumed, the next ws_recv frees the block and
+ * returns to the first buffer. So a connection that has received a long message needs no more
+ * memory than before.
  *
- * A stream of long messages would allocate for each of them. So the block is freed at most once
- * in KEEP_US. In between it is kept, and ws_wants wakes an idle connection to free it.
+ * Many long messages in a row would each need a new block. So the block is freed at most once in
+ * KEEP_US. In between it is kept, and ws_wants wakes an idle connection to free it.
  *
  * The send buffer is small, since an idle connection needs little. While a long message goes out, a
  * larger one saves system calls. A program that chose a size for it keeps that size.
@@ -19,9 +18,9 @@
 
 #define KEEP_US 1000000
 #define LONG_SEND 65536
-#define LONG_REST 4096 /* bytes of a frame for which a read of their own is worth it */
+#define LONG_REST 4096 /* from so many bytes on, the rest of a frame is read on its own */
 #define SHORT_READ                                                                                 \
-	131072 /* a read for short frames: each of them takes time, so not too many at once */
+	131072 /* bytes read at once while frames are short: handling each of them takes time */
 
 /* Moves the message under way to the start of rbuf, and the unread bytes behind it. */
 static void compact(struct ws_conn *ws)
@@ -36,8 +35,8 @@ static void compact(struct ws_conn *ws)
 	ws->rend = ws->rpos + unread;
 }
 
-/* rbuf is a block of its own, and what it holds fits into the first buffer: nothing but the
- * beginning of a frame. */
+/* True if rbuf is a block of its own, no message or frame is under way, and the unread bytes fit
+ * into the first buffer. */
 static bool can_shrink(const struct ws_conn *ws)
 {
 	return ws->grown && ws->message_type == 0 && ws->frame.head == 0

@@ -6,8 +6,8 @@
  * the flag before it wakes, and a waiting call empties the descriptor before it looks, so none is
  * missed.
  *
- * A call that has got as far as sending a part of a message returns that. The flag then stays for
- * the next call.
+ * A ws_send that has already taken a part of a message returns the number of bytes. The flag then
+ * stays set for the next call.
  */
 #include "ws_conn.h"
 
@@ -41,8 +41,8 @@ int wsi_told(struct ws_conn *ws, int r)
 		return r;
 	if (!wsi_canceled(ws))
 		return r;
-	/* A ws_cancel that comes between these two lines is part of this one: what its thread did
-	 * before it is done when this call returns. */
+	/* A ws_cancel that comes between these two lines is merged with this one: what its thread
+	 * did before calling it is visible when this call returns. */
 	ws->canceled = 0;
 	if (!ws->err)
 		ws->why = "the call was canceled (ws_cancel)";

@@ -140,7 +140,7 @@ void wsi_end_opening(struct ws_conn *ws)
 	ws->op = NULL;
 }
 
-/* What stands in place of a sentence that memory has no room for. */
+/* The sentence if there is no memory for the full one. */
 static const char *fail_shortly(int err)
 {
 	switch (err) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * copy.c - a copy of everything that the options point to, so that a program may forget them as soon
- * as ws_new has returned
+ * copy.c - copies everything that the options point to, so that a program may free it as soon as
+ * ws_new has returned
  *
  * wsi_copy_options runs twice over the same options: first it only counts, then it copies into a
  * block of that size. Callbacks, ws_options.io and tls.config are not copied: they are the

@@ -72,7 +72,7 @@ int wsi_keepalive(struct ws_conn *ws)
 void wsi_ping_sent(struct ws_conn *ws)
 {
 	ws->ping_waits = false;
-	ws->quiet_since = wsi_now_us(ws); /* it may have waited */
+	ws->quiet_since = wsi_now_us(ws); /* the ping may have waited */
 }
 
 void wsi_silence_told(struct ws_conn *ws)

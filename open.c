@@ -55,7 +55,7 @@ static int begin_proxy(struct ws_conn *ws, const char *url)
 	struct wsi_opening *op = ws->op;
 
 	ws->proxied = true;
-	wsi_proxy_parse(&op->proxy, url, strlen(url)); /* ws_new has found it right */
+	wsi_proxy_parse(&op->proxy, url, strlen(url)); /* ws_new has checked it */
 	op->proxy.target = &op->url;
 	op->proxy.user_agent = op->opt.user_agent;
 	if (wsi_proxy_resolves_here(op->proxy.kind))
@@ -108,11 +108,11 @@ static int step_start(struct ws_conn *ws)
 		return wsi_fail(ws, WS_EUNSUPPORTED);
 	}
 #endif
-	/* Another origin on the way may have chosen the path. So nothing secret goes to any hop
-	 * behind it. */
+	/* Once a redirect has led to another origin, that origin may have chosen every later URL.
+	 * So nothing secret is sent to any later hop, even if it is the first origin again. */
 	if (!wsi_same_origin(&op->url, &op->first))
 		ws->same_origin = false;
-	if (ws->same_origin) /* a Location cannot know it */
+	if (ws->same_origin) /* a Location never has it */
 		op->url.userinfo = op->first.userinfo;
 	if (ws->given)
 		return begin_given(ws);
@@ -138,7 +138,7 @@ static int connecting_failed(struct ws_conn *ws)
 	return wsi_fail(ws, err);
 }
 
-/* Tells trace what was tried in vain, and where the connection is. */
+/* Shows trace the attempts that failed, and the address that is connected. */
 static void trace_connection(struct ws_conn *ws)
 {
 	const struct wsi_net *n = &ws->op->net;
@@ -164,7 +164,7 @@ static int step_net(struct ws_conn *ws)
 	struct wsi_text t;
 	int r = wsi_net_step(&op->net, wsi_now_us(ws));
 
-	ws->change++; /* perhaps */
+	ws->change++; /* the descriptors may have changed */
 	if (r == WS_AGAIN)
 		return r;
 	if (r > 0 && ws->step == WSI_STEP_NET) { /* resolved */
@@ -247,7 +247,7 @@ static int step_proxy(struct ws_conn *ws)
 }
 #endif
 
-/* TLS. Without sockets and without mbedTLS there is none: the program's io does it. */
+/* TLS. A build with neither sockets nor mbedTLS has none: the program's io does it. */
 
 #if defined(WS_WITH_MBEDTLS) || !defined(WS_NO_NET)
 #define OPEN_HAS_TLS
@@ -285,8 +285,8 @@ static ptrdiff_t read_below_tls(void *io, void *buf, size_t len)
 	struct wsi_text *early = &ws->tls_early;
 	size_t n = early->cap - ws->tls_early_used;
 
-	/* mbedTLS reads on for as long as records bring nothing, and has no clock. So this has one.
-	 */
+	/* mbedTLS reads on for as long as records bring nothing, and has no clock. So the clock is
+	 * checked here. */
 	if (ws->tls_reads >= WSI_TLS_READS || wsi_late(ws))
 		return WS_IO_READ;
 	ws->tls_reads++;
@@ -406,7 +406,7 @@ static void put_server_name(struct wsi_text *t, const struct ws_conn *ws)
 	wsi_put_n(t, name.p, name.len);
 }
 
-/* TLS of the program's own, over our descriptor. */
+/* The program's own TLS, over our descriptor. */
 static int handshake_own_tls(struct ws_conn *ws)
 {
 	struct wsi_opening *op = ws->op;
@@ -414,7 +414,7 @@ static int handshake_own_tls(struct ws_conn *ws)
 	struct wsi_text t;
 	int r;
 
-	if (ws->rend > ws->rpos) /* only a proxy can be the one */
+	if (ws->rend > ws->rpos) /* only a proxy can have sent them */
 		return tls_failed(ws, WS_ETLS, "the peer sent bytes before it began");
 	r = ws->own_tls ? 0 : insert_tls_io(ws);
 	if (r)
@@ -476,7 +476,7 @@ void wsi_open_timed_out(struct ws_conn *ws)
 	struct wsi_text *t;
 
 	if (ws->step == WSI_STEP_BODY) {
-		op->body.state = 0; /* what has come will do */
+		op->body.state = 0; /* report what has come of the body */
 		return;
 	}
 	t = wsi_sentence(ws);

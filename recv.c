@@ -36,8 +36,8 @@ static int receive_timed_out(struct ws_conn *ws)
 	return WS_ETIMEOUT; /* in ws_close also after another error */
 }
 
-/* The close code for an error that is the peer's fault (RFC 6455 7.4.1), and how the sentence calls
- * it. */
+/* The close code for an error that is the peer's fault (RFC 6455 7.4.1). *shown: its form in the
+ * sentence. */
 static unsigned violation_code(int err, const char **shown)
 {
 	switch (err) {
@@ -53,11 +53,12 @@ static unsigned violation_code(int err, const char **shown)
 	}
 }
 
-/* The peer broke the rules, or sent more than we take. what fits into a close frame. The close
- * frame goes out now or, if it cannot, in ws_close. */
+/* Fails because the peer broke the rules, or sent more than we accept. what also becomes the reason
+ * of our close frame, so it must fit there. That frame is sent now or, if that is impossible, in
+ * ws_close. */
 static int violate(struct ws_conn *ws, int err, const char *what)
 {
-	const bool told = ws->close_sent; /* with another code: there is but one close frame */
+	const bool told = ws->close_sent; /* only one close frame is sent, and it had another code */
 	const char *shown;
 	unsigned code = violation_code(err, &shown);
 	struct wsi_text *t;
@@ -79,8 +80,8 @@ static int violate(struct ws_conn *ws, int err, const char *what)
 
 /* Waiting for bytes */
 
-/* The one place where receiving and closing wait: what is to be sent goes out, what comes is put
- * behind what rbuf has. 0: look again; else what the call returns. */
+/* The one place where receiving and closing wait. Writes what is to be sent, and appends what comes
+ * to rbuf. 0: look at rbuf again; else the result of the call. */
 static int wait_for_input(struct ws_conn *ws)
 {
 	int flushed, r;
@@ -224,7 +225,8 @@ static int on_close(struct ws_conn *ws, const unsigned char *p, size_t len)
 	return wsi_fail(ws, WS_ECLOSED);
 }
 
-/* The pong goes out when it can. Of several pings it answers the last (RFC 6455 5.5.3).
+/* The pong is sent as soon as possible. If several pings wait for theirs, only the last one is
+ * answered (RFC 6455 5.5.3).
  *
  * A pong costs a write, and one read can bring thousands of pings. So each ping is also a place to
  * stop. */
@@ -347,8 +349,8 @@ static bool is_short_text(const void *p, size_t len)
 	return wsi_is_ascii(p, len) || wsi_is_text(&utf8, p, len, false);
 }
 
-/* The common case at its least cost: a whole unfragmented message of under 126 bytes that lies in
- * the buffer. Text that is not UTF-8 is left to the long way, which says so. */
+/* The fast path for the common case: a whole unfragmented message of under 126 bytes that lies in
+ * the buffer. Text that is not UTF-8 is left to wsi_receive, which reports it. */
 static bool receive_quickly(struct ws_conn *ws, struct ws_msg *msg)
 {
 	const unsigned char *p = ws->rbuf + ws->rpos;
@@ -423,12 +425,12 @@ static int begin_close(struct ws_conn *ws, int code, const char *reason)
 
 	if (wrong)
 		return wsi_misuse(ws, wrong);
-	if (ws->tx_active) /* no frame can begin within another: all that is left is to hang up */
+	if (ws->tx_active) /* a close frame cannot begin within another frame: just end here */
 		return wsi_fail_text(ws, WS_ECLOSED, "closed in the middle of a frame of ours");
 	wsi_enter(ws, WS_PHASE_CLOSING);
 	ws->state = WSI_CLOSING;
 	ws->quick = false;
-	/* What comes before the peer's close frame is thrown away, piece by piece and unread. */
+	/* What comes before the peer's close frame is discarded in pieces, as it arrives. */
 	ws->stream = true;
 	ws->check_utf8 = false;
 	ws->message_len = 0;
@@ -453,15 +455,15 @@ int ws_shutdown(struct ws_conn *ws, int code, const char *reason)
 	return 0;
 }
 
-/* ws_close has not ended yet. */
+/* True if ws_close has not finished, and may be called again. */
 static bool can_be_repeated(int r)
 {
 	return r == WS_AGAIN || r == WS_ETIMEOUT || r == WS_ECANCELED;
 }
 
-/* After the end: what waits is still written, unless it ends within a frame. After a violation we
- * also read on, only so that the peer sees our close frame before anything could reset the
- * connection. */
+/* Once the connection is over, what waits is still written, unless a frame was left unfinished.
+ * After a violation we also read until the peer ends the stream: closing a socket with unread bytes
+ * could reset the connection before the peer has seen our close frame. */
 static int finish_closing(struct ws_conn *ws)
 {
 	int flushed, r;
@@ -470,7 +472,7 @@ static int finish_closing(struct ws_conn *ws)
 		flushed = wsi_flush(ws);
 		if (flushed != WS_AGAIN && !ws->linger)
 			break;
-		ws->rpos = ws->rend = 0; /* what comes is thrown away */
+		ws->rpos = ws->rend = 0; /* what comes is discarded */
 		r = wait_for_input(ws);
 		if (can_be_repeated(r))
 			return r;

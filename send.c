@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: ISC
  * send.c - frames on their way out (RFC 6455 section 5)
  *
- * A frame is masked into sbuf as far as it fits and written from there. What of its payload does
- * not fit is left to the caller (tx_left bytes), who comes again with it. Until then no other frame
- * can begin, so a pong or our close frame waits.
+ * A frame is masked into sbuf as far as it fits and written from there. The part of its payload
+ * that does not fit (tx_left bytes) stays with the caller, who must pass it again. Until then no
+ * other frame can begin, so a pong or our close frame waits.
  */
 #include "ws_conn.h"
 #include <string.h>
 
-/* Shows a frame of ours as it begins: its header without the mask, and of its payload what fits. */
+/* Shows trace a frame of ours as it begins: its header without the mask, and as much of its payload
+ * as fits. */
 static void trace_sent(const struct ws_conn *ws, const unsigned char *head, size_t head_len,
                        const void *p, size_t len)
 {
@@ -24,8 +25,8 @@ static void trace_sent(const struct ws_conn *ws, const unsigned char *head, size
 	wsi_trace(ws, 1, WS_TRACE_FRAME, buf, head_len + len);
 }
 
-/* Masks as much of the payload as sbuf has room for. Bytes taken: a multiple of the key's length
- * until the last, so that each piece begins with the key's first byte. */
+/* Masks as much of the payload as sbuf has room for. Returns the bytes taken: a multiple of the
+ * key's length except at the end, so that each piece begins with the key's first byte. */
 static size_t put_payload(struct ws_conn *ws, const void *p)
 {
 	size_t n = (ws->scap - ws->send_len) / WSI_KEY_LEN * WSI_KEY_LEN;
@@ -40,9 +41,9 @@ static size_t put_payload(struct ws_conn *ws, const void *p)
 	return n;
 }
 
-/* The one place where frames begin, while none is under way. Each has a masking key of its own (RFC
- * 6455 5.3). Bytes of the payload that are now in sbuf, all of them for a control frame; WS_AGAIN;
- * WS_EENTROPY. */
+/* The one place where frames begin; none may be under way. Each has a masking key of its own (RFC
+ * 6455 5.3). Returns how many bytes of the payload are now in sbuf, which for a control frame is
+ * all of them; WS_AGAIN: no room; or WS_EENTROPY. */
 static ptrdiff_t begin_frame(struct ws_conn *ws, unsigned char first_byte, const void *p,
                              size_t len)
 {
@@ -160,7 +161,7 @@ static int cannot_write(struct ws_conn *ws)
 	if (ws->write_error_told)
 		return wsi_receive_failed(ws, ws->write_error);
 	ws->write_error_told = true;
-	ws->quick = false; /* ws_recv's long way forgets write_error_told */
+	ws->quick = false; /* only the slow path of ws_recv clears write_error_told */
 	return WS_AGAIN;
 }
 
@@ -176,7 +177,7 @@ static int send_timed_out(struct ws_conn *ws)
 	return WS_ETIMEOUT;
 }
 
-/* Without nonblock: the caller is sent to ws_recv, and learns why. */
+/* Sends the caller to ws_recv. Without nonblock, ws_errmsg says why. */
 static int read_first(struct ws_conn *ws)
 {
 	if (!ws->nonblock && !ws->err)
@@ -186,8 +187,8 @@ static int read_first(struct ws_conn *ws)
 	return WS_AGAIN;
 }
 
-/* Waits until the peer takes more. 0: try again; WS_AGAIN: first ws_recv has something to do; or an
- * error. */
+/* Waits until the peer takes more. 0: try again; WS_AGAIN: this call must not wait, or ws_recv must
+ * be called first; or an error. */
 static int wait_to_send(struct ws_conn *ws)
 {
 	int r;
@@ -197,14 +198,14 @@ static int wait_to_send(struct ws_conn *ws)
 	if (ws->nonblock || ws->err || ws->rend == ws->rcap)
 		return read_first(ws);
 	r = wsi_read_more(ws);
-	if (r != WS_AGAIN) { /* bytes, or the end: ws_recv will tell */
+	if (r != WS_AGAIN) { /* bytes, or the end, which ws_recv will report */
 		ws->read_ended = r != 0;
 		return read_first(ws);
 	}
 	r = wsi_keepalive(ws);
 	if (r)
 		return r;
-	/* data may be a message in rbuf, which cannot be given back now: do not wake for that */
+	/* data may be a message in rbuf, so rbuf cannot shrink now: do not wake up for that */
 	ws->shrink_waits = false;
 	r = wsi_await(ws);
 	ws->need_input = false;
@@ -331,8 +332,8 @@ ptrdiff_t ws_send(struct ws_conn *ws, int type, const void *data, size_t len)
 	wrong = check_send(ws, type, len);
 	if (wrong)
 		return wsi_misuse(ws, wrong);
-	/* Not when writing has failed: this may be the rest of a frame, from the middle of a
-	 * character on. */
+	/* Not when writing has failed: this may be the rest of a frame, and begin in the middle of
+	 * a character. */
 	if (ws->check_utf8 && opcode == WS_TEXT && !ws->tx_active && !ws->write_error
 	    && !wsi_is_text(&utf8, data, len, more))
 		return wsi_misuse(ws, "ws_send: the text is not UTF-8");
@@ -398,7 +399,7 @@ int ws_send_all(struct ws_conn *ws, int type, const void *data, size_t len)
 		if (in_rbuf)
 			p = ws->rbuf + at;
 	}
-	ws->why = ""; /* what ws_send said of a part is of no interest now */
+	ws->why = ""; /* ws_send may have said why it took only a part */
 	return 0;
 }
 

@@ -5,9 +5,9 @@
 #include "ws_conn.h"
 #include <string.h>
 
-#define ENTROPY_WAIT_US 20000 /* between two looks while the system has no random bytes yet */
+#define ENTROPY_WAIT_US 20000 /* between two attempts while the system has no random bytes yet */
 #define READS_PER_CALL                                                                             \
-	64 /* in a call that must not wait: a flood must leave the program's other work some time */
+	64 /* in a call that must not wait: a flood must leave time for the program's other work */
 
 /* Waiting */
 
@@ -17,7 +17,7 @@ void ws_wants(const struct ws_conn *ws, struct ws_pollset *set)
 
 	memset(set, 0, sizeof *set);
 	set->change = ws->change;
-	set->fd[0].fd = ws->fd; /* it counts once n is 1; -1 with a transport of the program's */
+	set->fd[0].fd = ws->fd; /* polled only if n is 1; -1: the program's own transport */
 	if (ws->op && (ws->step == WSI_STEP_TARGET || ws->step == WSI_STEP_NET)) {
 		until = wsi_earlier(until, wsi_net_wants(&ws->op->net, set));
 	} else if (ws->entropy_waits) {
@@ -37,7 +37,7 @@ void ws_wants(const struct ws_conn *ws, struct ws_pollset *set)
 	set->timeout_ms = wsi_ms_until(now, until);
 }
 
-/* What a transport says of its failure, else these words. */
+/* Puts what the transport says about its failure, or these words if it says nothing. */
 static void put_io_words(struct wsi_text *t, const struct ws_io *io, const char *words)
 {
 	const char *own = io->io_error ? io->io_error(io->io) : NULL;
@@ -89,8 +89,8 @@ bool wsi_read_enough(struct ws_conn *ws)
 }
 
 #ifdef WS_WITH_MBEDTLS
-/* TLS holds bytes that poll knows nothing of, or may hold them: it has stopped at its limit of
- * reads. */
+/* True if TLS holds bytes that poll cannot know of, or may hold them because it stopped at its
+ * limit of reads. */
 static bool tls_has_input(const struct ws_conn *ws)
 {
 	if (ws->tls_reads >= WSI_TLS_READS)
@@ -153,14 +153,14 @@ int wsi_write_out(struct ws_conn *ws, void *p, size_t *len)
 		at += n;
 		*len -= (size_t)n;
 		ws->info.bytes_sent += (size_t)n;
-		if (ws->write_blocked) /* so the peer has taken some of what was full */
+		if (ws->write_blocked) /* it was full, so the peer has read something */
 			wsi_heard(ws);
 		ws->write_blocked = false;
 	}
 	return 0;
 }
 
-/* Tells why the transport failed. Returns the error of ws.h. */
+/* Puts why the transport failed. Returns the enum ws_err. */
 static int put_io_failure(struct wsi_text *t, const struct ws_io *io, ptrdiff_t word)
 {
 	switch (word) {
@@ -204,7 +204,8 @@ int wsi_receive_failed(struct ws_conn *ws, ptrdiff_t word)
 
 	if (!ws->err)
 		ws->info.close_code = 1006; /* RFC 6455 7.1.5 */
-	/* The peer has not taken what we sent, so its end of file is not a friendly one. */
+	/* The peer ended the stream without reading all that we sent: to the user this is a
+	 * reset. */
 	if (word == WS_IO_EOF && ws->write_error)
 		word = WS_IO_RESET;
 	return wsi_io_failed(

@@ -59,7 +59,6 @@ void wsi_trace_head(const struct ws_conn *ws, int sent, const void *p, size_t le
 	wsi_trace(ws, sent, WS_TRACE_HEAD, p, len);
 }
 
-/* Sends what head holds: 0 when it is empty. */
 int wsi_send_head(struct ws_conn *ws)
 {
 	int r = wsi_write_out(ws, ws->head.p, &ws->head.len);
@@ -114,7 +113,6 @@ static int response_ended(struct ws_conn *ws, int word)
 	return wsi_io_failed(ws, word, detail);
 }
 
-/* More bytes into rbuf. 0, WS_AGAIN or an error. */
 int wsi_read_response(struct ws_conn *ws)
 {
 	int r;
@@ -201,7 +199,7 @@ static int invalid(struct ws_conn *ws, const char *why)
 	return wsi_fail(ws, WS_EHANDSHAKE);
 }
 
-/* wrong: what is wrong with the rest of its head, or NULL. */
+/* The server refused the upgrade. wrong: what is wrong with the rest of its head, or NULL. */
 static int refused(struct ws_conn *ws, const char *wrong)
 {
 	struct wsi_opening *op = ws->op;
@@ -244,8 +242,7 @@ static struct wsi_text *redirect_base(struct ws_conn *ws)
 
 	if (!url || ws->info.redirects > 0)
 		return url;
-	/* The program's is the only one with userinfo, which a relative Location must not inherit.
-	 */
+	/* Only the program's URL may have userinfo, which a relative Location must not inherit. */
 	rest = userinfo->p + userinfo->len;
 	if (*rest == '@')
 		rest++;
@@ -254,7 +251,7 @@ static struct wsi_text *redirect_base(struct ws_conn *ws)
 	return url;
 }
 
-/* Puts the next hop's URL into ws->op->hop_url. NULL, or why there is none. */
+/* Puts the next hop's URL into ws->op->hop_url. NULL, or why the redirect cannot be followed. */
 static const char *next_hop(struct ws_conn *ws, const struct wsi_seen *location)
 {
 	struct wsi_opening *op = ws->op;
@@ -307,7 +304,7 @@ static int redirect_failed(struct ws_conn *ws, struct wsi_str location, const ch
 	return wsi_fail(ws, WS_EREDIRECT);
 }
 
-/* 0: on to the next hop; or an error. */
+/* Goes on to the next hop. 0 or an error. */
 static int redirect(struct ws_conn *ws, const struct wsi_response *r)
 {
 	const struct wsi_seen *location = &r->seen[WSI_LOCATION];
@@ -429,7 +426,8 @@ static int judge_head(struct ws_conn *ws)
 	return begin_body(ws, r);
 }
 
-/* The head is not valid. What it says before that still counts: a refusal is one. */
+/* The head is not valid. If its status line could be read and refuses the upgrade, the error is
+ * still that refusal. */
 static int judge_wrong_head(struct ws_conn *ws, struct wsi_text *why)
 {
 	const struct wsi_response *r = &ws->op->response;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * ws.c - the calls of ws.h, but for those that send, receive or close, and the life of a connection
+ * ws.c - the calls of ws.h, except those that send, receive or close, and the life of a connection
  *
  * The library's files, each of which uses only what stands below it:
  *
@@ -26,8 +26,8 @@
 
 /* Making and freeing */
 
-/* Copies as much of *opt, which has size bytes, as this library knows of. False: something is set
- * behind that. */
+/* Copies the fields of *opt, which has size bytes, that this library knows. False: a field that it
+ * does not know is set. */
 static bool copy_options(struct ws_options *o, const struct ws_options *opt, size_t size)
 {
 	const unsigned char *bytes = (const unsigned char *)opt;
@@ -171,7 +171,7 @@ static struct ws_conn *new_conn(const char *url, const struct ws_options *opt, b
 	if (send_grows)
 		o.send_buffer = SEND_BUFFER;
 	wsi_check_first(&o, known, &wrong);
-	if (wrong.why) /* there is a connection all the same, to say so */
+	if (wrong.why) /* the connection object is still needed, to report it */
 		o.recv_buffer = o.send_buffer = WSI_BUFFER_MIN;
 	ws = make(&o);
 	if (!ws)

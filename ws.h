@@ -151,7 +151,7 @@
 /* 0xMMmmpp. Before 1.0.0 a new mm may change the API; a new pp never does. */
 #define WS_VERSION_NUMBER 0x000100
 
-/* What stands before each public declaration. */
+/* Precedes each public declaration, such as an export attribute. */
 #ifndef WS_API
 #define WS_API
 #endif
@@ -452,8 +452,8 @@ struct ws_options {
 	int max_redirects;
 
 	/* The way to the server: one of io, use_fd, unix_socket and proxy (two
-	 * of them are WS_EUSAGE), otherwise TCP. What is said of sockets below
-	 * has no effect with io and use_fd. */
+	 * of them are WS_EUSAGE), otherwise TCP. The options for sockets below
+	 * have no effect with io and use_fd. */
 
 	/* A transport. The struct is copied. It carries the bytes of the
 	 * WebSocket itself, for wss:// too: it does the TLS, and options in tls
@@ -550,8 +550,8 @@ enum ws_trace {
 	 * then the unmasked payload that is at hand; at most 256 bytes in all.
 	 */
 	WS_TRACE_FRAME = 2,
-	/* A connection, to a proxy too: text, what was tried in vain and
-	 * where it is connected. sent is 1. */
+	/* A new connection, to a proxy too, as text: first the attempts that
+	 * failed, if any, then the address that is connected. sent is 1. */
 	WS_TRACE_CONNECT = 3,
 	/* TLS, established by the built-in TLS: its version, as text.
 	 * ws_report() has the rest. sent is 1. */
@@ -603,8 +603,10 @@ struct ws_report {
 	int err;
 	/* After WS_EUSAGE from ws_open: the field that is wrong ("proxy",
 	 * "tls.ca_file"). After WS_ETIMEOUT: the field whose file did not end
-	 * in time; after WS_EIO: whose file found no free descriptor. After WS_EHTTP, WS_EHANDSHAKE and WS_ECERT: a field that
-	 * may help ("user", "subprotocols", "tls.ca_file"). */
+	 * in time. After WS_EIO: the field whose file could not be opened
+	 * because no descriptor was free. After WS_EHTTP, WS_EHANDSHAKE and
+	 * WS_ECERT: a field that may help ("user", "subprotocols",
+	 * "tls.ca_file"). */
 	const char *option;
 	/* The final URL after redirects, for a person: without userinfo, and
 	 * with "***" as the value of each parameter whose name suggests a
@@ -644,29 +646,29 @@ struct ws_report {
 	const char *tls_version;
 	/* IANA name of the cipher suite. */
 	const char *tls_cipher;
-	/* Whom the server's certificate names. */
+	/* Subject of the server's certificate. */
 	const char *cert_subject;
-	/* Who issued it. */
+	/* Its issuer. */
 	const char *cert_issuer;
-	/* When it ends, in seconds since 1970. 0: no certificate was received.
-	 */
+	/* When it expires, in seconds since 1970. 0: no certificate was
+	 * received. */
 	int64_t cert_not_after;
 	/* 1: chain and name (the name unless insecure_no_hostname) were
 	 * verified. Always 0 with tls.config. */
 	int tls_verified;
-	/* 1: it failed because this process, or the system, had no descriptor
-	 * free. The same may succeed once some are closed. */
+	/* 1: the call failed because this process, or the system, had no free
+	 * descriptor. It may succeed once some are closed. */
 	int no_descriptor;
 	/* Microseconds spent in WS_PHASE_RESOLVE to WS_PHASE_UPGRADE, redirects
 	 * included. -1: not reached. */
 	int64_t phase_us[WS_PHASES_TIMED];
-	/* Bytes of the WebSocket's stream that came, from the upgrade of the
-	 * last hop on: before encryption by TLS, and with all headers. Their
-	 * growth shows that a long message is on its way. */
+	/* Bytes received since the upgrade of the last hop began: all headers
+	 * count, but not what TLS adds. They grow while a long message
+	 * arrives. */
 	uint64_t bytes_received;
-	/* Bytes of that stream that went out. */
+	/* Bytes sent, counted in the same way. */
 	uint64_t bytes_sent;
-	/* When the last byte came, by the clock now_us. 0: none came. */
+	/* When the last byte was received, by the clock now_us. 0: none was. */
 	int64_t last_received_us;
 	/* Pings of the peer. */
 	unsigned pings_received;
@@ -674,10 +676,10 @@ struct ws_report {
 	unsigned pongs_received;
 };
 
-/* ws_new, ws_query and ws_answer_free, which stand below, call these. They tell
- * a shared library how much of struct ws_options the program knows, since
- * either of the two may be newer. A field that the library does not know must
- * be zero, else it is WS_EUSAGE. opt_size is sizeof(struct ws_options). */
+/* Called by ws_new, ws_query and ws_answer_free below. opt_size is the
+ * program's sizeof(struct ws_options), which may differ from that of a shared
+ * library: either of the two may be newer. A field that the library does not
+ * know must be zero, else it is WS_EUSAGE. */
 /* clang-format off */
 WS_API struct ws_conn *ws_new_sized(const char *url,
                                     const struct ws_options *opt,
@@ -728,7 +730,7 @@ WS_API ptrdiff_t ws_send(struct ws_conn *ws, int type, const void *data,
  *
  * What the peer sends meanwhile is kept for ws_recv, up to max_message bytes;
  * its pings are answered by the next ws_recv. WS_AGAIN: more than that came, or
- * the peer has closed: ws_recv tells. After WS_AGAIN, WS_ETIMEOUT or
+ * the peer has closed; call ws_recv to find out. After WS_AGAIN, WS_ETIMEOUT or
  * WS_ECANCELED, the same call with the same arguments goes on where it
  * stopped. data may be a message that ws_recv returned, but only for one call,
  * which may move it: copy it to be able to make the call again. */
@@ -745,7 +747,7 @@ WS_API size_t ws_unsent(const struct ws_conn *ws);
 /* Receives the next message, or with stream the next piece of one. 0: *msg is
  * filled. WS_ECLOSED: the peer closed, and no more messages will come.
  *
- * Pings are answered inside. WS_PONG is returned only after a ws_ping. While a
+ * It answers pings. WS_PONG is returned only after a ws_ping. While a
  * ws_send is unfinished, or the last ws_send or ws_ping took nothing, ws_recv
  * does not wait for a message once the peer takes more: it returns WS_AGAIN to
  * let the program send. */
@@ -784,13 +786,15 @@ WS_API int ws_close(struct ws_conn *ws, int code, const char *reason);
 WS_API int ws_shutdown(struct ws_conn *ws, int code, const char *reason);
 
 /* Ends the waiting of a call on ws, from another thread or a signal handler: a
- * call that waits, or else the next one that would wait, returns WS_ECANCELED,
- * also if it never waits because the peer floods it. That uses it up, and the
- * connection goes on. Before ws_free no other thread may call it any more.
+ * call that waits, or else the next one that would wait, returns WS_ECANCELED.
+ * So does a call that never waits because the peer floods it. One call returns
+ * that, and the connection goes on. No thread may call ws_cancel once ws_free
+ * has begun.
  *
- * 0, or WS_EIO: nothing wakes a call that waits already, only the next one sees
- * it. That is so with io, unless a signal ends io_wait; with nonblock, where
- * the program wakes its own loop; and if ws_new found no free descriptor. */
+ * 0, or WS_EIO: a call that already waits is not woken, and only the next one
+ * returns WS_ECANCELED. That is so with io, unless a signal ends io_wait; with
+ * nonblock, where the program wakes its own loop; and if ws_new found no free
+ * descriptor. */
 WS_API int ws_cancel(struct ws_conn *ws);
 
 /* Frees the connection in any state, at once and without sending anything. ws
@@ -829,9 +833,9 @@ WS_API const char *ws_header(const struct ws_conn *ws, const char *name);
 WS_API int ws_fd(const struct ws_conn *ws);
 
 /* Fixed words for programs, one for each error: "timeout", "refused", ... "ok"
- * for a result >= 0, "unknown" for what is no enum ws_err. */
+ * for a result >= 0, "unknown" for a number that is not in enum ws_err. */
 WS_API const char *ws_errname(int err);
-/* "resolve", "connect", ... "" for what is no enum ws_phase. */
+/* "resolve", "connect", ... "" for a number that is not in enum ws_phase. */
 WS_API const char *ws_phasename(enum ws_phase phase);
 /* "normal closure", "going away", ... "" for a code without a name. */
 WS_API const char *ws_closename(int code);
@@ -944,9 +948,9 @@ static inline struct ws_trust *ws_trust_new(const struct ws_options *opt)
  * read. */
 WS_API const char *ws_trust_errmsg(const struct ws_trust *trust);
 
-/* The program needs it no more. Connections that use it keep it until their
- * ws_free; the last of these calls frees it, with alloc and user_data. trust
- * may be NULL. */
+/* Gives up the program's share of trust. Connections that use it keep it until
+ * their ws_free; the last of these calls frees it, with alloc and user_data.
+ * trust may be NULL. */
 WS_API void ws_trust_free(struct ws_trust *trust);
 
 /* What the linked library has; it may be newer than this header. */
