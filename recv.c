@@ -58,7 +58,7 @@ static unsigned violation_code(int err, const char **shown)
  * ws_close. */
 static int violate(struct ws_conn *ws, int err, const char *what)
 {
-	const bool told = ws->close_sent; /* only one close frame is sent, and it had another code */
+	const bool told = ws->close_sent; /* then no second close frame is sent */
 	const char *shown;
 	unsigned code = violation_code(err, &shown);
 	struct wsi_text *t;
