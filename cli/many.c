@@ -458,14 +458,14 @@ static bool many_step(struct wq_work *w)
 {
 	struct wq_many *m = (struct wq_many *)w;
 
+	many_write(m); /* first, because it makes room to begin tasks */
+	if (m->no_output)
+		return true;
 	many_begin_tasks(m);
 	if (m->usage)
 		return true;
 	if (m->under_way == 0 && many_began_all(m))
 		many_put_samples(m);
-	many_write(m);
-	if (m->no_output)
-		return true;
 	many_show_progress(m);
 	return m->under_way == 0 && wq_out_waiting(&m->out) == 0 && many_began_all(m);
 }

@@ -397,6 +397,7 @@ enum wq_stream_result wq_stream_turn(struct wq_follow *f)
 		return sent;
 	if (stream_output_is_full(f)) {
 		stream_not_listening(f, now_us);
+		r = WQ_STREAM_GO_ON; /* once its reader has taken enough */
 	} else {
 		f->ping_us = stream_next_ping_us(f, now_us);
 		r = stream_receive(f);

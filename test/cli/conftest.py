@@ -2,12 +2,14 @@
 """run(): the program, its one line of JSON held against the schema, its status and its time."""
 
 import base64
+import contextlib
 import json
 import os
 import pathlib
 import re
 import signal
 import subprocess
+import threading
 import time
 
 import jsonschema
@@ -158,6 +160,14 @@ class Running:
     def signal(self, n):
         self.p.send_signal(n)
 
+    @contextlib.contextmanager
+    def killed_after(self, seconds):
+        """So that reading its output ends in any case."""
+        timer = threading.Timer(seconds, self.p.kill)
+        timer.start()
+        yield
+        timer.cancel()
+
     def end(self, **kw):
         out, err = self.p.communicate(timeout=120)
         return judge(Result(self.p.returncode, out, err, time.monotonic() - self.begin), self.args, **kw)
@@ -168,6 +178,8 @@ class Running:
     def __exit__(self, *unused):
         if self.p.poll() is None:
             self.p.kill()
+        if self.p.stdin and self.p.stdin.closed:
+            self.p.stdin = None  # communicate() would write to it
         self.p.communicate()
 
 
