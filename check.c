@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC
  * check.c - which option is wrong, and what of its value may be shown
  *
- * Everything that can be found without a connection is found in ws_new. ws_open tells it, with the
- * name of the field in ws_report()->option.
+ * Every mistake that can be found without a connection is found in ws_new. ws_open returns it, with
+ * the name of the field in ws_report()->option.
  */
 #include "ws_conn.h"
 #include <limits.h>
 #include <string.h>
 
-#define KEEPALIVE_MAX 32767 /* seconds, what Linux takes */
+#define KEEPALIVE_MAX 32767 /* seconds, the most that Linux accepts */
 
 /* Notes the first complaint. */
 static void complain(struct wsi_complaint *c, const char *option, const char *why)
@@ -40,7 +40,7 @@ static void check_buffer(struct wsi_complaint *c, const char *option, size_t val
 	           "is not between 256 bytes and a quarter of memory");
 }
 
-/* What a program built with a newer ws.h may set. */
+/* A program built with a newer ws.h may set options that this library does not know. */
 static void check_unknown(struct wsi_complaint *c, const struct ws_options *o, bool known)
 {
 	static const char why[] = "has an option that this library does not know: the program was "
@@ -79,7 +79,7 @@ void wsi_check_first(const struct ws_options *o, bool known, struct wsi_complain
 	if (o->io && !o->nonblock && !o->io->io_wait)
 		complain(c, "io", "lacks a function (io_wait is needed without nonblock)");
 	if (o->require_subprotocol && (!o->subprotocols || !*o->subprotocols))
-		complain(c, "require_subprotocol", "needs subprotocols, of which there are none");
+		complain(c, "require_subprotocol", "needs subprotocols, but none are set");
 	if (o->unix_socket && !*o->unix_socket)
 		complain(c, "unix_socket", "is empty");
 #ifdef WS_NO_PROXY
@@ -136,7 +136,7 @@ static bool uses_builtin_tls(const struct ws_options *o)
 	return uses_tls(&tls);
 }
 
-/* There is one way to the server. */
+/* Only one way to the server may be set. */
 static void check_ways(struct wsi_complaint *c, const struct ws_options *o)
 {
 	const bool proxy = o->proxy && *o->proxy, proxy_wss = o->proxy_wss && *o->proxy_wss;
@@ -164,7 +164,7 @@ static void check_ways(struct wsi_complaint *c, const struct ws_options *o)
 	if (o->io && !o->io_is_plain && uses_tls(&o->tls))
 		complain(c, "tls",
 		         "has no effect with io, which does the TLS itself: "
-		         "io_is_plain adds that of this library");
+		         "io_is_plain adds this library's TLS");
 }
 
 static void check_start_tls(struct wsi_complaint *c, const struct ws_options *o)
@@ -203,7 +203,7 @@ int wsi_configure_tls(struct ws_conn *ws)
 }
 #endif
 
-/* What of a wrong option's value a sentence shows. */
+/* What a sentence shows of a wrong option's value. */
 enum shown {
 	SHOWN_NOT, /* nothing: it is a secret */
 	SHOWN_ALL,
@@ -268,7 +268,7 @@ static void put_value(struct wsi_text *t, const char *option, const char *value)
 	case SHOWN_PROXY:
 		wsi_put_proxy_url(t, value, len);
 		return;
-	case SHOWN_HEADER: /* without a colon, where a value would begin is anyone's guess */
+	case SHOWN_HEADER: /* without a colon it is not known where the value begins */
 		at = wsi_find(value, len, ':');
 		if (at == len)
 			at = wsi_span_if(value, len, wsi_is_tchar);

@@ -37,8 +37,7 @@ static bool no_proxy_is_separator(int c)
 }
 
 /* Parses an entry without its "/bits": like a URL behind "//", but an IPv6 address needs no
- * brackets, and a name may begin with "." or "*.". port: what holds without one. False: it is
- * wrong. */
+ * brackets, and a name may begin with "." or "*.". port: the default. False: it is wrong. */
 static bool no_proxy_parse_host(struct wsi_url *e, const char *p, size_t len, int port)
 {
 	size_t skip = 0;

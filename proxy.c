@@ -182,7 +182,7 @@ static int proxy_read_http(struct wsi_proxy *p, char *in, size_t in_len, struct 
 	p->used = r->len;
 	if (found < 0)
 		return proxy_refused_connect(p, wrong.p, why);
-	/* RFC 7231 4.3.6: the tunnel begins behind the head, whatever length the headers tell */
+	/* RFC 7231 4.3.6: the tunnel begins behind the head, whatever length the headers give */
 	if (r->status >= 200 && r->status < 300)
 		return 1;
 	if (r->status < 200 && r->status != 101 && p->interim < WS_MAX_INTERIM) {

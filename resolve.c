@@ -146,7 +146,7 @@ static bool add_overrides(struct wsi_lookup *l)
 	return found;
 }
 
-/* Hosts whose addresses are known without a lookup. True if this is one. */
+/* Adds the addresses of a host that needs no lookup. True if this host is one. */
 static bool add_known(struct wsi_lookup *l)
 {
 	static const unsigned char loopback4[4] = {127, 0, 0, 1}, loopback6[16] = {[15] = 1};
@@ -205,8 +205,9 @@ static struct wsi_lookup_job *job_new(const struct wsi_lookup *l)
 	return j;
 }
 
-/* The errno of a descriptor that getaddrinfo could not have had, or 0. It does not always say so:
- * without /etc/hosts or a socket, a name may seem not to exist. */
+/* The errno if there are not enough free descriptors for getaddrinfo, or 0. getaddrinfo does not
+ * always report that: if it cannot open /etc/hosts or a socket, it may say that a name does not
+ * exist. */
 static int find_no_fd(void)
 {
 	int fd[LOOKUP_FDS], n = 0, err = 0;

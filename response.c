@@ -35,7 +35,7 @@ static const struct {
 
 /* The head, byte by byte
  *
- * A head is read in two states, which r->len tells apart: within the first STATUS_CODE_END bytes
+ * A head is read in two states, which r->len distinguishes: within the first STATUS_CODE_END bytes
  * every place has its own set of bytes; behind them come text and line ends, up to an empty line. A
  * line ends with LF or CR LF (RFC 7230 3.5).
  */

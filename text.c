@@ -137,8 +137,8 @@ bool wsi_is_unseen(uint32_t cp)
 	return false;
 }
 
-/* The length of the character at p; *safe tells whether it can be shown. A byte that begins no
- * character has the length 1: what follows it may be good. */
+/* The length of the character at p. *safe: it can be shown. A byte that begins no character has the
+ * length 1, because valid characters may follow it. */
 static size_t text_next(const char *p, size_t len, bool *safe)
 {
 	uint32_t cp;

@@ -12,12 +12,14 @@
  *	tls_port.c       what differs between versions of mbedTLS
  *
  * Before a chain is verified its cost is bounded (chain.c).
- *   TLS 1.2: mbedTLS gets the last byte of the Certificate message only after that check. Then it verifies, and its
- *   verdict is the one that counts.
- *   TLS 1.3: mbedTLS has to take the message in without verifying it (the server still has to prove that it has the key
- *   of its certificate). We verify the chain then, and only after that goes out what was held back.
- * So nothing that depends on the peer (client certificate, Finished) is sent to one that was not
- * verified.
+ *
+ * TLS 1.2: mbedTLS gets the last byte of the Certificate message only after that check. Then
+ * mbedTLS verifies the chain, and its verdict counts.
+ *
+ * TLS 1.3: mbedTLS has to read the message without verifying the chain, because the server still
+ * has to prove that it has the key of its certificate. Then we verify the chain, and only after
+ * that we send what was held back. So nothing that depends on the peer (client certificate,
+ * Finished) is sent to one that was not verified.
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -394,8 +396,8 @@ static int tls_explain(const struct wsi_tls *t, int ret, struct wsi_text *why)
 	return WS_ETLS;
 }
 
-/* With a program's own settings mbedTLS has verified as they say. What it could not is done here.
- */
+/* With a program's own settings mbedTLS has verified what they ask for. The rest is checked
+ * here. */
 static int tls_check_foreign(struct wsi_tls *t)
 {
 #if defined(MBEDTLS_SSL_KEEP_PEER_CERTIFICATE)
@@ -420,8 +422,7 @@ static int tls_check_foreign(struct wsi_tls *t)
 	return 0;
 }
 
-/* The result of the handshake. That of mbedTLS is not enough if it was not asked about everything.
- */
+/* The result of the handshake. ret is that of mbedTLS, which may not have checked everything. */
 static int tls_settle(struct wsi_tls *t, int ret)
 {
 	const struct ws_tls *o = t->c->opt;
@@ -470,7 +471,7 @@ int wsi_tls_handshake(struct wsi_tls *t, int64_t until_us, struct wsi_text *why)
 	if (ret == MBEDTLS_ERR_SSL_WANT_WRITE)
 		return WS_IO_WRITE;
 	/* A server that refuses our certificate sends an alert and closes, so that our write fails.
-	 * The alert may still be there to be read. */
+	 * The alert may still be unread. */
 	for (i = 0; ret != 0 && t->io_err == WS_IO_RESET && i < 16
 	            && wsi_tls_recv(t, rest, sizeof rest) > 0;
 	     i++)
@@ -548,17 +549,17 @@ ptrdiff_t wsi_tls_write(void *io, const void *buf, size_t len)
 	if (t->unsent > 0 && t->unsent < len) /* the same bytes as the last time */
 		offered = t->unsent;
 	do {
-		/* With bytes left in its buffer mbedTLS writes those and takes that for the data
-		 * given. They may be of an alert, or the data may have grown since. */
+		/* If bytes are left in its buffer, mbedTLS writes only those, and takes that for
+		 * the data given. They may be of an alert, or the data may have grown since. */
 		flush = t->out_left > 0 && t->unsent == 0;
 		ret = mbedtls_ssl_write(&t->ssl, buf, offered);
 	} while (ret > 0 && flush);
 	t->unsent = 0;
 	if (ret == MBEDTLS_ERR_SSL_WANT_WRITE && !flush)
 		t->unsent = offered;
-	/* A server of TLS 1.3 that refuses the client's certificate says so and hangs up: the
-	 * reason may be there to be read. To read 0 bytes takes a record in and none of its data
-	 * out. */
+	/* A server of TLS 1.3 that refuses the client's certificate sends an alert and closes. The
+	 * alert may still be unread. Reading 0 bytes takes in a record, but returns none of its
+	 * data. */
 	if (t->io_err == WS_IO_RESET
 	    && mbedtls_ssl_read(&t->ssl, &none, 0) == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {
 		ret = MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE;

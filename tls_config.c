@@ -178,7 +178,7 @@ static void tls_load_suites(struct wsi_tls_config *c)
 	}
 }
 
-/* Takes the next element off a list. 0: there are no more. */
+/* Takes the next element off a list. 0: the list has ended. */
 static int tls_next(const char **list, char sep, char sep2, const char **p, size_t *len)
 {
 	while (**list == sep || **list == sep2 || **list == ' ')
@@ -373,7 +373,7 @@ void wsi_tls_config_free(struct wsi_tls_config *c)
 	if (!c)
 		return;
 	mem = c->mem;
-	mbedtls_x509_crt_free(&c->cas); /* whose bytes may be those that are shared */
+	mbedtls_x509_crt_free(&c->cas); /* before the trust that is shared: it may point there */
 	wsi_tls_trust_drop(c->shared);
 	mbedtls_x509_crt_free(&c->own);
 	mbedtls_pk_free(&c->key);

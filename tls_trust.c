@@ -2,18 +2,20 @@
  * tls_trust.c - the certificates that are trusted: those of one connection, and those that several
  * share
  *
- * Trust is loaded lazily. A system's bundle has some 140 certificates and a chain needs one of
- * them, so the bundle is not parsed. When the peer's chain is there, wsi_tls_find_issuers looks
- * through the bundle and parses those certificates whose subject may be the issuer of one that the
- * peer sent.
- *   Sound: all that is added is in the bundle, so what is accepted would be accepted with all of it.
- *   Complete: mbedTLS looks for a trusted certificate by one rule, that its subject is the issuer of one in the chain,
- *   and the comparison used to select (wsi_der_may_equal) holds wherever that of mbedTLS does.
+ * Trust is loaded lazily. A system's bundle has about 140 certificates and a chain needs one of
+ * them, so the bundle is not parsed. When the peer's chain has come, wsi_tls_find_issuers searches
+ * the bundle, and parses those certificates whose subject may be the issuer of one that the peer
+ * sent. The verdict is the same as with the whole bundle:
  *
- * A connection of its own reads the bundle through a small buffer (trust.c) each time. Connections
- * with the same struct ws_trust look through the certificates that it holds. It has their bytes
- * alone and nothing of mbedTLS, whose contexts may not be used by several threads at once: each
- * connection parses what it needs.
+ * - Only certificates of the bundle are added, so nothing is accepted that the bundle would not
+ * accept. - mbedTLS chooses a trusted certificate by one rule: its subject is the issuer of one in
+ * the chain. Wherever mbedTLS finds two names equal, so does the comparison used here
+ * (wsi_der_may_equal). So no certificate is missing.
+ *
+ * A connection without a struct ws_trust reads the bundle through a small buffer (trust.c) each
+ * time. Connections with the same struct ws_trust search the certificates that it holds. It holds
+ * only their bytes, because the contexts of mbedTLS may not be used by several threads at once:
+ * each connection parses what it needs.
  */
 #include "ws_mbedtls.h"
 
@@ -139,7 +141,7 @@ int wsi_tls_find_issuers(struct wsi_tls_config *c, const struct wsi_cert *chain,
 	return wsi_tls_no_memory(k.err) ? WS_EMEMORY : r;
 }
 
-/* What came of reading a file or a directory that an option names. r and cause: of wsi_trust_scan;
+/* The result of reading a file or a directory that an option names. r and cause: of wsi_trust_scan;
  * good: a certificate in it can be parsed; ret: the error of one that cannot. */
 static int tls_judge_read(const struct wsi_tls_wrong *w, const struct wsi_trust *t,
                           const char *path, int is_dir, int r, const char *cause, int good, int ret)
@@ -279,8 +281,8 @@ static int tls_keep_path(struct ws_trust *s, const struct wsi_tls_wrong *w, cons
 	return tls_judge_read(w, &k.trust, path, is_dir, r, cause, k.good, k.err);
 }
 
-/* Keeps the system's certificates. That there are none, or that reading them failed, is told when
- * one is missing. */
+/* Keeps the system's certificates. If there are none, or reading them failed, this is reported only
+ * when a connection needs one. */
 static int tls_keep_system(struct ws_trust *s, const struct wsi_tls_wrong *w, int64_t until_us)
 {
 	struct tls_keeper k = {.trust = {.take = tls_keep}, .into = s, .good = 1};
@@ -342,7 +344,7 @@ static bool tls_copy_path(struct ws_trust *s, char **to, const char *path)
 	return true;
 }
 
-/* Gives back what was allocated beyond the need. */
+/* Gives back what was allocated but is not needed. */
 static void tls_shrink(struct ws_trust *s)
 {
 	void *p;
@@ -356,7 +358,7 @@ static void tls_shrink(struct ws_trust *s)
 	}
 }
 
-/* Makes the sentence about an error. */
+/* Writes the sentence about an error. */
 static void tls_tell(struct ws_trust *s, const char *cause)
 {
 	struct wsi_text t;
@@ -429,10 +431,11 @@ static bool tls_same_path(const char *mine, const char *shared)
 	return !mine || (shared && strcmp(mine, shared) == 0);
 }
 
-/* Uses what the program shares. What went wrong when it was read, goes wrong here. */
+/* Uses the certificates that the program shares. An error that occurred when they were read is
+ * reported here. */
 static int tls_share(struct wsi_tls_config *c)
 {
-	static const char other[] = "is not what tls.trust was made of";
+	static const char other[] = "differs from the one that tls.trust was made from";
 	struct ws_trust *s = c->opt->trust;
 
 	s->holders++;

@@ -154,7 +154,7 @@ static void tls_record_begins(struct wsi_tls *t)
 }
 
 /* Looks at the bytes that come in before mbedTLS gets them, as far as they are in the clear: for
- * HTTP in place of TLS, for the number of an alert, which mbedTLS does not tell, and for the
+ * HTTP in place of TLS, for the number of an alert, which mbedTLS does not report, and for the
  * Certificate message. 0 or an error of mbedTLS. */
 static int tls_sniff(struct wsi_tls *t, const unsigned char *p, size_t len)
 {

@@ -2,8 +2,8 @@
  * tls_words.c - errors and alerts of TLS in words for a person
  *
  * Three questions are answered here: what is wrong with a certificate or key, what went wrong in a
- * session, and what a file holds in place of what was wanted. A number whose meaning would help
- * nobody is not in the tables; wsi_tls_put_code shows it.
+ * session, and what a file holds in place of what was wanted. Error numbers whose meaning would not
+ * help a user are not in the tables; wsi_tls_put_code shows the number.
  */
 #include "ws_mbedtls.h"
 

@@ -119,7 +119,7 @@ static struct wsi_str url_slice(const char *from, const char *to)
 }
 
 /* The length of the character beyond ASCII at p, which a path can have: it is sent percent-encoded.
- * 0: it is none, or an invisible one, which nobody typed on purpose. */
+ * 0: there is none, or it is invisible, so that nobody typed it on purpose. */
 static size_t url_wide_character(const char *p, size_t len)
 {
 	uint32_t cp;

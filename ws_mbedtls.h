@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * ws_mbedtls.h - internal: mbedTLS, and what the files share that know it: see tls.c
+ * ws_mbedtls.h - internal: mbedTLS, and what the files that use it share: see tls.c
  *
- * One source for mbedTLS 2.28, 3.x and 4.x, with their public API only. This block and tls_port.c
- * have what differs.
+ * The same source works with mbedTLS 2.28, 3.x and 4.x, and uses only their public API. The macros
+ * below and tls_port.c have what differs.
  */
 #ifndef WS_MBEDTLS_H
 #define WS_MBEDTLS_H
@@ -43,7 +43,7 @@
 #else
 #define TLS_MAX 12
 #endif
-/* In sentences: what is missing may be there in another version. */
+/* For sentences about what it lacks: another version may have it. */
 #define TLS_LIBRARY "this build's mbedTLS " MBEDTLS_VERSION_STRING
 #if defined(MBEDTLS_SSL_PROTO_TLS1_2)
 #define TLS_MIN 12
@@ -67,7 +67,7 @@
 #define TLS_SUITES_MAX 256        /* cipher suites offered without that option */
 #define TLS_PINS_MAX 8            /* in the option tls.pin_sha256 */
 #define TLS_FILE_MAX 65536        /* bytes of the client's certificate chain or key */
-#define TLS_EAGER_MAX 8           /* so few trusted certificates are parsed at once */
+#define TLS_EAGER_MAX 8           /* up to so many trusted certificates are parsed beforehand */
 #define TLS_NAME_MAX 255          /* RFC 1035 2.3.4 */
 #define TLS_PATH_MAX 16           /* certificates of a verified chain; mbedTLS allows 10 */
 #define TLS_CHAIN_BYTES_MAX 16384 /* of a Certificate message; mbedTLS takes no more */
@@ -81,7 +81,7 @@ typedef int tls_count;
 typedef atomic_int tls_count;
 #endif
 
-/* Where a mistake in the options is told */
+/* Where a mistake in the options is reported */
 struct wsi_tls_wrong {
 	const char **option;
 	struct wsi_text *why;
@@ -93,7 +93,7 @@ struct ws_trust {
 	/* The program until ws_trust_free, and each struct wsi_tls_config that uses it. */
 	tls_count holders;
 
-	/* The options that it was made of. NULL: none; both: the system's bundle. */
+	/* The options that it was made from. NULL: not set; both NULL: the system's bundle. */
 	char *ca_file, *ca_dir;
 	/* The certificates in DER, one behind the other. */
 	unsigned char *der;
@@ -173,7 +173,7 @@ struct wsi_tls {
 	mbedtls_ctr_drbg_context drbg;
 #endif
 
-	/* Whom the certificate must be for: a name, or the address that it is in numbers. */
+	/* The name that the certificate must have, and if it is a numeric address, its bytes. */
 	char name[TLS_NAME_MAX + 1];
 	unsigned char ip[16];
 	/* 4 or 16; 0: it is a name. */
@@ -200,8 +200,8 @@ struct wsi_tls {
 	unsigned char *held;
 	size_t held_len, held_sent;
 
-	/* Input: the record that is coming in. Its header, how many bytes of that are there, and how
-	 * many bytes of the record are not. */
+	/* Input: the record that is coming in. Its header, how many bytes of the header have come,
+	 * and how many bytes of the record have not. */
 	unsigned char record[5];
 	size_t record_n;
 	size_t record_left;
@@ -219,12 +219,13 @@ struct wsi_tls {
 	size_t chain_len, chain_n;
 
 	/* The verdict on the server's certificate. looked: its chain was examined before it was
-	 * verified. refused: we refused it, and the server must be told. */
+	 * verified. refused: we refused it, and must send the server an alert. */
 	int looked, refused;
-	/* verified: chain and, unless told not to, name hold. pinned: its key is one of the pins. */
+	/* verified: the chain is valid, and so is the name unless it was not to be checked. pinned:
+	 * its key is one of the pins. */
 	int verified, pinned;
 	int untrusted; /* the chain does not end in a trusted certificate */
-	/* WS_EMEMORY or WS_ETIMEOUT: how the search for its issuer ended. 0: well. */
+	/* WS_EMEMORY or WS_ETIMEOUT: why the search for its issuer failed. 0: it did not. */
 	int failed;
 	/* MBEDTLS_X509_BADCERT_..., and what they mean in words. */
 	uint32_t flags;

@@ -33,7 +33,7 @@ WSI int wsi_entropy(void *buf, size_t len);
  * signal; -1: it failed. */
 WSI int wsi_poll(const struct ws_pollset *set, int wake_fd);
 /* Two descriptors, which may be the same: a wsi_wake of fd[1] ends a wsi_poll with fd[0]. Both stay
- * -1 if the system has none. */
+ * -1 if the system has no descriptor free. */
 WSI void wsi_wake_open(int fd[2]);
 WSI void wsi_wake_close(const int fd[2]);
 /* Keeps errno: it may run in a signal handler. */
@@ -45,7 +45,7 @@ WSI ptrdiff_t wsi_socket_read(void *io, void *buf, size_t len);
 WSI ptrdiff_t wsi_socket_write(void *io, const void *buf, size_t len);
 WSI void wsi_socket_close(void *io);
 #ifndef WS_NO_NET
-/* Closes a descriptor of ours, and tells the program so before. */
+/* Calls ws_options.on_close, and then closes a descriptor of ours. */
 WSI void wsi_close_fd(const struct ws_options *opt, int fd);
 #endif
 /* Makes a descriptor non-blocking, and free of SIGPIPE. 0 or -1. */
@@ -134,7 +134,7 @@ struct wsi_net {
 	struct wsi_lookup lookup;
 	struct wsi_attempt attempt[WS_MAX_ADDRESSES]; /* [i] is to lookup.addr[i] */
 	int begun;                                    /* attempts that have begun */
-	int64_t next_us; /* when the next begins, unless one fails before */
+	int64_t next_us; /* when the next one begins, if none fails before that */
 
 	int fd;                        /* the connected socket. It belongs to the caller. */
 	const struct wsi_addr *winner; /* its address */

@@ -206,8 +206,8 @@ struct wsi_response {
 /* Goes on with a head of which p[0..len) has arrived: the bytes of the last call and more. 1: it is
  * complete. r->len is its length with the empty line, and its folded lines are unfolded (RFC 7230
  * 3.2.4). 0: more has to come. -1: it is larger than WS_MAX_HEAD or WS_MAX_HEAD_LINES, or is not a
- * head of HTTP/1.x. why is then the end of a
- *     sentence. If the status line was right, r->status and r->reason hold what it said. */
+ * head of HTTP/1.x; why is then the end of a sentence. If the status line was valid, r->status and
+ * r->reason hold what it said. */
 WSI int wsi_response_read(struct wsi_response *r, char *p, size_t len, struct wsi_text *why);
 /* Checks a 101 by the rules of RFC 6455 4.1. 0: the WebSocket is open; *subprotocol is one of the
  * offered strings, or NULL. -1: why is the end of a sentence, *option the field of ws_options that
@@ -240,7 +240,7 @@ WSI void wsi_body_init(struct wsi_body *b, const struct wsi_response *r);
 WSI void wsi_body_feed(struct wsi_body *b, struct wsi_text *out, const char *p, size_t len);
 
 /* refusal.c */
-struct wsi_sent {        /* what of a request matters for why it was refused */
+struct wsi_sent {        /* what a request had that may explain why it was refused */
 	char scheme[16]; /* of Authorization; "" for none, or one that we do not know */
 	int login, origin, subprotocols; /* 1: there was that header */
 };
@@ -248,20 +248,20 @@ WSI void wsi_note_sent(struct wsi_sent *sent, const char *request, size_t len);
 
 struct wsi_refusal {
 	const struct wsi_response
-	    *response;       /* with no .fields if its head is wrong behind the status line */
-	struct wsi_str body; /* what there is of it */
+	    *response;       /* .fields is NULL if its head is wrong behind the status line */
+	struct wsi_str body; /* as much of it as has come */
 	const struct wsi_url *url;
 	const struct ws_options
-	    *opt; /* that no secret of theirs is shown, if the body quotes them */
+	    *opt; /* their secrets are not shown, even if the body quotes them */
 	struct wsi_sent sent;
 };
-/* 1: a text of the server shows a secret that we may have sent to that URL: it must not stand in a
- * sentence */
+/* 1: a text of the server contains a secret that we may have sent to that URL, so that it must not
+ * be shown. */
 WSI int wsi_shows_secret(struct wsi_str text, const struct ws_options *o, const struct wsi_url *u);
-/* Appends " Forbidden (\"first line of the body\"): what may help", to go behind the status.
- * Returns the field of ws_options that may help, or "" */
+/* Appends " Forbidden (\"first line of the body\"): what may help" behind the status. Returns the
+ * field of ws_options that may help, or "". */
 WSI const char *wsi_put_refusal(struct wsi_text *t, const struct wsi_refusal *f);
-/* Likewise for the answer to CONNECT; login: 1: user and password were sent */
+/* Likewise for the answer to CONNECT. login: 1: user and password were sent. */
 WSI void wsi_put_proxy_refusal(struct wsi_text *t, const struct wsi_response *r, int login);
 
 /* proxy.c: CONNECT (RFC 7231 4.3.6), SOCKS4 and SOCKS4a, SOCKS5 (RFC 1928, RFC 1929) */
@@ -296,15 +296,16 @@ struct wsi_proxy {
 /* True if the caller must resolve the target's name for a proxy of that scheme: SOCKS4 and SOCKS5.
  */
 WSI bool wsi_proxy_resolves_here(enum wsi_scheme kind);
-/* Begins anew. NULL, or what is wrong with the URL, which must outlive the dialogue. */
+/* Begins a new dialogue. NULL, or what is wrong with the URL, which must outlive the dialogue. */
 WSI const char *wsi_proxy_parse(struct wsi_proxy *p, const char *url, size_t len);
 /* One step. in holds the bytes of the proxy that no step has used yet; what has to be sent is
- * appended to out. 1: the tunnel is open. The bytes behind p->used belong to it. 0: send out, then
- * step again with what is behind p->used. If there was nothing to send and nothing was used, read
- *     more before.
- * -1: the proxy refused, or did not speak the protocol. why is the end of a sentence that begins
- * with the proxy's
- *     name: "said 407 Proxy Authentication Required". It shows no secret. */
+ * appended to out.
+ *
+ * 1: the tunnel is open. The bytes behind p->used belong to it. 0: send out, then call it again
+ * with the bytes behind p->used. If there was nothing to send and nothing was used, first read
+ * more. -1: the proxy refused, or did not speak the protocol. why is then the end of a sentence
+ * that begins with the proxy's name: "said 407 Proxy Authentication Required". It shows no
+ * secret. */
 #define WSI_PROXY_OUT_MAX 2304 /* room that out must have */
 WSI int wsi_proxy_step(struct wsi_proxy *p, unsigned char *in, size_t in_len, struct wsi_text *out,
                        struct wsi_text *why);

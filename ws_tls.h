@@ -2,8 +2,8 @@
  * ws_tls.h - internal: TLS over any transport, and the certificates that it trusts
  *
  * Only for builds with mbedTLS, whose names do not occur here: ws_mbedtls.h has what the TLS files
- * share. A function that appends to `why` writes the end of a sentence; what goes before it, such as
- * the name of an option or "TLS handshake with 127.0.0.1:443: ", is the caller's.
+ * share. A function that appends to `why` writes the end of a sentence. The caller writes its
+ * beginning, such as the name of an option or "TLS handshake with 127.0.0.1:443: ".
  */
 #ifndef WS_TLS_H
 #define WS_TLS_H
@@ -13,14 +13,14 @@
 
 /* trust.c: certificates in files and directories, PEM or DER */
 struct wsi_trust {
-	/* Called for each certificate, in DER. Not 0: this is enough. */
+	/* Called for each certificate, in DER. A result other than 0 ends the scan. */
 	int (*take)(void *ctx, const unsigned char *der, size_t len);
 	void *ctx;
 	/* By wsi_clock_us. WSI_NEVER: no limit. */
 	int64_t until_us;
 	/* Certificates found so far. */
 	int seen;
-	/* 1: take said that this is enough. */
+	/* 1: take has ended the scan. */
 	int stop;
 	/* 1: the file can be read a second time, since it is not a pipe. */
 	int again;
@@ -34,7 +34,7 @@ WSI int wsi_trust_scan(struct wsi_trust *t, const struct wsi_mem *mem, const cha
                        int want_dir, const char **cause);
 /* Reads the system's bundle, from the first usual place that has one. 0, WS_EMEMORY, WS_ETIMEOUT. */
 WSI int wsi_trust_system(struct wsi_trust *t, const struct wsi_mem *mem);
-/* 1: of open(2), that no descriptor was free. */
+/* 1: the errno means that no descriptor was free for open(2). */
 WSI int wsi_trust_is_no_fd(int system_errno);
 /* The file's length, which is less than cap; -1, WS_ETIMEOUT or WS_EIO (no descriptor was free) with
  * the reason in *cause. */
@@ -141,7 +141,7 @@ WSI int wsi_tls_config_new(struct wsi_tls_config **out, const struct wsi_mem *me
                            struct wsi_text *why);
 WSI void wsi_tls_config_free(struct wsi_tls_config *c);
 
-/* tls_trust.c: what stands behind ws_trust_new, ws_trust_free and ws_trust_errmsg */
+/* tls_trust.c: the work of ws_trust_new, ws_trust_free and ws_trust_errmsg */
 WSI struct ws_trust *wsi_tls_trust_new(const struct wsi_mem *mem, const struct ws_tls *tls,
                                        int64_t until_us);
 WSI void wsi_tls_trust_drop(struct ws_trust *s);
@@ -149,7 +149,7 @@ WSI const char *wsi_tls_trust_why(const struct ws_trust *s);
 
 /* tls.c: a session over a transport, one for each connection */
 struct wsi_tls;
-/* name: the server's, for SNI and verification; the option tls.server_name goes before it. ip: 4 or
+/* name: the server's, for SNI and verification, unless tls.server_name is set. ip: 4 or
  * 16 if the name is a numeric address of that many bytes, else 0. Without same_origin neither
  * tls.server_name nor the client certificate is used. io is copied. 0; WS_AGAIN: no random bytes
  * yet, call again later; WS_EENTROPY, WS_ETLS, WS_EMEMORY. */

@@ -126,7 +126,7 @@ static const struct {
 
 	/* the others */
 	{"404 No", "", "", PLAIN, NOTHING, " No: check the path of the URL; or perhaps " DROPPED, ""},
-	{"405 No", "", "", PLAIN, NOTHING, " No: this path takes no GET, with which each WebSocket begins: check the path of the URL",
+	{"405 No", "", "", PLAIN, NOTHING, " No: this path does not accept GET, with which each WebSocket begins: check the path of the URL",
 	 ""},
 	{"426 No", "", "", PLAIN, NOTHING, " No: we did send \"Upgrade: websocket\", so " DROPPED, ""},
 	{"426 No", "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n", "", PLAIN, NOTHING,
