@@ -4,6 +4,7 @@
 #	CPPFLAGS=-DWS_NO_...    leave out parts: WS_NO_RESOLVER WS_NO_THREADS WS_NO_PROXY WS_NO_REDIRECTS
 #	                        WSQUERY_NO_FORMATS
 #	MUSL_CC=, MBEDTLS_SRC=  for make static
+#	TEST_CFLAGS=            more flags for the test programs; -O0 builds them in a quarter of the time
 # Nothing is ever downloaded.
 
 CFLAGS ?= -Os
@@ -74,7 +75,7 @@ all: wsquery libwsquery.a
 .c.lo:
 	$(CC) $(ALL_CFLAGS) -fPIC -fvisibility=hidden -DWS_API='__attribute__((visibility("default")))' -c -o $@ $<
 .c:
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< test/libprog.a libwsquery.a $(ALL_LIBS)
+	$(CC) $(ALL_CFLAGS) $(TEST_CFLAGS) $(LDFLAGS) -o $@ $< test/libprog.a libwsquery.a $(ALL_LIBS)
 
 $(LIB_OBJ) $(LIB_LO) $(PROG_OBJ): $(HDR) .flags
 .flags:
