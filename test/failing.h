@@ -2,7 +2,8 @@
  * failing.h - calls of a test program and its libraries that fail when a test says so
  *
  * A program that includes this replaces malloc and calloc, where glibc has a second name for each
- * and no sanitizer has an allocator of its own (MEMORY_FAILS), and openat on Linux.
+ * and no sanitizer has an allocator of its own (MEMORY_FAILS), and openat on Linux, which can look
+ * for absolute paths elsewhere, too.
  */
 #ifndef FAILING_H
 #define FAILING_H
@@ -50,11 +51,14 @@ void *calloc(size_t n, size_t len)
 /* openat fails with open_errno for paths that begin with this. NULL: it does not. */
 static const char *open_fails_at;
 static int open_errno;
+/* Absolute paths are looked for below this directory. NULL: they are not. */
+static const char *open_root;
 
 int openat(int dir, const char *path, int flags, ...)
 {
 	mode_t mode = 0;
 	va_list ap;
+	char below[600];
 
 	if (open_fails_at && strncmp(path, open_fails_at, strlen(open_fails_at)) == 0) {
 		errno = open_errno;
@@ -64,6 +68,13 @@ int openat(int dir, const char *path, int flags, ...)
 	if (flags & O_CREAT)
 		mode = (mode_t)va_arg(ap, int);
 	va_end(ap);
+	if (open_root && *path == '/') {
+		if (strlen(open_root) + strlen(path) >= sizeof below)
+			abort();
+		strcpy(below, open_root);
+		strcat(below, path);
+		path = below;
+	}
 	return (int)syscall(SYS_openat, dir, path, flags, mode);
 }
 #endif

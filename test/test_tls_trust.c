@@ -183,7 +183,7 @@ static void test_shared_trust(void)
 		allocs_left = -1;
 	}
 	check_row_end();
-	CHECK_EQ_U(blocks, 0);
+	CHECK(blocks == 0 && allocated == 0);
 }
 
 #ifndef WS_NO_THREADS

@@ -28,17 +28,19 @@ int main(void)
 #include <time.h>
 #include <unistd.h>
 
-static long allocs_left = -1;
+static long allocs_left = -1, allocated;
 
 static void *test_alloc(void *user_data, void *ptr, size_t old_len, size_t new_len)
 {
 	(void)user_data;
-	(void)old_len;
+	if (allocs_left == 0 && new_len > 0)
+		return NULL;
+	allocated += (long)new_len - (long)old_len;
 	if (new_len == 0) {
 		free(ptr);
 		return NULL;
 	}
-	return allocs_left == 0 ? NULL : realloc(ptr, new_len);
+	return realloc(ptr, new_len);
 }
 
 static const struct wsi_mem mem = {test_alloc, NULL};
@@ -80,15 +82,40 @@ static int take(void *ctx, const unsigned char *der, size_t len)
 
 static int64_t until_us = INT64_MAX; /* of each scan */
 
+/* The lowest descriptor that is free */
+static int free_descriptor(void)
+{
+	int fd = dup(1);
+
+	close(fd);
+	return fd;
+}
+
 static int scan(struct got *g, const char *name, int want_dir, int limit, const char **cause)
 {
+	int r, lowest = free_descriptor();
+
 	memset(g, 0, sizeof *g);
 	g->trust.take = take;
 	g->trust.ctx = g;
 	g->limit = limit;
 	g->trust.until_us = until_us;
-	return wsi_trust_scan(&g->trust, &mem, *name == '/' ? name : path_of(name), want_dir,
-	                      cause);
+	r = wsi_trust_scan(&g->trust, &mem, *name == '/' ? name : path_of(name), want_dir, cause);
+	/* whatever came of it, all is given back */
+	CHECK_EQ_U(free_descriptor(), lowest);
+	CHECK_EQ_U(allocated, 0);
+	return r;
+}
+
+/* wsi_read_file, likewise */
+static ptrdiff_t read_file(const char *name, void *buf, size_t cap, int64_t until,
+                           const char **cause)
+{
+	int lowest = free_descriptor();
+	ptrdiff_t r = wsi_read_file(*name == '/' ? name : path_of(name), buf, cap, until, cause);
+
+	CHECK_EQ_U(free_descriptor(), lowest);
+	return r;
 }
 
 #define BEGIN "-----BEGIN CERTIFICATE-----"
@@ -155,6 +182,38 @@ static void test_pem(void)
 	CHECK(g.n == 2 && g.trust.stop == 1);
 }
 
+/* Each character of base64, and each other byte, which is skipped */
+static void test_characters(void)
+{
+	static const char all[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	char text[200], want[60];
+	struct got g;
+	const char *cause;
+	size_t len;
+	int c;
+
+	check_row("all of base64");
+	len = (size_t)sprintf(text, BEGIN "\n%s\n" END "\n", all);
+	put_file("f.pem", text, len);
+	CHECK(scan(&g, "f.pem", 0, 0, &cause) == 0);
+	CHECK_EQ_U(wsi_base64_decode(want, all, 64), 48);
+	CHECK_EQ_MEM(g.bytes, g.len, want, 48);
+	check_row("all other bytes");
+	for (c = 0; c < 256; c++) {
+		if (c == '-' || (c != 0 && strchr(all, c) != NULL))
+			continue;
+		len = (size_t)sprintf(text, BEGIN "\nQ");
+		text[len++] = (char)c;
+		len += (size_t)sprintf(text + len, "UJD\n" END "\n");
+		put_file("f.pem", text, len);
+		CHECK(scan(&g, "f.pem", 0, 0, &cause) == 0);
+		if (!CHECK(g.len == 3 && memcmp(g.bytes, "ABC", 3) == 0))
+			fprintf(stderr, "\t0x%02x\n", (unsigned)c);
+	}
+	unlink(path_of("f.pem"));
+}
+
 static void test_sizes(void)
 {
 	static unsigned char big[20000];
@@ -217,18 +276,16 @@ static void test_paths(void)
 	allocs_left = -1;
 
 	put_file("f.txt", "0123456789", 10);
-	CHECK_EQ_U(wsi_read_file(path_of("f.txt"), buf, 10, INT64_MAX, &cause),
-	           (unsigned long long)-1);
+	CHECK_EQ_U(read_file("f.txt", buf, 10, INT64_MAX, &cause), (unsigned long long)-1);
 	CHECK_EQ_S(cause, "too large");
 	put_file("f.txt", "012345678", 9);
-	CHECK_EQ_U(wsi_read_file(path_of("f.txt"), buf, 10, INT64_MAX, &cause), 9);
+	CHECK_EQ_U(read_file("f.txt", buf, 10, INT64_MAX, &cause), 9);
 	CHECK(memcmp(buf, "012345678", 9) == 0);
 	put_file("f.txt", "", 0);
-	CHECK_EQ_U(wsi_read_file(path_of("f.txt"), buf, 10, INT64_MAX, &cause), 0);
-	CHECK_EQ_U(wsi_read_file(path_of("none"), buf, 10, INT64_MAX, &cause),
-	           (unsigned long long)-1);
+	CHECK_EQ_U(read_file("f.txt", buf, 10, INT64_MAX, &cause), 0);
+	CHECK_EQ_U(read_file("none", buf, 10, INT64_MAX, &cause), (unsigned long long)-1);
 	CHECK(strstr(cause, "No such file") != NULL);
-	CHECK_EQ_U(wsi_read_file(path_of("d"), buf, 10, INT64_MAX, &cause), (unsigned long long)-1);
+	CHECK_EQ_U(read_file("d", buf, 10, INT64_MAX, &cause), (unsigned long long)-1);
 	CHECK(strstr(cause, "directory") != NULL);
 
 	unlink(path_of("d/a.pem"));
@@ -300,8 +357,7 @@ static void test_pipes(void)
 			pid = start_writer(pem, cases[i].first, cases[i].then);
 			until_us = cases[i].r == 0 ? INT64_MAX : wsi_clock_us() + 30000;
 			if (whole) {
-				len = wsi_read_file(path_of("fifo"), buf, sizeof buf, until_us,
-				                    &cause);
+				len = read_file("fifo", buf, sizeof buf, until_us, &cause);
 				CHECK(len == (cases[i].r ? cases[i].r : (ptrdiff_t)strlen(pem)));
 			} else {
 				CHECK(scan(&g, "fifo", 0, 0, &cause) == cases[i].r);
@@ -321,6 +377,54 @@ static void test_pipes(void)
 }
 
 #ifdef __linux__
+/* Each place where the system may have its certificates, in this order. The
+ * last one gets a certificate first. */
+static void test_places(void)
+{
+	static const struct {
+		const char *dir, *file; /* NULL: any file of the directory */
+	} places[] = {
+	    {"/etc/ssl/certs", "ca-certificates.crt"},
+	    {"/etc/pki/ca-trust/extracted/pem", "tls-ca-bundle.pem"},
+	    {"/etc/pki/tls/certs", "ca-bundle.crt"},
+	    {"/etc/ssl", "ca-bundle.pem"},
+	    {"/etc/ssl", "cert.pem"},
+	    {"/usr/local/share/certs", "ca-root-nss.crt"},
+	    {"/etc/ssl/certs", NULL},
+	    {"/etc/pki/tls/certs", NULL},
+	    {"/etc/openssl/certs", NULL},
+	    {"/system/etc/security/cacerts", NULL},
+	};
+	char root[300], path[600], command[700], text[100];
+	struct got g;
+	size_t i;
+	int len;
+
+	snprintf(root, sizeof root, "%s", path_of("root"));
+	for (i = sizeof places / sizeof places[0]; i-- > 0;) {
+		check_row("%s/%s", places[i].dir, places[i].file ? places[i].file : "*");
+		snprintf(command, sizeof command, "mkdir -p '%s%s'", root, places[i].dir);
+		CHECK(system(command) == 0);
+		snprintf(path, sizeof path, "root%s/%s", places[i].dir,
+		         places[i].file ? places[i].file : "a.pem");
+		len = sprintf(text, BEGIN "\nQUJ%c\n" END "\n", (int)('A' + i));
+		put_file(path, text, (size_t)len);
+		memset(&g, 0, sizeof g);
+		g.trust.take = take;
+		g.trust.ctx = &g;
+		g.trust.until_us = INT64_MAX;
+		open_root = root;
+		CHECK_EQ_U(wsi_trust_system(&g.trust, &mem), 0);
+		open_root = NULL;
+		CHECK_EQ_U(g.trust.seen, 1);
+		CHECK_EQ_U(g.bytes[2], 0x40 + i);
+		CHECK(g.trust.unread == NULL);
+	}
+	check_row_end();
+	snprintf(command, sizeof command, "rm -rf '%s'", root);
+	CHECK(system(command) == 0);
+}
+
 /* Where the system may have its certificates */
 static void test_system(void)
 {
@@ -364,7 +468,7 @@ static void test_unreadable(void)
 	if (access("/proc/self/mem", R_OK) == 0) {
 		CHECK(scan(&g, "/proc/self/mem", 0, 0, &cause) == -1);
 		CHECK_EQ_S(cause, strerror(EIO));
-		CHECK(wsi_read_file("/proc/self/mem", buf, sizeof buf, INT64_MAX, &cause) == -1);
+		CHECK(read_file("/proc/self/mem", buf, sizeof buf, INT64_MAX, &cause) == -1);
 		CHECK_EQ_S(cause, strerror(EIO));
 	}
 #ifdef MEMORY_FAILS
@@ -403,11 +507,13 @@ int main(void)
 		return 1;
 	}
 	TEST(test_pem);
+	TEST(test_characters);
 	TEST(test_sizes);
 	TEST(test_paths);
 	TEST(test_pipes);
 	TEST(test_unreadable);
 #ifdef __linux__
+	TEST(test_places);
 	TEST(test_system);
 #endif
 	CHECK(rmdir(dir) == 0);

@@ -145,15 +145,15 @@ struct pair {
 	char sni[300];
 };
 
-static char certs[300], scratch[200]; /* the certificates; what this program writes */
-static long allocs_left = -1, blocks;
+static char certs[300], scratch[200];            /* the certificates; what this program writes */
+static long allocs_left = -1, blocks, allocated; /* their number and their bytes */
 
 static inline void *test_alloc(void *user_data, void *ptr, size_t old_len, size_t new_len)
 {
 	(void)user_data;
-	(void)old_len;
 	if (new_len == 0) {
 		blocks -= ptr != NULL;
+		allocated -= (long)old_len;
 		free(ptr);
 		return NULL;
 	}
@@ -162,6 +162,7 @@ static inline void *test_alloc(void *user_data, void *ptr, size_t old_len, size_
 	if (allocs_left > 0)
 		allocs_left--;
 	blocks += ptr == NULL;
+	allocated += (long)new_len - (long)old_len;
 	return realloc(ptr, new_len);
 }
 
@@ -424,6 +425,7 @@ static inline void pair_free(struct pair *p)
 	mbedtls_ssl_ticket_free(&p->ticket);
 	free(p);
 	CHECK_EQ_U(blocks, 0);
+	CHECK_EQ_U(allocated, 0);
 }
 
 static inline void server_step(struct pair *p)
