@@ -78,8 +78,8 @@ TESTS = {
     "tls_port.c": ["test_tls_words", *TLS],
     "tls_config.c": TLS,
     "tls_trust.c": ["test_trust", *TLS],
-    "tls_verdict.c": TLS,
-    "tls_wire.c": ["test_tls", "test_tls_open"],
+    "tls_verdict.c": ["test_tls_verdict", "test_tls_trust", "test_tls", "test_tls_config", "test_tls_open"],
+    "tls_wire.c": ["test_tls_wire", "test_tls", "test_tls_open"],
     "tls.c": TLS,
 }
 

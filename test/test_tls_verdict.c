@@ -4,6 +4,7 @@
 #include "tls.h"
 
 #ifdef WS_WITH_MBEDTLS
+#include <time.h>
 
 static void test_certificates(void)
 {
@@ -142,21 +143,6 @@ static void test_pins(void)
 	p = pair_new(&s);
 	CHECK(shake(p, -1) == WS_ECERT);
 	CHECK(strstr(p->why_buf, "is not for"));
-	pair_free(p);
-}
-
-static void test_dates(void)
-{
-	struct setup s = with_ca(good);
-	struct ws_report r;
-	struct pair *p;
-
-	s.cert = "long";
-	p = pair_new(&s);
-	CHECK_EQ_U(shake(p, -1), 0);
-	memset(&r, 0, sizeof r);
-	wsi_tls_report(p->t, &r);
-	CHECK(r.cert_not_after == INT64_C(3786911999)); /* date -u -d "2089-12-31 23:59:59" +%s */
 	pair_free(p);
 }
 
@@ -320,12 +306,503 @@ static void test_no_certificate(void)
 }
 #endif
 
+/* ---- Parts, on certificates that are made up here ---- */
+
+static time_t fake_now; /* what time(2) returns; 0: the time */
+
+time_t time(time_t *at)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (fake_now != 0)
+		now.tv_sec = fake_now;
+	if (at != NULL)
+		*at = now.tv_sec;
+	return now.tv_sec;
+}
+
+/* A session that has no transport */
+static struct wsi_tls *judge_new(struct wsi_tls_config *c, const struct ws_tls *options)
+{
+	struct wsi_tls *t = calloc(1, sizeof *t);
+
+	if (t == NULL)
+		abort();
+	memset(c, 0, sizeof *c);
+	c->mem = mem;
+	c->opt = options;
+	t->c = c;
+	wsi_text_init(&t->cert_why, t->cert_why_buf, sizeof t->cert_why_buf);
+	return t;
+}
+
+static void test_dates(void)
+{
+	static const struct {
+		mbedtls_x509_time date;
+		int64_t seconds; /* date -u -d DATE +%s */
+	} cases[] = {
+	    {{1970, 1, 1, 0, 0, 0}, 0},
+	    {{1999, 12, 31, 23, 59, 59}, 946684799},
+	    {{2000, 2, 29, 12, 34, 56}, 951827696},
+	    {{2000, 3, 1, 0, 0, 0}, 951868800},
+	    {{2024, 2, 29, 1, 2, 3}, 1709168523},
+	    {{2024, 3, 1, 1, 2, 3}, 1709254923},
+	    {{2025, 5, 31, 0, 0, 1}, 1748649601},
+	    {{2025, 8, 1, 0, 1, 0}, 1754006460},
+	    {{2089, 12, 31, 23, 59, 59}, INT64_C(3786911999)},
+	    {{2100, 2, 28, 0, 0, 0}, INT64_C(4107456000)},
+	    {{2100, 3, 1, 0, 0, 0}, INT64_C(4107542400)},
+	    {{9999, 12, 31, 23, 59, 59}, INT64_C(253402300799)},
+	};
+	struct ws_tls options = {0};
+	struct wsi_tls_config c;
+	struct wsi_tls *t = judge_new(&c, &options);
+	mbedtls_x509_crt crt;
+	size_t i;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%d-%d-%d", cases[i].date.year, cases[i].date.mon, cases[i].date.day);
+		mbedtls_x509_crt_init(&crt);
+		crt.valid_to = cases[i].date;
+		wsi_tls_remember(t, &crt);
+		CHECK_EQ_U(t->not_after, cases[i].seconds);
+	}
+	free(t);
+}
+
+/* Names of one part, CN=a and CN=b */
+static unsigned char name_a[] = "\x30\x0c\x31\x0a\x30\x08\x06\x03\x55\x04\x03\x0c\x01"
+                                "a",
+                     name_b[] = "\x30\x0c\x31\x0a\x30\x08\x06\x03\x55\x04\x03\x0c\x01"
+                                "b";
+
+static void test_problems(void)
+{
+	enum { NOW = 1714979289 }; /* 2024-05-06T07:08:09Z */
+	enum {
+		EXPIRED = MBEDTLS_X509_BADCERT_EXPIRED,
+		FUTURE = MBEDTLS_X509_BADCERT_FUTURE,
+		MD = MBEDTLS_X509_BADCERT_BAD_MD,
+		KEY = MBEDTLS_X509_BADCERT_BAD_KEY,
+		UNTRUSTED = MBEDTLS_X509_BADCERT_NOT_TRUSTED
+	};
+	static const struct {
+		long now;
+		char subject, issuer; /* 0: mbedTLS does not show the certificate */
+		int depth;
+		unsigned flags;
+		const char *why; /* behind "the server's certificate", or with depth: all */
+	} cases[] = {
+	    {NOW, 'a', 'b', 0, EXPIRED,
+	     " has expired: it was valid until 2020-02-29T12:34:56Z (this machine's clock says "
+	     "2024-05-06T07:08:09Z)"},
+	    {NOW, 'a', 'b', 0, FUTURE,
+	     " is not yet valid: it will be from 2010-11-30T23:45:01Z (this machine's clock says "
+	     "2024-05-06T07:08:09Z)"},
+	    {NOW, 0, 0, 0, EXPIRED,
+	     " has expired: it was valid until  (this machine's clock says 2024-05-06T07:08:09Z)"},
+	    {NOW, 0, 0, 0, FUTURE,
+	     " is not yet valid: it will be from  (this machine's clock says "
+	     "2024-05-06T07:08:09Z)"},
+	    {1577836799, 'a', 'b', 0, FUTURE,
+	     " is not yet valid: it will be from 2010-11-30T23:45:01Z (this machine's clock says "
+	     "2019-12-31T23:59:59Z: was it ever set?)"},
+	    {1577836800, 'a', 'b', 0, FUTURE,
+	     " is not yet valid: it will be from 2010-11-30T23:45:01Z (this machine's clock says "
+	     "2020-01-01T00:00:00Z)"},
+	    {NOW, 'a', 'b', 1, EXPIRED,
+	     "in its chain the certificate \"CN=a\" has expired: it was valid until "
+	     "2020-02-29T12:34:56Z (this machine's clock says 2024-05-06T07:08:09Z)"},
+	    {NOW, 'a', 'b', 0, EXPIRED | MD | KEY,
+	     " has expired: it was valid until 2020-02-29T12:34:56Z (this machine's clock says "
+	     "2024-05-06T07:08:09Z); it is signed with a hash that is too weak; it has a key that "
+	     "is too weak, or of a kind that is not allowed"},
+	    {NOW, 'a', 'b', 0, MBEDTLS_X509_BADCERT_REVOKED, " was revoked"},
+	    {NOW, 'a', 'b', 0, MD, " is signed with a hash that is too weak"},
+	    {NOW, 'a', 'b', 0, KEY,
+	     " has a key that is too weak, or of a kind that is not allowed"},
+	    {NOW, 'a', 'b', 0, MBEDTLS_X509_BADCERT_BAD_PK,
+	     " has a key that is too weak, or of a kind that is not allowed"},
+	    {NOW, 'a', 'b', 0, MBEDTLS_X509_BADCERT_KEY_USAGE,
+	     " may not be used for a TLS server (key usage)"},
+	    {NOW, 'a', 'b', 0, MBEDTLS_X509_BADCERT_EXT_KEY_USAGE,
+	     " may not be used for a TLS server (key usage)"},
+	    {NOW, 'a', 'b', 0, MBEDTLS_X509_BADCERT_NS_CERT_TYPE,
+	     " may not be used for a TLS server (key usage)"},
+	    {NOW, 'a', 'b', 0, MBEDTLS_X509_BADCERT_CN_MISMATCH, " is not for this name"},
+	    {NOW, 'a', 'b', 0, MBEDTLS_X509_BADCERT_OTHER, " was not accepted"},
+	    {NOW, 'a', 'b', 0, UNTRUSTED,
+	     " is not trusted here: its issuer \"CN=b\" is an unknown CA, or the server did not "
+	     "send "
+	     "its intermediate certificate"},
+	    {NOW, 'a', 'b', 1, UNTRUSTED,
+	     "in its chain the certificate \"CN=a\" is not trusted here: its issuer \"CN=b\" is an "
+	     "unknown CA, or the server did not send its intermediate certificate"},
+	    {NOW, 'a', 'a', 0, UNTRUSTED, " is self-signed and not trusted here"},
+	    {NOW, 'b', 'b', 2, UNTRUSTED,
+	     "in its chain the certificate \"CN=b\" is a root that is not trusted here"},
+	    {NOW, 0, 0, 0, UNTRUSTED,
+	     " is not trusted here: its issuer is an unknown CA, or the server did not send its "
+	     "intermediate certificate"},
+	    {NOW, 'a', 'a', 0, MD | UNTRUSTED,
+	     " is signed with a hash that is too weak; it is self-signed and not trusted here"},
+	};
+	static const char server[] = "the server's certificate";
+	struct ws_tls options = {0};
+	struct wsi_tls_config c;
+	struct wsi_tls *t = judge_new(&c, &options);
+	mbedtls_x509_crt crt;
+	size_t i;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%lu: %s", (unsigned long)i, cases[i].why);
+		fake_now = cases[i].now;
+		mbedtls_x509_crt_init(&crt);
+		crt.valid_to = (mbedtls_x509_time){2020, 2, 29, 12, 34, 56};
+		crt.valid_from = (mbedtls_x509_time){2010, 11, 30, 23, 45, 1};
+		crt.subject_raw.p = cases[i].subject == 'a' ? name_a : name_b;
+		crt.issuer_raw.p = cases[i].issuer == 'a' ? name_a : name_b;
+		crt.subject_raw.len = crt.issuer_raw.len = sizeof name_a - 1;
+		wsi_tls_put_problem(t, cases[i].subject ? &crt : NULL, cases[i].depth,
+		                    cases[i].flags);
+		fake_now = 0;
+		if (cases[i].depth == 0)
+			CHECK(strncmp(t->cert_why_buf, server, sizeof server - 1) == 0);
+		CHECK_EQ_S(t->cert_why_buf + (cases[i].depth == 0 ? sizeof server - 1 : 0),
+		           cases[i].why);
+		CHECK_EQ_U(t->untrusted, (cases[i].flags & UNTRUSTED) != 0);
+	}
+	free(t);
+}
+
+/* Which names fit, and which are told */
+static void test_names(void)
+{
+	static const struct {
+		const char *wanted;
+		/* Alternative names: D is a DNS name, I an address, E mail, X bytes in place of an
+		 * address. NULL: none, the common names count. */
+		const char *names;
+		const char *why; /* behind "is not for "; "": it fits */
+	} cases[] = {
+	    {"localhost", "Dlocalhost", ""},
+	    {"localhost", "DLocalHost", ""},
+	    {"a", "Db,Da", ""},
+	    {"a", "Db", "\"a\" but for b"},
+	    {"a", "D1,D2,D3,D4,D5,D6,D7,D8", "\"a\" but for 1, 2, 3, 4, 5, 6, 7, 8"},
+	    {"a", "D1,D2,D3,D4,D5,D6,D7,D8,D9", "\"a\" but for 1, 2, 3, 4, 5, 6, 7, 8, ..."},
+	    {"a", "Ea", "\"a\" but for no name at all"},
+	    {"a", "Ea,Db", "\"a\" but for b"},
+	    {"a", "I127.0.0.1,Db", "\"a\" but for 127.0.0.1, b"},
+	    {"a", "I::2", "\"a\" but for ::2"},
+	    {"a", "Xabc", "\"a\" but for no name at all"},
+	    {"a", "Xa", "\"a\" but for no name at all"},
+	    {"127.0.0.1", "I127.0.0.1", ""},
+	    {"127.0.0.1", "I127.0.0.2", "\"127.0.0.1\" but for 127.0.0.2"},
+	    {"127.0.0.1", "I127.0.0.2,I127.0.0.1", ""},
+	    {"127.0.0.1", "I7f00:1::", "\"127.0.0.1\" but for 7f00:1::"},
+	    {"::1", "I::1", ""},
+	    {"::1", "I::2", "\"::1\" but for ::2"},
+	    {"127.0.0.1", "D127.0.0.1",
+	     "\"127.0.0.1\", which stands in it as a name: an address must stand in it as an IP "
+	     "entry "
+	     "of its alternative names (subjectAltName=IP:...)"},
+	    {"127.0.0.1", "D127.0.0.1,Da",
+	     "\"127.0.0.1\", which stands in it as a name: an address must stand in it as an IP "
+	     "entry "
+	     "of its alternative names (subjectAltName=IP:...)"},
+	    {"127.0.0.1", "D127.0.0.2", "\"127.0.0.1\" but for 127.0.0.2"},
+	    {"127.0.0.1", "D127.0.0.1,I127.0.0.1", ""},
+	    {"127.0.0.1", "D7f00:1::", "\"127.0.0.1\" but for 7f00:1::"},
+	    {"::1", "D0:0::1",
+	     "\"::1\", which stands in it as a name: an address must stand in it as an IP entry of "
+	     "its "
+	     "alternative names (subjectAltName=IP:...)"},
+	    {"x.a.b", "D*.a.b", ""},
+	    {"X.A.B", "D*.a.b", ""},
+	    {"*.a.b", "D*.a.b", ""},
+	    {"a.b", "D*.a.b", "\"a.b\" but for *.a.b"},
+	    {".a.b", "D*.a.b", "\".a.b\" but for *.a.b"},
+	    {"x.y.a.b", "D*.a.b", "\"x.y.a.b\" but for *.a.b"},
+	    {"x.a", "D*.a", "\"x.a\" but for *.a"},
+	    {"xy.a.b", "Dx*.a.b", "\"xy.a.b\" but for x*.a.b"},
+	    {"yx.a.b", "D*x.a.b", "\"yx.a.b\" but for *x.a.b"},
+	    {"x.y.b", "Dx.*.b", "\"x.y.b\" but for x.*.b"},
+	    {"x", "D*", "\"x\" but for *"},
+	    {"x.", "D*.", "\"x.\" but for *."},
+	    {"a", NULL, ""},
+	    {"b", NULL, ""},
+	    {"c", NULL, "\"c\" but for a, b"},
+	    {"o", NULL, "\"o\" but for a, b"},
+	    {"127.0.0.1", NULL, "\"127.0.0.1\" but for a, b"},
+	};
+	/* Certificate { TBS { serial, algorithm, issuer, validity, subject, key } } */
+	static unsigned char bare[] = "\x30\x1a\x30\x18\x02\x01\x07\x30\x00\x30\x02\x31\x00\x30\x00"
+	                              "\x30\x06\x31\x04\x30\x02\x06\x00\x30\x03\x02\x01\x00";
+	static unsigned char common_name[] = "\x55\x04\x03", organization[] = "\x55\x04\x0a",
+	                     values[] = "oab";
+	struct ws_tls options = {0};
+	struct wsi_tls_config c;
+	struct wsi_tls *t;
+	mbedtls_x509_crt crt;
+	mbedtls_x509_sequence list[10];
+	mbedtls_x509_name attributes[3];
+	unsigned char addresses[10][16];
+	char text[100], *name;
+	size_t i, n;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s: %s", cases[i].wanted, cases[i].names ? cases[i].names : "(CN)");
+		t = judge_new(&c, &options);
+		strcpy(t->name, cases[i].wanted);
+		t->ip_len = wsi_ip_parse(t->ip, t->name, strlen(t->name));
+		mbedtls_x509_crt_init(&crt);
+		memset(list, 0, sizeof list);
+		memset(attributes, 0, sizeof attributes);
+		strcpy(text, cases[i].names ? cases[i].names : "");
+		for (n = 0, name = strtok(text, ","); name != NULL; n++, name = strtok(NULL, ",")) {
+			if (n > 0)
+				list[n - 1].next = &list[n];
+			list[n].buf.p = (unsigned char *)name + 1;
+			list[n].buf.len = strlen(name + 1);
+			list[n].buf.tag = MBEDTLS_ASN1_CONTEXT_SPECIFIC
+			                  | (*name == 'D'   ? MBEDTLS_X509_SAN_DNS_NAME
+			                     : *name == 'E' ? MBEDTLS_X509_SAN_RFC822_NAME
+			                                    : MBEDTLS_X509_SAN_IP_ADDRESS);
+			if (*name == 'I') {
+				list[n].buf.len =
+				    (size_t)wsi_ip_parse(addresses[n], name + 1, strlen(name + 1));
+				list[n].buf.p = addresses[n];
+			}
+		}
+		if (n > 0)
+			crt.subject_alt_names = list[0];
+		if (cases[i].names == NULL) { /* O=o, CN=a, CN=b */
+			crt.raw.p = bare;
+			crt.raw.len = sizeof bare - 1;
+			for (n = 0; n < 3; n++) {
+				attributes[n].oid.p = n == 0 ? organization : common_name;
+				attributes[n].oid.len = 3;
+				attributes[n].val.p = values + n;
+				attributes[n].val.len = 1;
+				attributes[n].next = n < 2 ? &attributes[n + 1] : NULL;
+			}
+			crt.subject = attributes[0];
+		}
+		wsi_tls_check_name(t, &crt);
+		CHECK_EQ_U(t->flags, cases[i].why[0] ? MBEDTLS_X509_BADCERT_CN_MISMATCH : 0);
+		if (cases[i].why[0] == '\0')
+			CHECK_EQ_S(t->cert_why_buf, "");
+		else if (CHECK(strncmp(t->cert_why_buf, "the server's certificate is not for ", 36)
+		               == 0))
+			CHECK_EQ_S(t->cert_why_buf + 36, cases[i].why);
+		wsi_tls_check_name(t, &crt); /* a second sentence */
+		if (cases[i].why[0] != '\0')
+			CHECK(strstr(t->cert_why_buf, "; the server's certificate is not for ")
+			      != NULL);
+		free(t);
+	}
+}
+
+/* An address as a common name, and an extension that rules the common name out */
+static void test_common_names(void)
+{
+	static const struct {
+		const char *wanted, *value;
+		int extension; /* alternative names that are empty */
+		const char *why;
+	} cases[] = {
+	    {"a", "a", 0, ""},
+	    {"a", "a", 1, "but for no name at all"},
+	    {"127.0.0.1", "127.0.0.1", 0, "which stands in it as a name"},
+	    {"127.0.0.1", "127.0.0.1", 1, "but for no name at all"},
+	    {"127.0.0.1", "127.0.0.2", 0, "but for 127.0.0.2"},
+	};
+	static unsigned char bare[] = "\x30\x1a\x30\x18\x02\x01\x07\x30\x00\x30\x02\x31\x00\x30\x00"
+	                              "\x30\x06\x31\x04\x30\x02\x06\x00\x30\x03\x02\x01\x00",
+	                     empty[] =
+	                         "\x30\x27\x30\x25\x02\x01\x07\x30\x00\x30\x02\x31\x00\x30\x00"
+	                         "\x30\x06\x31\x04\x30\x02\x06\x00\x30\x03\x02\x01\x00"
+	                         "\xa3\x0b\x30\x09\x30\x07\x06\x03\x55\x1d\x11\x04\x00";
+	struct ws_tls options = {0};
+	struct wsi_tls_config c;
+	struct wsi_tls *t;
+	mbedtls_x509_crt crt;
+	static unsigned char common_name[] = "\x55\x04\x03";
+	char value[20];
+	size_t i;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s: %s, %d", cases[i].wanted, cases[i].value, cases[i].extension);
+		t = judge_new(&c, &options);
+		strcpy(t->name, cases[i].wanted);
+		t->ip_len = wsi_ip_parse(t->ip, t->name, strlen(t->name));
+		mbedtls_x509_crt_init(&crt);
+		crt.raw.p = cases[i].extension ? empty : bare;
+		crt.raw.len = (cases[i].extension ? sizeof empty : sizeof bare) - 1;
+		crt.subject.oid.p = common_name;
+		crt.subject.oid.len = 3;
+		strcpy(value, cases[i].value);
+		crt.subject.val.p = (unsigned char *)value;
+		crt.subject.val.len = strlen(cases[i].value);
+		wsi_tls_check_name(t, &crt);
+		CHECK_EQ_U(t->flags != 0, cases[i].why[0] != '\0');
+		if (!CHECK(strstr(t->cert_why_buf, cases[i].why) != NULL))
+			fprintf(stderr, "\t%s\n", t->cert_why_buf);
+		free(t);
+	}
+}
+
+/* The callback for each certificate of a chain, from the top down */
+static void test_verify(void)
+{
+	enum { EXPIRED = MBEDTLS_X509_BADCERT_EXPIRED, CN = MBEDTLS_X509_BADCERT_CN_MISMATCH };
+	static const struct {
+		const char *name, *wanted;
+		int no_verify, no_hostname;
+		unsigned flags[2]; /* of the server's and of its issuer */
+		unsigned result;
+		int verified;
+		const char *why;
+	} cases[] = {
+	    {"good", "localhost", 0, 0, {0, 0}, 0, 1, ""},
+	    {"another name", "a", 0, 0, {0, 0}, CN, 0, "is not for \"a\""},
+	    {"another name, not asked", "a", 0, 1, {0, 0}, 0, 1, ""},
+	    {"another name for mbedTLS", "localhost", 0, 0, {CN, 0}, 0, 1, ""},
+	    {"expired",
+	     "localhost",
+	     0,
+	     0,
+	     {EXPIRED, 0},
+	     EXPIRED,
+	     0,
+	     "the server's certificate has"},
+	    {"an expired issuer",
+	     "localhost",
+	     0,
+	     0,
+	     {0, EXPIRED},
+	     EXPIRED,
+	     0,
+	     "\"C=XX, O=Test, CN=Test Intermediate\" has expired"},
+	    {"an expired issuer, another name",
+	     "a",
+	     0,
+	     0,
+	     {0, EXPIRED},
+	     EXPIRED | CN,
+	     0,
+	     "Z); the server's certificate is not for \"a\""},
+	    {"nothing verified",
+	     "a",
+	     1,
+	     0,
+	     {EXPIRED, EXPIRED},
+	     0,
+	     0,
+	     "the server's certificate has"},
+	};
+	struct ws_tls options;
+	struct wsi_tls_config c;
+	struct wsi_tls *t;
+	mbedtls_x509_crt crt;
+	uint32_t flags;
+	size_t i;
+	int times;
+
+	mbedtls_x509_crt_init(&crt);
+	load_crt(&crt, in_certs("good", ".pem"));
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s", cases[i].name);
+		memset(&options, 0, sizeof options);
+		options.insecure_no_verify = cases[i].no_verify;
+		options.insecure_no_hostname = cases[i].no_hostname;
+		t = judge_new(&c, &options);
+		strcpy(t->name, cases[i].wanted);
+		for (times = 0; times < 2; times++) { /* mbedTLS may verify twice */
+			t->flags = 0;
+			flags = cases[i].flags[1];
+			CHECK_EQ_U(wsi_tls_verify(t, crt.next, 1, &flags), 0);
+			CHECK_EQ_U(flags, 0); /* the last one decides */
+			CHECK_EQ_U(t->path_n, 2);
+			flags = cases[i].flags[0];
+			CHECK_EQ_U(wsi_tls_verify(t, &crt, 0, &flags), 0);
+			CHECK_EQ_U(flags, cases[i].result);
+			CHECK_EQ_U(t->path_n, 0);
+		}
+		CHECK_EQ_U(t->verified, cases[i].verified);
+		CHECK_EQ_S(t->subject, "CN=good");
+		CHECK_EQ_S(t->issuer, "C=XX, O=Test, CN=Test Intermediate");
+		CHECK(cases[i].why[0] ? strstr(t->cert_why_buf, cases[i].why) != NULL
+		                      : t->cert_why.len == 0);
+		free(t);
+	}
+	check_row("a chain of 16, and a longer one");
+	memset(&options, 0, sizeof options);
+	t = judge_new(&c, &options);
+	flags = 0;
+	CHECK(wsi_tls_verify(t, &crt, 16, &flags) == MBEDTLS_ERR_X509_FATAL_ERROR);
+	CHECK(wsi_tls_verify(t, &crt, 15, &flags) == 0 && t->path_n == 16);
+	CHECK(wsi_tls_verify(t, &crt, 14, &flags) == 0 && t->path_n == 16);
+	check_row("one that cannot be read");
+	crt.raw.len--;
+	CHECK(wsi_tls_verify(t, &crt, 1, &flags) == MBEDTLS_ERR_X509_FATAL_ERROR);
+	crt.raw.len++;
+	free(t);
+	mbedtls_x509_crt_free(&crt);
+}
+
+/* What is found wrong with a chain before it is verified */
+static void test_look(void)
+{
+	static const struct {
+		int n;
+		const char *why; /* "": nothing */
+	} cases[] = {
+	    {0, ""},
+	    {-1, "the server sent certificates that cannot be read"},
+	    {1, ""},
+	    {11, "the server sent 11 certificates, more than the 10 that are accepted"},
+	};
+	struct ws_tls options = {.insecure_no_verify = 1};
+	struct wsi_tls_config c;
+	struct wsi_cert chain[WSI_CHAIN_MAX];
+	struct wsi_tls *t;
+	mbedtls_x509_crt crt;
+	size_t i;
+	int r, refused;
+
+	mbedtls_x509_crt_init(&crt);
+	load_crt(&crt, in_certs("good", ".pem"));
+	CHECK(wsi_cert_read(&chain[0], crt.raw.p, crt.raw.len) == 0);
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%d", cases[i].n);
+		t = judge_new(&c, &options);
+		refused = cases[i].why[0] != '\0';
+		r = wsi_tls_look(t, chain, cases[i].n);
+		CHECK_EQ_U(r, refused ? MBEDTLS_ERR_X509_CERT_VERIFY_FAILED : 0);
+		CHECK_EQ_S(t->cert_why_buf, cases[i].why);
+		CHECK_EQ_U(t->refused, refused);
+		CHECK_EQ_U(t->flags, refused ? MBEDTLS_X509_BADCERT_OTHER : 0);
+		CHECK_EQ_S(t->subject, cases[i].n > 10 ? "CN=good" : "");
+		free(t);
+	}
+	mbedtls_x509_crt_free(&crt);
+}
+
 int main(void)
 {
 	tls_begin();
 	TEST(test_certificates);
 	TEST(test_pins);
 	TEST(test_dates);
+	TEST(test_problems);
+	TEST(test_names);
+	TEST(test_common_names);
+	TEST(test_verify);
+	TEST(test_look);
 	TEST(test_certificate_messages);
 	TEST(test_own_config);
 #if defined(MBEDTLS_KEY_EXCHANGE_PSK_ENABLED) && MBEDTLS_VERSION_NUMBER < 0x03000000
