@@ -8,9 +8,10 @@
  * sent. The verdict is the same as with the whole bundle:
  *
  * - Only certificates of the bundle are added, so nothing is accepted that the bundle would not
- * accept. - mbedTLS chooses a trusted certificate by one rule: its subject is the issuer of one in
- * the chain. Wherever mbedTLS finds two names equal, so does the comparison used here
- * (wsi_der_may_equal). So no certificate is missing.
+ *   accept.
+ * - mbedTLS chooses a trusted certificate by one rule: its subject is the issuer of one in the
+ *   chain. Wherever mbedTLS finds two names equal, so does the comparison used here
+ *   (wsi_der_may_equal). So no certificate is missing.
  *
  * A connection without a struct ws_trust reads the bundle through a small buffer (trust.c) each
  * time. Connections with the same struct ws_trust search the certificates that it holds. It holds

@@ -301,11 +301,11 @@ WSI const char *wsi_proxy_parse(struct wsi_proxy *p, const char *url, size_t len
 /* One step. in holds the bytes of the proxy that no step has used yet; what has to be sent is
  * appended to out.
  *
- * 1: the tunnel is open. The bytes behind p->used belong to it. 0: send out, then call it again
- * with the bytes behind p->used. If there was nothing to send and nothing was used, first read
- * more. -1: the proxy refused, or did not speak the protocol. why is then the end of a sentence
- * that begins with the proxy's name: "said 407 Proxy Authentication Required". It shows no
- * secret. */
+ *  1: the tunnel is open. The bytes behind p->used belong to it.
+ *  0: send out, then call this again with the bytes behind p->used. If there was nothing to send
+ *     and nothing was used, first read more.
+ * -1: the proxy refused, or did not speak the protocol. why is then the end of a sentence that
+ *     begins with the proxy's name: "said 407 Proxy Authentication Required". It shows no secret. */
 #define WSI_PROXY_OUT_MAX 2304 /* room that out must have */
 WSI int wsi_proxy_step(struct wsi_proxy *p, unsigned char *in, size_t in_len, struct wsi_text *out,
                        struct wsi_text *why);
