@@ -80,7 +80,7 @@ TESTS = {
     "chain.c": ["test_chain", "test_tls_verdict", "test_tls_trust", "test_tls"],
     "tls_words.c": ["test_tls_words", "test_chain", *TLS],
     "tls_port.c": ["test_tls_words", *TLS],
-    "tls_config.c": TLS,
+    "tls_config.c": ["test_tls_config", "test_tls_words", "test_tls_trust", "test_tls_verdict", "test_tls", "test_tls_open"],
     "tls_trust.c": ["test_trust", *TLS],
     "tls_verdict.c": ["test_tls_verdict", "test_tls_trust", "test_tls", "test_tls_config", "test_tls_open"],
     "tls_wire.c": ["test_tls_wire", "test_tls", "test_tls_open"],

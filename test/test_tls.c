@@ -566,6 +566,260 @@ static void test_empty_records(void)
 	pair_free(p);
 }
 
+/* ---- What is said of an end ---- */
+
+static const char *modem_off(void *io)
+{
+	(void)io;
+	return "the modem is off";
+}
+
+static const char *no_words(void *io)
+{
+	(void)io;
+	return "";
+}
+
+static void test_explanations(void)
+{
+	enum {
+		DONE = 1,            /* after the handshake */
+		DATA = 2,            /* data came */
+		HTTP = 4,            /* the first bytes were HTTP */
+		OWN = 8,             /* the client has a certificate */
+		REFUSED = 16,        /* something is wrong with the certificate */
+		UNKNOWN = 32,        /* it has an extension that is not supported */
+		UNREAD = 64,         /* a file could not be read */
+		SYSTEM_UNREAD = 128, /* the system's could not */
+		MODEM = 256,         /* the transport has its own words */
+		SILENT = 512         /* they are empty */
+	};
+	static const struct {
+		int err, state, io_err, failed, alert;
+		int result;
+		const char *why; /* with '(' at its beginning: its end */
+	} cases[] =
+	{ {MBEDTLS_ERR_SSL_ALLOC_FAILED, 0, 0, 0, -1, WS_EMEMORY, ""},
+	  {MBEDTLS_ERR_X509_FATAL_ERROR, 0, 0, WS_EMEMORY, -1, WS_EMEMORY, ""},
+	  {MBEDTLS_ERR_X509_FATAL_ERROR, 0, 0, WS_ETIMEOUT, -1, WSI_TLS_LATE,
+	   "timed out while looking for the issuer of the server's certificate"},
+	  {MBEDTLS_ERR_X509_FATAL_ERROR, UNREAD, 0, WS_ETIMEOUT, -1, WSI_TLS_LATE,
+	   "timed out while looking for the issuer of the server's certificate in \"/x\""},
+	  {MBEDTLS_ERR_X509_FATAL_ERROR, SYSTEM_UNREAD, 0, WS_ETIMEOUT, -1, WSI_TLS_LATE,
+	   "timed out while looking for the issuer of the server's certificate"},
+	  {MBEDTLS_ERR_X509_CERT_VERIFY_FAILED, REFUSED, 0, 0, -1, WS_ECERT, "it is wrong"},
+	  {MBEDTLS_ERR_SSL_INVALID_MAC, REFUSED | DONE, 0, 0, -1, WS_ETLS,
+	   "a TLS record was damaged on the way"},
+	  {MBEDTLS_ERR_NET_CONN_RESET, 0, WS_IO_ERROR, 0, -1, WS_EIO, "the transport failed"},
+	  {MBEDTLS_ERR_NET_CONN_RESET, MODEM, WS_IO_ERROR, 0, -1, WS_EIO, "the modem is off"},
+	  {MBEDTLS_ERR_NET_CONN_RESET, SILENT, WS_IO_ERROR, 0, -1, WS_EIO, "the transport failed"},
+	  {MBEDTLS_ERR_NET_CONN_RESET, 0, WS_IO_RESET, 0, -1, WS_ERESET,
+	   "the connection was reset in the TLS handshake"},
+	  {MBEDTLS_ERR_NET_CONN_RESET, DONE, WS_IO_RESET, 0, -1, WS_ERESET,
+	   "the connection was reset"},
+	  {MBEDTLS_ERR_SSL_CONN_EOF, 0, WS_IO_EOF, 0, -1, WS_ETLS,
+	   "the server closed the connection in the TLS handshake"},
+	  {MBEDTLS_ERR_SSL_CONN_EOF, DONE, WS_IO_EOF, 0, -1, WS_ERESET,
+	   "the server closed the connection"},
+	  {MBEDTLS_ERR_X509_INVALID_DATE, 0, 0, 0, -1, WS_ECERT,
+	   "a certificate of the server cannot be read: its dates are invalid"},
+	  {MBEDTLS_ERR_X509_INVALID_DATE, UNKNOWN, 0, 0, -1, WS_ECERT, "it is unknown"},
+	  {MBEDTLS_ERR_X509_INVALID_DATE, DONE, 0, 0, -1, WS_ETLS, "(mbedTLS -0x2400)"},
+	  {MBEDTLS_ERR_X509_INVALID_DATE, 0, WS_IO_EOF, 0, -1, WS_ETLS,
+	   "the server closed the connection in the TLS handshake"},
+#if MBEDTLS_VERSION_NUMBER < 0x04000000
+	  {MBEDTLS_ERR_ECP_INVALID_KEY, 0, 0, 0, -1, WS_ETLS,
+	   "the server's key for this session is invalid"},
+#endif
+	  {MBEDTLS_ERR_SSL_INVALID_RECORD, HTTP, 0, 0, -1, WS_ETLS,
+	   "the server does not speak TLS here but HTTP: try ws://"},
+	  {MBEDTLS_ERR_SSL_INVALID_RECORD, HTTP | DONE, 0, 0, -1, WS_ETLS,
+	   "what came is not a TLS record"},
+	  {MBEDTLS_ERR_SSL_INVALID_RECORD, 0, 0, 0, -1, WS_ETLS,
+	   "the server does not speak TLS here"},
+	  {MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE, 0, 0, 0, 90, WS_ETLS,
+	   "the server sent the alert user_canceled(90): it gave up"},
+	  {MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE, 0, WS_IO_RESET, 0, 90, WS_ETLS,
+	   "the server sent the alert user_canceled(90): it gave up"},
+	  {MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE, 0, 0, 0, 0, WS_ETLS,
+	   "the server sent the alert close_notify(0): it ended the connection in the TLS "
+	   "handshake"},
+	  {MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE, DONE, 0, 0, -1, WS_ETLS,
+	   "the server sent a fatal alert: it may want a client certificate"},
+	  {MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE, DONE | OWN, 0, 0, -1, WS_ETLS,
+	   "the server sent a fatal alert: it may not accept the client certificate"},
+	  {MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE, DONE | DATA, 0, 0, -1, WS_ETLS,
+	   "the server sent a fatal alert"},
+	  {MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE, 0, 0, 0, -1, WS_ETLS,
+	   "the server sent a TLS message out of turn"},
+	  {MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE, DONE, 0, 0, -1, WS_ETLS,
+	   "a TLS message that this library does not know here: perhaps a key update of TLS 1.3"},
+	  {MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION, 0, 0, 0, -1, WS_ETLS,
+	   "the server speaks no TLS version that is allowed here"},
+	  {MBEDTLS_ERR_SSL_INVALID_MAC, DONE, 0, 0, -1, WS_ETLS,
+	   "a TLS record was damaged on the way"},
+	  {-1, 0, 0, 0, -1, WS_ETLS, "(mbedTLS -0x0001)"},
+	};
+	struct ws_tls options = {0};
+	struct wsi_tls_config c;
+	struct wsi_tls *t;
+	struct wsi_text why;
+	char buf[400];
+	const char *end;
+	size_t i;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("-0x%x, state %d, %s", (unsigned)-cases[i].err, cases[i].state,
+		          cases[i].why);
+		t = calloc(1, sizeof *t);
+		if (t == NULL)
+			abort();
+		memset(&c, 0, sizeof c);
+		c.opt = &options;
+		t->c = &c;
+		c.has_own = (cases[i].state & OWN) != 0;
+		if (cases[i].state & (UNREAD | SYSTEM_UNREAD)) {
+			c.unread_path = cases[i].state & UNREAD ? "/x" : "";
+			c.unread = "the reason";
+		}
+		wsi_text_init(&t->cert_why, t->cert_why_buf, sizeof t->cert_why_buf);
+		wsi_text_init(&t->unknown, t->unknown_buf, sizeof t->unknown_buf);
+		t->err = cases[i].err;
+		t->io_err = cases[i].io_err;
+		t->failed = cases[i].failed;
+		t->alert = cases[i].alert;
+		t->done = (cases[i].state & DONE) != 0;
+		t->got_data = (cases[i].state & DATA) != 0;
+		t->plain = (cases[i].state & HTTP) != 0;
+		if (cases[i].state & REFUSED) {
+			t->flags = MBEDTLS_X509_BADCERT_OTHER;
+			wsi_put(&t->cert_why, "it is wrong");
+		}
+		if (cases[i].state & UNKNOWN)
+			wsi_put(&t->unknown, "it is unknown");
+		if (cases[i].state & MODEM)
+			t->io.io_error = modem_off;
+		if (cases[i].state & SILENT)
+			t->io.io_error = no_words;
+		wsi_text_init(&why, buf, sizeof buf);
+		CHECK_EQ_U(wsi_tls_why(t, &why), cases[i].result);
+		end = buf;
+		if (cases[i].why[0] == '(' && strlen(buf) > strlen(cases[i].why))
+			end = buf + strlen(buf) - strlen(cases[i].why);
+		CHECK_EQ_S(end, cases[i].why);
+		free(t);
+	}
+}
+
+/* What a handshake says whose verdict mbedTLS has found by itself */
+static void test_settled(void)
+{
+	static const struct {
+		int err;
+		unsigned flags;
+		int failed, result;
+		const char *why;
+	} cases[] = {
+	    {MBEDTLS_ERR_X509_CERT_VERIFY_FAILED, 0, 0, WS_ECERT,
+	     "the server's certificate was not accepted"},
+	    {MBEDTLS_ERR_SSL_BAD_CERTIFICATE, 0, 0, WS_ECERT,
+	     "the server's certificate was not accepted"},
+	    {MBEDTLS_ERR_X509_CERT_VERIFY_FAILED, MBEDTLS_X509_BADCERT_EXPIRED, 0, WS_ECERT, ""},
+	    {MBEDTLS_ERR_X509_FATAL_ERROR, 0, 0, WS_ECERT,
+	     "the chain of the server's certificate is too long"},
+	    {MBEDTLS_ERR_X509_FATAL_ERROR, MBEDTLS_X509_BADCERT_EXPIRED, 0, WS_ECERT, ""},
+	    {MBEDTLS_ERR_X509_FATAL_ERROR, 0, WS_EMEMORY, WS_EMEMORY, ""},
+	    {MBEDTLS_ERR_SSL_INVALID_MAC, 0, 0, WS_ETLS, "a TLS record was damaged on the way"},
+	};
+	struct setup s = with_ca(good);
+	struct wsi_tls *t;
+	struct pair *p;
+	size_t i;
+	int again;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("-0x%x, %u", (unsigned)-cases[i].err, cases[i].flags);
+		p = pair_new(&s);
+		t = p->t;
+		t->err = cases[i].err;
+		t->flags = cases[i].flags;
+		t->failed = cases[i].failed;
+		t->verified = 1;
+		for (again = 0; again < 2; again++) {
+			wsi_text_init(&p->why, p->why_buf, sizeof p->why_buf);
+			CHECK_EQ_U(wsi_tls_handshake(t, INT64_MAX, &p->why), cases[i].result);
+			CHECK_EQ_S(p->why_buf, cases[i].why);
+		}
+		CHECK_EQ_U(t->verified, 0);
+		CHECK_EQ_U(t->gone, 1);
+		CHECK_EQ_U(t->done, 0);
+		pair_free(p);
+	}
+}
+
+/* The curves that are offered */
+static void test_curves(void)
+{
+	static const struct {
+#if MBEDTLS_VERSION_NUMBER >= 0x03010000
+		uint16_t curves[2];
+#define CURVE(old, new) {MBEDTLS_SSL_IANA_TLS_GROUP_##new, 0}
+#else
+		mbedtls_ecp_group_id curves[2];
+#define CURVE(old, new)                                                                            \
+	{                                                                                          \
+		MBEDTLS_ECP_DP_##old, MBEDTLS_ECP_DP_NONE                                          \
+	}
+#endif
+		int rc;
+	} cases[] = {
+	    {CURVE(CURVE25519, X25519), 0},     {CURVE(SECP256R1, SECP256R1), 0},
+	    {CURVE(SECP384R1, SECP384R1), 0},   {CURVE(SECP521R1, SECP521R1), 0},
+	    {CURVE(BP256R1, BP256R1), WS_ETLS}, {CURVE(SECP256K1, SECP256K1), WS_ETLS},
+	};
+	struct setup s = with_ca(good);
+	struct pair *p;
+	size_t i;
+
+	s.max_version = 12;
+	s.cert = "rsa"; /* whose key has no curve */
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%lu", (unsigned long)i);
+		p = pair_new(&s);
+#if MBEDTLS_VERSION_NUMBER >= 0x03010000
+		mbedtls_ssl_conf_groups(&p->conf, cases[i].curves);
+#else
+		mbedtls_ssl_conf_curves(&p->conf, cases[i].curves);
+#endif
+		CHECK_EQ_U(shake(p, -1), cases[i].rc);
+		CHECK_EQ_U(p->server_done, cases[i].rc == 0);
+		pair_free(p);
+	}
+}
+
+#if MBEDTLS_VERSION_NUMBER < 0x03000000
+/* Servers of TLS 1.0 and 1.1 */
+static void test_old_versions(void)
+{
+	struct setup s = with_ca(good);
+	struct pair *p;
+	int minor;
+
+	for (minor = MBEDTLS_SSL_MINOR_VERSION_1; minor <= MBEDTLS_SSL_MINOR_VERSION_2; minor++) {
+		check_row("TLS 1.%d", minor - 1);
+		p = pair_new(&s);
+		mbedtls_ssl_conf_min_version(&p->conf, MBEDTLS_SSL_MAJOR_VERSION_3, minor);
+		mbedtls_ssl_conf_max_version(&p->conf, MBEDTLS_SSL_MAJOR_VERSION_3, minor);
+		CHECK_EQ_U(shake(p, -1), WS_ETLS);
+		if (!CHECK(strstr(p->why_buf, "protocol_version(70)") != NULL
+		           || strstr(p->why_buf, "no TLS version") != NULL))
+			fprintf(stderr, "\t%s\n", p->why_buf);
+		CHECK(!p->server_done);
+		pair_free(p);
+	}
+}
+#endif
+
 int main(void)
 {
 	tls_begin();
@@ -586,6 +840,12 @@ int main(void)
 	TEST(test_tickets);
 	TEST(test_entropy_states);
 	TEST(test_empty_records);
+	TEST(test_explanations);
+	TEST(test_settled);
+	TEST(test_curves);
+#if MBEDTLS_VERSION_NUMBER < 0x03000000
+	TEST(test_old_versions);
+#endif
 	sharing = 1;
 	TEST(test_good);
 	return tls_end();

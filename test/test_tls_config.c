@@ -19,6 +19,7 @@ static void make_odd_files(void)
 {
 	unsigned char buf[20000];
 	size_t n = load(in_certs("client", ".pem"), buf, sizeof buf);
+	char name[20];
 	FILE *f;
 
 	if (access(in_scratch("fifo"), F_OK) == 0) /* the test runs twice */
@@ -27,6 +28,11 @@ static void make_odd_files(void)
 	CHECK(f != NULL && fwrite(buf, 1, n, f) == n);
 	n = load(in_certs("broken", ".pem"), buf, sizeof buf);
 	CHECK(fwrite(buf, 1, n, f) == n && fclose(f) == 0);
+	for (n = 65534; n <= 65535; n++) { /* mbedTLS gets a NUL more */
+		snprintf(name, sizeof name, "%lu.pem", (unsigned long)n);
+		f = fopen(in_scratch(name), "wb");
+		CHECK(f != NULL && ftruncate(fileno(f), (off_t)n) == 0 && fclose(f) == 0);
+	}
 	CHECK(mkdir(in_scratch("loops"), 0700) == 0);
 	CHECK(symlink("loop", in_scratch("loops/loop")) == 0);
 	CHECK(mkfifo(in_scratch("fifo"), 0600) == 0);
@@ -44,6 +50,8 @@ static void test_options(void)
 		const char *option, *why;
 	} cases[] = {
 #define O(field) offsetof(struct ws_tls, field)
+#define X64 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define X256 X64 X64 X64 X64
 #define SUITE "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256:"
 #define SUITES4 SUITE SUITE SUITE SUITE
 #define SUITES16 SUITES4 SUITES4 SUITES4 SUITES4
@@ -81,9 +89,9 @@ static void test_options(void)
 	    {O(ciphers), "x", TEXT, "tls.ciphers", "\"x\": no cipher suite of this build"},
 	    {O(ciphers), "", TEXT, "tls.ciphers", "no cipher suite in it"},
 	    {O(ciphers), ",:", TEXT, "tls.ciphers", "no cipher suite in it"},
-	    {O(ciphers), SUITES16 SUITES16 SUITES16 SUITES16 SUITES4, TEXT, "tls.ciphers",
+	    {O(ciphers), SUITES16 SUITES16 SUITES16 SUITES16 SUITE, TEXT, "tls.ciphers",
 	     "more than 64 cipher suites"},
-	    {O(pin_sha256), PINS4 PINS4 PINS4, TEXT, "tls.pin_sha256", "more than 8 pins"},
+	    {O(pin_sha256), PINS4 PINS4 PIN, TEXT, "tls.pin_sha256", "more than 8 pins"},
 	    {O(pin_sha256), "", TEXT, "tls.pin_sha256", "no pin"},
 	    {O(pin_sha256), "sha256//AAAA", TEXT, "tls.pin_sha256", "\"sha256//AAAA\""},
 	    {O(pin_sha256), "sha1//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", TEXT,
@@ -92,7 +100,14 @@ static void test_options(void)
 	     "tls.pin_sha256", "sha256//BASE64"},
 	    {O(pin_sha256), "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=;sha256//", TEXT,
 	     "tls.pin_sha256", "BASE64"},
+	    {O(pin_sha256), "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", TEXT,
+	     "tls.pin_sha256", "sha256//BASE64"}, /* 33 bytes */
+	    {O(pin_sha256), "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=A", TEXT,
+	     "tls.pin_sha256", "sha256//BASE64"},
 	    {O(server_name), "", TEXT, "tls.server_name", "empty"},
+	    {O(server_name), X256, TEXT, "tls.server_name", "longer than 255 bytes"},
+	    {O(cert_file), "65535.pem", MADE, "tls.cert_file", "65535.pem\": too large"},
+	    {O(cert_file), "65534.pem", MADE, "tls.cert_file", "65534.pem\": it is neither"},
 	    {O(keylog_file), "missing/keylog", CERT, "tls.keylog_file", "No such file"}};
 	static const struct {
 		int min, max;
@@ -198,6 +213,83 @@ static void test_options(void)
 		CHECK(blocks == 0 && allocated == 0);
 	}
 }
+
+/* What is offered, and the largest lists */
+static void test_lists(void)
+{
+	struct ws_tls tls = {0};
+	struct wsi_tls_config *c;
+	struct wsi_text why;
+	const char *option, *name;
+	char buf[300];
+	const int *id;
+	int n = 0;
+
+	check_row("the default");
+	wsi_text_init(&why, buf, sizeof buf);
+	CHECK_EQ_U(configure(&c, &tls, &option, &why), 0);
+	for (id = mbedtls_ssl_list_ciphersuites(); *id != 0; id++) {
+		name = mbedtls_ssl_get_ciphersuite_name(*id);
+		if (strncmp(name, "TLS-DHE-", 8) != 0 && strstr(name, "PSK") == NULL
+		    && strstr(name, "JPAKE") == NULL)
+			CHECK_EQ_U(c->suites[n++], *id);
+	}
+	CHECK_EQ_U(c->suites[n], 0);
+	CHECK(n > 10);
+	CHECK_EQ_U(c->ciphers[0], 0);
+	CHECK_EQ_U(c->min, 12);
+	CHECK_EQ_U(c->max, HAS_13 ? 13 : 12);
+	wsi_tls_config_free(c);
+
+	check_row("64 cipher suites, 8 pins, a name of 255 bytes");
+	tls.ciphers = SUITES16 SUITES16 SUITES16 SUITES16;
+	tls.pin_sha256 = PINS4 PINS4;
+	tls.server_name =
+	    X64 X64 X64 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+	CHECK_EQ_U(configure(&c, &tls, &option, &why), 0);
+	for (n = 0; n < 64; n++)
+		CHECK_EQ_U(c->ciphers[n], MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256);
+	CHECK_EQ_U(c->ciphers[64], 0);
+	CHECK_EQ_U(c->max, 12);
+	CHECK_EQ_U(c->pins_n, 8);
+	wsi_tls_config_free(c);
+
+	check_row("separators");
+	memset(&tls, 0, sizeof tls);
+	tls.ciphers = " :," SUITE ", : TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 :";
+	CHECK_EQ_U(configure(&c, &tls, &option, &why), 0);
+	CHECK_EQ_U(c->ciphers[0], MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256);
+	CHECK_EQ_U(c->ciphers[1], MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256);
+	CHECK_EQ_U(c->ciphers[2], 0);
+	wsi_tls_config_free(c);
+	CHECK(blocks == 0 && allocated == 0);
+}
+
+#if MBEDTLS_VERSION_NUMBER < 0x04000000
+/* Of many wrong passphrases a few give a key that seems right at its beginning. */
+static void test_wrong_passphrases(void)
+{
+	struct ws_tls tls = {0};
+	struct wsi_tls_config *c;
+	struct wsi_text why;
+	const char *option = "";
+	char buf[600], pass[20];
+	int i;
+
+	tls.cert_file = in_certs("client", ".pem");
+	tls.key_file = in_certs("client-old", ".key");
+	tls.key_password = pass;
+	for (i = 0; i < 1000; i++) {
+		snprintf(pass, sizeof pass, "%d", i);
+		wsi_text_init(&why, buf, sizeof buf);
+		if (!CHECK(configure(&c, &tls, &option, &why) == WS_EUSAGE)
+		    || !CHECK(strcmp(option, "tls.key_password") == 0)
+		    || !CHECK(strstr(buf, "client-old.key\": wrong passphrase for the key")
+		              != NULL))
+			fprintf(stderr, "\t%d: %s\n", i, buf);
+	}
+}
+#endif
 
 static void test_ciphers_versions(void)
 {
@@ -442,6 +534,10 @@ int main(void)
 {
 	tls_begin();
 	TEST(test_options);
+	TEST(test_lists);
+#if MBEDTLS_VERSION_NUMBER < 0x04000000
+	TEST(test_wrong_passphrases);
+#endif
 	TEST(test_ciphers_versions);
 	TEST(test_client_certificates);
 	TEST(test_keylog);

@@ -108,6 +108,168 @@ static void test_no_bundle(void)
 }
 #endif
 
+/* The first so many certificates of the bundle, as a file of their own */
+static const char *part_of_bundle(int n)
+{
+	static char text[1 << 18];
+	static const char end[] = "-----END CERTIFICATE-----\n";
+	char name[20], *p;
+	FILE *f;
+
+	load(in_certs("bundle", ".pem"), (unsigned char *)text, sizeof text);
+	for (p = text; n > 0; n--)
+		p = strstr(p, end) + sizeof end - 1;
+	snprintf(name, sizeof name, "%ld.pem", (long)(p - text));
+	f = fopen(in_scratch(name), "wb");
+	CHECK(f != NULL && fwrite(text, 1, (size_t)(p - text), f) == (size_t)(p - text)
+	      && fclose(f) == 0);
+	return in_scratch(name);
+}
+
+/* The bundle begins with twelve different certificates, and goes on with one that comes again and
+ * again. */
+static void test_how_many_are_parsed(void)
+{
+	static const struct {
+		int in_file, lazy, parsed, shared;
+	} cases[] = {{1, 0, 1, 1}, {8, 0, 8, 8}, {9, 1, 9, 9}, {12, 1, 9, 12}, {40, 1, 9, 13}};
+	const mbedtls_x509_crt *x;
+	struct ws_tls tls;
+	struct wsi_tls_config *c;
+	struct wsi_text why;
+	struct ws_trust *s;
+	const char *option;
+	char buf[300];
+	size_t i, k, at;
+	int n;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%d", cases[i].in_file);
+		memset(&tls, 0, sizeof tls);
+		tls.ca_file = part_of_bundle(cases[i].in_file);
+		wsi_text_init(&why, buf, sizeof buf);
+		CHECK_EQ_U(wsi_tls_config_new(&c, &mem, &tls, INT64_MAX, &option, &why), 0);
+		for (n = 0, x = &c->cas; x != NULL; x = x->next)
+			n++;
+		CHECK_EQ_U(n, cases[i].parsed);
+		CHECK(c->lazy_file == (cases[i].lazy ? tls.ca_file : NULL) && c->lazy_dir == NULL);
+		wsi_tls_config_free(c);
+
+		s = wsi_tls_trust_new(&mem, &tls, INT64_MAX);
+		CHECK_EQ_U(s->n, cases[i].shared);
+		for (k = at = 0; k < s->n; k++) {
+			CHECK_EQ_U(s->certs[k].at, at);
+			CHECK(s->der[at] == 0x30 && s->der[at + 1] == 0x82);
+			CHECK_EQ_U(s->certs[k].len, s->der[at + 2] * 256 + s->der[at + 3] + 4);
+			at += s->certs[k].len;
+		}
+		CHECK_EQ_U(s->der_len, at);
+		CHECK_EQ_U(s->der_cap, at);
+		wsi_tls_trust_drop(s);
+		unlink(tls.ca_file);
+		CHECK(blocks == 0 && allocated == 0);
+	}
+}
+
+/* Critical extensions of a trusted certificate */
+static void test_extensions(void)
+{
+	static const struct {
+		const char *file;
+		const char *oid; /* stands in place of 1.2.3.4 */
+		int ok;
+	} cases[] = {
+	    {"policy.der", NULL, 1},
+	    {"critical.der", NULL, 0},
+	    {"critical.der", "\x55\x1d\x1e", 1}, /* name constraints */
+	    {"critical.der", "\x55\x1d\x21", 1}, /* policy mappings */
+	    {"critical.der", "\x55\x1d\x36", 1}, /* inhibit any policy */
+	    {"critical.der", "\x55\x1d\x1d", 0},
+	    {"critical.der", "\x55\x1d\x1f", 0},
+	    {"critical.der", "\x55\x1d\x22", 0},
+	    {"critical.der", "\x55\x1d\x24", 0},
+	    {"critical.der", "\x55\x1d\x35", 0},
+	    {"critical.der", "\x55\x1d\x37", 0},
+	    {"critical.der", "\x55\x1c\x1e", 0},
+	    {"critical.der", "\x54\x1d\x1e", 0},
+	    {"critical.der", "\x56\x1d\x1e", 0},
+	    {"critical.der", "\x1d\x1d\x1e", 0},
+	};
+	unsigned char der[3000];
+	struct ws_tls tls = {.ca_file = in_scratch("extension.der")};
+	struct wsi_tls_config *c;
+	struct wsi_text why;
+	const char *option;
+	char buf[600];
+	FILE *f;
+	size_t i, k, len;
+	int rc;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%lu: %s", (unsigned long)i, cases[i].file);
+		len = load(in_certs(cases[i].file, ""), der, sizeof der);
+		for (k = 0; cases[i].oid != NULL && k + 5 <= len; k++) {
+			if (memcmp(der + k, "\x06\x03\x2a\x03\x04", 5) == 0)
+				memcpy(der + k + 2, cases[i].oid, 3);
+		}
+		f = fopen(tls.ca_file, "wb");
+		CHECK(f != NULL && fwrite(der, 1, len, f) == len && fclose(f) == 0);
+		wsi_text_init(&why, buf, sizeof buf);
+		option = "";
+		rc = configure(&c, &tls, &option, &why);
+		CHECK_EQ_U(rc, cases[i].ok ? 0 : WS_EUSAGE);
+		if (!CHECK(cases[i].ok ? why.len == 0
+		                       : strstr(buf, "its certificate cannot be read: one of its "
+		                                     "extensions is invalid")
+		                             != NULL))
+			fprintf(stderr, "\t%s\n", buf);
+		wsi_tls_config_free(c);
+	}
+	check_row_end();
+	unlink(tls.ca_file);
+	CHECK(blocks == 0 && allocated == 0);
+}
+
+#ifdef __linux__
+/* The system's certificates count unless the options name others. */
+static void test_system_or_own(void)
+{
+	static const struct {
+		const char *file, *dir;
+		int rc;
+	} cases[] = {{NULL, NULL, 0},
+	             {"/other.pem", NULL, WS_ECERT},
+	             {NULL, "/others", WS_ECERT},
+	             {"/other.pem", "/others", WS_ECERT}};
+	char command[900];
+	const char *root = in_scratch("root");
+	struct setup s = good;
+	struct pair *p;
+	size_t i;
+
+	snprintf(command, sizeof command,
+	         "mkdir -p '%s/etc/ssl/certs' '%s/others' && cp '%s' "
+	         "'%s/etc/ssl/certs/ca-certificates.crt' "
+	         "&& cp '%s' '%s/other.pem'",
+	         root, root, in_certs("ca", ".pem"), root, in_certs("other", ".pem"), root);
+	CHECK(system(command) == 0);
+	snprintf(command, sizeof command, "cp '%s' '%s/others'", in_certs("other", ".pem"), root);
+	CHECK(system(command) == 0);
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s, %s", cases[i].file ? cases[i].file : "-",
+		          cases[i].dir ? cases[i].dir : "-");
+		s.tls.ca_file = cases[i].file;
+		s.tls.ca_dir = cases[i].dir;
+		p = pair_alone(&s);
+		open_root = root;
+		CHECK_EQ_U(pair_client(p, &s), 0);
+		CHECK_EQ_U(shake(p, -1), cases[i].rc);
+		open_root = NULL;
+		pair_free(p);
+	}
+}
+#endif
+
 /* What a program is told that shares what it trusts */
 static void test_shared_trust(void)
 {
@@ -243,6 +405,11 @@ int main(void)
 	tls_begin();
 	TEST(test_trust);
 	TEST(test_bundle_read_late);
+	TEST(test_how_many_are_parsed);
+	TEST(test_extensions);
+#ifdef __linux__
+	TEST(test_system_or_own);
+#endif
 #ifdef __linux__
 	TEST(test_no_bundle);
 #endif
@@ -252,6 +419,10 @@ int main(void)
 	TEST(test_threads_share);
 #endif
 	TEST(test_trust);
+	TEST(test_extensions);
+#ifdef __linux__
+	TEST(test_system_or_own);
+#endif
 #ifdef __linux__
 	TEST(test_no_bundle);
 #endif

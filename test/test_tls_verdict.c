@@ -60,6 +60,10 @@ static void test_certificates(void)
 	    {"fake", "localhost", VERIFY, WS_ECERT, "is not trusted"},
 	    {"weak", "localhost", VERIFY, WS_ECERT, "has a key that is too weak"},
 	    {"weak", "localhost", NO_VERIFY, 0, ""},
+	    {"sha384", "localhost", VERIFY, 0, ""},
+	    {"sha512", "localhost", VERIFY, 0, ""},
+	    {"sha224", "localhost", VERIFY, WS_ECERT, "is signed with a hash that is too weak"},
+	    {"p521", "localhost", VERIFY, 0, ""},
 	    {"nochain", "localhost", VERIFY, WS_ECERT,
 	     "or the server did not send its intermediate certificate"},
 	    {"nochain", "localhost", VERIFY, WS_ECERT, "\"C=XX, O=Test, CN=Test Intermediate\""},
@@ -93,6 +97,10 @@ static void test_certificates(void)
 			rc = shake(p, -1);
 			memset(&r, 0, sizeof r);
 			wsi_tls_report(p->t, &r);
+			if (rc != 0 && strstr(p->why_buf, "trusted") != NULL)
+				CHECK_EQ_S(r.option, "tls.ca_file");
+			else
+				CHECK(r.option == NULL);
 			if (!CHECK(rc == cases[i].rc) || !CHECK(strstr(p->why_buf, cases[i].why))
 			    || !CHECK(r.tls_verified == (rc == 0 && cases[i].how != NO_VERIFY))
 			    || !CHECK(r.cert_not_after != 0)
@@ -153,6 +161,35 @@ static void put_24(unsigned char *p, size_t v)
 	p[2] = (unsigned char)v;
 }
 
+/* The certificates of a file as a Certificate message has them. Their length */
+static size_t put_chain(unsigned char *to, size_t room, const char *file)
+{
+	const mbedtls_x509_crt *x;
+	mbedtls_x509_crt chain;
+	unsigned char buf[5000];
+	size_t len = 0;
+
+	if (file == NULL)
+		return 0;
+	if (strcmp(file, "critical") == 0) { /* mbedTLS does not read it */
+		len = load(in_certs(file, ".der"), buf, sizeof buf);
+		put_24(to, len);
+		memcpy(to + 3, buf, len);
+		return len + 3;
+	}
+	mbedtls_x509_crt_init(&chain);
+	load_crt(&chain, in_certs(file, ".pem"));
+	for (x = &chain; x != NULL; x = x->next) {
+		if (len + 3 + x->raw.len > room)
+			abort();
+		put_24(to + len, x->raw.len);
+		memcpy(to + len + 3, x->raw.p, x->raw.len);
+		len += 3 + x->raw.len;
+	}
+	mbedtls_x509_crt_free(&chain);
+	return len;
+}
+
 /* Certificate messages of TLS 1.2 behind a ServerHello, as no server of mbedTLS sends them */
 static void test_certificate_messages(void)
 {
@@ -160,34 +197,37 @@ static void test_certificate_messages(void)
 	static const unsigned char hello[5 + 4 + 2 + 32 + 4] = {
 	    0x16, 0x03, 0x03, 0, 42, 2, 0, 0, 38, 0x03, 0x03, [44] = 0xc0, 0x2b};
 	static const struct {
-		const char *name;
-		int with_der;       /* ca.der is in it */
+		const char *name, *file; /* its certificates are sent; NULL: none */
 		unsigned char flip; /* of the last byte of the first "ecdsa-with-SHA256" in it */
 		const char *why;
-	} cases[] = {{"none", 0, 0, "the server showed no certificate"},
-	             {"an algorithm that nobody knows", 1, 0x70,
-	              "the server's certificate is signed with an algorithm that " TLS_LIBRARY
-	              " lacks"},
-	             {"a whole one", 1, 0, "is not for \"localhost\""}};
+	} cases[] = {
+	    {"none", NULL, 0, "the server showed no certificate"},
+	    {"an algorithm that nobody knows", "ca", 0x70,
+	     "the server's certificate is signed with an algorithm that " TLS_LIBRARY " lacks"},
+	    {"a whole one", "ca", 0, "is not for \"localhost\""},
+	    {"a critical extension that nobody knows", "critical", 0,
+	     "the server's certificate has a critical extension that this TLS library does not "
+	     "support: (1.2.3.4)"},
+	    {"not for signatures", "usage", 0,
+	     "the server's certificate may not be used for a TLS server (key usage)"},
+	    {"for clients", "clientauth", 0,
+	     "the server's certificate may not be used for a TLS server (extended key usage)"},
+	};
 	static const unsigned char algorithm[8] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
-	unsigned char message[4096], *der = message + 5 + 4 + 3 + 3;
+	unsigned char message[4096];
 	struct setup s = with_ca(good);
 	struct pair *p;
 	size_t i, k, len;
 
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		check_row("%s", cases[i].name);
-		len = 0;
-		if (cases[i].with_der)
-			len = load(in_certs("ca", ".der"), der, sizeof message - 15);
+		len = put_chain(message + 12, sizeof message - 12, cases[i].file);
 		for (k = 0; k + sizeof algorithm <= len
-		            && memcmp(der + k, algorithm, sizeof algorithm) != 0;
+		            && memcmp(message + 12 + k, algorithm, sizeof algorithm) != 0;
 		     k++)
 			;
 		if (cases[i].flip)
-			der[k + 7] ^= cases[i].flip;
-		put_24(message + 12, len);
-		len += cases[i].with_der ? 3 : 0;
+			message[12 + k + 7] ^= cases[i].flip;
 		put_24(message + 9, len);
 		put_24(message + 6, len + 3);
 		message[0] = 0x16;

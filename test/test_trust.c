@@ -24,6 +24,7 @@ int main(void)
 #include "failing.h"
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -43,7 +44,7 @@ static void *test_alloc(void *user_data, void *ptr, size_t old_len, size_t new_l
 	return realloc(ptr, new_len);
 }
 
-static const struct wsi_mem mem = {test_alloc, NULL};
+static const struct wsi_mem mem = {.alloc = test_alloc};
 static char dir[200];
 
 static const char *path_of(const char *name)
@@ -173,6 +174,13 @@ static void test_pem(void)
 		CHECK(scan(&g, "f.pem", 0, 0, &cause) == 0);
 		CHECK_EQ_MEM(g.bytes, g.len, "ABC", 3);
 	}
+	check_row("a later buffer that begins like DER");
+	memset(text, '\n', 4096);
+	strcpy(text + 4096, "\x30\x82\n" BEGIN "\nQUJD\n" END "\n");
+	put_file("f.pem", text, strlen(text));
+	CHECK(scan(&g, "f.pem", 0, 0, &cause) == 0);
+	CHECK_EQ_MEM(g.bytes, g.len, "ABC", 3);
+	check_row_end();
 	free(text);
 	put_file("f.pem", BEGIN "\nQUJD\n" END "\n" BEGIN "\nREVG\n" END "\n",
 	         2 * (strlen(BEGIN END) + 7));
@@ -248,6 +256,7 @@ static void test_paths(void)
 	const char *cause;
 	struct got g;
 	char buf[10];
+	int zero;
 
 	CHECK(scan(&g, "missing", 0, 0, &cause) == -1);
 	CHECK(strstr(cause, "No such file") != NULL);
@@ -269,6 +278,16 @@ static void test_paths(void)
 	CHECK(scan(&g, "d", 1, 0, &cause) == 0);
 	CHECK_EQ_MEM(g.bytes, g.len, "ABCABC", 6);
 	CHECK(g.trust.again == 1);
+
+	zero = dup(0);
+	close(0); /* now the file is descriptor 0 */
+	CHECK(scan(&g, "f.pem", 0, 0, &cause) == 0 && g.n == 1);
+	CHECK(scan(&g, "d", 1, 0, &cause) == 0 && g.n == 2);
+	CHECK(scan(&g, "f.pem", 1, 0, &cause) == -1);
+	CHECK(read_file("f.pem", buf, 10, INT64_MAX, &cause) == -1);
+	CHECK_EQ_S(cause, "too large");
+	CHECK(dup2(zero, 0) == 0 || zero < 0);
+	close(zero);
 
 	allocs_left = 0;
 	CHECK(scan(&g, "f.pem", 0, 0, &cause) == WS_EMEMORY);
@@ -325,6 +344,11 @@ static pid_t start_writer(const char *text, size_t first, const char *then)
 	return pid;
 }
 
+static void note_signal(int number)
+{
+	(void)number;
+}
+
 /* A pipe is waited for until the deadline, and what was cut short is no whole file */
 static void test_pipes(void)
 {
@@ -342,6 +366,8 @@ static void test_pipes(void)
 	    {"half, a pause", 70, "go on", 0, 2},
 	    {"a pause", 0, "go on", 0, 2},
 	};
+	static const struct itimerval every = {{0, 5000}, {0, 5000}}, never;
+	struct sigaction interrupt;
 	struct got g;
 	const char *cause;
 	char buf[sizeof pem + 1];
@@ -372,6 +398,14 @@ static void test_pipes(void)
 	check_row("nobody ever writes");
 	until_us = wsi_clock_us() + 30000;
 	CHECK(scan(&g, "fifo", 0, 0, &cause) == WS_ETIMEOUT);
+	check_row("nobody ever writes, and signals come");
+	memset(&interrupt, 0, sizeof interrupt);
+	interrupt.sa_handler = note_signal;
+	sigaction(SIGALRM, &interrupt, NULL);
+	setitimer(ITIMER_REAL, &every, NULL);
+	until_us = wsi_clock_us() + 50000;
+	CHECK(scan(&g, "fifo", 0, 0, &cause) == WS_ETIMEOUT);
+	setitimer(ITIMER_REAL, &never, NULL);
 	until_us = INT64_MAX;
 	unlink(path_of("fifo"));
 }
