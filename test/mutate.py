@@ -53,7 +53,7 @@ TESTS = {
     "header.c": ["test_request", "test_refusal", "test_response", *OPENING],
     "request.c": ["test_request", *OPENING],
     "response.c": ["test_response", *OPENING],
-    "refusal.c": ["test_refusal", "test_response", *OPENING],
+    "refusal.c": ["test_refusal", "test_proxy", "test_response", *OPENING],
     "proxy.c": ["test_proxy", *OPENING],
     "no_proxy.c": ["test_proxy"],
     "sys.c": NETWORK,

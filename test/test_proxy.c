@@ -231,6 +231,22 @@ static const struct dialogue {
      {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)}, {STR("\5"), STR("")}},
      "not HTTP",
      0},
+#define REFUSED(status, words)                                                                     \
+	{                                                                                          \
+		"http://p", "ws://h/", NULL,                                                       \
+		    {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)},              \
+		     {STR("HTTP/1.1 " #status " No\r\n\r\n"), STR("")}},                           \
+		    "said " #status " No" words, status                                            \
+	}
+    REFUSED(403, ": perhaps its rules do not allow this host or port"),
+    REFUSED(404, ": perhaps it is a web server, not a proxy"),
+    REFUSED(405, ": it does not support CONNECT, which a WebSocket needs"),
+    REFUSED(407, ": it asks for a login; user and password go in its URL"),
+    REFUSED(500, ""),
+    REFUSED(501, ": it does not support CONNECT, which a WebSocket needs"),
+    REFUSED(502, ": it could not reach the host"),
+    REFUSED(503, ": it could not reach the host"),
+    REFUSED(504, ": it could not reach the host"),
     /* SOCKS4 */
     {"socks4://p",
      "ws://h/",

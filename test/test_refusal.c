@@ -34,6 +34,9 @@ static const struct {
 	{"302 Found", "Location: /b?a=c\r\n", "", PLAIN, NOTHING, " Found: Location: /b?a=c", ""},
 	{"302 Found", "Location: ws://u:p@a/\r\n", "", PLAIN, NOTHING, " Found: Location: ws://a/", ""},
 	{"304 Same", "", "", PLAIN, NOTHING, " Same", ""},
+	{"299", "", "", PLAIN, NOTHING, ": no WebSocket endpoint at this path, or " DROPPED, ""},
+	{"300 No", "", "", PLAIN, NOTHING, " No", ""},
+	{"399 No", "Location: /b\r\n", "", PLAIN, NOTHING, " No: Location: /b", ""},
 
 	/* the body's first line */
 	{"500 Oops", "", "because\r\nof that", PLAIN, NOTHING, " Oops (\"because\")", ""},
@@ -54,6 +57,14 @@ static const struct {
 	{"500", "", "no s3cret here", PLAIN, {.headers = LIST("A: b", "X-Api-Key: s3cret")}, "", ""},
 	{"500", "", "no GET /x?a=b&token=s3cret", "ws://h/x?a=b&token=s3cret", NOTHING, "", ""},
 	{"500", "", "no GET /x?room=lobby", "ws://h/x?room=lobby&token=s3cret", NOTHING, " (\"no GET /x?room=lobby\")", ""},
+	{"500", "", "no abcd here", PLAIN, {.bearer = "abcd"}, "", ""},
+	{"500", "", "no Basic YTpi", PLAIN, {.user = "a:b"}, "", ""},
+	{"500", "", "no Basic YTpi", "ws://a:b@h/", NOTHING, "", ""},
+	{"500", "", "no GET /x?a=b&token=s3cret", "ws://h/x?a=b&key=1234&token=s3cret", NOTHING, "", ""},
+	{"500", "", "no s3cret here", "ws://h/x?token=a+s3cret", NOTHING, "", ""},
+	{"500", "", "no luck", PLAIN, {.user = "joe:s3cret"}, " (\"no luck\")", ""},
+	{"500", "", "no luck", "ws://joe:s3cret@h/", NOTHING, " (\"no luck\")", ""},
+	{"500", "", "no abc", PLAIN, {.bearer = "abc"}, " (\"no abc\")", ""},
 	{"500", "", "no evil.test", PLAIN, {.headers = LIST("Origin: http://evil.test")}, " (\"no evil.test\")", ""},
 
 	/* TLS */
@@ -69,6 +80,10 @@ static const struct {
 	{"400 No", "", "sent to https port", SECURE, NOTHING, " No (\"sent to https port\"): perhaps " DROPPED, ""},
 	{"400 No", "", "No required SSL certificate was sent", SECURE, NOTHING,
 	 " No (\"No required SSL certificate was sent\"): it wants a client certificate", "tls.cert_file"},
+
+	{"400 No", "", "SSL certificate error", SECURE, NOTHING,
+	 " No (\"SSL certificate error\"): it wants a client certificate", "tls.cert_file"},
+	{"400 No", "", "SSL certificate error", PLAIN, NOTHING, " No (\"SSL certificate error\"): perhaps " DROPPED, ""},
 
 	/* 400 */
 	{"400 Bad Request", "", "", PLAIN, NOTHING, " Bad Request: perhaps " DROPPED, ""},
@@ -98,6 +113,18 @@ static const struct {
 	{"401 No", NEGOTIATE "WWW-Authenticate: NTLM\r\n", "", PLAIN, {.headers = LIST("Authorization: s3cret")},
 	 " No: it asks for a login (Negotiate, NTLM); the login that was sent was refused; only Basic and Bearer are supported",
 	 ""},
+	{"401 No", "WWW-Authenticate: Basic realm=\"x\", q = \"y\"\r\n", "", PLAIN, NOTHING,
+	 " No: it asks for a login (Basic realm=\"x\", q = \"y\"); Basic works, with user and password", "user"},
+	{"401 No", "WWW-Authenticate: Basic realm=\"\\\r\n", "", PLAIN, NOTHING,
+	 " No: it asks for a login (Basic realm=\"\\); Basic works, with user and password", "user"},
+	{"401 No", BASIC, "", PLAIN, {.headers = LIST("Authorization: Digest s3cret")},
+	 " No: it asks for a login (Basic realm=\"x\"); the login that was sent was Digest; Basic works, with user and password",
+	 "user"},
+	{"401 No", BASIC, "", PLAIN, {.headers = LIST("Authorization: NTLM s3cret")},
+	 " No: it asks for a login (Basic realm=\"x\"); the login that was sent was NTLM; Basic works, with user and password",
+	 "user"},
+	{"401 No", NEGOTIATE, "", PLAIN, {.headers = LIST("Authorization: Negotiate s3cret")},
+	 " No: it asks for a login (Negotiate); the login that was sent was refused", ""},
 	{"401 No", BASIC, "", PLAIN, {.user = "joe:s3cret"},
 	 " No: it asks for a login (Basic realm=\"x\"); the user or password that was sent was refused", ""},
 	{"401 No", BASIC, "", "ws://joe:s3cret@h", NOTHING,
@@ -125,6 +152,7 @@ static const struct {
 	 "origin"},
 
 	/* the others */
+	{"404 No", "Sec-WebSocket-Version: 8\r\n", "", PLAIN, NOTHING, " No: check the path of the URL; or perhaps " DROPPED, ""},
 	{"404 No", "", "", PLAIN, NOTHING, " No: check the path of the URL; or perhaps " DROPPED, ""},
 	{"405 No", "", "", PLAIN, NOTHING, " No: this path does not accept GET, with which each WebSocket begins: check the path of the URL",
 	 ""},
@@ -166,7 +194,7 @@ static void test_refusals(void)
 	size_t i, cap;
 
 	for (i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
-		char head[1000], why_buf[700], out[1000], *body;
+		char head[1000], why_buf[700], out[1000], url[100], *body;
 		struct wsi_response r;
 		struct wsi_refusal f;
 		struct wsi_text t, why;
@@ -179,7 +207,8 @@ static void test_refusals(void)
 		memset(&r, 0, sizeof r);
 		wsi_text_init(&why, why_buf, sizeof why_buf);
 		CHECK_EQ_U(wsi_response_read(&r, head, len, &why), broken ? -1 : 1);
-		CHECK(wsi_url_parse(&u, refusals[i].url, strlen(refusals[i].url)) == NULL);
+		snprintf(url, sizeof url, "%sbehind", refusals[i].url);
+		CHECK(wsi_url_parse(&u, url, strlen(refusals[i].url)) == NULL);
 		f.response = &r;
 		f.body.len = strlen(refusals[i].body);
 		body = malloc(f.body.len + 1);

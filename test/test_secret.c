@@ -52,6 +52,8 @@ static const struct {
     {"%7token", ALL},      /* no escape: the text as it stands */
     {"toke%6", NOBODY},
     {"toke%", NOBODY},
+    {"%70ass", ALL},
+    {"%0auth", NOBODY}, /* a line feed, then uth */
     {"user", NOBODY},
     {"id", NOBODY},
     {"Host", NOBODY},
@@ -142,9 +144,12 @@ static void test_texts(void)
 	for (i = 0; i < sizeof texts / sizeof *texts; i++) {
 		size_t len = strlen(texts[i].in);
 		char *exact = copy(texts[i].in, len), buf[100];
+		struct wsi_str secret;
 		struct wsi_text t;
 
 		check_row("\"%s\"", texts[i].in);
+		secret = wsi_find_secret(exact, len);
+		CHECK(secret.len > 0 || secret.p == exact + len);
 		wsi_text_init(&t, buf, sizeof buf);
 		wsi_put_without_secrets(&t, exact, len);
 		CHECK_EQ_S(buf, texts[i].shown != NULL ? texts[i].shown : texts[i].in);
