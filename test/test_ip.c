@@ -25,10 +25,12 @@ static int parse(unsigned char out[16], const char *s, size_t len)
 
 static void put(char *buf, size_t cap, const unsigned char *addr, int len)
 {
+	unsigned char room[18] = {0}; /* zeros behind the address do not count */
 	struct wsi_text t;
 
+	memcpy(room, addr, (size_t)len);
 	wsi_text_init(&t, buf, cap);
-	wsi_put_ip(&t, addr, len);
+	wsi_put_ip(&t, room, len);
 }
 
 static const struct {
