@@ -247,7 +247,7 @@ static int request_take(struct request_check *c, const char *option, const char 
 }
 
 /* The byte at that place must not be in the value. secret: it is not shown. */
-static void request_wrong_byte(struct request_check *c, size_t at, int secret)
+static void request_wrong_byte(struct request_check *c, size_t at, bool secret)
 {
 	const char *p = c->value + at;
 	const unsigned byte = (unsigned char)*p;
@@ -272,7 +272,7 @@ static void request_wrong_byte(struct request_check *c, size_t at, int secret)
 }
 
 /* True if the value consists of characters of that class. */
-static int request_has_only(struct request_check *c, wsi_class *is, int secret)
+static int request_has_only(struct request_check *c, wsi_class *is, bool secret)
 {
 	size_t len = strlen(c->value), good = wsi_span_if(c->value, len, is);
 
@@ -328,7 +328,7 @@ static void request_check_subprotocol(struct request_check *c, const char *name,
 
 	if (!request_take(c, "subprotocols", name) || request_is_empty(c))
 		return;
-	if (!request_has_only(c, wsi_is_tchar, 0))
+	if (!request_has_only(c, wsi_is_tchar, false))
 		wsi_put(c->text, ": a token has letters, digits and !#$%&'*+-.^_`|~");
 	else if (wsi_find_string(others, s)) /* RFC 6455 4.1, 10: all unique */
 		c->why = "is offered twice";
@@ -348,11 +348,11 @@ static void request_check_host(struct request_check *c, const char *host)
 		return;
 	good = wsi_url_span_if(host, strlen(host), request_is_host);
 	if (good < strlen(host))
-		request_wrong_byte(c, good, 0);
+		request_wrong_byte(c, good, false);
 }
 
 static void request_check_text(struct request_check *c, const char *option, const char *value,
-                               int secret)
+                               bool secret)
 {
 	if (request_take(c, option, value))
 		request_has_only(c, wsi_is_header_text, secret);
@@ -360,7 +360,7 @@ static void request_check_text(struct request_check *c, const char *option, cons
 
 static void request_check_user(struct request_check *c, const char *user)
 {
-	if (!request_take(c, "user", user) || !request_has_only(c, wsi_is_header_text, 1))
+	if (!request_take(c, "user", user) || !request_has_only(c, wsi_is_header_text, true))
 		return;
 	if (wsi_find(user, strlen(user), ':') == strlen(user))
 		c->why = "has no ':' between name and password";
@@ -376,7 +376,7 @@ static void request_check_bearer(struct request_check *c, const struct ws_option
 {
 	if (!request_take(c, "bearer", o->bearer) || request_is_empty(c))
 		return;
-	if (request_has_only(c, request_is_bearer_char, 1) && o->user)
+	if (request_has_only(c, request_is_bearer_char, true) && o->user)
 		c->why = "cannot be combined with user";
 }
 
@@ -390,10 +390,10 @@ const char *wsi_request_check(const struct ws_options *o, const char **option, c
 		request_check_header(&c, *list);
 	for (list = o->subprotocols; list && *list; list++)
 		request_check_subprotocol(&c, *list, list + 1);
-	request_check_text(&c, "origin", o->origin, 0);
+	request_check_text(&c, "origin", o->origin, false);
 	request_check_host(&c, o->host);
-	request_check_text(&c, "user_agent", o->user_agent, 0);
-	request_check_text(&c, "cookie", o->cookie, 1);
+	request_check_text(&c, "user_agent", o->user_agent, false);
+	request_check_text(&c, "cookie", o->cookie, true);
 	request_check_user(&c, o->user);
 	request_check_bearer(&c, o);
 	if (!c.why)

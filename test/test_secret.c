@@ -53,6 +53,7 @@ static const struct {
     {"toke%6", NOBODY},
     {"toke%", NOBODY},
     {"%70ass", ALL},
+    {"%key", ALL},
     {"%0auth", NOBODY}, /* a line feed, then uth */
     {"user", NOBODY},
     {"id", NOBODY},
