@@ -486,10 +486,8 @@ static const char *refusal_put_by_status(struct wsi_text *t, const struct wsi_re
 		refusal_put_dropped(t, ": check the path of the URL; or perhaps ", r);
 		return "";
 	case 405:
-		wsi_put(
-		    t,
-		    ": this path does not accept GET, with which each WebSocket begins: check the "
-		    "path of the URL");
+		wsi_put(t, ": this path does not accept GET, with which each WebSocket begins: "
+		           "check the path of the URL");
 		return "";
 	case 426:
 		return refusal_put_426(t, f);

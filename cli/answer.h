@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * answer.h - a finished query in each output format but raw
+ * answer.h - a finished query in each output format except raw
  */
 #ifndef WQ_ANSWER_H
 #define WQ_ANSWER_H

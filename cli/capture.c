@@ -16,12 +16,13 @@
  *	          passed, the parts within it are 0 again: what they have is of a later repetition.
  *	groups    what each group matches in its last repetition, which is the first one that is met
  *
- * All positions in labels are offsets and 1. Of two threads that meet in a state, that one is better
- * whose ends are greater, compared part by part in the order of their numbers.
+ * All positions in labels are offsets plus 1. Of two threads that meet in a state, the better one
+ * has the greater ends, compared part by part in the order of their numbers.
  *
- * For each character of the text, every thread takes one step, and then follows the states that take
- * no character. No way leads round and round there, so each round ends. Time is the text's length times
- * a factor that the pattern alone decides, and memory is that factor; most patterns have few live states.
+ * For each character of the text, every thread takes one step, and then follows the states that
+ * take no character. These form no cycle, so each round ends. Time is the text's length times a
+ * factor that depends on the pattern alone, and memory is that factor; most patterns have few live
+ * states.
  */
 #include "cli/capture.h"
 #include "cli/pattern.h"
@@ -53,7 +54,7 @@ struct wq_capture {
 	uint16_t *first_from, *from;
 
 	struct capture_round now, next;
-	uint16_t *queue; /* states whose label is new, round and round */
+	uint16_t *queue; /* states whose label is new, as a ring */
 	bool *queued;
 	size_t *trial; /* a label that may be better */
 
@@ -326,7 +327,7 @@ static void capture_seed(struct wq_capture *c)
 }
 
 /* True if the step from s back to the state before it would put an empty repetition behind another
- * one. Such a repetition is never needed, and without it no way leads round and round. */
+ * one. Such a repetition is never needed, and without it there is no cycle. */
 static bool capture_repeats_nothing(const struct wq_capture *c, size_t s, size_t before)
 {
 	uint32_t word = c->code[before].word, part = MATCH_ARG(word) >> 16;

@@ -10,19 +10,19 @@
 
 struct wq_capture; /* lives in memory of the caller, together with all it needs */
 
-/* As wsi_match_size(). Some patterns that match.c takes are refused: see pattern.c. *groups: how many
- * groups the pattern has. */
+/* As wsi_match_size(). Some patterns that match.c accepts are refused: see pattern.c. *groups: how
+ * many groups the pattern has. */
 size_t wq_capture_size(const char *pattern, size_t len, const char **why, size_t *where,
                        unsigned *groups);
 /* As wsi_match_init() */
 struct wq_capture *wq_capture_init(void *mem, size_t mem_len, const char *pattern, size_t len);
 
-/* The text must stay until its groups were asked for. */
+/* The text must stay in memory as long as its groups are asked for. */
 void wq_capture_start(struct wq_capture *c, const char *text, size_t len);
 /* Works for about a millisecond at most. 1: done; 0: call it again. */
 int wq_capture_step(struct wq_capture *c);
-/* After that: what group 1 to 9 matches, or for group 0 the whole pattern. .p is NULL when there is no
- * match, or the group is in a part of the pattern that was not needed. */
+/* After that: what group 1 to 9 matches, or for group 0 the whole pattern. .p is NULL if there is
+ * no match, or if the group is in a part of the pattern that took no part in the match. */
 struct wsi_str wq_capture_group(const struct wq_capture *c, unsigned group);
 
 /* As wsi_match_memory() and wsi_match_copy(). The text is not copied. */

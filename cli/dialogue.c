@@ -125,7 +125,7 @@ static int query_keep(struct wq_query *q, const struct ws_msg *msg)
 		return wq_query_no_memory(q);
 	if (q->store.n >= WQ_MAX_KEPT && q->store.n >= q->o->lib.max_message) {
 		wq_query_put_number(wq_query_begin_sentence(q), "more than ", q->store.n,
-		                    " messages were to be kept");
+		                    " messages would have to be kept");
 		wq_query_fail(q, r);
 	} else {
 		wq_query_too_big(q, "the messages kept are over ");

@@ -16,14 +16,14 @@ struct wq_env {
 	size_t list_size;
 };
 /* Sets what the command line left open, as url needs it. 0; WS_EPROXY: see *why; WS_EMEMORY. In
- * each case *env must be ended once *lib is not needed any more. */
+ * each case *env must be ended once *lib is no longer needed. */
 int wq_env_apply(struct wq_env *env, struct ws_options *lib, const char *url, struct wq_why *why);
 void wq_env_end(struct wq_env *env);
 /* The variable that the value of a field of struct ws_options came from, or NULL. */
 const char *wq_env_of(const struct wq_env *env, const char *field);
 /* Unsets a field whose value came from the environment. */
 void wq_env_drop(struct wq_env *env, const char *field);
-/* "wsquery: WHAT: WHY" on standard error, at the first query that has to say it of this variable */
+/* "wsquery: WHAT: WHY" on standard error, but only once for each variable */
 void wq_env_warn(const char *variable, const char *what, const char *why);
 
 #endif

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC
  * expand.c - --data-expand: checks the text, keeps what an -e matched, and makes the data to send
  *
- * What comes from the server is put into the data as it is. It is never looked at for another "${".
+ * What comes from the server is put into the data as it is. It is never searched for another "${".
  */
 #include "cli/expand.h"
 #include "cli/optable.h"
 #include <string.h>
 
-#define EXPAND_SECRET 4       /* bytes that a secret has at least */
-#define EXPAND_SECRET_BEGIN 8 /* so many of its first bytes are not shown */
+#define EXPAND_SECRET 4       /* bytes of the shortest text that counts as a secret */
+#define EXPAND_SECRET_BEGIN 8 /* bytes of its beginning that must not be shown either */
 
 /* The parts of the text */
 
@@ -20,7 +20,7 @@ struct expand_part {
 	unsigned group;      /* EXPAND_GROUP */
 };
 
-/* Reads the part at *p, which the end follows, and moves *p behind it. */
+/* Reads the part at *p, where end is the end of the text, and moves *p behind it. */
 static struct expand_part expand_next(const char **p, const char *end)
 {
 	struct expand_part part = {EXPAND_END, {*p, 0}, 0};
@@ -69,7 +69,7 @@ static void expand_put_pattern(struct wsi_text *t, const struct wq_step *expect)
 	wq_put_value(t, expect->pattern.p);
 }
 
-/* Prepares the groups of the step's pattern. False: that is not possible, or was not. */
+/* Prepares to find the groups of the step's pattern. False: there is a fault, or no memory. */
 static bool expand_prepare(struct wq_options *o, struct wq_step *expect)
 {
 	const struct wq_pattern *pattern = &expect->pattern;
@@ -80,7 +80,7 @@ static bool expand_prepare(struct wq_options *o, struct wq_step *expect)
 
 	if (expect->capture)
 		return true;
-	if (!pattern->match) /* the pattern is wrong, which was said already */
+	if (!pattern->match) /* the pattern is wrong, which was reported already */
 		return false;
 	size = wq_capture_size(pattern->p, pattern->len, &why, &where, &expect->groups);
 	if (size == 0) {
@@ -89,7 +89,7 @@ static bool expand_prepare(struct wq_options *o, struct wq_step *expect)
 		t = wq_why(&o->why);
 		wsi_put(t, "--data-expand: the groups of ");
 		expand_put_pattern(t, expect);
-		wsi_put(t, " cannot be told: ");
+		wsi_put(t, " cannot be determined: ");
 		wsi_put(t, why);
 		wsi_put(t, " (at byte ");
 		wsi_put_u(t, where + 1);

@@ -39,7 +39,7 @@ static void follow_limit_tries(struct wq_follow *f)
 
 /* The end */
 
-/* Standard output takes no more. That its reader has gone is told by the status alone. */
+/* Reports that standard output has failed. If its reader has gone, only the exit status says so. */
 static void follow_end_output(struct wq_follow *f)
 {
 	int err = f->out.err;
@@ -110,7 +110,7 @@ static void follow_end_try(struct wq_follow *f)
 	f->state = WQ_FOLLOW_CLOSE_TRY;
 }
 
-/* True if the reader of standard output has gone. It is noticed although nothing is written. */
+/* True if the reader of standard output has gone, even if nothing is written. */
 static bool follow_reader_is_gone(struct wq_follow *f)
 {
 	struct pollfd p = {1, 0, 0};
@@ -151,7 +151,7 @@ static bool follow_step_stream(struct wq_follow *f)
 {
 	enum wq_stream_result r = WQ_STREAM_GO_ON;
 
-	wq_tick_start(); /* once for many reads and writes, which would else do it for each */
+	wq_tick_start(); /* once for many reads and writes, not once for each */
 	while (r == WQ_STREAM_GO_ON)
 		r = wq_stream_turn(f);
 	wq_tick_stop();
@@ -191,7 +191,8 @@ static bool follow_is_closed(struct wq_follow *f)
 static bool follow_is_written(struct wq_follow *f)
 {
 	if (!follow_output_fails(f) && wq_out_waiting(&f->out) > 0) {
-		/* Once the reader has no more time than this, waiting for it does no harm. */
+		/* From then on the reader has only a short time left, so blocking until then does
+		 * no harm. */
 		if (!wq_signal() && wq_now_us() < f->end_us)
 			return false;
 		wq_out_end(&f->out);
@@ -272,7 +273,7 @@ static int64_t follow_wants(const struct wq_work *w, struct pollfd *p, unsigned 
 	if (wq_out_waiting(&f->out) > 0) {
 		follow_add_fd(p, n, 1, POLLOUT);
 		if (f->state == WQ_FOLLOW_CLOSE && f->end_us < until_us)
-			until_us = f->end_us; /* the reader has no more time than that */
+			until_us = f->end_us; /* the reader's time ends there */
 		return until_us;
 	}
 	follow_add_fd(p, n, 1, 0);

@@ -27,7 +27,7 @@ struct wq_follow {
 	uint64_t printed;  /* messages, of all tries */
 	bool fruitful;     /* this try brought a message */
 	bool hung_up;      /* in the state CLOSE: only the output is waited for */
-	bool output_over;  /* it failed, and that was told */
+	bool output_over;  /* it failed, and this was reported */
 
 	/* Input */
 	struct wq_lines lines;
@@ -37,8 +37,8 @@ struct wq_follow {
 
 	/* Times. WQ_NEVER: no limit. */
 	int64_t end_us;        /* --max-time */
-	int64_t idle_since_us; /* since when we have listened in vain */
-	int64_t last_us;       /* the last message came */
+	int64_t idle_since_us; /* since when we have listened without a message */
+	int64_t last_us;       /* when the last message came */
 	int64_t ping_us;       /* when a ping is due, while nothing is received */
 	int64_t last_until_us; /* in the state LAST: when it is over, whatever comes */
 };

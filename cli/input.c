@@ -103,7 +103,7 @@ int wq_input_read(struct wq_input *in)
 
 	if (make_room(in) < 0)
 		return WS_EMEMORY;
-	/* If poll itself fails, the read will tell why. */
+	/* If poll itself fails, the read will report why. */
 	if (poll(&p, 1, 0) == 0)
 		return WS_AGAIN;
 	room = in->cap - in->len - 1;

@@ -178,8 +178,8 @@ static bool is_plain(unsigned char c)
 	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
-/* is_plain() for all eight bytes at once: each high bit of a sum tells of one byte. A byte over 0x7f
- * may carry into the next one, but then the word is not plain anyway. */
+/* is_plain() for all eight bytes at once: the high bit of each byte of a sum is the result for that
+ * byte. A byte over 0x7f may carry into the next one, but then the word is not plain anyway. */
 static bool eight_are_plain(uint64_t word)
 {
 	uint64_t plain;
@@ -191,8 +191,8 @@ static bool eight_are_plain(uint64_t word)
 	return (plain & EIGHT(0x80)) == EIGHT(0x80);
 }
 
-/* The length of a beginning of s that needs no escape, as far as looking at eight bytes at a time
- * tells. The last eight may overlap those before them. */
+/* The length of a prefix of s that needs no escape, found by looking at eight bytes at a time. The
+ * last eight may overlap those before them. */
 static size_t plain_len(const unsigned char *s, size_t len)
 {
 	size_t i = 0;

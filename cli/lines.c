@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * lines.c - reads the lines of standard input in a block of memory that does not grow with them
+ * lines.c - reads the lines of standard input into one block of memory of limited size
  *
  * A line stays in memory until it is known to be written, because a connection that breaks may have
  * to be replaced by another one on which it is sent again. The block grows for a line that does not
@@ -184,7 +184,7 @@ int wq_lines_read(struct wq_lines *l)
 	struct pollfd p = {0, POLLIN, 0};
 	ptrdiff_t n;
 
-	/* If poll itself fails, the read will tell why. */
+	/* If poll itself fails, the read will report why. */
 	if (poll(&p, 1, 0) == 0)
 		return WS_AGAIN;
 	if (!make_room(l))

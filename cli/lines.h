@@ -27,17 +27,17 @@ struct wq_line {
 };
 
 void wq_lines_init(struct wq_lines *l, size_t max_line, bool keep_return);
-/* The line at .next. 1: it is whole; 0: first more must be read, or .over: there is none;
- * WS_ETOOBIG. */
+/* The line at .next. 1: it is whole; 0: more must be read first, or, if .over is set, there are no
+ * more lines; WS_ETOOBIG. */
 int wq_lines_look(struct wq_lines *l, struct wq_line *line);
 /* Goes on behind that line. Its bytes stay until wq_lines_forget(). */
 void wq_lines_take(struct wq_lines *l, const struct wq_line *line);
 /* The lines that were taken are not needed any more. */
 void wq_lines_forget(struct wq_lines *l);
 size_t wq_lines_frame_size(size_t len); /* of a client's frame (RFC 6455 5.2) */
-/* The lines that were taken were sent as frames, and behind them the first begun bytes of the next
- * one's frame; of all these bytes the last unsent ones were not written. Goes back to the first
- * line that was not written as a whole. */
+/* Goes back to the first line that was not written as a whole. The lines that were taken were sent
+ * as frames, followed by the first `begun` bytes of the next line's frame. The last `unsent` bytes
+ * of all these were not written. */
 void wq_lines_go_back(struct wq_lines *l, size_t begun, size_t unsent);
 /* True if there is room to read more. It is bounded by max_line, whatever standard input holds. */
 bool wq_lines_have_room(const struct wq_lines *l);

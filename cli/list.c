@@ -58,7 +58,7 @@ static enum wq_list_result list_read(struct wq_list *l)
 	memmove(l->buf, l->buf + l->at, l->len - l->at);
 	l->len -= l->at;
 	l->at = 0;
-	/* If poll itself fails, the read will tell why. */
+	/* If poll itself fails, the read will report why. */
 	if (poll(&p, 1, 0) == 0)
 		return WQ_LIST_WAIT;
 	n = wq_read(l->fd, l->buf + l->len, BUFFER - l->len - 1);

@@ -232,7 +232,7 @@ static void loop_wait(struct wq_loop *l, const struct wq_work *owner)
 	l->fds = fds;
 	n = (unsigned)loop_gather(l, &until_us);
 	memcpy(l->fds + n, own, n_own * sizeof *own);
-	/* The pipe that tells of a signal stays readable. */
+	/* After a signal the pipe stays readable, so it is not watched any more. */
 	if (wq_wait(l->fds, n + n_own, until_us, !l->signalled) < 0)
 		memset(l->fds, 0, n * sizeof *l->fds);
 	loop_mark_due(l, wq_now_us());

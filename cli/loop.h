@@ -25,7 +25,7 @@ struct wq_work {
 };
 
 /* True when a work that computes should let the others go on: it sets .gives_way and returns, and goes
- * on in a later turn. It never is for a work that is alone. */
+ * on in a later turn. Always false for a work that runs alone. */
 bool wq_turn_is_over(void);
 
 /* Drives one work to its end. Needs no memory. */
@@ -37,8 +37,8 @@ struct wq_loop {
 	size_t n, cap;
 	struct pollfd *fds; /* what all works want */
 	size_t fds_cap;
-	bool signalled;  /* all works have been told of the signal */
-	size_t next_way; /* the slot from which on the next work that gave way is looked for */
+	bool signalled;  /* a signal came, and all works were stepped because of it */
+	size_t next_way; /* the slot where the search for the next work that gave way begins */
 };
 void wq_loop_init(struct wq_loop *l);
 /* Adds a work, to be stepped soon. False: no memory. */
@@ -48,7 +48,7 @@ void wq_loop_wake(struct wq_loop *l, const struct wq_work *w);
 /* Drives all works until the owner ends. The owner is stepped in each turn, after the others, and
  * may add works then. */
 void wq_loop_run(struct wq_loop *l, struct wq_work *owner);
-/* Frees the loop's memory. Works that have not ended are told nothing. */
+/* Frees the loop's memory. It calls no function of the works that have not ended. */
 void wq_loop_end(struct wq_loop *l);
 
 #endif

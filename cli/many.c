@@ -71,7 +71,7 @@ struct wq_many {
 
 /* Answers */
 
-/* Keeps what prometheus is told. False: no memory */
+/* Keeps the query's values for prometheus. False: no memory */
 static bool many_keep_sample(struct wq_many *m, const struct wq_query *q, size_t order)
 {
 #ifndef WSQUERY_NO_FORMATS
@@ -293,7 +293,7 @@ static bool many_begin(struct wq_many *m, const char *url, unsigned needs)
 	return true;
 }
 
-/* The next URL, or NULL: there is none now */
+/* The next URL. NULL: none is available now */
 static const char *many_next_url(struct wq_many *m)
 {
 	if (m->next_url < m->o->n_urls)
@@ -445,7 +445,7 @@ static void many_put_samples(struct wq_many *m)
 
 		if (n < m->n_samples)
 			wq_say("some URLs have the same target label",
-			       "only one of each is told, the first that failed");
+			       "for each label only one URL is reported, the first that failed");
 		wq_samples_put(&m->out, m->samples, n);
 		m->n_samples = 0;
 	}

@@ -3,8 +3,9 @@
  * time is linear
  *
  * A character of UTF-8 is taken whole. Any byte that begins none counts as one U+FFFD by itself,
- * and the next byte is looked at anew; so a character cut off after three bytes counts as three. Up
- * to three bytes that may yet become a character are held from one slice of the text to the next.
+ * and the next byte is looked at again; so a character cut off after three bytes counts as three.
+ * Up to three bytes that may yet become a character are held from one slice of the text to the
+ * next.
  */
 #include "cli/pattern.h"
 #include <string.h>

@@ -13,15 +13,15 @@
 
 struct wsi_match; /* lives in memory of the caller, together with all it needs */
 
-/* How much memory a pattern wants (an upper bound computed from it), or 0: it is wrong; then *why
- * is a static sentence and *where the offset of the byte it is about. The pattern must be UTF-8;
- * NUL is a character. */
+/* How much memory a pattern needs (an upper bound computed from it). 0: it is wrong; then *why is a
+ * static sentence, and *where the offset of the byte that the sentence is about. The pattern must
+ * be UTF-8; NUL is a character. */
 WSI size_t wsi_match_size(const char *pattern, size_t len, const char **why, size_t *where);
 /* mem: wsi_match_size(pattern, len) bytes, aligned as malloc does. The pattern is not needed
  * afterwards. */
 WSI struct wsi_match *wsi_match_init(void *mem, size_t mem_len, const char *pattern, size_t len);
 
-/* A text in slices of any size, cut anywhere, also within a character. A byte that is no UTF-8
+/* A text in slices of any size, cut anywhere, also within a character. A byte that is not UTF-8
  * counts as U+FFFD. */
 WSI void wsi_match_start(struct wsi_match *m);
 WSI int wsi_match_feed(struct wsi_match *m, const void *text,

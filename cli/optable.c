@@ -255,7 +255,7 @@ bool wq_is_misplaced(const struct wq_option *option, const char *value)
 		return secret_option(value) > 0;
 	case WQ_KIND_HEADER:
 		return secret_option(value) > 0 && !strchr(value, ':');
-	default: /* what is no number is shown by wq_put_value(), and data may look like anything */
+	default: /* wq_put_value() shows what is not a number; data may look like anything */
 		return false;
 	}
 }

@@ -51,7 +51,7 @@ struct wq_option {
 	const char *name;
 	char letter; /* 0: it has no short form */
 	enum wq_option_kind kind;
-	size_t at;         /* offset in struct wq_options; 0 where the kind says all */
+	size_t at;         /* offset in struct wq_options; 0 if the kind needs none */
 	const char *field; /* of struct ws_options, as ws_report()->option names it; or NULL */
 	enum wq_option_part part;
 };
@@ -72,7 +72,7 @@ int wq_find_word(const char *const *words, const char *value);
 /* The member of *o that holds the option's value */
 void *wq_option_member(struct wq_options *o, const struct wq_option *option);
 
-/* Reports a fault in o->why, unless an earlier one is there: the user sees the first fault alone.
+/* Reports a fault in o->why, unless an earlier one is there: the user sees only the first one.
  * wq_complain_of: "-t, --timeout: \"abc\" WHY"; value NULL: without it. */
 void wq_complain(struct wq_options *o, const char *why);
 void wq_complain_of(struct wq_options *o, const char *option, const char *value, const char *why);

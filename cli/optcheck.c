@@ -40,11 +40,11 @@ static void check_steps(struct wq_options *o)
 			check_data(o, &o->steps[i]);
 	}
 	if (o->check && (expects || o->count >= 0))
-		wq_complain(o, "--check excludes --expect and --count");
+		wq_complain(o, "--check cannot be combined with --expect or --count");
 	if (o->follow)
 		return;
 	if (o->count >= 0 && ends_with_expect)
-		wq_complain(o, "-n, --count excludes a last step --expect");
+		wq_complain(o, "-n, --count cannot be combined with a last step --expect");
 	if (o->check)
 		o->count = 0;
 	if (o->count >= 0)
@@ -75,16 +75,18 @@ static void check_follow(struct wq_options *o)
 		return;
 	}
 	if (o->several)
-		wq_complain(o, "--follow is for one URL alone: call wsquery once for each of them");
+		wq_complain(o, "--follow works with one URL only: call wsquery once for each URL");
 	if (o->check)
-		wq_complain(o, "--check and --follow exclude each other: --check receives nothing");
+		wq_complain(o,
+		            "--check cannot be combined with --follow: --check receives nothing");
 	if (o->count == 0)
-		wq_complain(o, "-n 0 and --follow exclude each other: -n 0 receives nothing");
+		wq_complain(o, "-n 0 cannot be combined with --follow: -n 0 receives nothing");
 	if (o->quiet)
-		wq_complain(o, "-q, --quiet and --follow exclude each other: --follow prints");
+		wq_complain(o,
+		            "-q, --quiet cannot be combined with --follow, which prints messages");
 	if (o->format == WQ_NAGIOS || o->format == WQ_PROMETHEUS)
 		wq_complain(o, "--follow needs -f json or -f raw: the formats nagios and "
-		               "prometheus are for one answer");
+		               "prometheus cannot show a stream");
 	if (o->lines && wq_is_closed(0))
 		wq_complain(o, "-l, --lines: standard input is closed");
 	if (o->ping_interval_ms < 0)
@@ -125,10 +127,10 @@ static void check_every(struct wq_options *o)
 	if (o->every_ms == 0)
 		wq_complain(o, "--every is the time between two pings, and must be above 0");
 	if (o->follow)
-		wq_complain(o, "--every and --follow exclude each other: --ping-interval pings a "
+		wq_complain(o, "--every cannot be combined with --follow: --ping-interval pings a "
 		               "server that is silent");
 	if (o->n_steps > 0 || o->check)
-		wq_complain(o, "--every is for pings alone: leave out -d, -e and --check");
+		wq_complain(o, "--every only sends pings: leave out -d, -e and --check");
 	if (o->count < 1 || o->count > WQ_MAX_PINGS)
 		wq_complain(o, "--every needs -n, --count with a number of pings from 1 to 10000");
 	check_pings_fit(o);
@@ -174,7 +176,7 @@ static bool is_label_name(const char *p, size_t len)
 	return len > 0 && !wsi_is_digit((unsigned char)p[0]);
 }
 
-/* Why NAME=VALUE is no label that can be added, or NULL. Those before it stand from labels on. */
+/* Why NAME=VALUE cannot be added as a label, or NULL. The labels before it begin at labels. */
 static const char *label_why(const char *label, const char *const *labels)
 {
 	size_t len = strcspn(label, "=");
@@ -183,19 +185,19 @@ static const char *label_why(const char *label, const char *const *labels)
 	if (!is_label_name(label, len) || label[len] == '\0')
 		return "is not NAME=VALUE, with a name of letters, digits and _";
 	if (strncmp(label, "__", 2) == 0)
-		return "has a name that Prometheus keeps for itself";
+		return "has a name that is reserved by Prometheus";
 	if (strncmp(label, "target=", 7) == 0 || strncmp(label, "phase=", 6) == 0)
-		return "has a name that the metrics have already";
+		return "has a name that the metrics already use";
 	for (; *labels != label; labels++)
 		if (strncmp(*labels, label, len + 1) == 0)
-			return "has a name that was given before";
+			return "has a name that was already given";
 	len = strlen(label);
 	if (wsi_utf8_check(&state, label, len) < len || state)
 		return "is not UTF-8";
 	return NULL;
 }
 
-/* Labels that are wrong are dropped, so that --output can still tell of a wrong command line. */
+/* Labels that are wrong are dropped, so that --output can still report a wrong command line. */
 static void check_labels(struct wq_options *o)
 {
 	const char **label, *why = NULL;
@@ -226,7 +228,7 @@ static void check_output(struct wq_options *o)
 		o->output = NULL;
 	if (o->output && o->follow)
 		wq_complain(o,
-		            "-o, --output and --follow exclude each other: the file gets its name "
+		            "-o, --output cannot be combined with --follow: the file gets its name "
 		            "when the answer is complete");
 }
 
@@ -240,7 +242,7 @@ static void check_unix_socket(struct wq_options *o)
 		wq_complain_of(o, "unix-socket", o->lib.unix_socket,
 		               "is too long for the address of a Unix socket");
 	if (o->lib.proxy && *o->lib.proxy)
-		wq_complain(o, "--unix-socket and --proxy exclude each other");
+		wq_complain(o, "--unix-socket cannot be combined with --proxy");
 }
 
 static bool has_secrets(const struct wq_options *o)
@@ -266,9 +268,8 @@ static void check_urls(struct wq_options *o)
 			               "(a value with blanks needs quotes)");
 	if (o->format != WQ_NAGIOS)
 		return;
-	wq_complain(o,
-	            "--format nagios tells of one URL alone: call wsquery once for each of them");
-	o->format = WQ_JSON; /* it is no plugin's line that can say so */
+	wq_complain(o, "--format nagios reports a single URL: call wsquery once for each URL");
+	o->format = WQ_JSON; /* so that this is not printed as a plugin's line */
 }
 
 void wq_options_check(struct wq_options *o)
@@ -279,7 +280,7 @@ void wq_options_check(struct wq_options *o)
 	if (o->jobs < 1 || o->jobs > WQ_MAX_JOBS)
 		wq_complain(o, "--jobs is a number from 1 to 10000");
 	if (o->lib.user && o->lib.bearer)
-		wq_complain(o, "--user and --bearer exclude each other");
+		wq_complain(o, "--user cannot be combined with --bearer");
 	check_unix_socket(o);
 	if (tls->min_version && tls->max_version && tls->min_version > tls->max_version)
 		wq_complain(o, "--tls-min is above --tls-max");

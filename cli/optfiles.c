@@ -47,7 +47,7 @@ static void find_url(struct wq_options *o)
 	if (o->several) {
 		wq_complain_of(
 		    o, "URL", o->urls[0],
-		    "is a file with one URL, which excludes others: --from FILE reads many");
+		    "is a file with one URL, so no other can be given: --from FILE reads many");
 		return;
 	}
 	in = wq_add_input(o, "URL", o->urls[0] + 1);
@@ -127,7 +127,7 @@ struct line {
 };
 
 /* The next line that is not empty, from *p on; *p moves behind it. False: there are no more. The
- * line's number must be 1 at first. */
+ * caller sets the line's number to 1 before the first call. */
 static bool next_line(char **p, struct line *line)
 {
 	while (**p == '\r' || **p == '\n') {

@@ -62,7 +62,8 @@ struct wq_options {
 	const char *from; /* a file with more of them, or NULL */
 	bool several;     /* the command line may name more than one */
 	int jobs;         /* how many are asked at a time */
-	/* share.c: the certificates that all of them trust, or NULL, and the options that these are of */
+	/* share.c: the certificates that all of them trust, or NULL, and the options that name
+	 * them */
 	struct ws_trust *trust;
 	const char *trust_file, *trust_dir;
 
@@ -118,8 +119,8 @@ struct wq_options {
 /* options.c. 0, or WQ_USAGE: see .why. */
 int wq_options_parse(struct wq_options *o, int argc, char **argv);
 
-/* optcheck.c: what excludes each other, and defaults that depend on other options. Faults go to
- * .why. */
+/* optcheck.c: checks which options can be combined, and sets defaults that depend on other options.
+ * Faults go to .why. */
 void wq_options_check(struct wq_options *o);
 
 /* optfiles.c. Lists the files that options name with '@', apart from those of -d. */

@@ -2,8 +2,8 @@
  * out.c - writes text to a descriptor whose reader may be slow or gone, and to standard error
  *
  * The text is collected in a buffer. Each write is bounded in time by wq_write(), and between two
- * writes the clock tells whether the reader has had its time. Once it has, the rest is dropped and
- * .err is set.
+ * writes the clock is checked. Once the reader has had its time, the rest is dropped and .err is
+ * set.
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -235,7 +235,7 @@ static int out_write_once(struct wq_out *o)
 
 	/* A large write is the quickest, but it lasts a tick when the reader is slow. So a reader that
 	 * has been slow is given what a pipe takes at once. If poll itself fails, the write will
-	 * tell why. */
+	 * report why. */
 	if (o->blocked && poll(&p, 1, 0) == 0)
 		return 0;
 	if (o->blocked && n > PIPE_BUF)

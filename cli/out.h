@@ -30,10 +30,10 @@ struct wq_out {
  * each 10 MB of size, whichever is longer. size: about how many bytes will be written. */
 void wq_out_init(struct wq_out *o, int fd, int64_t until_us, size_t size);
 void wq_out_n(struct wq_out *o, const void *p, size_t len);
-void wq_out_long(struct wq_out *o, const char *s, size_t len); /* the same for what has no room */
+void wq_out_long(struct wq_out *o, const char *s, size_t len); /* the same if there is no room */
 void wq_out(struct wq_out *o, const char *s);
 /* Where n bytes can be written at the end of the text, n <= WQ_OUT_ROOM, or NULL after a failure.
- * wq_out_take() tells where those that were written end. */
+ * Then call wq_out_take() with the end of the bytes that were written. */
 char *wq_out_room(struct wq_out *o, size_t n);
 void wq_out_take(struct wq_out *o, const char *end);
 static inline void wq_out_c(struct wq_out *o, char c)
@@ -47,8 +47,8 @@ void wq_out_u(struct wq_out *o, uint64_t v);
 void wq_out_i(struct wq_out *o, int64_t v);
 void wq_out_decimal(struct wq_out *o, uint64_t v, int places); /* 1500, 3: "1.500" */
 int wq_out_end(struct wq_out *o);                              /* 0 or .err */
-/* What is put is kept in memory, however much, until the reader takes it. Whoever makes the output
- * stops in time, and polls .fd for writing while anything waits. */
+/* All output is kept in memory, however much, until the reader takes it. So the caller must pause
+ * when too much waits, and must poll .fd for writing while anything waits. */
 void wq_out_init_kept(struct wq_out *o, int fd);
 static inline size_t wq_out_waiting(const struct wq_out *o) /* bytes */
 {

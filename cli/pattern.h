@@ -61,7 +61,7 @@ struct wsi_pattern {
 	size_t len, at; /* at: the next byte to read */
 	struct match_state *code;
 	uint32_t *sets;
-	size_t n, n_max;                 /* states now, and at most on the way */
+	size_t n, n_max;                 /* states now, and the most so far */
 	size_t sets_n;                   /* words of all sets */
 	const char *why;                 /* what is wrong */
 	size_t where;                    /* the byte at which the current part begins */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * pings.c - remembers which pings of --every are out, and sums up how long the answers took
+ * pings.c - remembers which pings of --every are unanswered, and sums up how long the answers took
  *
- * Each payload is the query's own id and the ping's number, so a pong tells which ping it answers. A
- * server may answer late, in another order, or twice, and may send pongs that answer nothing.
+ * Each payload is the query's own id and the ping's number, so a pong shows which ping it answers.
+ * A server may answer late, in another order, or twice, and may send pongs that answer nothing.
  */
 #include "cli/pings.h"
 #include <string.h>
@@ -47,7 +47,7 @@ void wq_pings_sent(struct wq_pings *p, int64_t now_us)
 	p->sent_us[p->sent++] = now_us;
 }
 
-/* The number in a payload, or p->sent if it is the payload of no ping that was sent */
+/* The number in a payload, or p->sent if no ping with this payload was sent */
 static size_t number_in(const struct wq_pings *p, const char *payload)
 {
 	char right[WQ_PING_LEN];

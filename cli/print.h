@@ -9,7 +9,7 @@ struct wq_options;
 struct wq_query;
 struct ws_msg;
 
-/* Ends output to standard output: 0, or an errno, of which the user is told. */
+/* Ends output to standard output. 0, or an errno, which has been reported to the user. */
 int wq_print_end(struct wq_out *out);
 /* Prints the answer on standard output. Returns the exit status. */
 int wq_print_answer(const struct wq_query *q);

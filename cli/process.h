@@ -21,9 +21,10 @@ void wq_tick_stop(void);
 void wq_tick_look(void (*look)(
     void)); /* to be called at each tick, from the handler, where other ticks may come */
 
-void wq_process_opened(int fd); /* it is not closed any more */
+void wq_process_opened(int fd); /* it has been opened: wq_is_closed(fd) is false from now on */
 bool wq_is_closed(int fd);      /* descriptor 0, 1 or 2, and closed when the program began */
-/* As read and write, but never longer than some 10 ms: then EINTR, or what was done by then */
+/* As read and write, but they block for about 10 ms at most: then EINTR, or what was done by
+ * then */
 ptrdiff_t wq_read(int fd, void *buf, size_t len);
 ptrdiff_t wq_write(int fd, const void *buf, size_t len);
 

@@ -9,7 +9,7 @@
 struct wq_options;
 
 struct wq_progress {
-	int64_t next_us; /* when to show the line anew; WQ_NEVER: it is not wanted */
+	int64_t next_us; /* when to show the line next; WQ_NEVER: it is not wanted */
 };
 /* Asks whether standard error is a terminal. */
 void wq_progress_init(struct wq_progress *p, const struct wq_options *o);

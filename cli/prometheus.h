@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * prometheus.h - what Prometheus is told of queries
+ * prometheus.h - the metrics of queries for Prometheus
  */
 #ifndef WQ_PROMETHEUS_H
 #define WQ_PROMETHEUS_H
@@ -19,7 +19,7 @@ struct wq_sample {
 	struct wq_round_trips round_trips;
 	int64_t phase_us[WS_PHASES_TIMED];
 };
-/* Takes what is told of q. The target is written to buf. */
+/* Fills s with the values of q. The target is written to buf. */
 #define WQ_TARGET (2 * WQ_MAX_URL + 1)
 void wq_sample_take(struct wq_sample *s, const struct wq_query *q, char buf[WQ_TARGET]);
 /* Of samples with the same target only one can stay: the first that failed, or else the first.

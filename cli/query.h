@@ -33,10 +33,11 @@ int wq_query_send(struct wq_query *q);
 int wq_query_expect(struct wq_query *q);  /* receives until a message matches */
 int wq_query_collect(struct wq_query *q); /* receives --count messages */
 int wq_query_flush(struct wq_query *q);
-/* 1: the message matches; 0: it does not; WQ_EINTERRUPTED, WS_ETIMEOUT: that came first; WS_AGAIN: other
- * queries go on first, and then the same call does; WS_EMEMORY. The last two only with several URLs. */
+/* 1: the message matches; 0: it does not; WQ_EINTERRUPTED, WS_ETIMEOUT: that came first; WS_AGAIN:
+ * let other queries go on, then make the same call again; WS_EMEMORY. The last two only with
+ * several URLs. */
 int wq_query_match(struct wq_query *q, const struct wq_pattern *pattern, const struct ws_msg *msg);
-void wq_query_end_match(struct wq_query *q); /* frees what a match left that did not end */
+void wq_query_end_match(struct wq_query *q); /* frees the state of an unfinished match */
 /* Holds a new message against each --fail-on. QUERY_ENDED: one matches; QUERY_WAIT: q gives way, and the
  * same call goes on. */
 int wq_query_check_fail_on(struct wq_query *q, const struct ws_msg *msg);
@@ -53,7 +54,7 @@ void wq_query_put_pattern(struct wsi_text *t,
 void wq_query_put_lasted(struct wsi_text *t, int64_t since_us); /* " within 5 s" */
 
 /* failure.c: each ends the query with an error and returns QUERY_ENDED */
-int wq_query_fail(struct wq_query *q, int err); /* the sentence stands in q->why */
+int wq_query_fail(struct wq_query *q, int err); /* the sentence is in q->why */
 int wq_query_no_memory(struct wq_query *q);
 int wq_query_library_failed(struct wq_query *q, int err); /* with the library's sentence */
 int wq_query_too_big(struct wq_query *q, const char *what);

@@ -13,9 +13,9 @@ static bool is_same_path(const char *a, const char *b)
 	return strcmp(a, b) == 0;
 }
 
-/* Reads what the options trust. The library says what is wrong with a file that an option names. What
- * is wrong with the system's certificates is told only where one of them is missing, so each query
- * finds that out for itself. */
+/* Reads the certificates that the options trust. If a file that an option names cannot be read,
+ * each query fails with the library's error. If the system's certificates cannot be read, only a
+ * query that needs one of them may fail, so each query reads them itself. */
 static void read_trust(struct wq_options *o, const struct ws_options *lib)
 {
 	o->trust = ws_trust_new(lib);

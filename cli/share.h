@@ -11,7 +11,7 @@ struct ws_options;
 /* Sets lib->tls.trust, if several queries can share what this one trusts. secure: its URL is a wss://
  * one. The files are read within lib->timeout_ms and lib->connect_timeout_ms. */
 void wq_share_trust(struct wq_options *o, struct ws_options *lib, bool secure);
-/* Files of it could not be read: the next query tries again. */
+/* Drops what is shared, because files of it could not be read: the next query reads them again. */
 void wq_share_no_trust(struct wq_options *o);
 
 #endif

@@ -13,7 +13,8 @@ struct wq_store {
 	size_t cap, head, tail, n;
 	size_t bytes; /* of the messages alone */
 };
-/* Walks: *at is .head at first. 1, or 0: no more */
+/* Goes through the messages, without taking them. *at is .head at first. 1: *msg is the next one;
+ * 0: there are no more. */
 int wq_store_next(const struct wq_store *s, size_t *at, struct ws_msg *msg);
 int wq_store_take(
     struct wq_store *s,

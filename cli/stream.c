@@ -16,9 +16,9 @@
 #include "cli/query.h"
 #include <string.h>
 
-/* Bytes that may wait for the reader of standard output before nothing more is received. While more
- * comes, that many share a write. They and a short message still fit into an empty pipe, which mostly
- * holds 64 KiB: what is a little more would wait for its reader. */
+/* When so many bytes wait for the reader of standard output, nothing more is received. While more
+ * comes, up to so many bytes share a write. They and a short message still fit into an empty pipe,
+ * which mostly holds 64 KiB: a slightly larger write would wait for the reader. */
 #define STREAM_BACKLOG 61440
 /* How many times --close-timeout the rest of the stream may take, once all lines are sent */
 #define STREAM_LAST_MOST 10
@@ -334,8 +334,8 @@ static enum wq_stream_result stream_send(struct wq_follow *f)
 
 /* The stream */
 
-/* True if a line waits that could be sent now. Otherwise the poll for standard input or for writing
- * tells when there is. */
+/* True if a line waits that could be sent now. If not, the poll for standard input or for writing
+ * shows when one can. */
 static bool stream_can_send(struct wq_follow *f)
 {
 	struct wq_line line;

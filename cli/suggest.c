@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC
- * suggest.c - which option was meant by a name that is none
+ * suggest.c - which option was meant by an unknown name
  */
 #include "cli/optable.h"
 #include <string.h>
 
 #define SUGGEST_NAME 24 /* bytes of a name that can be a mistyped option */
 
-/* How many characters are to be inserted, deleted, replaced or swapped with the next one, to make b of a
- */
+/* How many characters must be inserted, deleted, replaced or swapped with the next one to turn a
+ * into b */
 static size_t suggest_distance(const char *a, size_t a_len, const char *b, size_t b_len)
 {
 	/* The last three rows of the table, one for each character of a */

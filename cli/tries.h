@@ -27,8 +27,8 @@ int64_t wq_tries_timeout_us(struct wq_tries *t);
 int64_t wq_tries_pause_us(const struct wq_tries *t, const struct wq_query *q);
 /* Remembers the error of a try after which there is another one. */
 void wq_tries_note(struct wq_tries *t, const struct wq_query *q);
-/* Adds that error to the sentence of a last try that --wait cut short, because such a try tells
- * little. */
+/* Adds that error to the sentence of a last try that --wait cut short, because the error of such a
+ * try explains little. */
 void wq_tries_add_earlier(const struct wq_tries *t, struct wq_query *q);
 
 #endif

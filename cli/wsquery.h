@@ -75,7 +75,7 @@
 /* Bytes that are matched between two looks at the clock: 4096 live states take some 50 us a byte */
 #define WQ_SLICE 64
 
-/* Exit statuses. A signal gives 128 and its number. */
+/* Exit statuses. A signal gives 128 plus its number. */
 enum { WQ_OK = 0, WQ_FAILED = 1, WQ_UNMET = 3, WQ_USAGE = 64, WQ_NO_OUTPUT = 74 };
 
 /* Errors of our own beside enum ws_err */
@@ -146,12 +146,12 @@ struct wq_query {
 	/* Of several queries, one whose matching takes long gives way to the others. */
 	bool gives_way;          /* the last step ended for that reason alone */
 	struct ws_msg checking;  /* is held against each --fail-on, or .data is NULL */
-	size_t checked;          /* so many of them do not match it */
+	size_t checked;          /* how many of them are known not to match it */
 	struct ws_msg expecting; /* is held against the -e under way, or .data is NULL */
 	size_t matched;          /* bytes of either that the pattern under way has been fed */
 	struct wsi_match
 	    *own_match;     /* a copy of the pattern's matcher, once it was fed and gave way */
-	char ping_data[16]; /* begins with NUL: not made yet */
+	char ping_data[16]; /* the first byte is NUL: not made yet */
 	char *head_copy;
 	struct wq_why why; /* where .error is written */
 };

@@ -295,7 +295,7 @@ static void test_wrong(void)
 	    {"--fail-on ( ws://h", "--fail-on: \"(\" is not a pattern: "},
 	    {"ws://h --fail-on", "--fail-on: needs a value"},
 	    {"-d a -e b -n 2 ws://h", "-n, --count"},
-	    {"-e b --fail-on c -n 2 ws://h", "-n, --count excludes a last step"},
+	    {"-e b --fail-on c -n 2 ws://h", "-n, --count cannot be combined with a last step"},
 	    {"--check -n 1 ws://h", "--check"},
 	    {"--check -e x ws://h", "--check"},
 	    {"-u a:b --bearer c ws://h", "--bearer"},
@@ -304,7 +304,7 @@ static void test_wrong(void)
 	    {"-d \xff ws://h", "UTF-8"},
 	    {"--no-utf8-check -d \xff ws://h", "UTF-8"}, /* that is about what is received */
 	    {"-e ( ws://h", "\"(\" is not a pattern: "},
-	    {"-d x -e y -n 1 ws://h", "-n, --count excludes"},
+	    {"-d x -e y -n 1 ws://h", "-n, --count cannot be combined"},
 	    {"--data-raw \xed\xa0\x80 ws://h", "--data-raw"},
 	    {"-t abc -n x ws://h", "abc"},
 	    {"--until ( ws://h", "--until: \"(\" is not a pattern: "},
