@@ -22,7 +22,7 @@
 #define SHORT_READ                                                                                 \
 	131072 /* bytes read at once while frames are short: handling each of them takes time */
 
-/* Moves the message under way to the start of rbuf, and the unread bytes behind it. */
+/* Moves the message under way to the start of rbuf, and the unread bytes after it. */
 static void compact(struct ws_conn *ws)
 {
 	size_t unread = ws->rend - ws->rpos;
@@ -109,7 +109,7 @@ void wsi_free_grown(struct ws_conn *ws)
 
 bool wsi_grow_rbuf(struct ws_conn *ws)
 {
-	/* Behind the message there is room for a header and a control frame. */
+	/* After the message there is room for a header and a control frame. */
 	size_t cap = ws->max_message + WSI_BUFFER_MIN;
 	unsigned char *p;
 

@@ -61,7 +61,7 @@ static void chain_put_which(struct wsi_text *t, const struct wsi_cert *c, int de
 WSI int wsi_chain_read(struct wsi_cert certs[WSI_CHAIN_MAX], const unsigned char *message,
                        size_t len)
 {
-	size_t at = 3, one; /* behind the length of the list, RFC 5246 7.4.2 */
+	size_t at = 3, one; /* after the length of the list, RFC 5246 7.4.2 */
 	int n = 0;
 
 	while (at + 3 <= len) {

@@ -207,7 +207,7 @@ int wsi_configure_tls(struct ws_conn *ws)
 enum shown {
 	SHOWN_NOT, /* nothing: it is a secret */
 	SHOWN_ALL,
-	SHOWN_HOST,   /* what is behind the last '@': before it may be a password */
+	SHOWN_HOST,   /* what is after the last '@': before it may be a password */
 	SHOWN_URL,    /* a URL, without what is secret in it */
 	SHOWN_PROXY,  /* a proxy's URL, likewise */
 	SHOWN_HEADER, /* the header's name alone */

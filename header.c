@@ -15,7 +15,7 @@ const char *wsi_header_split(const char *line, struct wsi_header *h)
 
 	h->name.p = line;
 	h->name.len = n;
-	/* RFC 7230 3.2.4: no space stands before the colon. A folded line begins with a space. */
+	/* RFC 7230 3.2.4: no space comes before the colon. A folded line begins with a space. */
 	if (n == 0 || line[n] != ':')
 		return NULL;
 	line += n + 1;
@@ -53,7 +53,7 @@ const char *wsi_find_header(const char *headers, size_t len, struct wsi_str name
 	return NULL;
 }
 
-/* Appends the values of that name among the lines, each behind ", ". */
+/* Appends the values of that name among the lines, each after ", ". */
 static void header_put_others(struct wsi_text *t, const char *line, struct wsi_str name)
 {
 	const char *next;

@@ -41,7 +41,7 @@ static int ip_parse_group(const char *s, size_t len)
 static bool ip_parse6(unsigned char out[16], const char *s, size_t len)
 {
 	size_t at = 0, used = 0;
-	size_t gap = 0; /* the "::" stood before out[gap] */
+	size_t gap = 0; /* the "::" was before out[gap] */
 	bool has_gap = false;
 
 	if (len >= 2 && s[0] == ':' && s[1] == ':') {

@@ -44,7 +44,7 @@ static int peer_is_silent(struct ws_conn *ws)
 	wsi_put(t, " timed out: nothing came for ");
 	wsi_put_ms(t, wsi_now_us(ws) - ws->info.last_received_us);
 	if (ws->send_len > 0)
-		wsi_put(t, ", and the peer does not take what is sent to it");
+		wsi_put(t, ", and the peer does not read what is sent to it");
 	else
 		wsi_put(t, ", not even an answer to a ping");
 	ws->silent = true;

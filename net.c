@@ -72,7 +72,7 @@ static const struct net_words {
     [WSI_NET_BACKLOG_FULL] = {WS_EUNREACHABLE, "Resource temporarily unavailable: too many "
                                                "connections wait to be accepted"},
     [WSI_NET_REFUSED_BY_CALLER] = {WS_EIO, "refused by on_socket"},
-    [WSI_NET_GAVE_WAY] = {WS_EUNREACHABLE, "Connection timed out: it gave way to the next "
+    [WSI_NET_GAVE_WAY] = {WS_EUNREACHABLE, "Connection timed out: given up to try the next "
                                            "address"},
 };
 

@@ -101,7 +101,7 @@ int64_t wsi_net_wants(const struct wsi_net *n, struct ws_pollset *set)
 int wsi_net_put_tried(const struct wsi_net *n, struct wsi_text *t)
 {
 	(void)n;
-	wsi_put(t, "connect: this build has no sockets: give it an io");
+	wsi_put(t, "connect: this build has no sockets: set ws_options.io");
 	return WS_EUNSUPPORTED;
 }
 

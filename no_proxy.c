@@ -36,7 +36,7 @@ static bool no_proxy_is_separator(int c)
 	return c <= ' ' || c == ',';
 }
 
-/* Parses an entry without its "/bits": like a URL behind "//", but an IPv6 address needs no
+/* Parses an entry without its "/bits": like a URL after "//", but an IPv6 address needs no
  * brackets, and a name may begin with "." or "*.". port: the default. False: it is wrong. */
 static bool no_proxy_parse_host(struct wsi_url *e, const char *p, size_t len, int port)
 {
@@ -55,7 +55,7 @@ static bool no_proxy_parse_host(struct wsi_url *e, const char *p, size_t len, in
 	return !wsi_url_rest(e, p + skip, len - skip, port) && p[len - 1] != ':';
 }
 
-/* The bits that count: those behind the slash, or all of the address. -1: they are wrong. */
+/* The bits that count: those after the slash, or all of the address. -1: they are wrong. */
 static int no_proxy_bits(const char *p, size_t len, int address_len)
 {
 	const size_t slash = wsi_find(p, len, '/');

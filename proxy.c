@@ -182,7 +182,7 @@ static int proxy_read_http(struct wsi_proxy *p, char *in, size_t in_len, struct 
 	p->used = r->len;
 	if (found < 0)
 		return proxy_refused_connect(p, wrong.p, why);
-	/* RFC 7231 4.3.6: the tunnel begins behind the head, whatever length the headers give */
+	/* RFC 7231 4.3.6: the tunnel begins after the head, whatever length the headers give */
 	if (r->status >= 200 && r->status < 300)
 		return 1;
 	if (r->status < 200 && r->status != 101 && p->interim < WS_MAX_INTERIM) {
@@ -206,7 +206,7 @@ static void proxy_put_port(const struct wsi_proxy *p, struct wsi_text *out)
 	proxy_put_byte(out, (unsigned)p->target->port & 0xff);
 }
 
-/* Without an IPv4 address the name goes behind the message, as in SOCKS4a: the address is then
+/* Without an IPv4 address the name goes after the message, as in SOCKS4a: the address is then
  * 0.0.0.1. */
 static void proxy_put_socks4(const struct wsi_proxy *p, struct wsi_text *out)
 {

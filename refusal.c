@@ -131,7 +131,7 @@ static int refusal_shows_words_of(struct wsi_str text, struct wsi_str secret)
 
 		if (len >= REFUSAL_WORD && refusal_contains(text, secret.p + at, len))
 			return 1;
-		at += len + 1; /* the word and the character behind it */
+		at += len + 1; /* the word and the character after it */
 	}
 	return 0;
 }
@@ -265,7 +265,7 @@ static bool refusal_is_comma_or_blank(int c)
 	return c == ',' || wsi_is_blank(c);
 }
 
-/* The length of an item of a list, up to the comma behind it. A comma in quotation marks does not
+/* The length of an item of a list, up to the comma after it. A comma in quotation marks does not
  * count. */
 static size_t refusal_item_len(struct wsi_str list)
 {
@@ -281,7 +281,7 @@ static size_t refusal_item_len(struct wsi_str list)
 	return n;
 }
 
-/* The scheme with which an item begins, or nothing: a parameter has a '=' behind its name. */
+/* The scheme with which an item begins, or nothing: a parameter has a '=' after its name. */
 static struct wsi_str refusal_item_scheme(struct wsi_str item)
 {
 	struct wsi_str scheme = refusal_first_word(item);

@@ -70,8 +70,8 @@ static int request_may_send(const struct wsi_request *r, const struct wsi_header
 	return !wsi_is_secret_header(h->name.p, h->name.len) && !wsi_is(h->name, "Host");
 }
 
-/* True if the user has a header of that name, which stands in place of ours. One without a value
- * removes ours. */
+/* True if the user has a header of that name, which replaces ours. One without a value removes
+ * ours. */
 static int request_is_replaced(const struct wsi_request *r, const char *name)
 {
 	const char *const *line;
@@ -115,7 +115,7 @@ static void request_put_user_header(const struct wsi_request *r, const struct ws
 	wsi_put_n(r->out, h->value.p, h->value.len);
 }
 
-/* Host stands first, also one of the user's: RFC 7230 5.4. */
+/* Host comes first, even if the user sets it: RFC 7230 5.4. */
 static void request_put_host(const struct wsi_request *r)
 {
 	const char *const *line;
@@ -320,7 +320,7 @@ static void request_check_header(struct request_check *c, const char *line)
 		c->why = "is not of the form \"Name: value\"";
 }
 
-/* others: what stands behind it in the list. */
+/* others: the names after it in the list. */
 static void request_check_subprotocol(struct request_check *c, const char *name,
                                       const char *const *others)
 {

@@ -10,7 +10,7 @@
 
 /* Places in the status line "HTTP/1.1 101 Switching Protocols". */
 enum {
-	STATUS_VERSION_END = 5, /* behind "HTTP/" */
+	STATUS_VERSION_END = 5, /* after "HTTP/" */
 	STATUS_MINOR = 7,
 	STATUS_CODE = 9,
 	STATUS_CODE_END = 12
@@ -36,12 +36,12 @@ static const struct {
 /* The head, byte by byte
  *
  * A head is read in two states, which r->len distinguishes: within the first STATUS_CODE_END bytes
- * every place has its own set of bytes; behind them come text and line ends, up to an empty line. A
+ * every place has its own set of bytes; after them come text and line ends, up to an empty line. A
  * line ends with LF or CR LF (RFC 7230 3.5).
  */
 
-/* True if the byte may stand at that place, at most STATUS_CODE_END, of the status line: RFC 7230
- * 3.1.2. */
+/* True if the status line may have the byte at that place, which is at most STATUS_CODE_END: RFC
+ * 7230 3.1.2. */
 static int response_fits_status(size_t at, char byte)
 {
 	switch (at) {
@@ -86,7 +86,7 @@ static void response_note_status(struct wsi_response *r, const char *p, size_t l
 
 /* Sentences about a head that is wrong. Each returns -1, as wsi_response_read does then. */
 
-/* The byte p[r->len] is not allowed in the lines behind the status. */
+/* The byte p[r->len] is not allowed in the lines after the status. */
 static int response_wrong_text(struct wsi_response *r, const char *p, struct wsi_text *why)
 {
 	unsigned byte = (unsigned char)p[r->len];
@@ -409,7 +409,7 @@ static enum wsi_body_state response_size_end(const struct wsi_body *b)
 	return b->left > 0 ? WSI_CHUNK_DATA : WSI_BODY_ENDED;
 }
 
-/* The state behind a byte that is not data. A byte that does not belong there ends the body. */
+/* The state after a byte that is not data. A byte that does not belong there ends the body. */
 static enum wsi_body_state response_after(struct wsi_body *b, char byte)
 {
 	switch (b->state) {

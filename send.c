@@ -232,7 +232,7 @@ static ptrdiff_t take_payload(struct ws_conn *ws, unsigned char first_byte, cons
 	return begin_frame(ws, first_byte, p, len);
 }
 
-/* Puts a whole frame behind those that wait in sbuf, without writing. Bytes taken; WS_AGAIN: it does
+/* Puts a whole frame after those that wait in sbuf, without writing. Bytes taken; WS_AGAIN: it does
  * not fit, or something else must go out before it; or an error. */
 static ptrdiff_t hold_frame(struct ws_conn *ws, unsigned char first_byte, const void *data,
                             size_t len)

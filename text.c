@@ -55,7 +55,7 @@ void wsi_put_digits(struct wsi_text *t, uint64_t v, unsigned base, int places)
 	char *p = buf + sizeof buf;
 	int digits;
 
-	/* From right to left. At least one digit stands before the point. */
+	/* From right to left. At least one digit comes before the point. */
 	for (digits = 0; v > 0 || digits <= places; digits++) {
 		if (digits == places && digits > 0)
 			*--p = '.';

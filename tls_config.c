@@ -79,7 +79,7 @@ static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size
 	return 0;
 }
 
-/* buf has room for TLS_FILE_MAX bytes. mbedTLS counts the NUL behind PEM, but none behind DER. */
+/* buf has room for TLS_FILE_MAX bytes. mbedTLS counts the NUL after PEM, but none after DER. */
 static int tls_load_own_in(struct wsi_tls_config *c, unsigned char *buf)
 {
 	const char *path = c->opt->cert_file, *cause, *words;

@@ -159,9 +159,9 @@ void wsi_tls_check_name(struct wsi_tls *t, const mbedtls_x509_crt *crt)
 	wsi_put(&t->cert_why, "is not for ");
 	wsi_tls_put_quoted(&t->cert_why, t->name, strlen(t->name));
 	if (misplaced) {
-		wsi_put(&t->cert_why, ", which stands in it as a name: an address must stand in it "
-		                      "as an IP entry of its "
-		                      "alternative names (subjectAltName=IP:...)");
+		wsi_put(&t->cert_why,
+		        ", which it lists as a name: it must list an address as an IP "
+		        "entry of its alternative names (subjectAltName=IP:...)");
 		return;
 	}
 	wsi_put(&t->cert_why, " but for ");

@@ -3,7 +3,7 @@
  *
  * In TLS 1.2 the server's Certificate message comes in the clear. tls_sniff collects it on its way
  * in, and mbedTLS gets its last byte only if wsi_tls_look agrees. In TLS 1.3 it is encrypted, so
- * what we would send behind the server's first encrypted record is held back until the chain has
+ * what we would send after the server's first encrypted record is held back until the chain has
  * been verified.
  */
 #include "ws_mbedtls.h"

@@ -34,7 +34,7 @@ static const struct tls_words tls_certificate_words[] = {
     {MBEDTLS_ERR_X509_INVALID_FORMAT, "it is damaged, or no certificate"},
     {MBEDTLS_ERR_X509_CERT_UNKNOWN_FORMAT, "it is damaged, or no certificate"},
     {MBEDTLS_ERR_X509_INVALID_VERSION, "its version is invalid"},
-    {MBEDTLS_ERR_X509_UNKNOWN_VERSION, "its version is none of 1 to 3"},
+    {MBEDTLS_ERR_X509_UNKNOWN_VERSION, "its version is not 1, 2 or 3"},
     {MBEDTLS_ERR_X509_INVALID_SERIAL, "its serial number is invalid"},
     {MBEDTLS_ERR_X509_INVALID_ALG, "its signature's algorithm is invalid"},
     {MBEDTLS_ERR_X509_INVALID_NAME, "one of its names is invalid"},
@@ -67,7 +67,7 @@ static const struct tls_words tls_certificate_words[] = {
 
 /* For a session: whole clauses */
 static const struct tls_words tls_session_words[] = {
-    {MBEDTLS_ERR_SSL_FEATURE_UNAVAILABLE, "the server chose what " TLS_LIBRARY " lacks"},
+    {MBEDTLS_ERR_SSL_FEATURE_UNAVAILABLE, "the server chose a feature that " TLS_LIBRARY " lacks"},
     {MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE, "the server sent a TLS message out of turn"},
     {MBEDTLS_ERR_SSL_UNEXPECTED_RECORD, "the server sent a TLS record out of turn"},
     {MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL,
@@ -263,7 +263,7 @@ static const struct {
     {46, "certificate_unknown", TLS_WANTS_CLIENT},
     {47, "illegal_parameter", "something that we offer is out of range for it"},
     {48, "unknown_ca", TLS_WANTS_CLIENT},
-    {49, "access_denied", "it does not let this client certificate in"},
+    {49, "access_denied", "it does not grant access with this client certificate"},
     {50, "decode_error", TLS_DAMAGED},
     {51, "decrypt_error",
      "a signature or a key did not hold: perhaps that of the client certificate"},
@@ -282,7 +282,7 @@ static const struct {
     {109, "missing_extension", "it wants an extension of TLS that we do not send"},
     {110, "unsupported_extension", "it does not accept an extension of TLS that we send"},
     {112, "unrecognized_name", "it has no site of this name"},
-    {113, "bad_certificate_status_response", "it does not accept the state of a certificate"},
+    {113, "bad_certificate_status_response", "it does not accept the status of a certificate"},
     {115, "unknown_psk_identity", "it does not know this client"},
     {116, "certificate_required", TLS_WANTS_CLIENT},
     {120, "no_application_protocol",

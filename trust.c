@@ -251,7 +251,7 @@ WSI int wsi_trust_scan(struct wsi_trust *t, const struct wsi_mem *mem, const cha
 	if (fd < 0 || fstat(fd, &st) != 0)
 		*cause = strerror(errno);
 	else if (want_dir && !S_ISDIR(st.st_mode))
-		*cause = "is no directory";
+		*cause = "is not a directory";
 	else if (!want_dir && S_ISDIR(st.st_mode))
 		*cause = "is a directory";
 	s = *cause == NULL ? wsi_alloc(mem, NULL, 0, sizeof *s) : NULL;

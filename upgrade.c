@@ -232,7 +232,7 @@ static bool is_redirect(int status)
 	return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-/* Puts this hop's URL into ws->op->hop_url, with room for a Location behind it. NULL: no memory. */
+/* Puts this hop's URL into ws->op->hop_url, with room for a Location after it. NULL: no memory. */
 static struct wsi_text *redirect_base(struct ws_conn *ws)
 {
 	const struct wsi_opening *op = ws->op;
@@ -454,7 +454,7 @@ int wsi_step_head(struct ws_conn *ws)
 		return wsi_read_response(ws);
 	if (head->len == 0)
 		memset(response, 0, sizeof *response);
-	if (n > HEAD_PIECE) /* most of what lies behind the head is not copied */
+	if (n > HEAD_PIECE) /* most of what lies after the head is not copied */
 		n = HEAD_PIECE;
 	if (head->len + n >= head->cap && !wsi_room(ws, head, HEAD_PIECE))
 		return ws->err;
@@ -464,7 +464,7 @@ int wsi_step_head(struct ws_conn *ws)
 	r = wsi_response_read(response, head->p, head->len, &why);
 	if (r == 0)
 		return 0;
-	ws->rpos -= head->len - response->len; /* bytes behind the head belong to the first frame */
+	ws->rpos -= head->len - response->len; /* bytes after the head belong to the first frame */
 	head->len = response->len;
 	wsi_trace_head(ws, 0, head->p, head->len);
 	return r > 0 ? judge_head(ws) : judge_wrong_head(ws, &why);

@@ -216,7 +216,7 @@ static const char *url_check_name(struct wsi_url *u)
 	return NULL;
 }
 
-/* "[address]" or "[address%25zone]", from its '[' on. *next is then behind its ']'. */
+/* "[address]" or "[address%25zone]", from its '[' on. *next is then after its ']'. */
 static const char *url_parse_literal(struct wsi_url *u, const char *p, const char *end,
                                      const char **next)
 {
@@ -306,7 +306,7 @@ const char *wsi_url_rest(struct wsi_url *u, const char *p, size_t len, int port)
 	return url_check(u, u->path, url_is_path);
 }
 
-/* What a URL or a reference begins with. Between the two lengths stands the authority, with its
+/* What a URL or a reference begins with. Between the two lengths is the authority, with its
  * "//". */
 struct url_parts {
 	size_t scheme; /* length of "scheme:", or 0 */
@@ -392,7 +392,7 @@ const char *wsi_url_parse_proxy(struct wsi_url *u, const char *url, size_t len)
 
 /* Showing */
 
-/* How much may be shown of the authority of a URL that is wrong: all of it, or what stands before
+/* How much may be shown of the authority of a URL that is wrong: all of it, or what comes before
  * something after a ':' that is not a number, because that may be a password. The colons of an IPv6
  * address do not count. */
 static size_t url_shown_authority(const char *p, size_t len)
@@ -420,8 +420,8 @@ static size_t url_shown_authority(const char *p, size_t len)
 	return i;
 }
 
-/* Appends a URL that is wrong, from behind its scheme on. Where its userinfo ends cannot be known,
- * so that it is shown from behind the last '@' on. */
+/* Appends what follows the scheme of a wrong URL. It is not known where its userinfo ends, so only
+ * what follows the last '@' is shown. */
 static void url_put_wrong(struct wsi_text *t, const char *p, const char *end, bool is_proxy)
 {
 	const char *begin = end, *path, *to;
@@ -691,8 +691,7 @@ bool wsi_url_resolve(struct wsi_text *t, const char *ref, size_t len)
 	path_len = wsi_find(ref, len, '?');
 	parts = url_split(ref, path_len);
 
-	/* RFC 3986 5.2.2: the base keeps what stands before the first part that the reference has.
-	 */
+	/* RFC 3986 5.2.2: the base keeps what precedes the first part that the reference has. */
 	if (len == 0) {
 		t->len = wsi_find(t->p, t->len, '#');
 		path = t->len;

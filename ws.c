@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * ws.c - the calls of ws.h, except those that send, receive or close, and the life of a connection
  *
- * The library's files, each of which uses only what stands below it:
+ * The library's files. Each uses only files below it:
  *
  *	ws.c copy.c check.c open.c upgrade.c keepalive.c buffer.c cancel.c transport.c send.c recv.c
  *	conn.c

@@ -814,7 +814,7 @@ WS_API const char *ws_errmsg(const struct ws_conn *ws);
  * stat(2) does: in C++ write "const struct ws_report *". */
 #if defined(__cplusplus) && defined(__GNUC__)
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wshadow" /* the constructor: it has none */
+#pragma GCC diagnostic ignored "-Wshadow" /* that of a constructor */
 #endif
 WS_API const struct ws_report *ws_report(const struct ws_conn *ws);
 #if defined(__cplusplus) && defined(__GNUC__)

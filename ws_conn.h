@@ -93,7 +93,7 @@ struct wsi_opening {
 	struct wsi_text cause; /* why a layer below has failed: see wsi_cause() */
 	char cause_small[64];  /* holds the cause if there is no memory for a whole sentence */
 	struct wsi_text chain; /* "A -> B -> " after a redirect */
-	/* As the program gave it, with userinfo. It is stored behind this struct, like everything
+	/* As the program gave it, with userinfo. It is stored after this struct, like everything
 	 * that opt points to. */
 	char *first_url;
 };
@@ -106,7 +106,7 @@ struct wsi_control {
 };
 
 struct ws_conn {
-	/* Bytes of the first rbuf and sbuf, which are stored behind this struct in the same
+	/* Bytes of the first rbuf and sbuf, which are stored after this struct in the same
 	 * block. */
 	size_t first_rcap, first_scap;
 	enum wsi_state state;
@@ -317,7 +317,7 @@ WSI int wsi_read_more(struct ws_conn *ws);
 WSI int wsi_write_out(struct ws_conn *ws, void *p, size_t *len);
 /* Notes what the transport waits for. False: word is neither WS_IO_READ nor WS_IO_WRITE. */
 WSI bool wsi_blocked(struct ws_conn *ws, ptrdiff_t word, int *waits);
-/* The sentence and the error for a transport's word. detail goes behind the cause: " in the middle
+/* The sentence and the error for a transport's word. detail goes after the cause: " in the middle
  * of a message". */
 WSI int wsi_io_failed(struct ws_conn *ws, ptrdiff_t word, const char *detail);
 /* Reading or writing failed with this word of the transport, while open or closing. */
@@ -336,7 +336,7 @@ struct wsi_complaint {
 	const char *why;    /* NULL: nothing is wrong */
 };
 /* Numbers, functions and parts that are not built in, before there is a connection. known: false if
- * an option behind *o is set. c is zeroed by the caller. */
+ * an option is set that *o does not have. c is zeroed by the caller. */
 WSI void wsi_check_first(const struct ws_options *o, bool known, struct wsi_complaint *c);
 /* All the others. c: what was found before. 0 or an error. */
 WSI int wsi_check_options(struct ws_conn *ws, struct wsi_complaint *c);
@@ -384,7 +384,7 @@ WSI void wsi_shrink_sbuf(struct ws_conn *ws);
  * memory. */
 WSI bool wsi_make_room(struct ws_conn *ws);
 /* How many bytes to read at once: as many as there is room for, but of a long frame only its rest
- * and a header. Bytes behind these would have to be moved before the next message can grow. */
+ * and a header. Bytes after these would have to be moved before the next message can grow. */
 WSI size_t wsi_read_size(const struct ws_conn *ws);
 /* Doubles rbuf, so that its size follows what has come, not what was promised. What it holds stays
  * at the same offsets. False: no memory, or rbuf is as large as max_message needs. */

@@ -95,7 +95,7 @@ struct ws_trust {
 
 	/* The options that it was made from. NULL: not set; both NULL: the system's bundle. */
 	char *ca_file, *ca_dir;
-	/* The certificates in DER, one behind the other. */
+	/* The certificates in DER, one after another. */
 	unsigned char *der;
 	size_t der_len, der_cap;
 	struct {
@@ -106,7 +106,7 @@ struct ws_trust {
 	/* What was wrong with the options, as for wsi_tls_config_new. 0: nothing. */
 	int err;
 	const char *option;
-	/* The sentence, and the part of it behind the option's name. */
+	/* The sentence, and the part of it after the option's name. */
 	char why[TLS_CAUSE_MAX + 32];
 	const char *cause;
 	/* Of the system's bundle: see struct wsi_tls_config. "": it could be read. */

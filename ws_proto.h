@@ -301,8 +301,8 @@ WSI const char *wsi_proxy_parse(struct wsi_proxy *p, const char *url, size_t len
 /* One step. in holds the bytes of the proxy that no step has used yet; what has to be sent is
  * appended to out.
  *
- *  1: the tunnel is open. The bytes behind p->used belong to it.
- *  0: send out, then call this again with the bytes behind p->used. If there was nothing to send
+ *  1: the tunnel is open. The bytes after p->used belong to it.
+ *  0: send out, then call this again with the bytes after p->used. If there was nothing to send
  *     and nothing was used, first read more.
  * -1: the proxy refused, or did not speak the protocol. why is then the end of a sentence that
  *     begins with the proxy's name: "said 407 Proxy Authentication Required". It shows no secret. */

@@ -113,7 +113,7 @@ WSI bool wsi_is_secret_name(const char *name, size_t len);
 WSI bool wsi_is_secret_header(const char *name, size_t len);
 WSI bool wsi_is_secret_response_header(const char *name, size_t len);
 /* The first value in "path?query#fragment" that is a secret and not empty. If there is none, .p
- * points behind the text and .len is 0. */
+ * points after the text and .len is 0. */
 WSI struct wsi_str wsi_find_secret(const char *p, size_t len);
 /* Appends "path?query#fragment" as wsi_put_safe does, with each secret as "***". */
 WSI void wsi_put_without_secrets(struct wsi_text *t, const char *p, size_t len);

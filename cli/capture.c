@@ -42,7 +42,7 @@ struct capture_round {
 };
 
 struct wq_capture {
-	size_t size; /* of this struct and of what lies behind it, which is all but the text */
+	size_t size; /* of this struct and of what lies after it, which is all but the text */
 	struct match_state *code;
 	uint32_t *sets;
 	size_t states;
@@ -60,7 +60,7 @@ struct wq_capture {
 
 	const char *text;
 	size_t len;
-	size_t at; /* threads stand here */
+	size_t at; /* the position of the threads */
 	size_t work;
 	size_t *best; /* the label of the best match so far */
 	size_t best_at;
@@ -69,7 +69,7 @@ struct wq_capture {
 
 /* Memory */
 
-/* Everything that a pattern needs lies behind struct wq_capture, in this order. */
+/* Everything that a pattern needs lies after struct wq_capture, in this order. */
 struct capture_sizes {
 	size_t labels, label_len, states, code, sets, from, flags, lists;
 };
@@ -230,7 +230,7 @@ static size_t *capture_label(const struct wq_capture *c, const struct capture_ro
 	return r->labels + s * c->label_len;
 }
 
-/* Where group g begins, and behind that where it ends */
+/* Where group g begins, and after that where it ends */
 static size_t *capture_of_group(const struct wq_capture *c, size_t *label, unsigned g)
 {
 	return label + c->parts + (size_t)2 * g;
@@ -326,7 +326,7 @@ static void capture_seed(struct wq_capture *c)
 	capture_put(c, &c->now, c->states - 1, c->trial, c->states - 1);
 }
 
-/* True if the step from s back to the state before it would put an empty repetition behind another
+/* True if the step from s back to the state before it would put an empty repetition after another
  * one. Such a repetition is never needed, and without it there is no cycle. */
 static bool capture_repeats_nothing(const struct wq_capture *c, size_t s, size_t before)
 {

@@ -14,7 +14,7 @@ enum value {
 	VALUE_ANY,       /* nothing can be offered */
 	VALUE_FILE,      /* the name of a file */
 	VALUE_DIRECTORY, /* the name of a directory */
-	VALUE_AT_FILE,   /* the name of a file behind '@' */
+	VALUE_AT_FILE,   /* the name of a file after '@' */
 	VALUE_WORDS      /* one of wq_option_words() */
 };
 
@@ -65,7 +65,7 @@ static void put_short(struct wq_out *out, const struct wq_option *option)
 }
 
 /* bash. It takes a command line apart at '=' and '@', which are then words of their own, or one
- * word "=@", and it replaces only what stands behind them. Where a user has told it not to,
+ * word "=@", and it replaces only what comes after them. If a user has changed that,
  * "@FILE" is one word. */
 
 static const char bash_head[] =
@@ -169,7 +169,7 @@ static const char zsh_head[] = "#compdef wsquery\n"
 
 static const char zsh_tail[] = " \\\n\t'*:URL:_wsquery_url'\n";
 
-/* What stands behind an option's name: ":VALUE:ACTION". No value is offered by a space. */
+/* What follows an option's name: ":VALUE:ACTION". A space as ACTION offers nothing. */
 static void zsh_put_value(struct wq_out *out, const struct wq_option *option)
 {
 	switch (value_of(option)) {

@@ -20,7 +20,7 @@ struct expand_part {
 	unsigned group;      /* EXPAND_GROUP */
 };
 
-/* Reads the part at *p, where end is the end of the text, and moves *p behind it. */
+/* Reads the part at *p, where end is the end of the text, and moves *p after it. */
 static struct expand_part expand_next(const char **p, const char *end)
 {
 	struct expand_part part = {EXPAND_END, {*p, 0}, 0};
@@ -133,7 +133,7 @@ static void expand_check_group(struct wq_options *o, unsigned group)
 
 	if (!expect) {
 		wq_complain_of(o, "data-expand", text,
-		               "stands before any -e, so there is no message to take a part of");
+		               "comes before any -e, so there is no message to take it from");
 		return;
 	}
 	expect->keep = true;

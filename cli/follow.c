@@ -48,14 +48,14 @@ static void follow_end_output(struct wq_follow *f)
 		return;
 	f->output_over = true;
 	if (err == ETIMEDOUT)
-		wq_say("standard output", "its reader did not take all that came in time");
+		wq_say("standard output", "its reader did not read everything in time");
 	else if (err != EPIPE)
 		wq_say("standard output", strerror(err));
 	if (f->status == WQ_OK)
 		f->status = wq_signal() ? 128 + wq_signal() : WQ_NO_OUTPUT;
 }
 
-/* The query is answered: puts the last object behind what waits, and begins the close. */
+/* The query is answered: puts the last object after what waits, and begins the close. */
 static void follow_end(struct wq_follow *f)
 {
 	const struct wq_options *o = f->q.o;

@@ -77,7 +77,7 @@ int wq_input_open(struct wq_input *in)
 	return errno == EMFILE || errno == ENFILE ? WS_EIO : WS_EUSAGE;
 }
 
-/* Makes room for at least one more byte, and the NUL behind it. */
+/* Makes room for at least one more byte, and the NUL after it. */
 static int make_room(struct wq_input *in)
 {
 	size_t cap = FIRST_BUFFER;

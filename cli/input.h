@@ -19,7 +19,7 @@ struct wq_input {
 
 	int fd;            /* -1: not open, or read to its end */
 	const char *cause; /* why opening or reading failed */
-	char *p;           /* the content, with a NUL behind it */
+	char *p;           /* the content, with a NUL after it */
 	size_t len, cap;
 };
 /* 0, also if it is open; WS_EUSAGE: see .cause; WS_EIO: likewise, no descriptor was free. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * json.c - writes JSON: RFC 8259, on one line, valid UTF-8 whatever the bytes
  *
- * It knows nothing of queries: result.c calls it in the order in which the members stand in
- * result.schema.json. Commas need no call: the emitter remembers whether a value stands before the
+ * It knows nothing of queries: result.c calls it in the order in which the members are in
+ * result.schema.json. Commas need no call: the emitter remembers whether a value comes before the
  * next one.
  */
 #include "cli/wsquery.h"
@@ -14,7 +14,7 @@ void wq_json_begin(struct wq_json *j, struct wq_out *out)
 	j->comma = false;
 }
 
-/* What stands before each key, and before each value without one */
+/* What comes before each key, and before each value without one */
 static void put_comma(struct wq_json *j)
 {
 	if (j->comma)
@@ -151,7 +151,7 @@ static char *put_character(char *to, const unsigned char *s, size_t len, size_t 
 	return to + *used;
 }
 
-/* What stands behind the backslash of a short escape (RFC 8259 7), or 0 */
+/* The character after the backslash of a short escape (RFC 8259 7), or 0 */
 static char short_escape(unsigned char c)
 {
 	switch (c) {

@@ -7,7 +7,7 @@
 
 struct wq_json {
 	struct wq_out *out;
-	bool comma; /* a value stands before the next key or value */
+	bool comma; /* a value comes before the next key or value */
 };
 void wq_json_begin(struct wq_json *j, struct wq_out *out);
 void wq_json_open(struct wq_json *j, char bracket); /* '{' or '[' */

@@ -15,7 +15,7 @@ struct wq_lines {
 	size_t cap, begin, next, end;
 	size_t scanned;    /* p[next..scanned) has no newline */
 	uint64_t number;   /* of the line at next, from 1 */
-	bool over;         /* standard input has ended: there is nothing behind p[end] */
+	bool over;         /* standard input has ended: there is nothing after p[end] */
 	const char *cause; /* why reading failed */
 };
 
@@ -30,7 +30,7 @@ void wq_lines_init(struct wq_lines *l, size_t max_line, bool keep_return);
 /* The line at .next. 1: it is whole; 0: more must be read first, or, if .over is set, there are no
  * more lines; WS_ETOOBIG. */
 int wq_lines_look(struct wq_lines *l, struct wq_line *line);
-/* Goes on behind that line. Its bytes stay until wq_lines_forget(). */
+/* Goes on after that line. Its bytes stay until wq_lines_forget(). */
 void wq_lines_take(struct wq_lines *l, const struct wq_line *line);
 /* The lines that were taken are not needed any more. */
 void wq_lines_forget(struct wq_lines *l);

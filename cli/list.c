@@ -49,7 +49,7 @@ void wq_list_close(struct wq_list *l)
 	l->at = l->len = 0;
 }
 
-/* Reads more behind what is buffered, which is less than the buffer. */
+/* Reads more after what is buffered, which is less than the buffer. */
 static enum wq_list_result list_read(struct wq_list *l)
 {
 	struct pollfd p = {l->fd, POLLIN, 0};

@@ -28,7 +28,7 @@
 #define FDS_OF_NAME 9      /* the same for a name: the lookup, or sockets that race */
 #define LEAST_FDS_WANTED 1024
 
-/* A task, and behind it its URL */
+/* A task, followed by its URL */
 struct many_task {
 	struct wq_task task;
 	struct wq_many *many;
@@ -527,7 +527,7 @@ int wq_many(struct wq_options *o)
 	if (m.out.err)
 		wq_outfile_spoil();
 	if (m.out.err == ETIMEDOUT)
-		wq_say(wq_outfile_name(), "its reader did not take the answers in time");
+		wq_say(wq_outfile_name(), "its reader did not read the answers in time");
 	else if (m.out.err)
 		wq_say(wq_outfile_name(), strerror(m.out.err));
 	return many_status(&m); /* the system frees all memory */

@@ -18,7 +18,7 @@ struct match_list {
 };
 
 struct wsi_match {
-	/* Bytes of this struct and of what lies behind it, which is all that it points to. */
+	/* Bytes of this struct and of what lies after it, which is all that it points to. */
 	size_t size;
 	struct match_state *code;
 	size_t states;

@@ -278,7 +278,7 @@ void wq_options_check(struct wq_options *o)
 
 	check_urls(o);
 	if (o->jobs < 1 || o->jobs > WQ_MAX_JOBS)
-		wq_complain(o, "--jobs is a number from 1 to 10000");
+		wq_complain(o, "--jobs needs a number from 1 to 10000");
 	if (o->lib.user && o->lib.bearer)
 		wq_complain(o, "--user cannot be combined with --bearer");
 	check_unix_socket(o);

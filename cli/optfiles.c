@@ -37,7 +37,7 @@ static void find_secrets(struct wq_options *o)
 	}
 }
 
-/* A URL can be in a file, so that a secret in it need not stand on the command line. */
+/* A URL can be in a file, so that a secret in it need not be on the command line. */
 static void find_url(struct wq_options *o)
 {
 	struct wq_input *in;
@@ -70,8 +70,9 @@ void wq_options_find_inputs(struct wq_options *o)
 		if (strcmp(o->inputs[i].path, "-") != 0)
 			continue;
 		if (has_stdin)
-			wq_complain_of(o, o->inputs[i].option, "@-",
-			               "is a second use: standard input can be read only once");
+			wq_complain_of(
+			    o, o->inputs[i].option, "@-",
+			    "is a second use of standard input, which can be read only once");
 		has_stdin = true;
 	}
 }
@@ -126,7 +127,7 @@ struct line {
 	size_t number; /* from 1 */
 };
 
-/* The next line that is not empty, from *p on; *p moves behind it. False: there are no more. The
+/* The next line that is not empty, from *p on; *p moves after it. False: there are no more. The
  * caller sets the line's number to 1 before the first call. */
 static bool next_line(char **p, struct line *line)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * outfile.c - --output: a reader of the file finds either the old answer or the new one, whole
  *
- * The answer goes to FILE.tmp with the process's number behind it, which is then renamed to FILE. What
- * is not a regular file, such as /dev/null or a FIFO, is written to directly.
+ * The answer goes to FILE.tmp with the process's number after it, which is then renamed to FILE.
+ * What is not a regular file, such as /dev/null or a FIFO, is written to directly.
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L

@@ -4,7 +4,7 @@
  * The pattern is read twice by the same code: first to count the states, then to write them. There
  * is one state for each character, '.', bracket and anchor, one for each fork of a repetition, two
  * for each '|', and two for the begin and the match. A piece of program is entered at its first
- * state and left behind its last, and its forks and jumps are distances within it. So it can be
+ * state and left after its last, and its forks and jumps are distances within it. So it can be
  * moved and copied, and repetitions are written out.
  *
  * What POSIX.1-2024 XBD 9 leaves undefined is an error, except that
@@ -12,7 +12,7 @@
  *   - a repetition can be repeated: a** is (a*)*
  *   - \ before ASCII characters other than letters and digits stands for that character (there is no \<)
  *   - ranges in brackets are ordered by code point.
- * A ')' without '(' stands for itself (9.4.3), and so does \ in brackets (9.3.5). '?' behind a
+ * A ')' without '(' stands for itself (9.4.3), and so does \ in brackets (9.3.5). '?' after a
  * repetition asks for the shortest match (9.4.6): this does not change whether there is a match, so
  * it is ignored.
  *
@@ -25,15 +25,14 @@
 #define PATTERN_SETS_MAX 0xffff /* words that all brackets together take */
 #define PATTERN_NO_END (WSI_MATCH_REPEAT_MAX + 2)
 #define PATTERN_NONE ((size_t)-1)
-#define PATTERN_ESCAPE "\\ stands before punctuation only"
+#define PATTERN_ESCAPE "\\ can only come before punctuation"
 #define PATTERN_PARTS_MAX 255
 
 /* Pairs of parentheses that are open; the outermost is the whole pattern. */
 struct pattern_group {
 	uint16_t first;  /* its first state */
 	uint16_t branch; /* the first state of its current alternative */
-	uint16_t
-	    jump; /* behind its last JUMP; each JUMP's argument names the one before; 0: none */
+	uint16_t jump; /* after its last JUMP; each JUMP's argument names the one before; 0: none */
 	size_t where;
 
 	/* Only where groups are captured */
@@ -113,7 +112,7 @@ static void pattern_range(struct wsi_pattern *b, uint32_t lo, uint32_t hi)
 	b->sets_n += 2;
 }
 
-/* What stands in brackets */
+/* What brackets hold */
 enum pattern_element {
 	ELEMENT_WRONG,
 	ELEMENT_CHAR,       /* a character, which can be the end of a range */
@@ -141,7 +140,7 @@ static enum pattern_element pattern_class(struct wsi_pattern *b)
 	pattern_fail(b, "no such character class");
 	return ELEMENT_WRONG;
 }
-/* "[.a.]" and "[=a=]"; b->at is behind "[." */
+/* "[.a.]" and "[=a=]"; b->at is after "[." */
 static enum pattern_element pattern_delimited(struct wsi_pattern *b, char kind, uint32_t *c)
 {
 	if (b->at == b->len) {
@@ -174,7 +173,7 @@ static enum pattern_element pattern_element(struct wsi_pattern *b, uint32_t *c)
 	return pattern_char(b, c) < 0 ? ELEMENT_WRONG : ELEMENT_CHAR;
 }
 
-/* A character, a range or a class; first: where the bracket's first element stands */
+/* A character, a range or a class; first: where the bracket's first element is */
 static int pattern_range_or_element(struct wsi_pattern *b, size_t first)
 {
 	enum pattern_element kind;
@@ -186,7 +185,7 @@ static int pattern_range_or_element(struct wsi_pattern *b, size_t first)
 		return -1;
 	if (b->p[at] == '-' && at > first && b->at < b->len && b->p[b->at] != ']')
 		return pattern_fail(
-		    b, "- in brackets stands first, last, or between the two ends of a range");
+		    b, "- in brackets must be first, last, or between the two ends of a range");
 	if (kind == ELEMENT_CLASS)
 		return 0;
 	hi = lo;
@@ -206,7 +205,7 @@ static int pattern_range_or_element(struct wsi_pattern *b, size_t first)
 	return 0;
 }
 
-/* b->at is behind "[" */
+/* b->at is after "[" */
 static int pattern_bracket(struct wsi_pattern *b)
 {
 	size_t set = b->sets_n, open = b->where, first;
@@ -215,7 +214,7 @@ static int pattern_bracket(struct wsi_pattern *b)
 	if (negated)
 		b->at++;
 	b->sets_n += MATCH_SET_RANGES;
-	first = b->at; /* a ']' that stands first stands for itself */
+	first = b->at; /* a ']' that comes first stands for itself */
 	while (b->at == first || !pattern_byte(b, b->at, ']')) {
 		if (b->at >= b->len) {
 			b->where = open;
@@ -229,7 +228,7 @@ static int pattern_bracket(struct wsi_pattern *b)
 		return pattern_fail(b, "a character class is written [[:alpha:]]");
 	b->at++;
 	if (b->sets_n > PATTERN_SETS_MAX)
-		return pattern_fail(b, "too much in brackets");
+		return pattern_fail(b, "the brackets hold too much");
 	if (b->sets) {
 		b->sets[set + MATCH_SET_LAST] = UINT32_MAX; /* no character */
 		b->sets[set + MATCH_SET_ANSWER] = 0;
@@ -255,7 +254,7 @@ static size_t pattern_number(struct wsi_pattern *b)
 	return b->at > start ? v : PATTERN_NO_END;
 }
 
-/* b->at is behind "{" */
+/* b->at is after "{" */
 static int pattern_braces(struct wsi_pattern *b, size_t *min, size_t *max)
 {
 	*min = *max = pattern_number(b);
@@ -281,7 +280,7 @@ static int pattern_braces(struct wsi_pattern *b, size_t *min, size_t *max)
  *	x*	FORK(to the end) x FORK(back to x)
  *	x{0}	nothing
  *
- * A fork behind an x, to another x, has the part that x is in its highest byte: see capture.c.
+ * A fork after an x, to another x, has the part that x is in its highest byte: see capture.c.
  */
 static int pattern_repeat(struct wsi_pattern *b, size_t atom, size_t min, size_t max, unsigned part)
 {
@@ -350,7 +349,7 @@ static int parse_repetition(struct pattern_parser *ps, uint32_t c, bool again)
 		return pattern_fail(b,
 		                    "a repetition of a repetition, as in .*?, leaves open what a "
 		                    "group matches: for the shortest match write [^x]* up to the x "
-		                    "behind it");
+		                    "after it");
 	ps->repeated = true;
 	if (c == '?' && again) /* the shortest match */
 		return 0;
@@ -369,7 +368,7 @@ static int parse_repetition(struct pattern_parser *ps, uint32_t c, bool again)
 
 /* Groups and alternatives */
 
-/* "|": in front of the alternative that ends here comes a fork to the next one, behind it a jump to
+/* "|": in front of the alternative that ends here comes a fork to the next one, after it a jump to
  * the group's end. */
 static int pattern_alternative(struct wsi_pattern *b, struct pattern_group *g)
 {
@@ -442,7 +441,7 @@ static int pattern_group_end(struct wsi_pattern *b, const struct pattern_group *
 static int parse_open(struct pattern_parser *ps)
 {
 	if (ps->group == ps->groups + WSI_MATCH_DEPTH_MAX)
-		return pattern_fail(ps->b, "parentheses more than 100 deep");
+		return pattern_fail(ps->b, "parentheses nested more than 100 deep");
 	ps->group++;
 	memset(ps->group, 0, sizeof *ps->group);
 	ps->group->first = (uint16_t)ps->b->n;
@@ -474,7 +473,7 @@ static int parse_single(struct pattern_parser *ps, uint32_t word)
 	return pattern_emit(ps->b, word);
 }
 
-/* XBD 9.4.3: a repetition behind an anchor is undefined. */
+/* XBD 9.4.3: a repetition after an anchor is undefined. */
 static int parse_anchor(struct pattern_parser *ps, enum match_op op)
 {
 	ps->atom = PATTERN_NONE;
@@ -486,7 +485,7 @@ static bool is_letter_or_digit(uint32_t c)
 	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
-/* Behind "\" */
+/* After "\" */
 static int parse_escaped(struct pattern_parser *ps)
 {
 	struct wsi_pattern *b = ps->b;

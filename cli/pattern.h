@@ -18,7 +18,7 @@ enum match_op {
 	MATCH_BEGIN, /* where the program begins */
 
 	/* Only in the programs of capture.c. The lowest byte of the argument is a number, the next one
-	 * the last number that stands within. */
+	 * the last number within it. */
 	MATCH_PART_END,    /* a part of the pattern ends */
 	MATCH_GROUP_BEGIN, /* a group that is captured begins */
 	MATCH_GROUP_END    /* and ends */
@@ -29,7 +29,7 @@ enum match_op {
 
 struct match_state {
 	uint32_t word;
-	/* The state behind it, set by match.c. */
+	/* The state after it, set by match.c. */
 	uint16_t next;
 	/* The number of the list of match.c that it was put into last. */
 	uint16_t round;

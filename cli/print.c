@@ -16,7 +16,7 @@ int wq_print_end(struct wq_out *out)
 	if (err)
 		wq_outfile_spoil();
 	if (err == ETIMEDOUT)
-		wq_say(wq_outfile_name(), "its reader did not take the answer in time");
+		wq_say(wq_outfile_name(), "its reader did not read the answer in time");
 	else if (err)
 		wq_say(wq_outfile_name(), strerror(err));
 	return err;

@@ -2,7 +2,7 @@
  * prometheus.c - writes finished queries as metrics for Prometheus:
  * https://prometheus.io/docs/instrumenting/exposition_formats/
  *
- * All samples of a metric must stand together, behind its help. So the metrics of several queries
+ * All samples of a metric must come together, after its help. So the metrics of several queries
  * can be written only when all of them have ended, and until then each is kept as a struct
  * wq_sample.
  */

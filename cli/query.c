@@ -6,7 +6,7 @@
  *	STEP --> SEND --> STEP      STEP --> EXPECT --> STEP      STEP --> COLLECT or FLUSH --> ANSWER
  *
  * Each state has one function, which says how to go on (enum query_result). Any of them can end in
- * ANSWER by wq_query_fail(). The functions stand in setup.c (up to OPEN) and dialogue.c (the
+ * ANSWER by wq_query_fail(). The functions are in setup.c (up to OPEN) and dialogue.c (the
  * others).
  */
 #ifndef _POSIX_C_SOURCE

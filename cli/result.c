@@ -77,7 +77,7 @@ static void add_header_value(struct wq_json *j, const struct wsi_header *h)
 	wq_json_add_to_string(j, url, t.len);
 }
 
-/* True if a header of that name stands before h. */
+/* True if a header of that name comes before h. */
 static bool is_repeated(const char *fields, const struct wsi_header *h)
 {
 	struct wsi_header other;

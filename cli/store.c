@@ -35,7 +35,7 @@ int wq_store_take(struct wq_store *s, struct ws_msg *msg)
 	return 1;
 }
 
-/* Makes room for need bytes behind the tail, first by moving what waits to the block's beginning.
+/* Makes room for need bytes after the tail, first by moving what waits to the block's beginning.
  * False: no memory */
 static bool store_make_room(struct wq_store *s, size_t need)
 {

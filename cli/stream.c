@@ -90,8 +90,9 @@ static enum wq_stream_result stream_lost(struct wq_follow *f, int err)
 		return stream_succeed(f);
 	if (err == WS_ECLOSED && q->info->close_code == WS_CLOSE_NORMAL && !stream_lacks(f))
 		return stream_succeed(f);
-	/* Behind our own close frame it does not matter with which code the server closes, or whether
-	 * it sends a close frame. A reset does: it may have taken the last messages with it. */
+	/* After our own close frame it does not matter with which code the server closes, or
+	 * whether it sends a close frame. A reset does: it may have taken the last messages with
+	 * it. */
 	if (last && (late || closed) && !stream_lacks(f) && ws_unsent(q->ws) == 0)
 		return stream_succeed(f);
 	if (last && late)
@@ -152,7 +153,7 @@ static enum wq_stream_result stream_message(struct wq_follow *f, const struct ws
 	return o->until ? stream_match(f, msg) : WQ_STREAM_GO_ON;
 }
 
-/* How long the rest of the stream is waited for behind our close frame */
+/* How long the rest of the stream is waited for after our close frame */
 static void stream_limit_last(struct wq_follow *f)
 {
 	int64_t now_us = wq_now_us();

@@ -65,7 +65,7 @@ static void test_options(void)
 	     "broken.pem\": its certificate cannot be read: it is damaged"},
 	    {O(ca_file), "client-key.der", CERT, "tls.ca_file", "its certificate cannot be read"},
 	    {O(ca_file), "capath", CERT, "tls.ca_file", "is a directory"},
-	    {O(ca_dir), "ca.pem", CERT, "tls.ca_dir", "ca.pem\": is no directory"},
+	    {O(ca_dir), "ca.pem", CERT, "tls.ca_dir", "ca.pem\": is not a directory"},
 	    {O(ca_dir), "missing", CERT, "tls.ca_dir", "No such file"},
 	    {O(ca_dir), "loops", MADE, "tls.ca_dir",
 	     "no certificate in it (PEM or DER), but a file that could not be read: "},

@@ -546,18 +546,18 @@ static void test_names(void)
 	    {"::1", "I::1", ""},
 	    {"::1", "I::2", "\"::1\" but for ::2"},
 	    {"127.0.0.1", "D127.0.0.1",
-	     "\"127.0.0.1\", which stands in it as a name: an address must stand in it as an IP "
+	     "\"127.0.0.1\", which it lists as a name: it must list an address as an IP "
 	     "entry "
 	     "of its alternative names (subjectAltName=IP:...)"},
 	    {"127.0.0.1", "D127.0.0.1,Da",
-	     "\"127.0.0.1\", which stands in it as a name: an address must stand in it as an IP "
+	     "\"127.0.0.1\", which it lists as a name: it must list an address as an IP "
 	     "entry "
 	     "of its alternative names (subjectAltName=IP:...)"},
 	    {"127.0.0.1", "D127.0.0.2", "\"127.0.0.1\" but for 127.0.0.2"},
 	    {"127.0.0.1", "D127.0.0.1,I127.0.0.1", ""},
 	    {"127.0.0.1", "D7f00:1::", "\"127.0.0.1\" but for 7f00:1::"},
 	    {"::1", "D0:0::1",
-	     "\"::1\", which stands in it as a name: an address must stand in it as an IP entry of "
+	     "\"::1\", which it lists as a name: it must list an address as an IP entry of "
 	     "its "
 	     "alternative names (subjectAltName=IP:...)"},
 	    {"x.a.b", "D*.a.b", ""},
@@ -656,7 +656,7 @@ static void test_common_names(void)
 	} cases[] = {
 	    {"a", "a", 0, ""},
 	    {"a", "a", 1, "but for no name at all"},
-	    {"127.0.0.1", "127.0.0.1", 0, "which stands in it as a name"},
+	    {"127.0.0.1", "127.0.0.1", 0, "which it lists as a name"},
 	    {"127.0.0.1", "127.0.0.1", 1, "but for no name at all"},
 	    {"127.0.0.1", "127.0.0.2", 0, "but for 127.0.0.2"},
 	};

@@ -264,7 +264,7 @@ static void test_paths(void)
 	CHECK_EQ_S(cause, "is a directory");
 	put_file("f.pem", BEGIN "\nQUJD\n" END "\n", strlen(BEGIN END) + 7);
 	CHECK(scan(&g, "f.pem", 1, 0, &cause) == -1);
-	CHECK_EQ_S(cause, "is no directory");
+	CHECK_EQ_S(cause, "is not a directory");
 
 	CHECK(mkdir(path_of("d"), 0700) == 0);
 	CHECK(scan(&g, "d", 1, 0, &cause) == 0);

@@ -271,7 +271,7 @@ static void test_peer_that_must_read_first(void)
 	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, data + n, sizeof data - (size_t)n), WS_ETIMEOUT);
 	CHECK_EQ_U(t.f.now, begun + 6 * SECOND);
 	CHECK(strstr(ws_errmsg(t.ws),
-	             "nothing came for 6 s, and the peer does not take what is sent "
+	             "nothing came for 6 s, and the peer does not read what is sent "
 	             "to it"));
 	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, data + n, sizeof data - (size_t)n), WS_ETIMEOUT);
 	CHECK_EQ_U(t.f.now, begun + 12 * SECOND);

@@ -160,11 +160,11 @@ static const struct wrong {
 } wrongs[] = {
     {"\"(.*?)\"",
      "a repetition of a repetition, as in .*?, leaves open what a group matches: for the shortest "
-     "match write [^x]* up to the x behind it",
+     "match write [^x]* up to the x after it",
      4},
     {"a**",
      "a repetition of a repetition, as in .*?, leaves open what a group matches: for the shortest "
-     "match write [^x]* up to the x behind it",
+     "match write [^x]* up to the x after it",
      2},
     {"(a", "( without )", 0},
 };

@@ -430,10 +430,10 @@ static void test_classes(void)
 
 #define WHY_REPEAT "nothing to repeat: for the character itself write \\ before it"
 #define WHY_BRACE "{ begins a repetition, like {2} or {2,5}: for the character write \\{"
-#define WHY_HYPHEN "- in brackets stands first, last, or between the two ends of a range"
+#define WHY_HYPHEN "- in brackets must be first, last, or between the two ends of a range"
 #define WHY_RANGE "a range in brackets that ends before it begins, or in a class"
 #define WHY_COLLATING "[. .] and [= =] hold one character"
-#define WHY_ESCAPE "\\ stands before punctuation only"
+#define WHY_ESCAPE "\\ can only come before punctuation"
 #define WHY_UTF8 "the pattern is not UTF-8"
 #define WHY_OPEN "[ without ]"
 #define WHY_CLASS "no such character class"
@@ -644,7 +644,7 @@ static void test_limits(void)
 	strcat(pattern, "a");
 	repeat(pattern + 102, ")", 101);
 	CHECK_EQ_U(wsi_match_size(pattern, strlen(pattern), &why, &where), 0);
-	CHECK_EQ_S(why, "parentheses more than 100 deep");
+	CHECK_EQ_S(why, "parentheses nested more than 100 deep");
 	CHECK_EQ_U(where, 100);
 	m = compile(pattern + 1, 201);
 	CHECK(m && run(m, S("xa"), 0) == 1 && run(m, S("xb"), 0) == 0);
@@ -673,7 +673,7 @@ static void test_limits(void)
 		pattern[1 + i] = 'a';
 	pattern[1 + i] = ']';
 	CHECK_EQ_U(wsi_match_size(pattern, i + 2, &why, &where), 0);
-	CHECK_EQ_S(why, "too much in brackets");
+	CHECK_EQ_S(why, "the brackets hold too much");
 	CHECK_EQ_U(where, 0);
 
 	check_row("A long pattern that comes to nothing");
