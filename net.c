@@ -468,7 +468,6 @@ static int race(struct wsi_net *n, int64_t now_us)
 void wsi_net_init(struct wsi_net *n, const struct ws_options *opt, const struct wsi_url *to)
 {
 	memset(n, 0, sizeof *n);
-	n->fd = -1;
 	wsi_resolve_init(&n->lookup, opt, to);
 }
 

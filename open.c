@@ -149,7 +149,7 @@ static void trace_connection(struct ws_conn *ws)
 		return;
 	t = wsi_cause(ws);
 	err = wsi_net_put_tried(n, t);
-	if (err < 0 && err != WS_AGAIN)
+	if (err < 0)
 		wsi_trace(ws, 1, WS_TRACE_CONNECT, t->p, t->len);
 	t = wsi_cause(ws);
 	wsi_put(t, ws->proxied ? "connected to the proxy " : "connected to ");

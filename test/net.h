@@ -60,7 +60,8 @@ static inline void sleep_ms(int ms)
 }
 
 /* The resolver. A name with ".hang.test" is answered once let_go is 1. Other names contain their
- * addresses: "a127-0-0-3.a127-0-0-4.test" has two, and "a6" stands for ::1. */
+ * addresses: "a127-0-0-3.a127-0-0-4.test" has two, "a6" stands for ::1, and "link7" for fe80::1 on the
+ * network interface 7. */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
@@ -109,7 +110,7 @@ static const struct {
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
                 struct addrinfo **list)
 {
-	static const unsigned char loop6[16] = {[15] = 1};
+	static const unsigned char loop6[16] = {[15] = 1}, link6[16] = {0xfe, 0x80, [15] = 1};
 	struct addrinfo **end = list;
 	const char *p;
 	sigset_t now;
@@ -147,6 +148,10 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
 			end = &(*end)->ai_next;
 		} else if (p[0] == 'a' && p[1] == '6' && hints->ai_family != AF_INET) {
 			*end = make_address(AF_INET6, loop6);
+			end = &(*end)->ai_next;
+		} else if (strncmp(p, "link7.", 6) == 0 && hints->ai_family != AF_INET) {
+			*end = make_address(AF_INET6, link6);
+			((struct sockaddr_in6 *)(void *)(*end)->ai_addr)->sin6_scope_id = 7;
 			end = &(*end)->ai_next;
 		} else if (strncmp(p, "odd.", 4) == 0) {
 			*end = make_address(AF_UNIX, NULL);

@@ -110,6 +110,11 @@ static void test_redirects(void)
 			if (!CHECK(strstr(ws_errmsg(c.ws), cases[k].has)
 			           && !strstr(ws_errmsg(c.ws), "pw@")))
 				fprintf(stderr, "%s: %s\n", cases[k].what, ws_errmsg(c.ws));
+			sprintf(text, "redirect from ws://127.0.0.1:%d/ to \"", s.port);
+			if (cases[k].err == WS_EREDIRECT)
+				HAS(&c, text);
+			if (!cases[k].location) /* of a long Location 1023 bytes are shown */
+				CHECK_EQ_U(strspn(strstr(ws_errmsg(c.ws), "/x") + 1, "x"), 1022);
 			CHECK_EQ_U(ws_report(c.ws)->http_status, 302);
 			CHECK_EQ_U(ws_report(c.ws)->redirects, 0);
 			client_free(&c);
@@ -296,7 +301,7 @@ static void test_proxies(void)
 	     {{{"\r\n\r\n", "HTTP/1.1 2", 0}}, HANG_UP},
 	     WS_ECLOSED,
 	     WS_PHASE_PROXY,
-	     "proxy",
+	     "closed within its response, which begins with \"HTTP/1.1 2\"",
 	     "CONNECT"},
 	    {"http, then the server refuses the upgrade",
 	     "http",

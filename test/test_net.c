@@ -372,6 +372,57 @@ static void test_race(void)
 		free_hole(&holes[k]);
 }
 
+/* What trace was told about connecting, one line for each call */
+static char connections[400];
+
+static void note_connection(void *user_data, int sent, int type, const void *data, size_t len)
+{
+	size_t n = strlen(connections);
+
+	(void)user_data;
+	(void)sent;
+	if (type == WS_TRACE_CONNECT)
+		snprintf(connections + n, sizeof connections - n, "%.*s\n", (int)len,
+		         (const char *)data);
+}
+
+static void test_trace(void)
+{
+	static const char *const addrs[] = {"127.0.0.2", "127.0.0.3"};
+	struct client c;
+	struct server s;
+	char refuses[60], accepts[60], want[300];
+	const char *resolve[3] = {refuses, accepts, NULL};
+	int fds[2], port, k;
+
+	if (!CHECK(bound_alike(fds, addrs, 2, &port)))
+		return;
+	server_on(&s, fds[1], good, 2);
+	sprintf(refuses, "a.test:%d:127.0.0.2", port);
+	sprintf(accepts, "a.test:%d:127.0.0.3", port);
+	for (k = 0; k < 2; k++) {
+		check_row(k ? "the only address" : "the second address, after the first");
+		client_init(&c, "ws://a.test:%d/", port);
+		c.o.resolve = resolve + k;
+		c.o.trace = note_connection;
+		connections[0] = '\0';
+		CHECK_EQ_U(client_open(&c), 0);
+		want[0] = '\0';
+		if (k == 0)
+			sprintf(want,
+			        "connect to a.test: 127.0.0.2:%d: Connection refused; "
+			        "127.0.0.3:%d\n",
+			        port, port);
+		sprintf(want + strlen(want), "connected to 127.0.0.3:%d\n", port);
+		CHECK_EQ_S(connections, want);
+		client_talk(&c);
+		client_free(&c);
+	}
+	check_row_end();
+	server_end(&s);
+	close(fds[0]);
+}
+
 static void test_unix(void)
 {
 	struct client c;
@@ -816,6 +867,7 @@ int main(void)
 	TEST(test_addresses);
 	TEST(test_zone);
 	TEST(test_race);
+	TEST(test_trace);
 	TEST(test_unix);
 #if defined(__linux__)
 	TEST(test_words);

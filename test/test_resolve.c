@@ -2,6 +2,7 @@
  * test_resolve.c - resolve.c through ws.h: names, the lookup thread, lost lookups
  */
 #include "net.h"
+#include "../ws_net.h"
 
 static void test_resolver(void)
 {
@@ -113,6 +114,62 @@ static void test_resolver(void)
 		CHECK(ws_open(c.ws) == WS_ERESOLVE || ws_open(c.ws) == WS_EURL);
 		client_free(&c);
 	}
+}
+
+/* The addresses that a lookup leaves, in the order in which they are tried. */
+static void test_order(void)
+{
+	static const struct {
+		const char *host, *want;
+		int family;
+	} cases[] = {
+	    {"a127-0-0-1.a127-0-0-2.a6.test", "127.0.0.1 ::1 127.0.0.2", 0},
+	    {"a6.a6.a127-0-0-1.a127-0-0-2.test", "::1 127.0.0.1 ::1 127.0.0.2", 0},
+	    {"a127-0-0-1.a6.a127-0-0-2.test", "127.0.0.1 127.0.0.2", 4},
+	    {"a127-0-0-1.link7.a6.test", "127.0.0.1 fe80::1%7 ::1", 0},
+	    {"localhost", "::1 127.0.0.1", 0},
+	    {"localhost", "::1", 6},
+	    {"a127-0-0-8.test", "127.0.0.8", 0},
+	    {"given.test", "127.0.0.5 ::2 127.0.0.6", 0},
+	    {"given.test", "::2", 6},
+	};
+	static const char *const given[] = {"given.test:80:127.0.0.5", "given.test:80:127.0.0.6",
+	                                    "given.test:80:[::2]", "given.test:81:127.0.0.7", NULL};
+	struct ws_options opt;
+	struct wsi_url to;
+	struct wsi_lookup l;
+	struct wsi_text t;
+	char url[100], text[200];
+	size_t i;
+	int k;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s, family %d", cases[i].host, cases[i].family);
+		snprintf(url, sizeof url, "ws://%s/", cases[i].host);
+		CHECK(!wsi_url_parse(&to, url, strlen(url)));
+		memset(&opt, 0, sizeof opt);
+		opt.family = cases[i].family;
+		opt.resolve = given;
+		wsi_resolve_init(&l, &opt, &to);
+		while (wsi_resolve(&l, 0) == WS_AGAIN)
+			sleep_ms(1);
+		CHECK_EQ_U(l.err, 0);
+		wsi_text_init(&t, text, sizeof text);
+		for (k = 0; k < l.n; k++) {
+			if (k > 0)
+				wsi_put(&t, " ");
+			wsi_put_ip(&t, l.addr[k].bytes, l.addr[k].len);
+			if (l.addr[k].scope) {
+				wsi_put(&t, "%");
+				wsi_put_u(&t, l.addr[k].scope);
+			}
+		}
+		CHECK_EQ_S(text, cases[i].want);
+		wsi_resolve_end(&l);
+	}
+	check_row_end();
+	CHECK(wsi_is_override("a:80:[::1]"));
+	CHECK(!wsi_is_override("a:80:[::1\0")); /* nothing is read behind the end */
 }
 
 /* Lost lookups have a limit, and hold no descriptors. */
@@ -318,6 +375,7 @@ int main(void)
 
 	if (ws_features() & WS_HAS_THREADS) {
 		TEST(test_resolver);
+		TEST(test_order);
 		TEST(test_lost_lookups);
 		TEST(test_threads);
 #ifdef __GLIBC__

@@ -452,6 +452,20 @@ static void test_redirect(void)
 	server_end(&other);
 	plan_ends(&plan, 1);
 	CHECK_EQ_U(other.seen_len[0], 0);
+
+	check_row("to where nobody listens");
+	other.port = 0;
+	other.fd = bound("127.0.0.1", &other.port);
+	sprintf(to, "HTTP/1.1 302 x\r\nLocation: wss://127.0.0.1:%d/\r\n\r\n", other.port);
+	server_start(&s, away, 1);
+	client_init(&c, "wss://127.0.0.1:%d/", s.port);
+	c.o.max_redirects = 1;
+	plan_begins(&plan, &c);
+	CHECK_EQ_U(client_open(&c), WS_EREFUSED);
+	client_free(&c);
+	server_end(&s);
+	close(other.fd);
+	plan_ends(&plan, 1);
 	check_row_end();
 }
 

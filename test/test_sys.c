@@ -357,6 +357,27 @@ static void test_poll_events(void)
 	check_row_end();
 }
 
+/* poll(2) refuses more descriptors than the process may have open. */
+static void test_poll_failing(void)
+{
+#ifdef __linux__
+	struct rlimit old, few;
+	struct ws_pollset set;
+
+	getrlimit(RLIMIT_NOFILE, &old);
+	few = old;
+	few.rlim_cur = WS_FDS_MAX;
+	memset(&set, 0, sizeof set);
+	for (set.n = 0; set.n < WS_FDS_MAX; set.n++)
+		set.fd[set.n].fd = -1;
+	setrlimit(RLIMIT_NOFILE, &few);
+	CHECK_EQ_U(wsi_poll(&set, -1), -1);
+	set.n--; /* and one for wsi_wake */
+	CHECK_EQ_U(wsi_poll(&set, -1), 0);
+	setrlimit(RLIMIT_NOFILE, &old);
+#endif
+}
+
 /* A program that has closed its standard input: 0 is a descriptor like any other. */
 static void test_descriptor_0(void)
 {
@@ -406,6 +427,7 @@ static void test_calls(void)
 #endif
 	fd[0] = fd[1] = -1;
 	wsi_wake_close(fd);
+	test_poll_failing();
 	test_poll_events();
 	test_descriptor_0();
 	CHECK_EQ_U(wsi_socket_read(&closed, &byte, 1), WS_IO_ERROR);

@@ -53,7 +53,7 @@ static void test_given_back_at_the_next_call(void)
 	struct talk t;
 	struct ws_msg msg;
 	size_t before;
-	int nonblock, behind;
+	int nonblock, behind, r;
 
 	for (nonblock = 0; nonblock < 2; nonblock++) {
 		for (behind = 0; behind < 3; behind++) {
@@ -90,6 +90,14 @@ static void test_given_back_at_the_next_call(void)
 			expect_long(&t, WS_BINARY);
 			CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
 			CHECK_EQ_U(t.f.alive, before);
+			check_row(
+			    "then the first buffer is used, which is a part of the connection");
+			script_put(&t.s, "\x81\x05short", 7);
+			arrived(&t);
+			REPEAT(r, &t.f, t.ws, nonblock, ws_recv(t.ws, &msg));
+			CHECK_EQ_U(r, 0);
+			CHECK_EQ_MEM(msg.data, msg.len, "short", 5);
+			CHECK((uintptr_t)msg.data - (uintptr_t)t.ws < before);
 			talk_end(&t);
 		}
 	}
@@ -172,6 +180,86 @@ static void test_short_reads(void)
 	talk_end(&t);
 }
 
+/* How much one read takes while a frame is under way. */
+static void test_read_sizes(void)
+{
+	enum { BUFFER = 16384, HEAD = 14, COME = 100, BEHIND = 20000 };
+	static const struct {
+		const char *name;
+		size_t rest; /* of the frame's payload, once COME bytes of it are there */
+		size_t want; /* what the next read takes */
+	} cases[] = {
+	    {"a short rest, and what is behind it", 50, BUFFER - COME},
+	    {"the longest short rest", 4095, BUFFER - COME},
+	    {"a long rest, and a header", 4096, 4096 + HEAD},
+	    {"a longer one", 10000, 10000 + HEAD},
+	    {"the longest rest for which there is room", BUFFER - COME - HEAD - 1,
+	     BUFFER - COME - 1},
+	    {"a rest that is longer than the room", 20000, BUFFER - COME},
+	};
+	struct talk t;
+	struct ws_msg msg;
+	size_t i, begun;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s", cases[i].name);
+		buffer_begin(&t, 1);
+		script_frame(&t.s, 0x82, NULL, COME + cases[i].rest);
+		script_frame(&t.s, 0x82, NULL, BEHIND);
+		begun = t.f.pos;
+		talk_more(&t, "", 0);
+		t.f.come = begun + COME + (COME + cases[i].rest < 126 ? 2 : 4);
+		CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
+		CHECK_EQ_U(t.f.pos, t.f.come);
+		begun = t.f.pos;
+		t.f.come = t.f.in_len;
+		t.f.io_fail_at = t.f.ios + 2; /* nothing more than one read */
+		t.f.io_fail = WS_IO_READ;
+		ws_recv(t.ws, &msg);
+		CHECK_EQ_U(t.f.pos - begun, cases[i].want);
+		talk_end(&t);
+	}
+	check_row_end();
+}
+
+/* The receive buffer doubles, up to what max_message needs. */
+static void test_growth(void)
+{
+	static const struct {
+		size_t recv_buffer, max_message, len, want; /* want: bytes of the grown buffer */
+	} cases[] = {
+	    {1024, 0, 1100, 2048},
+	    {1024, 0, 2048, 2048}, /* it ends where the buffer ends */
+	    {1024, 0, 2100, 4096},
+	    {1024, 0, 5000, 8192},
+	    {1024, 2500, 1100, 2048},
+	    {1024, 2500, 2400, 2500 + 256},
+	    {1024, 1100, 1100, 1100 + 256},
+	};
+	struct talk t;
+	struct ws_msg msg;
+	size_t i, before;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%lu bytes of at most %lu", (unsigned long)cases[i].len,
+		          (unsigned long)cases[i].max_message);
+		talk_begin(&t, "", 0);
+		t.o.recv_buffer = cases[i].recv_buffer;
+		t.o.max_message = cases[i].max_message;
+		talk_open(&t);
+		CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
+		before = t.f.alive;
+		script_frame(&t.s, 0x82, NULL, cases[i].len);
+		arrived(&t);
+		CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+		CHECK_EQ_MEM(msg.data, msg.len, t.s.p + t.s.len - cases[i].len, cases[i].len);
+		CHECK_EQ_U(t.f.alive - before, cases[i].want);
+		CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
+		talk_end(&t);
+	}
+	check_row_end();
+}
+
 /* A message may be sent back from where it lies, however long that takes. */
 static void test_sent_back_slowly(void)
 {
@@ -198,6 +286,30 @@ static void test_sent_back_slowly(void)
 		t.f.room = SIZE_MAX;
 		CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
 	}
+	talk_end(&t);
+}
+
+/* What waits in the send buffer when it grows goes out before the long message. */
+static void test_growth_with_unsent_bytes(void)
+{
+	static const char data[20000];
+	struct talk t;
+	struct ws_msg msg;
+	ptrdiff_t n;
+
+	talk_begin(&t, "", 0);
+	t.o.send_buffer = 0;
+	t.o.nonblock = 1;
+	talk_open(&t);
+	t.f.room = 0;
+	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "first", 5), 5);
+	n = ws_send(t.ws, WS_BINARY, data, sizeof data);
+	CHECK_EQ_U(n, sizeof data); /* the larger buffer has room for all of it */
+	t.f.room = SIZE_MAX;
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
+	SENT(&t, 0x81, "first", 5);
+	SENT(&t, 0x82, data, sizeof data);
+	SENT_ALL(&t);
 	talk_end(&t);
 }
 
@@ -256,7 +368,10 @@ int main(void)
 	TEST(test_given_back_at_the_next_call);
 	TEST(test_stream_of_long_messages);
 	TEST(test_short_reads);
+	TEST(test_read_sizes);
+	TEST(test_growth);
 	TEST(test_sent_back_slowly);
+	TEST(test_growth_with_unsent_bytes);
 	TEST(test_long_messages_out);
 	return check_done();
 }

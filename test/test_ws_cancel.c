@@ -439,6 +439,25 @@ static void test_real_waits(void)
 }
 #endif
 
+#ifndef WS_NO_NET
+/* A program that has closed its standard input: 0 is a descriptor like any other. */
+static void test_descriptor_0(void)
+{
+	struct client client;
+	int kept = dup(0);
+
+	close(0);
+	client_init(&client, "ws://127.0.0.1:1/");
+	client.ws = ws_new(client.url, &client.o);
+	CHECK(fcntl(0, F_GETFD) >= 0); /* it wakes the connection */
+	CHECK_EQ_U(ws_cancel(client.ws), 0);
+	client_free(&client);
+	CHECK(fcntl(0, F_GETFD) < 0);
+	dup2(kept, 0);
+	close(kept);
+}
+#endif
+
 int main(void)
 {
 	int before = count_fds();
@@ -448,6 +467,7 @@ int main(void)
 	TEST(test_send_all);
 #ifndef WS_NO_NET
 	TEST(test_real_waits);
+	TEST(test_descriptor_0);
 #endif
 	return net_done(before);
 }

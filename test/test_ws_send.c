@@ -536,6 +536,35 @@ static void test_send_keeps_its_deadline(void)
 	}
 }
 
+/* What does not fit into the send buffer, even one byte, is left to the next call. */
+static void test_rest_of_a_message(void)
+{
+	enum { BUFFER = 256, HEAD = 8, FITS = BUFFER - HEAD };
+	static const char data[] = SIXTY SIXTY SIXTY SIXTY SIXTY;
+	struct talk t;
+	struct ws_msg msg;
+	size_t rest;
+
+	for (rest = 0; rest < 6; rest++) {
+		check_row("%lu bytes", (unsigned long)rest);
+		talk_begin(&t, "", 0);
+		t.o.nonblock = 1;
+		t.o.send_buffer = BUFFER;
+		talk_open(&t);
+		t.f.room = 0;
+		CHECK_EQ_U(ws_send(t.ws, WS_BINARY, data, FITS + rest), FITS);
+		CHECK_EQ_U(ws_send(t.ws, WS_BINARY, data + FITS, rest), WS_AGAIN);
+		t.f.room = SIZE_MAX;
+		if (rest > 0)
+			CHECK_EQ_U(ws_send(t.ws, WS_BINARY, data + FITS, rest), rest);
+		CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
+		SENT(&t, 0x82, data, FITS + rest);
+		SENT_ALL(&t);
+		talk_end(&t);
+	}
+	check_row_end();
+}
+
 /* A transport that takes little at once does not cost a move of all the rest each time: it would be
  * quadratic */
 struct piecemeal {
@@ -717,6 +746,7 @@ int main(void)
 	TEST(test_what_is_sent_arrives);
 	TEST(test_received_bytes_can_be_sent);
 	TEST(test_send_keeps_its_deadline);
+	TEST(test_rest_of_a_message);
 	TEST(test_message_in_pieces);
 	return check_done();
 }

@@ -214,6 +214,7 @@ static void run_answer(const struct answer *a, const void *in, size_t in_len, co
 		}
 	}
 	ok &= strstr(ws_errmsg(ws), "u:p") == NULL;
+	ok &= cut || !strstr(ws_errmsg(ws), "try wss://") == !strstr(a->what, "try wss://");
 	if (!ok && reported++ < 20)
 		fprintf(stderr, "%s, %s %lu: %d, status %d: %s\n", a->name, how, (unsigned long)k,
 		        r, ws_report(ws)->http_status, ws_errmsg(ws));
@@ -295,6 +296,8 @@ static void test_incomplete_response_is_shown(void)
 	     "No\""},
 	    {"HTTP/1.1 103 a\r\n\r\nHTTP", 0, WS_ETIMEOUT,
 	     "timed out after 10 s: the response is still incomplete; it begins with \"HTTP\""},
+	    {"H", 0, WS_ETIMEOUT,
+	     "timed out after 10 s: the response is still incomplete; it begins with \"H\""},
 	    {"HTTP/1.1 103 a\r\n\r\n", 0, WS_ETIMEOUT,
 	     "timed out after 10 s: no response to the upgrade"},
 	    {"", WS_IO_EOF, WS_ECLOSED,

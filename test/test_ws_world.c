@@ -758,7 +758,7 @@ static void test_trace_shows_frames(void)
 	static char big[5000];
 
 	script_str(&s, FAKE_101);
-	script_put(&s, "\x81\x02hi\x89\x01p\x02\x01x\x80\x01y", 13);
+	script_put(&s, "\x81\x02hi\x81\x02ho\x89\x01p\x02\x01x\x80\x01y", 17);
 	script_frame(&s, 0x82, NULL, 1000);
 	script_put(&s, "\x88\x02\x03\xe8", 4);
 	fake_init(&t.f, s.p, s.len);
@@ -777,7 +777,9 @@ static void test_trace_shows_frames(void)
 	t.text_len = 0;
 	CHECK_EQ_U(ws_recv(ws, &msg), 0);
 	CHECK_EQ_U(ws_recv(ws, &msg), 0);
-	CHECK_EQ_S(t.text, "<\"\\x81\\x02hi\" <\"\\x89\\x01p\" >\"\\x8a\\x01p\" <\"\\x02\\x01x\" "
+	CHECK_EQ_U(ws_recv(ws, &msg), 0);
+	CHECK_EQ_S(t.text, "<\"\\x81\\x02hi\" <\"\\x81\\x02ho\" <\"\\x89\\x01p\" >\"\\x8a\\x01p\" "
+	                   "<\"\\x02\\x01x\" "
 	                   "<\"\\x80\\x01y\"");
 	t.text_len = 0;
 	CHECK_EQ_U(ws_recv(ws, &msg), 0);
