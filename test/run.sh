@@ -12,7 +12,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 passed=0 failed=0 skipped=0
 
-# The first test that needs certificates makes them there
+# Certificates that all tests share. Where pytest does not run, the first test that needs them makes them
 TLS_CERTS=${TLS_CERTS:-$dir/certs}
 export TLS_CERTS
 
@@ -26,6 +26,7 @@ if [ -n "$PYTHON" ]; then
 	if [ -n "$python" ]; then
 		parallel=$("$python" -c 'import xdist' 2>/dev/null && echo "-n ${TEST_JOBS:-8}")
 		limit=$(command -v timeout >/dev/null && echo timeout 1800)
+		[ -d "$TLS_CERTS" ] || sh test/tls/make-certs "$TLS_CERTS" >/dev/null 2>&1 || rm -rf "$TLS_CERTS"
 		# shellcheck disable=SC2086
 		TEST_COUNTS=$dir/counts $limit "$python" -m pytest -q -p no:cacheprovider $parallel ${PYTEST_ARGS:-} test/cli \
 			>"$dir/pytest" 2>&1 &
