@@ -75,7 +75,7 @@ WRONG = [
     (["--label", "__a=x"], "Prometheus"),
     (["--label", "target=x"], "already"),
     (["--label", "phase=x"], "already"),
-    (["--label", "a=x", "--label", "a=y"], "before"),
+    (["--label", "a=x", "--label", "a=y"], "already given"),
     (["--label", b"a=\xff"], "UTF-8"),
     (["-o", "/nonexistent/x"], "No such file"),
     (["-o", "/"], "directory"),
