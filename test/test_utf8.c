@@ -239,6 +239,9 @@ static const struct {
     /* 3.5 */
     {S("\xfe"), 0, 0},
     {S("\xff"), 0, 0},
+    {S("\xff"
+       "aaaaaa\xff"),
+     0, 0}, /* first and last of the bytes between two looks at the state */
     /* 4: longer than need be */
     {S("\xc0\xaf"), 0, 0},
     {S("\xc1\xbf"), 0, 0},
