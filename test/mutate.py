@@ -7,8 +7,8 @@ usage: test/mutate.py [--sample N] [--seed N] [--seconds N] [--jobs N] FILE.c...
 The library is a shared object here, and each unit test is built once. For each mutant the changed file is compiled, a
 library with it is linked, and the tests in TESTS run with that; where they all pass, once more under AddressSanitizer and
 UndefinedBehaviorSanitizer. A mutant is killed when a test fails, crashes or takes far too long. A change that compiles to
-the original object code is not counted. Each survivor is printed as FILE:LINE: old line => new line, with [2] behind it if
-it is the second line that reads so; then each file's kill rate. test/mutants.txt lists known mutants that change no
+the original object code is not counted. Each survivor is printed as FILE:LINE: old line => new line, followed by [2] if it
+is the second line that reads so; then each file's kill rate. test/mutants.txt lists known mutants that change no
 behaviour, with the reason. The exit status is 1 if it names a mutant that is none.
 
 A survivor asks for a case in the nearest table of test/test_*.c.

@@ -25,7 +25,7 @@ static int parse(unsigned char out[16], const char *s, size_t len)
 
 static void put(char *buf, size_t cap, const unsigned char *addr, int len)
 {
-	unsigned char room[18] = {0}; /* zeros behind the address do not count */
+	unsigned char room[18] = {0}; /* zeros after the address do not count */
 	struct wsi_text t;
 
 	memcpy(room, addr, (size_t)len);
