@@ -61,7 +61,7 @@ static void test_elements(void)
 		in.p = exact;
 		in.len = cases[i].len;
 		tag = -1;
-		CHECK_EQ_U(wsi_der_next(&in, &tag, &content) == 0, cases[i].tag != -1);
+		CHECK_EQ_U(wsi_der_next(&in, &tag, &content), cases[i].tag != -1 ? 0 : -1);
 		CHECK_EQ_U(tag, cases[i].tag);
 		if (tag != -1) {
 			CHECK(content.p == exact + cases[i].head);

@@ -94,6 +94,8 @@ static void test_options(void)
 	    {O(pin_sha256), PINS4 PINS4 PIN, TEXT, "tls.pin_sha256", "more than 8 pins"},
 	    {O(pin_sha256), "", TEXT, "tls.pin_sha256", "no pin"},
 	    {O(pin_sha256), "sha256//AAAA", TEXT, "tls.pin_sha256", "\"sha256//AAAA\""},
+	    {O(pin_sha256), "sha256/_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", TEXT,
+	     "tls.pin_sha256", "sha256//BASE64"},
 	    {O(pin_sha256), "sha1//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", TEXT,
 	     "tls.pin_sha256", "sha256//BASE64"},
 	    {O(pin_sha256), "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB=", TEXT,
@@ -119,6 +121,7 @@ static void test_options(void)
 		{0, 0, NULL, NULL},
 		{12, 13, NULL, NULL},
 		{12, 12, NULL, NULL},
+		{12, 0, NULL, NULL},
 #if HAS_13
 		{13, 13, NULL, NULL},
 		{13, 0, "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "tls.ciphers"},
@@ -134,6 +137,7 @@ static void test_options(void)
 		const char *cert, *key, *pass, *option, *why;
 	} keys[] = {
 	    {"client.pem", "missing.key", NULL, "tls.key_file", "missing.key\": No such file"},
+	    {"client.pem", "65535.pem", NULL, "tls.key_file", "65535.pem\": too large"},
 	    {"client.pem", "garbage.pem", NULL, "tls.key_file",
 	     "garbage.pem\": it is neither PEM nor DER"},
 	    {"client.pem", "ca.der", NULL, "tls.key_file", "its private key cannot be read: "},
@@ -194,6 +198,10 @@ static void test_options(void)
 		              || (option && strcmp(option, versions[i].option) == 0)))
 			fprintf(stderr, "\t%d to %d: %d %s %s\n", tls.min_version, tls.max_version,
 			        rc, option, buf);
+		if (tls.min_version == 13 && tls.max_version == 12)
+			CHECK(strstr(buf, "above the highest version allowed") != NULL);
+		if (tls.min_version == 13 && tls.max_version == 0 && !HAS_13)
+			CHECK(strstr(buf, " has no TLS 1.3") != NULL);
 		wsi_tls_config_free(c);
 		CHECK(blocks == 0 && allocated == 0);
 	}
@@ -202,7 +210,8 @@ static void test_options(void)
 		check_row("%s, %s", keys[i].key, keys[i].why);
 		memset(&tls, 0, sizeof tls);
 		tls.cert_file = in_certs(keys[i].cert, "");
-		tls.key_file = in_certs(keys[i].key, "");
+		tls.key_file =
+		    keys[i].key[0] == '6' ? in_scratch(keys[i].key) : in_certs(keys[i].key, "");
 		tls.key_password = keys[i].pass;
 		wsi_text_init(&why, buf, sizeof buf);
 		rc = configure(&c, &tls, &option, &why);

@@ -26,6 +26,8 @@ static void test_trust(void)
 	    {NULL, "capath", "good", 0},
 	    {NULL, "capath", "self", WS_ECERT},
 	    {"other.pem", "capath", "good", 0},
+	    {NULL, "bundledir", "good", 0},
+	    {NULL, "bundledir", "self", WS_ECERT},
 	    {"int.crt", NULL, "nochain", 0}, /* who trusts an intermediate trusts what it signed */
 	    {"self.pem", NULL, "self", 0},
 	    {"good.crt", NULL, "fake", WS_ECERT}, /* no authority though trusted itself */
@@ -171,6 +173,42 @@ static void test_how_many_are_parsed(void)
 	}
 }
 
+/* Only the certificates of the chain count, not what lies behind them. */
+static void test_find_issuers(void)
+{
+	struct ws_tls tls = {.ca_file = in_certs("bundle", ".pem")};
+	struct wsi_cert chain[2];
+	struct wsi_tls_config *c;
+	struct wsi_text why;
+	const char *option;
+	char buf[300];
+	mbedtls_x509_crt crt, self;
+	const mbedtls_x509_crt *x;
+	int n, found;
+
+	mbedtls_x509_crt_init(&crt);
+	mbedtls_x509_crt_init(&self);
+	load_crt(&crt, in_certs("good", ".pem"));
+	load_crt(&self, in_certs("self", ".pem"));
+	CHECK(wsi_cert_read(&chain[0], self.raw.p, self.raw.len) == 0);
+	CHECK(wsi_cert_read(&chain[1], crt.next->raw.p, crt.next->raw.len) == 0);
+	for (n = 0; n <= 2; n++) {
+		check_row("%d", n);
+		wsi_text_init(&why, buf, sizeof buf);
+		CHECK_EQ_U(configure(&c, &tls, &option, &why), 0);
+		CHECK_EQ_U(wsi_tls_find_issuers(c, chain, n), 0);
+		for (found = 0, x = &c->cas; x != NULL && x->raw.p != NULL; x = x->next)
+			found +=
+			    x->subject_raw.len == crt.next->issuer_raw.len
+			    && memcmp(x->subject_raw.p, crt.next->issuer_raw.p, x->subject_raw.len)
+			           == 0;
+		CHECK_EQ_U(found, n == 2);
+		wsi_tls_config_free(c);
+	}
+	mbedtls_x509_crt_free(&crt);
+	mbedtls_x509_crt_free(&self);
+}
+
 /* Critical extensions of a trusted certificate */
 static void test_extensions(void)
 {
@@ -267,6 +305,24 @@ static void test_system_or_own(void)
 		open_root = NULL;
 		pair_free(p);
 	}
+	check_row("the first place cannot be read, another one has a certificate");
+	snprintf(command, sizeof command,
+	         "mkdir -p '%s/etc/pki/tls/certs' && mv '%s/other.pem' "
+	         "'%s/etc/pki/tls/certs/ca-bundle.crt'",
+	         root, root, root);
+	CHECK(system(command) == 0);
+	p = pair_alone(&good);
+	open_root = root;
+	open_fails_at = "/etc/ssl";
+	open_errno = EACCES;
+	CHECK_EQ_U(pair_client(p, &good), 0);
+	CHECK_EQ_U(shake(p, -1), WS_ECERT);
+	open_root = open_fails_at = NULL;
+	CHECK(strstr(p->why_buf, "not trusted here") != NULL
+	      && strstr(p->why_buf, "could not be read") == NULL);
+	pair_free(p);
+	snprintf(command, sizeof command, "rm -rf '%s'", root);
+	CHECK(system(command) == 0);
 }
 #endif
 
@@ -406,6 +462,7 @@ int main(void)
 	TEST(test_trust);
 	TEST(test_bundle_read_late);
 	TEST(test_how_many_are_parsed);
+	TEST(test_find_issuers);
 	TEST(test_extensions);
 #ifdef __linux__
 	TEST(test_system_or_own);
@@ -419,6 +476,7 @@ int main(void)
 	TEST(test_threads_share);
 #endif
 	TEST(test_trust);
+	TEST(test_find_issuers);
 	TEST(test_extensions);
 #ifdef __linux__
 	TEST(test_system_or_own);

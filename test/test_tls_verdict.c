@@ -126,14 +126,14 @@ static void test_certificates(void)
 
 static void test_pins(void)
 {
-	char pin[80], list[200], seen[100];
+	char pin[80], list[200], seen[150];
 	struct setup s = with_ca(good);
 	struct pair *p;
 	int i;
 
 	load(in_certs("good", ".pin"), (unsigned char *)pin, sizeof pin);
 	snprintf(list, sizeof list, "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=;%s", pin);
-	snprintf(seen, sizeof seen, "but %s", pin);
+	snprintf(seen, sizeof seen, "the server's public key is not the pinned one but %s", pin);
 	for (i = 0; i < 8; i++) {
 		s.tls.insecure_no_verify = i & 1;
 		s.tls.pin_sha256 = i < 4 ? (i & 2 ? list : pin)
@@ -141,7 +141,7 @@ static void test_pins(void)
 		s.max_version = i & 4 ? 12 : 0;
 		p = pair_new(&s);
 		CHECK(shake(p, -1) == (i < 4 ? 0 : WS_ECERT));
-		CHECK(i < 4 ? p->why.len == 0 : strstr(p->why_buf, seen) != NULL);
+		CHECK_EQ_S(p->why_buf, i < 4 ? "" : seen);
 		CHECK(i < 4 || !p->server_done || s.max_version == 0);
 		pair_free(p);
 	}
@@ -151,6 +151,11 @@ static void test_pins(void)
 	p = pair_new(&s);
 	CHECK(shake(p, -1) == WS_ECERT);
 	CHECK(strstr(p->why_buf, "is not for"));
+	pair_free(p);
+	s.tls.pin_sha256 = "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+	p = pair_new(&s);
+	CHECK(shake(p, -1) == WS_ECERT);
+	CHECK_EQ_S(p->why_buf, seen);
 	pair_free(p);
 }
 
@@ -571,6 +576,7 @@ static void test_names(void)
 	    {"yx.a.b", "D*x.a.b", "\"yx.a.b\" but for *x.a.b"},
 	    {"x.y.b", "Dx.*.b", "\"x.y.b\" but for x.*.b"},
 	    {"x", "D*", "\"x\" but for *"},
+	    {"x", "D*.a.b", "\"x\" but for *.a.b"},
 	    {"x.", "D*.", "\"x.\" but for *."},
 	    {"a", NULL, ""},
 	    {"b", NULL, ""},
@@ -597,6 +603,7 @@ static void test_names(void)
 		check_row("%s: %s", cases[i].wanted, cases[i].names ? cases[i].names : "(CN)");
 		t = judge_new(&c, &options);
 		strcpy(t->name, cases[i].wanted);
+		strcpy(t->name + strlen(t->name) + 1, ".a.b"); /* behind its end */
 		t->ip_len = wsi_ip_parse(t->ip, t->name, strlen(t->name));
 		mbedtls_x509_crt_init(&crt);
 		memset(list, 0, sizeof list);
@@ -829,6 +836,14 @@ static void test_look(void)
 		CHECK_EQ_S(t->subject, cases[i].n > 10 ? "CN=good" : "");
 		free(t);
 	}
+	check_row("one whose key cannot be read");
+	t = judge_new(&c, &options);
+	chain[0].key.len = 0;
+	CHECK_EQ_U(wsi_tls_look(t, chain, 1), MBEDTLS_ERR_X509_CERT_VERIFY_FAILED);
+	CHECK_EQ_S(t->cert_why_buf,
+	           "the server's certificate has a public key that cannot be read");
+	CHECK_EQ_S(t->subject, "CN=good");
+	free(t);
 	mbedtls_x509_crt_free(&crt);
 }
 

@@ -85,6 +85,8 @@ static int read_all(struct wsi_tls *t, struct wire *w)
 #define BYTES(bytes) bytes, sizeof(bytes) - 1
 #define RECORD "\x16\x03\x03"
 #define CERTIFICATE "\x0b"
+#define X64 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define X256 X64 X64 X64 X64
 
 static void test_records(void)
 {
@@ -105,6 +107,9 @@ static void test_records(void)
 	    {"two alerts", BYTES("\x15\x03\x03\0\2\1\x5a\x15\x03\x03\0\2\2\x28"), 0, 0, 40, 0, ""},
 	    {"a record behind an alert", BYTES("\x15\x03\x03\0\2\2\x28" RECORD "\0\1"), 0, 0, -1, 0,
 	     ""},
+	    {"a byte behind an alert", BYTES("\x15\x03\x03\0\2\2\x28\x16"), 0, 0, 40, 0, ""},
+	    {"an alert behind a record of 256 bytes",
+	     BYTES(RECORD "\1\0" X256 "\x15\x03\x03\0\2\2\x28"), 0, 0, 40, 0, ""},
 	    {"an empty record before an alert", BYTES(RECORD "\0\0\x15\x03\x03\0\2\2\x28"), 0, 0,
 	     40, 0, ""},
 	    {"HTTP", BYTES("HTTP/1.1 400"), 0, 0, -1, 1, ""},
@@ -223,6 +228,37 @@ static void test_chain(void)
 	}
 }
 
+/* The Certificate message behind another one of 64 KiB and more */
+static void test_long_message(void)
+{
+	static unsigned char m[4 * (5 + 16384) + 30];
+	static const unsigned char empty[] = {0x16, 3, 3, 0, 11, 2, 0, 0, 0, 11, 0, 0, 3, 0, 0, 0};
+	struct ws_tls options = {0};
+	struct wsi_tls_config c;
+	struct wire w = {m, 0, 20000, WS_IO_READ, 0};
+	struct wsi_tls *t = session(&c, &options, &w);
+	size_t i;
+
+	memset(m, 0x0b,
+	       sizeof m); /* whatever is taken for a message is a Certificate that is too long */
+	for (i = 0; i < 4; i++)
+		memcpy(m + i * (5 + 16384), "\x16\x03\x03\x40\x00", 5);
+	memcpy(m + 5, "\x02\x00\xff\xfc", 4); /* all of these records */
+	memcpy(m + 4 * (5 + 16384), empty, sizeof empty);
+	w.len = 4 * (5 + 16384) + sizeof empty;
+	CHECK_EQ_U(read_all(t, &w), MBEDTLS_ERR_X509_CERT_VERIFY_FAILED);
+	CHECK_EQ_S(t->cert_why_buf, "the server showed no certificate");
+	session_end(t);
+
+	t = session(&c, &options, &w);
+	memcpy(m + 5, "\x02\x01\x00\x00", 4); /* four bytes more */
+	w.bytes = m;
+	w.len = 4 * (5 + 16384) + sizeof empty;
+	CHECK_EQ_U(read_all(t, &w), MBEDTLS_ERR_X509_CERT_VERIFY_FAILED);
+	CHECK_EQ_S(t->cert_why_buf, "the server showed no certificate");
+	session_end(t);
+}
+
 static void test_ends(void)
 {
 	static const struct {
@@ -234,6 +270,7 @@ static void test_ends(void)
 	    {WS_IO_EOF, MBEDTLS_ERR_SSL_CONN_EOF, WS_IO_EOF, 9},
 	    {WS_IO_RESET, MBEDTLS_ERR_NET_CONN_RESET, WS_IO_RESET, 9},
 	    {WS_IO_ERROR, MBEDTLS_ERR_NET_CONN_RESET, WS_IO_ERROR, 9},
+	    {0, MBEDTLS_ERR_NET_CONN_RESET, WS_IO_ERROR, 9}, /* which no transport returns */
 	    {1, 1, 0, 8},
 	    {9, 9, 0, 0},
 	};
@@ -268,6 +305,7 @@ int main(void)
 	tls_begin();
 	TEST(test_records);
 	TEST(test_chain);
+	TEST(test_long_message);
 	TEST(test_ends);
 	return tls_end();
 }

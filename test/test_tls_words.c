@@ -280,6 +280,7 @@ static void test_names_of_suites(void)
 		wsi_text_init(&t, buf, sizeof buf);
 		wsi_tls_put_iana(&t, cases[i].name);
 		CHECK_EQ_S(buf, cases[i].iana);
+		CHECK_EQ_U(t.len, strlen(cases[i].iana));
 	}
 }
 

@@ -251,6 +251,29 @@ static void test_sizes(void)
 	}
 }
 
+/* Files of 16 MiB and a little less, which take no place on the disk */
+static void test_large(void)
+{
+	static const struct {
+		off_t size;
+		int r;
+	} cases[] = {{16 * 1024 * 1024 - 1, 0}, {16 * 1024 * 1024, -1}, {16 * 1024 * 1024 + 1, -1}};
+	const char *cause;
+	struct got g;
+	size_t i;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%ld", (long)cases[i].size);
+		put_file("f.pem", "", 0);
+		CHECK(truncate(path_of("f.pem"), cases[i].size) == 0);
+		cause = NULL;
+		CHECK_EQ_U(scan(&g, "f.pem", 0, 0, &cause), cases[i].r);
+		if (cases[i].r != 0)
+			CHECK_EQ_S(cause, "is over 16 MiB");
+	}
+	unlink(path_of("f.pem"));
+}
+
 static void test_paths(void)
 {
 	const char *cause;
@@ -279,6 +302,7 @@ static void test_paths(void)
 	CHECK_EQ_MEM(g.bytes, g.len, "ABCABC", 6);
 	CHECK(g.trust.again == 1);
 
+	CHECK(scan(&g, "d", 1, 1, &cause) == 0 && g.n == 1); /* enough */
 	zero = dup(0);
 	close(0); /* now the file is descriptor 0 */
 	CHECK(scan(&g, "f.pem", 0, 0, &cause) == 0 && g.n == 1);
@@ -543,6 +567,7 @@ int main(void)
 	TEST(test_pem);
 	TEST(test_characters);
 	TEST(test_sizes);
+	TEST(test_large);
 	TEST(test_paths);
 	TEST(test_pipes);
 	TEST(test_unreadable);

@@ -148,12 +148,16 @@ struct pair {
 static char certs[300], scratch[200];            /* the certificates; what this program writes */
 static long allocs_left = -1, blocks, allocated; /* their number and their bytes */
 
+static const unsigned char zeros[TLS_FILE_MAX];
+
 static inline void *test_alloc(void *user_data, void *ptr, size_t old_len, size_t new_len)
 {
 	(void)user_data;
 	if (new_len == 0) {
 		blocks -= ptr != NULL;
 		allocated -= (long)old_len;
+		if (old_len == TLS_FILE_MAX) /* it had a key */
+			CHECK(memcmp(ptr, zeros, TLS_FILE_MAX) == 0);
 		free(ptr);
 		return NULL;
 	}
