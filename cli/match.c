@@ -67,8 +67,8 @@ size_t wsi_match_size(const char *pattern, size_t len, const char **why, size_t 
 
 /* Lists, from out on, the states that s leads to without taking a character. Returns the list's new
  * end. The room for the list ends at top and has a place for every state. Two things share it: the
- * list, which grows up from out, and a stack of forks whose other way is still to be followed, which
- * grows down from top. They cannot meet, since no state is in both. */
+ * list, which grows up from out, and a stack of states that forks lead to and that are still to be
+ * followed, which grows down from top. They cannot meet: each state adds to one of them, and once. */
 static uint16_t *match_follow(struct wsi_match *m, unsigned s, uint16_t *out, uint16_t *const top)
 {
 	const unsigned round = m->round;
