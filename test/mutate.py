@@ -63,10 +63,10 @@ TESTS = {
     "net_none.c": [],  # empty in a build with an operating system
     "copy.c": ["test_copy", "test_request", "test_ws_open", "test_ws_world"],
     "check.c": ["test_request", "test_secret", "test_copy", "test_ws_query", *OPENING, "test_start_tls",
-                "test_resolve", "test_net", "test_ws_fail"],  # fmt: skip
+                "test_resolve", "test_net", "test_ws_fail", "test_tls_config"],  # fmt: skip
     "upgrade.c": [*OPENING, "test_ws_query", "test_ws_close", "test_start_tls", "test_ws_attack", "test_ws_world", "test_ws_fail"],
     "open.c": [*OPENING, "test_start_tls", "test_ws_query", "test_ws_watch", "test_ws_world", "test_ws_fail", "test_net",
-               "test_tls_open"],  # fmt: skip
+               "test_sys", "test_resolve", "test_tls_open"],  # fmt: skip
     "keepalive.c": ["test_ws_keepalive", "test_ws_close", "test_ws_world"],
     "buffer.c": [*TALKING],
     "cancel.c": ["test_ws_keepalive", "test_ws_cancel", "test_ws_world"],

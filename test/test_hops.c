@@ -333,6 +333,16 @@ static void test_proxies(void)
 	     WS_PHASE_READY,
 	     "",
 	     "target.test"},
+	    {"socks5h, with both answers at once",
+	     "socks5h",
+	     "",
+	     {{{"\x05\x01", "\x05\x00\x05\x00\x00\x01\x7f\x00\x00\x01\x22\x3d", 12},
+	       {"\r\n\r\n", FAKE_101 "\x81\x02hi\x88\x02\x03\xe8", sizeof FAKE_101 - 1 + 8}},
+	      LINGER},
+	     0,
+	     WS_PHASE_READY,
+	     "",
+	     "target.test"},
 	    {"socks5h, refused",
 	     "socks5h",
 	     "",
@@ -500,6 +510,7 @@ static void test_proxies(void)
 			c.o.proxy = proxy;
 			c.o.recv_buffer = 256;
 			CHECK_EQ_U(client_open(&c), WS_EPROXY);
+			HAS(&c, "its response is longer than the receive buffer of 256 bytes");
 			client_free(&c);
 			server_end(&s);
 			free(words);

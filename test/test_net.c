@@ -380,10 +380,9 @@ static void note_connection(void *user_data, int sent, int type, const void *dat
 	size_t n = strlen(connections);
 
 	(void)user_data;
-	(void)sent;
 	if (type == WS_TRACE_CONNECT)
-		snprintf(connections + n, sizeof connections - n, "%.*s\n", (int)len,
-		         (const char *)data);
+		snprintf(connections + n, sizeof connections - n, "%s%.*s\n", sent ? "" : "?",
+		         (int)len, (const char *)data);
 }
 
 static void test_trace(void)
@@ -418,9 +417,38 @@ static void test_trace(void)
 		client_talk(&c);
 		client_free(&c);
 	}
+	check_row("an address that refuses, alone");
+	resolve[1] = NULL;
+	client_init(&c, "ws://a.test:%d/", port);
+	c.o.resolve = resolve;
+	CHECK_EQ_U(client_open(&c), WS_EREFUSED);
+	sprintf(want, "connect to a.test: 127.0.0.2:%d: Connection refused", port);
+	CHECK_EQ_S(ws_errmsg(c.ws), want);
+	client_free(&c);
 	check_row_end();
 	server_end(&s);
 	close(fds[0]);
+}
+
+/* A program that has closed its standard input: 0 is a descriptor like any other. */
+static void test_descriptor_0(void)
+{
+	struct server s;
+	struct client c;
+	int kept = dup(0);
+
+	server_start(&s, good, 1);
+	close(0);
+	client_init(&c, "ws://127.0.0.1:%d/", s.port);
+	c.o.nonblock = 1; /* so nothing else takes it */
+	CHECK_EQ_U(client_open(&c), 0);
+	CHECK_EQ_U(ws_fd(c.ws), 0);
+	client_talk(&c);
+	client_free(&c);
+	CHECK(fcntl(0, F_GETFD) < 0);
+	dup2(kept, 0);
+	close(kept);
+	server_end(&s);
 }
 
 static void test_unix(void)
@@ -868,6 +896,7 @@ int main(void)
 	TEST(test_zone);
 	TEST(test_race);
 	TEST(test_trace);
+	TEST(test_descriptor_0);
 	TEST(test_unix);
 #if defined(__linux__)
 	TEST(test_words);

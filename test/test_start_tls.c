@@ -364,6 +364,9 @@ static void test_no_memory(void)
 	CHECK(n > 4 && n < 100);
 }
 
+#define NAME_50 "a23456789.a23456789.a23456789.a23456789.a23456789."
+#define LONGEST_NAME NAME_50 NAME_50 NAME_50 NAME_50 NAME_50 "a2345" /* 255 bytes */
+
 /* Which name a session is for; ws:// has none */
 static void test_names(void)
 {
@@ -375,6 +378,7 @@ static void test_names(void)
 	    {"a.localhost.", NULL, "a.localhost"},
 	    {"[::1]", NULL, "::1"},
 	    {"127.0.0.1", "other.example.", "other.example"},
+	    {"127.0.0.1", LONGEST_NAME, LONGEST_NAME},
 	};
 	struct plan plan = {.n = 0};
 	struct server s;
@@ -462,6 +466,8 @@ static void test_redirect(void)
 	c.o.max_redirects = 1;
 	plan_begins(&plan, &c);
 	CHECK_EQ_U(client_open(&c), WS_EREFUSED);
+	HAS(&c, " (redirected: wss://127.0.0.1:");
+	CHECK(ws_header(c.ws, "Location") == NULL); /* no header of the hop before */
 	client_free(&c);
 	server_end(&s);
 	close(other.fd);

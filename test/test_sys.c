@@ -407,6 +407,7 @@ static void test_descriptor_0(void)
 static void test_calls(void)
 {
 	int fd[2], closed = 9999;
+	int64_t begun;
 	char byte = 0;
 #ifdef __linux__
 	uint64_t full = UINT64_MAX - 1;
@@ -422,9 +423,13 @@ static void test_calls(void)
 	CHECK_EQ_U(wsi_poll(&none, fd[0]), 0); /* reads it empty */
 	none.timeout_ms = 0;
 	CHECK(read(fd[0], &full, sizeof full) < 0 && errno == EAGAIN);
+	errno = 0;
 	wsi_wake_close(fd);
+	CHECK_EQ_U(errno, 0); /* what is one descriptor is closed once */
 	CHECK(fcntl(fd[0], F_GETFD) < 0);
 #endif
+	begun = clock_us();
+	CHECK(begun <= wsi_clock_us() && wsi_clock_us() <= clock_us());
 	fd[0] = fd[1] = -1;
 	wsi_wake_close(fd);
 	test_poll_failing();

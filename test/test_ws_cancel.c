@@ -171,6 +171,8 @@ static void test_what_need_not_wait(void)
 	cancel_begin(&t, 0);
 	talk_open(&t);
 	talk_more(&t, "\x88\x00", 2);
+	t.f.come = t.f.in_len;
+	ws_cancel(t.ws);
 	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ECLOSED);
 	ws_cancel(t.ws);
 	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ECLOSED);

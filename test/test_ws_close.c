@@ -4,6 +4,7 @@
  * It uses the public interface of ws.h over the scripted transport of fake.h.
  */
 #include "talk.h"
+#include <stdbool.h>
 
 /* Before and after a connection is open */
 static void test_calls_in_each_state(void)
@@ -264,6 +265,45 @@ static void test_our_close_ends_the_connection(void)
 	talk_end(&t);
 }
 
+/* A stream that ends: the sentence says whether something was under way. */
+static void test_where_the_stream_ends(void)
+{
+	static const struct {
+		const char *name, *came;
+		size_t len;
+		bool within;
+	} cases[] = {
+	    {"nothing came", "", 0, false},
+	    {"after a message", "\x81\x01x", 3, false},
+	    {"within a header", "\x81", 1, true},
+	    {"after a header", "\x81\x05", 2, true},
+	    {"within a payload", "\x81\x05xy", 4, true},
+	    {"between two fragments", "\x01\x01x", 3, true},
+	    {"after the header of a ping", "\x89\x05", 2, true},
+	};
+	struct talk t;
+	struct ws_msg msg;
+	size_t i;
+	int r;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s", cases[i].name);
+		talk_begin(&t, cases[i].came, cases[i].len);
+		t.f.end = WS_IO_EOF;
+		talk_open(&t);
+		do
+			r = ws_recv(t.ws, &msg);
+		while (r == 0);
+		CHECK_EQ_U(r, WS_ECLOSED);
+		CHECK_EQ_U(strstr(ws_errmsg(t.ws), " in the middle of a message") != NULL,
+		           cases[i].within);
+		CHECK_EQ_U(strstr(ws_errmsg(t.ws), " without a close frame (1006)") != NULL,
+		           !cases[i].within);
+		talk_end(&t);
+	}
+	check_row_end();
+}
+
 /* A full send buffer, a peer that wants to be read first: blocking calls get through */
 static void test_close_gets_through_a_full_buffer(void)
 {
@@ -472,6 +512,7 @@ int main(void)
 	TEST(test_shutdown);
 	TEST(test_calls_in_each_state);
 	TEST(test_our_close_ends_the_connection);
+	TEST(test_where_the_stream_ends);
 	TEST(test_close_gets_through_a_full_buffer);
 	TEST(test_reasons_of_both_sides);
 	return check_done();

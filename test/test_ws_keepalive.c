@@ -137,6 +137,16 @@ static void test_silent_peer(void)
 	CHECK_EQ_U(ws_report(t.ws)->err, WS_EENTROPY);
 	talk_end(&t);
 
+	check_row("a peer that has not taken the last byte");
+	quiet_begin(&t, 3000, 1);
+	t.f.room = 6;
+	t.f.drain = 0;
+	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "x", 1), 1);
+	REPEAT(r, &t.f, t.ws, 1, ws_recv(t.ws, &msg));
+	CHECK_EQ_U(r, WS_ETIMEOUT);
+	CHECK(strstr(ws_errmsg(t.ws), ", and the peer does not read what is sent to it"));
+	talk_end(&t);
+
 	check_row("a deadline may come first, and a wait");
 	quiet_begin(&t, 3000, 0);
 	begun = t.f.now;
@@ -150,6 +160,12 @@ static void test_silent_peer(void)
 	SENT(&t, 0x89, KEEPALIVE, sizeof KEEPALIVE - 1);
 	CHECK_EQ_U(ws_recv_within(t.ws, &msg, 60000), WS_ETIMEOUT);
 	CHECK_EQ_U(t.f.now, begun + 6 * SECOND);
+	check_row("a deadline after that is no sign of life");
+	ws_timeout(t.ws, 1000);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ETIMEOUT);
+	ws_timeout(t.ws, -1);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ETIMEOUT);
+	CHECK_EQ_U(t.f.now, begun + 12 * SECOND);
 	talk_end(&t);
 }
 

@@ -90,6 +90,7 @@ static void test_wrong_options_are_named(void)
 	WRONG("timeout_ms", t.o.timeout_ms = -2);
 	WRONG("timeout_ms", t.o.timeout_ms = INT_MIN);
 	WRONG("connect_timeout_ms", t.o.connect_timeout_ms = -1);
+	WRONG("ping_interval_ms", t.o.ping_interval_ms = -1);
 	WRONG("max_redirects", t.o.max_redirects = -1);
 	WRONG("keepalive_s", t.o.keepalive_s = -1);
 	WRONG("keepalive_s", t.o.keepalive_s = INT_MAX);
@@ -302,6 +303,15 @@ static void test_wrong_options_are_named(void)
 		CHECK_EQ_U(ws_open(t.ws), WS_AGAIN);
 		CHECK(t.f.ios > 0);
 		talk_end(&t);
+		/* a file that does not exist is not a lack of descriptors */
+		talk_begin(&t, "", 0);
+		t.o.io_is_plain = 1;
+		t.o.tls.ca_file = "/no/such/file";
+		t.ws = ws_new("wss://a/", &t.o);
+		CHECK_EQ_U(ws_open(t.ws), WS_EUSAGE);
+		CHECK_EQ_S(ws_report(t.ws)->option, "tls.ca_file");
+		CHECK_EQ_U(ws_report(t.ws)->no_descriptor, 0);
+		talk_end(&t);
 	}
 	if (!(ws_features() & WS_HAS_TLS)) {
 		talk_begin(&t, "", 0);
@@ -337,6 +347,50 @@ static void test_wrong_options_are_named(void)
 		talk_end(&t);
 		free(h);
 	}
+}
+
+/* What the program passes to ws_new need not outlive that call. */
+static void test_options_are_copied(void)
+{
+	static const char url[] = "ws://server.example.com/chat", host[] = "other.example";
+	char passed_url[sizeof url], passed_host[sizeof host];
+	struct talk t;
+
+	memcpy(passed_url, url, sizeof url);
+	memcpy(passed_host, host, sizeof host);
+	talk_begin(&t, "", 0);
+	t.o.host = passed_host;
+	t.ws = ws_new(passed_url, &t.o);
+	memset(passed_url, '!', sizeof passed_url);
+	memset(passed_host, '!', sizeof passed_host);
+	memset(&t.o, 0xff, sizeof t.o);
+	CHECK_EQ_U(ws_open(t.ws), 0);
+	CHECK(talk_sent_has(&t, "GET /chat HTTP/1.1\r\nHost: other.example\r\n"));
+	talk_end(&t);
+}
+
+/* ws_features tells what was built in. */
+static void test_features(void)
+{
+	unsigned has =
+	    WS_HAS_TLS | WS_HAS_RESOLVER | WS_HAS_THREADS | WS_HAS_PROXY | WS_HAS_REDIRECTS;
+
+#ifndef WS_WITH_MBEDTLS
+	has &= ~(unsigned)WS_HAS_TLS;
+#endif
+#if defined(WS_NO_RESOLVER) || defined(WS_NO_NET)
+	has &= ~(unsigned)(WS_HAS_RESOLVER | WS_HAS_THREADS);
+#endif
+#ifdef WS_NO_THREADS
+	has &= ~(unsigned)WS_HAS_THREADS;
+#endif
+#ifdef WS_NO_PROXY
+	has &= ~(unsigned)WS_HAS_PROXY;
+#endif
+#ifdef WS_NO_REDIRECTS
+	has &= ~(unsigned)WS_HAS_REDIRECTS;
+#endif
+	CHECK_EQ_U(ws_features(), has);
 }
 
 /* Two ways to one server: the error names both. */
@@ -646,6 +700,7 @@ static void test_open_keeps_its_deadline(void)
 static void test_what_is_shown(void)
 {
 	static const char *const no_colon[] = {"Authorization Basic c2VjcmV0", NULL},
+	                         *const blank_in_name[] = {"My name: x", NULL},
 	                         *const bad_value[] = {"X-Token: a;b\r\nc", NULL},
 	                         *const at[] = {"me@a:0:1.2.3.4", NULL},
 	                         *const no_token[] = {"a@b;c", NULL};
@@ -667,6 +722,8 @@ static void test_what_is_shown(void)
 
 	SHOWS("headers: \"Authorization\": is not of the form \"Name: value\"",
 	      t.o.headers = no_colon);
+	SHOWS("headers: \"My name\": is not of the form \"Name: value\"",
+	      t.o.headers = blank_in_name);
 	SHOWS("headers: \"X-Token\": has a line break (byte 13)", t.o.headers = bad_value);
 	SHOWS("subprotocols: \"a@b;c\": must not have the character \"@\" (byte 2): a token has "
 	      "letters, digits and !#$%&'*+-.^_`|~",
@@ -710,6 +767,8 @@ int main(void)
 	TEST(test_open_keeps_its_deadline);
 	TEST(test_wrong_options_are_named);
 	TEST(test_what_is_shown);
+	TEST(test_options_are_copied);
+	TEST(test_features);
 	TEST(test_ways_exclude_each_other);
 #ifndef WS_NO_NET
 	TEST(test_options_of_an_older_program);

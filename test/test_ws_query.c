@@ -124,7 +124,11 @@ static void test_query_answers(void)
 	for (k = 0; k < 2; k++) {
 		static char data[100000];
 
-		talk_begin(&t, "\x81\x02hi", 4);
+		for (i = 0; i < sizeof data; i++)
+			data[i] = (char)(i % 251);
+		talk_begin(&t, "\x81\x02hi\x81\x01x\x81\x01y\x81\x01z", 13);
+		t.f.step = 3; /* more comes than goes out, so some calls of ws_send take nothing */
+		t.f.gap_us = 40;
 		t.f.room = 5000;
 		t.f.drain = k ? 0 : 1000;
 		t.f.drain_us = 100;

@@ -102,6 +102,7 @@ static const struct answer answers[] = {
 	 "HTTP/1.1 100 a\r\n\r\nHTTP/1.1 100 b\r\n\r\nHTTP/1.1 100 c\r\n\r\nHTTP/1.1 100 d\r\n\r\nHTTP/1.1 100 e\r\n\r\n"
 	 "HTTP/1.1 100 f\r\n\r\nHTTP/1.1 100 g\r\n\r\nHTTP/1.1 100 h\r\n\r\nHTTP/1.1 100 i\r\n\r\n" OK101 UP CONN ACC
 	 "\r\n", E, 100, "interim"},
+	{"the last interim status", "HTTP/1.1 199 x\r\n\r\n" OK101 UP CONN ACC "\r\n", 0, 101, ""},
 	{"no Upgrade", OK101 CONN ACC "\r\n", E, 101, "Upgrade"},
 	{"another Upgrade", OK101 "Upgrade: h2c\r\n" CONN ACC "\r\n", E, 101, "Upgrade"},
 	{"an Upgrade that only contains it", OK101 "Upgrade: websockets\r\n" CONN ACC "\r\n", E, 101, "Upgrade"},
