@@ -299,8 +299,8 @@ static void test_sent_back_slowly(void)
 /* What waits in the send buffer when it grows goes out before the long message. */
 static void test_growth_with_unsent_bytes(void)
 {
-	static const size_t lengths[] = {4096 - 14 + 1,
-	                                 20000}; /* the first is the shortest that grows it */
+	/* The first is the shortest that makes the buffer grow. */
+	static const size_t lengths[] = {4096 - 14 + 1, 20000};
 	static const char data[20000];
 	struct talk t;
 	struct ws_msg msg;

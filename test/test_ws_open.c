@@ -269,6 +269,11 @@ static void test_wrong_options_are_named(void)
 		}
 	}
 	check_row_end();
+	talk_begin(&t, "", 0);
+	t.ws = ws_new("ftp://a.test/", &t.o);
+	CHECK_EQ_S(ws_errmsg(t.ws),
+	           "URL: it does not begin with ws:// or wss:// (byte 1): ftp://a.test/");
+	talk_end(&t);
 	{
 		struct script s = {NULL, 0, 0};
 		int over;
