@@ -3,50 +3,48 @@
  * characters
  *
  * There are two ways through a text. The careful one takes a byte at a time and stops at the first
- * wrong one. Its state between two bytes holds the bits of the character so far and, from bit
- * UTF8_LACKS on, how many bytes it still lacks. The fast one skips whole characters that are right,
- * eight bytes at a time, and leaves the rest to the careful one: the text's last bytes, and those
- * that hold a wrong byte.
+ * wrong one. Its state between two bytes is the bits of the character so far, plus UTF8_LACKS for
+ * each byte that it still lacks. The fast one skips whole characters that are right, eight bytes at
+ * a time, and leaves the rest to the careful one: the text's last bytes, and those that hold a wrong
+ * byte.
  */
 #include "ws_pure.h"
 #include <string.h>
 
 #define UTF8_WRONG 0xffffffff
-#define UTF8_LACKS 24
+#define UTF8_LACKS 0x1000000u
 
 /* The first byte of a character. 0xc0 and 0xc1 would begin overlong forms, 0xf5 and above
  * characters over U+10FFFF. */
 static uint32_t utf8_take_first(unsigned char c)
 {
-	uint32_t lacks = 3;
-
 	if (c < 0x80)
 		return c;
 	if (c < 0xc2 || c > 0xf4)
 		return UTF8_WRONG;
 	if (c < 0xe0)
-		lacks = 1;
-	else if (c < 0xf0)
-		lacks = 2;
-	return lacks << UTF8_LACKS | (c & (0x3fU >> lacks));
+		return UTF8_LACKS + c % 32;
+	if (c < 0xf0)
+		return 2 * UTF8_LACKS + c % 16;
+	return 3 * UTF8_LACKS + c % 8;
 }
 
 /* Takes the byte c and returns the next state. RFC 3629 section 4: the second byte shows whether a
  * form is overlong, a surrogate, or over U+10FFFF. */
 static uint32_t utf8_take(uint32_t state, unsigned char c)
 {
-	uint32_t lacks = state >> UTF8_LACKS, bits;
+	uint32_t lacks = state / UTF8_LACKS, bits;
 
 	if (lacks == 0)
 		return utf8_take_first(c);
-	if ((c & 0xc0) != 0x80)
+	if (c / 64 != 2)
 		return UTF8_WRONG;
-	bits = (state & 0xffff) << 6 | (c & 0x3f);
-	if (lacks == 2 && (bits < 0x20 || bits >> 5 == 0xd800 >> 11))
+	bits = state % UTF8_LACKS * 64 + c % 64;
+	if (lacks == 2 && (bits < 0x20 || bits / 32 == 0xd800 / 2048))
 		return UTF8_WRONG;
 	if (lacks == 3 && (bits < 0x10 || bits > 0x10f))
 		return UTF8_WRONG;
-	return (lacks - 1) << UTF8_LACKS | bits;
+	return (lacks - 1) * UTF8_LACKS + bits;
 }
 
 /* The fast way, for long texts: a state machine that takes every byte with two loads and a shift.
@@ -65,7 +63,7 @@ enum utf8_state {
 	UTF8_AFTER_F0 = 42, /* below 90, an overlong form */
 	UTF8_AFTER_F4 = 48  /* from 90 on, a character over U+10FFFF */
 };
-#define UTF8_FIELD 63 /* a field has 6 bits */
+#define UTF8_FIELD 64 /* what a field of 6 bits can hold */
 
 /* What a byte can be (RFC 3629 section 4) */
 enum utf8_class {
@@ -131,7 +129,7 @@ static const uint64_t utf8_next[] = {
 
 static uint64_t utf8_step(uint64_t state, unsigned char c)
 {
-	return utf8_next[utf8_class[c]] >> (state & UTF8_FIELD);
+	return utf8_next[utf8_class[c]] >> state % UTF8_FIELD;
 }
 
 /* The state after a block that begins in the given one. */
@@ -140,25 +138,37 @@ static unsigned utf8_run(unsigned state, const unsigned char *s)
 	uint64_t now = state;
 	size_t k;
 
+	/*@ loop invariant k % 4 == 0 && k <= UTF8_BLOCK;
+	    loop invariant now % 64 == after(state, s, k) && is_place(now % 64);
+	    loop assigns k, now;
+	    loop variant UTF8_BLOCK - k; */
 	for (k = 0; k < UTF8_BLOCK; k += 4) {
 		now = utf8_step(now, s[k]);
 		now = utf8_step(now, s[k + 1]);
 		now = utf8_step(now, s[k + 2]);
 		now = utf8_step(now, s[k + 3]);
 	}
-	return now & UTF8_FIELD;
+	return now % UTF8_FIELD;
+}
+
+/* Only the top bits of the eight bytes at s: 0 if all of them are ASCII. */
+static uint64_t utf8_top_bits(const unsigned char *s)
+{
+	uint64_t word;
+
+	memcpy(&word, s, 8);
+	return word & 0x8080808080808080;
 }
 
 /* Skips ASCII, 16 bytes at a time. */
 static size_t utf8_skip_ascii(const unsigned char *s, size_t i, size_t len)
 {
-	uint64_t word[2];
-
-	for (; i + 16 <= len; i += 16) {
-		memcpy(word, s + i, 16);
-		if ((word[0] | word[1]) & 0x8080808080808080)
-			break;
-	}
+	/*@ loop invariant \at(i, Pre) <= i <= len;
+	    loop invariant is_ascii(s, \at(i, Pre), i);
+	    loop assigns i;
+	    loop variant len - i; */
+	while (i + 16 <= len && (utf8_top_bits(s + i) | utf8_top_bits(s + i + 8)) == 0)
+		i += 16;
 	return i;
 }
 
@@ -181,7 +191,7 @@ static size_t utf8_skip(const unsigned char *s, size_t i, size_t len)
 	}
 	while (state != UTF8_BETWEEN && i > from) { /* back to where this character begins */
 		i--;
-		if ((s[i] & 0xc0) != 0x80)
+		if (s[i] / 64 != 2)
 			break;
 	}
 	return i;
@@ -190,21 +200,17 @@ static size_t utf8_skip(const unsigned char *s, size_t i, size_t len)
 bool wsi_is_ascii(const void *p, size_t len)
 {
 	const unsigned char *s = p;
-	uint64_t word[2], all = 0;
-	size_t i;
+	size_t i = utf8_skip_ascii(s, 0, len);
 
-	for (i = 0; i + 16 <= len; i += 16) {
-		memcpy(word, s + i, 16);
-		all |= word[0] | word[1];
-	}
-	if (i + 8 <= len) {
-		memcpy(word, s + i, 8);
-		all |= word[0];
+	if (i + 8 <= len && utf8_top_bits(s + i) == 0)
 		i += 8;
-	}
-	for (; i < len; i++)
-		all |= s[i];
-	return (all & 0x8080808080808080) == 0;
+	/*@ loop invariant i <= len;
+	    loop invariant is_ascii(s, 0, i);
+	    loop assigns i;
+	    loop variant len - i; */
+	while (i < len && s[i] < 0x80)
+		i++;
+	return i == len;
 }
 
 size_t wsi_utf8_check(uint32_t *state, const void *p, size_t len)
@@ -213,8 +219,12 @@ size_t wsi_utf8_check(uint32_t *state, const void *p, size_t len)
 	uint32_t now = *state;
 	size_t i = 0;
 
+	/*@ loop invariant i <= len && is_state(now);
+	    loop invariant after(place(\at(*state, Pre)), s, i) == place(now);
+	    loop assigns i, now;
+	    loop variant len - i; */
 	for (;;) {
-		if (now >> UTF8_LACKS == 0) { /* between two characters */
+		if (now < UTF8_LACKS) { /* between two characters */
 			now = 0;
 			i = utf8_skip(s, i, len);
 		}
@@ -235,11 +245,18 @@ int wsi_utf8_decode(uint32_t *cp, const void *p, size_t len)
 	size_t i;
 
 	*cp = 0;
+	/*@ loop invariant i <= 3 && i <= len && is_state(*cp);
+	    loop invariant after(BETWEEN, s, i) == place(*cp);
+	    loop invariant i == 0 ==> *cp == 0;
+	    loop invariant i > 0 ==> 0 < lacks(*cp) == length(s[0]) - i && bits(*cp) == bits_of(s, i);
+	    loop invariant \forall integer n; 0 < n <= i ==> !is_char(s, n);
+	    loop assigns i, *cp;
+	    loop variant len - i; */
 	for (i = 0; i < len; i++) {
 		*cp = utf8_take(*cp, s[i]);
 		if (*cp == UTF8_WRONG)
 			return -1;
-		if (*cp >> UTF8_LACKS == 0)
+		if (*cp < UTF8_LACKS)
 			return (int)i + 1;
 	}
 	return 0;

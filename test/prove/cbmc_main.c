@@ -2,6 +2,8 @@
  * cbmc_main.c - for CBMC: every input up to a small length, exactly, and what must hold of the
  * results. test/prove/run starts each entry point.
  */
+#include "test/prove/utf8_grammar.h"
+#include "utf8.c" /* with its static functions */
 #include "ws_proto.h"
 #include <string.h>
 
@@ -10,6 +12,8 @@ void check_safe(void);
 void check_utf8(void);
 void check_utf8_rfc(void);
 void check_utf8_fast(void);
+void check_utf8_parts(void);
+void check_utf8_skip(void);
 void check_base64(void);
 void check_frame(void);
 void check_encode(void);
@@ -68,23 +72,22 @@ void check_safe(void)
  * UTF8-char at p, or 0. */
 static size_t rfc3629_char(const unsigned char *p, size_t len)
 {
-#define IN(i, first, last) (p[i] >= (first) && p[i] <= (last))
-#define TAIL(i) IN(i, 0x80, 0xbf)
-	if (len >= 1 && IN(0, 0x00, 0x7f))
+	if (len >= 1 && IN(p[0], 0x00, 0x7f))
 		return 1; /* UTF8-1 */
-	if (len >= 2 && IN(0, 0xc2, 0xdf) && TAIL(1))
+	if (len >= 2 && IN(p[0], 0xc2, 0xdf) && TAIL(p[1]))
 		return 2; /* UTF8-2 */
-	if (len >= 3 && TAIL(2)
-	    && ((IN(0, 0xe0, 0xe0) && IN(1, 0xa0, 0xbf)) || (IN(0, 0xe1, 0xec) && TAIL(1))
-	        || (IN(0, 0xed, 0xed) && IN(1, 0x80, 0x9f)) || (IN(0, 0xee, 0xef) && TAIL(1))))
+	if (len >= 3 && TAIL(p[2])
+	    && ((IN(p[0], 0xe0, 0xe0) && IN(p[1], 0xa0, 0xbf))
+	        || (IN(p[0], 0xe1, 0xec) && TAIL(p[1]))
+	        || (IN(p[0], 0xed, 0xed) && IN(p[1], 0x80, 0x9f))
+	        || (IN(p[0], 0xee, 0xef) && TAIL(p[1]))))
 		return 3; /* UTF8-3 */
-	if (len >= 4 && TAIL(2) && TAIL(3)
-	    && ((IN(0, 0xf0, 0xf0) && IN(1, 0x90, 0xbf)) || (IN(0, 0xf1, 0xf3) && TAIL(1))
-	        || (IN(0, 0xf4, 0xf4) && IN(1, 0x80, 0x8f))))
+	if (len >= 4 && TAIL(p[2]) && TAIL(p[3])
+	    && ((IN(p[0], 0xf0, 0xf0) && IN(p[1], 0x90, 0xbf))
+	        || (IN(p[0], 0xf1, 0xf3) && TAIL(p[1]))
+	        || (IN(p[0], 0xf4, 0xf4) && IN(p[1], 0x80, 0x8f))))
 		return 4; /* UTF8-4 */
 	return 0;
-#undef TAIL
-#undef IN
 }
 
 /* Of any bytes, cut anywhere, the check accepts those and only those that RFC 3629 calls UTF8-octets;
@@ -150,6 +153,37 @@ void check_utf8_fast(void)
 		if (wsi_utf8_check(&one, p + got, 1) != 1)
 			break;
 	MUST(got == good && (good < sizeof p || one == state));
+}
+
+/* What WP takes for granted of the small parts of the fast way: in every state, any byte leads where
+ * the grammar says; and of any eight bytes the top bits are 0 only if all are ASCII */
+void check_utf8_parts(void)
+{
+	uint64_t state = any_u64();
+	unsigned char p[8], c = any_byte();
+	bool ascii = true;
+	int i;
+
+	ASSUME(state % 64 <= 48 && state % 64 % 6 == 0);
+	MUST(utf8_step(state, c) % 64 == NEXT(state % 64, c));
+	for (i = 0; i < 8; i++)
+		ascii = ascii && p[i] < 0x80;
+	MUST((utf8_top_bits(p) == 0) == ascii);
+}
+
+/* Between two characters, the fast way goes on to such a place again, or stays */
+void check_utf8_skip(void)
+{
+	size_t len = any_size(), i = any_size(), end, k;
+	unsigned char array[10], *p, place = BETWEEN;
+
+	ASSUME(len <= sizeof array && i <= len);
+	p = ANY_BYTES(array, len);
+	end = utf8_skip(p, i, len);
+	MUST(i <= end && end <= len);
+	for (k = i; k < end; k++)
+		place = NEXT(place, p[k]);
+	MUST(place == BETWEEN);
 }
 
 void check_base64(void)
