@@ -421,7 +421,7 @@ def data_steps(command, data, raw):
     if data in (None, "", b"") and raw in (None, "", b""):
         return None
     if data not in (None, "", b"") and raw not in (None, "", b""):
-        raise Wrong("data: and data_raw exclude each other")
+        raise Wrong("data: cannot be combined with data_raw")
     message = raw if raw else data
     if isinstance(message, str) and message.startswith("@") and not raw:
         command.value("data", words_of("data", message))
@@ -464,7 +464,7 @@ def named(options):
         if value is None:
             continue
         if plain in found:
-            raise Wrong("%s: was given before, as %s" % (name, plain))
+            raise Wrong("%s: was already given, as %s" % (name, plain))
         found[plain] = value
     return found
 
