@@ -397,7 +397,7 @@ static void test_real_waits(void)
 		client_init(&client, "ws://127.0.0.1:%d/", s.port);
 		CHECK_EQ_U(client_open(&client), 0);
 		for (i = 0; i < 50; i++) { /* before and while it waits */
-			cancel_later(&c, client.ws, how, i * 20);
+			cancel_later(&c, client.ws, (enum how_to_cancel)how, i * 20);
 			CHECK_EQ_U(ws_recv(client.ws, &msg), WS_ECANCELED);
 			pthread_join(c.self, NULL);
 			CHECK_EQ_U(c.result, 0);
@@ -413,7 +413,7 @@ static void test_real_waits(void)
 		check_row("ws_open, while the server is silent");
 		client_init(&client, "ws://127.0.0.1:%d/", s.port);
 		client.ws = ws_new(client.url, &client.o);
-		cancel_later(&c, client.ws, how, 3000);
+		cancel_later(&c, client.ws, (enum how_to_cancel)how, 3000);
 		CHECK_EQ_U(ws_open(client.ws), WS_ECANCELED);
 		pthread_join(c.self, NULL);
 		CHECK_EQ_U(c.result, 0);
