@@ -34,6 +34,7 @@ static void url(char *p, size_t len)
 	wsi_url_parse(&u, p, len);
 	wsi_url_parse_proxy(&u, p, len);
 	wsi_put_url(out(), p, len);
+	wsi_put_location(out(), p, len);
 }
 
 static void reference(char *p, size_t len)
