@@ -21,8 +21,11 @@ static uint64_t frame_number(const unsigned char *p, unsigned bytes)
 	uint64_t v = 0;
 	unsigned i;
 
+	/*@ loop invariant i <= bytes && v == number(p, i) && v < power(i);
+	    loop assigns i, v;
+	    loop variant bytes - i; */
 	for (i = 0; i < bytes; i++)
-		v = v << 8 | p[i];
+		v = v * 256 + p[i];
 	return v;
 }
 
@@ -87,9 +90,13 @@ size_t wsi_frame_encode(unsigned char out[WSI_FRAME_HEAD_MAX], unsigned char b0,
 	} else {
 		out[1] = (unsigned char)len;
 	}
+	/*@ loop invariant 2 <= i <= head;
+	    loop invariant is_split(out, i, head, len, \at(len, Pre));
+	    loop assigns i, len, out[2 .. head - 1];
+	    loop variant i; */
 	for (i = head; i > 2; i--) { /* from the last byte of the length to the first */
-		out[i - 1] = (unsigned char)len;
-		len >>= 8;
+		out[i - 1] = (unsigned char)(len % 256);
+		len /= 256;
 	}
 	if (key) {
 		out[1] |= FRAME_MASKED;
