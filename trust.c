@@ -179,7 +179,7 @@ static int trust_fd(struct trust_scan *s, int fd, int wait, const char **cause)
 static int trust_dir(struct trust_scan *s, DIR *dir, const char **cause)
 {
 	struct dirent *e;
-	struct stat st = {0};
+	struct stat st;
 	const char *why;
 	int fd, r = 0;
 
@@ -196,12 +196,12 @@ static int trust_dir(struct trust_scan *s, DIR *dir, const char **cause)
 			continue;
 		why = NULL;
 		fd = trust_open(dirfd(dir), e->d_name);
-		if (fd < 0)
+		if (fd < 0 || fstat(fd, &st) != 0) {
 			s->t->no_fd |= wsi_trust_is_no_fd(errno);
-		if (fd < 0 || fstat(fd, &st) != 0)
 			why = strerror(errno);
-		else if (S_ISREG(st.st_mode))
+		} else if (S_ISREG(st.st_mode)) {
 			r = trust_fd(s, fd, 0, &why);
+		}
 		if (wsi_clock_us() >= s->t->until_us) {
 			why = trust_cause(WS_ETIMEOUT);
 			r = WS_ETIMEOUT;
@@ -246,14 +246,14 @@ WSI int wsi_trust_scan(struct wsi_trust *t, const struct wsi_mem *mem, const cha
 	int fd = trust_open(AT_FDCWD, path), r;
 
 	*cause = NULL;
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &st) != 0) {
 		t->no_fd |= wsi_trust_is_no_fd(errno);
-	if (fd < 0 || fstat(fd, &st) != 0)
 		*cause = strerror(errno);
-	else if (want_dir && !S_ISDIR(st.st_mode))
+	} else if (want_dir && !S_ISDIR(st.st_mode)) {
 		*cause = "is not a directory";
-	else if (!want_dir && S_ISDIR(st.st_mode))
+	} else if (!want_dir && S_ISDIR(st.st_mode)) {
 		*cause = "is a directory";
+	}
 	s = *cause == NULL ? wsi_alloc(mem, NULL, 0, sizeof *s) : NULL;
 	if (!s) {
 		if (fd >= 0)

@@ -119,6 +119,20 @@ static ptrdiff_t read_file(const char *name, void *buf, size_t cap, int64_t unti
 	return r;
 }
 
+#ifdef __linux__
+static int read_errno; /* the next read fails with it; 0: it does not */
+
+ssize_t read(int fd, void *buf, size_t len)
+{
+	if (read_errno != 0) {
+		errno = read_errno;
+		read_errno = 0;
+		return -1;
+	}
+	return (ssize_t)syscall(SYS_read, fd, buf, len);
+}
+#endif
+
 #define BEGIN "-----BEGIN CERTIFICATE-----"
 #define END "-----END CERTIFICATE-----"
 
@@ -516,6 +530,75 @@ static void test_system(void)
 }
 #endif
 
+#ifdef __linux__
+/* Reading that fails once, of a file and of a directory that has it */
+static void test_read_fails(void)
+{
+	static const struct {
+		int err, r;
+	} cases[] = {{EINTR, 0}, {EAGAIN, 0}, {EWOULDBLOCK, 0}, {EIO, -1}};
+	const char *cause;
+	struct got g;
+	char buf[100];
+	size_t i;
+
+	CHECK(mkdir(path_of("d"), 0700) == 0);
+	put_file("d/a.pem", BEGIN "\nQUJD\n" END "\n", strlen(BEGIN END) + 7);
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s", strerror(cases[i].err));
+		read_errno = cases[i].err;
+		CHECK_EQ_U(scan(&g, "d/a.pem", 0, 0, &cause), cases[i].r);
+		CHECK_EQ_U(g.n, cases[i].r == 0);
+		read_errno = cases[i].err;
+		CHECK_EQ_U(scan(&g, "d", 1, 0, &cause), 0);
+		CHECK_EQ_U(g.n, cases[i].r == 0);
+		CHECK_EQ_S(g.trust.unread ? g.trust.unread : "",
+		           cases[i].r == 0 ? "" : strerror(cases[i].err));
+		read_errno = cases[i].err;
+		CHECK_EQ_U(read_file("d/a.pem", buf, sizeof buf, INT64_MAX, &cause),
+		           cases[i].r == 0 ? strlen(BEGIN END) + 7 : (unsigned long long)-1);
+	}
+	check_row_end();
+	unlink(path_of("d/a.pem"));
+	rmdir(path_of("d"));
+}
+#endif
+
+/* At the first certificate, makes descriptor 0 the lowest that is free. */
+static int take_and_close(void *ctx, const unsigned char *der, size_t len)
+{
+	const struct got *g = ctx;
+
+	if (g->n == 0)
+		close(0);
+	return take(ctx, der, len);
+}
+
+/* The second file of a directory is descriptor 0. */
+static void test_descriptor_0(void)
+{
+	int zero = dup(0);
+	const char *cause;
+	struct got g;
+
+	CHECK(mkdir(path_of("d"), 0700) == 0);
+	put_file("d/a.pem", BEGIN "\nQUJD\n" END "\n", strlen(BEGIN END) + 7);
+	put_file("d/b.pem", BEGIN "\nQUJD\n" END "\n", strlen(BEGIN END) + 7);
+	memset(&g, 0, sizeof g);
+	g.trust.take = take_and_close;
+	g.trust.ctx = &g;
+	g.trust.until_us = INT64_MAX;
+	CHECK_EQ_U(wsi_trust_scan(&g.trust, &mem, path_of("d"), 1, &cause), 0);
+	CHECK_EQ_U(g.n, 2);
+	CHECK(g.trust.unread == NULL);
+	CHECK_EQ_U(free_descriptor(), 0);
+	CHECK(dup2(zero, 0) == 0 || zero < 0);
+	close(zero);
+	unlink(path_of("d/a.pem"));
+	unlink(path_of("d/b.pem"));
+	rmdir(path_of("d"));
+}
+
 static void test_unreadable(void)
 {
 	const char *cause;
@@ -545,12 +628,15 @@ static void test_unreadable(void)
 	put_file("d/a.pem", BEGIN "\nQUJD\n" END "\n", strlen(BEGIN END) + 7);
 	CHECK(scan(&g, "d", 1, 0, &cause) == 0);
 	CHECK(g.trust.seen == 1);
-	until_us = wsi_clock_us(); /* a directory has no more time than a file */
+	CHECK_EQ_S(g.trust.unread, strerror(ELOOP));
+	unlink(path_of("d/loop"));
+	CHECK(wsi_trust_scan(&g.trust, &mem, path_of("d"), 1, &cause) == 0);
+	CHECK_EQ_S(g.trust.unread, strerror(ELOOP)); /* still the first */
+	until_us = wsi_clock_us();                   /* a directory has no more time than a file */
 	CHECK(scan(&g, "d", 1, 0, &cause) == WS_ETIMEOUT);
 	CHECK(strstr(cause, "timed out") != NULL);
 	CHECK(scan(&g, "d/a.pem", 0, 0, &cause) == WS_ETIMEOUT);
 	until_us = INT64_MAX;
-	unlink(path_of("d/loop"));
 	unlink(path_of("d/a.pem"));
 	rmdir(path_of("d"));
 }
@@ -570,8 +656,11 @@ int main(void)
 	TEST(test_large);
 	TEST(test_paths);
 	TEST(test_pipes);
+	if (fcntl(0, F_GETFD) >= 0)
+		TEST(test_descriptor_0);
 	TEST(test_unreadable);
 #ifdef __linux__
+	TEST(test_read_fails);
 	TEST(test_places);
 	TEST(test_system);
 #endif
