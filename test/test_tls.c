@@ -475,6 +475,46 @@ static void test_full(void)
 	}
 }
 
+/* One byte waits, and is offered again with more behind it. */
+static void test_full_one_byte(void)
+{
+	unsigned char in[10];
+	struct setup s = with_ca(good);
+	struct pair *p = pair_new(&s);
+
+	CHECK_EQ_U(shake(p, -1), 0);
+	p->up.limit = 1;
+	CHECK(wsi_tls_write(p->t, "abc", 1) == WS_IO_WRITE);
+	p->up.limit = 0;
+	CHECK(wsi_tls_write(p->t, "abc", 3) == 1);
+	CHECK(wsi_tls_write(p->t, "bc", 2) == 2);
+	CHECK_EQ_U(server_read(p, in, 3), 3);
+	CHECK(memcmp(in, "abc", 3) == 0);
+	pair_free(p);
+}
+
+/* What a server sends directly behind its handshake is not taken for a part of it. */
+static void test_early_words(void)
+{
+	unsigned char buf[100];
+	struct setup s = with_ca(good);
+	struct pair *p;
+	ptrdiff_t last;
+	int i;
+
+	s.max_version = 12;
+	p = pair_new(&s);
+	for (i = 0; i < 10 && !p->server_done; i++) {
+		CHECK(wsi_tls_handshake(p->t, INT64_MAX, &p->why) == WS_IO_READ);
+		server_step(p);
+	}
+	CHECK_EQ_U(server_write(p, "hello", 5), 5);
+	CHECK_EQ_U(wsi_tls_handshake(p->t, INT64_MAX, &p->why), 0);
+	CHECK_EQ_U(drink(p, buf, 5, &last), 5);
+	CHECK(memcmp(buf, "hello", 5) == 0);
+	pair_free(p);
+}
+
 #if defined(MBEDTLS_SSL_RENEGOTIATION)
 /* Refused: by an alert that has no room at first. Neither it nor the data behind it may be lost. */
 static void test_renegotiation(void)
@@ -847,6 +887,8 @@ int main(void)
 	TEST(test_parting_words);
 	TEST(test_pending);
 	TEST(test_full);
+	TEST(test_full_one_byte);
+	TEST(test_early_words);
 #if defined(MBEDTLS_SSL_RENEGOTIATION)
 	TEST(test_renegotiation);
 #endif

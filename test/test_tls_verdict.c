@@ -577,6 +577,8 @@ static void test_names(void)
 	    {"x.y.b", "Dx.*.b", "\"x.y.b\" but for x.*.b"},
 	    {"x", "D*", "\"x\" but for *"},
 	    {"x", "D*.a.b", "\"x\" but for *.a.b"},
+	    {"y.a.b", "Dx.a.b", "\"y.a.b\" but for x.a.b"},
+	    {"::1", "D1:2:3:4:5:6:7:8", "\"::1\" but for 1:2:3:4:5:6:7:8"},
 	    {"x.", "D*.", "\"x.\" but for *."},
 	    {"a", NULL, ""},
 	    {"b", NULL, ""},
