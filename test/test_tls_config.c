@@ -425,7 +425,7 @@ static void test_keylog(void)
 	struct pair *p;
 	struct stat st;
 	size_t i, hex;
-	int max, seen;
+	int max, seen, zero;
 
 	for (max = 12; max <= (HAS_13 ? 13 : 12); max++) {
 		unlink(path);
@@ -453,6 +453,17 @@ static void test_keylog(void)
 		CHECK(stat(path, &st) == 0 && (st.st_mode & 077) == 0);
 	}
 	unlink(path);
+	check_row("a file that is descriptor 0");
+	zero = dup(0);
+	close(0);
+	p = pair_new(&s);
+	CHECK_EQ_U(p->c->keylog_fd, 0);
+	CHECK_EQ_U(shake(p, -1), 0);
+	pair_free(p);
+	CHECK(dup2(zero, 0) == 0 || zero < 0);
+	close(zero);
+	CHECK(stat(path, &st) == 0 && st.st_size > 0);
+	unlink(path);
 #ifdef __linux__
 	check_row("a file that cannot be written to does not stop the connection");
 	s.tls.keylog_file = "/dev/full";
@@ -461,6 +472,34 @@ static void test_keylog(void)
 	pair_free(p);
 #endif
 }
+
+#ifdef __linux__
+/* One file of a directory for which no descriptor was free: told when the issuer is missing */
+static void test_no_descriptor_for_one(void)
+{
+	const char *dir = in_scratch("some");
+	struct ws_report r = {0};
+	struct setup s = good;
+	char command[900];
+	struct pair *p;
+
+	snprintf(command, sizeof command, "mkdir '%s' && cp '%s' '%s/a.pem' && cp '%s' '%s/b.pem'",
+	         dir, in_certs("ca", ".pem"), dir, in_certs("other", ".pem"), dir);
+	CHECK(system(command) == 0);
+	s.tls.ca_dir = dir;
+	p = pair_alone(&s);
+	open_fails_at = "a.pem";
+	open_errno = EMFILE;
+	CHECK_EQ_U(pair_client(p, &s), 0);
+	open_fails_at = NULL;
+	CHECK_EQ_U(shake(p, -1), WS_ECERT);
+	wsi_tls_report(p->t, &r);
+	CHECK_EQ_U(r.no_descriptor, 1);
+	pair_free(p);
+	snprintf(command, sizeof command, "rm -r '%s'", dir);
+	CHECK(system(command) == 0);
+}
+#endif
 
 /* Takes all descriptors, or gives them back. */
 static void take_descriptors(int take)
@@ -551,10 +590,16 @@ int main(void)
 	TEST(test_client_certificates);
 	TEST(test_keylog);
 	TEST(test_no_descriptors);
+#ifdef __linux__
+	TEST(test_no_descriptor_for_one);
+#endif
 	sharing = 1;
 	TEST(test_options);
 	TEST(test_client_certificates);
 	TEST(test_no_descriptors);
+#ifdef __linux__
+	TEST(test_no_descriptor_for_one);
+#endif
 	return tls_end();
 }
 #endif
