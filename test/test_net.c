@@ -461,6 +461,36 @@ static void test_descriptor_0(void)
 	server_end(&s);
 }
 
+/* The same with an attempt that stays under way. */
+static void test_waiting_descriptor_0(void)
+{
+	const char *resolve[] = {NULL, NULL};
+	char line[60];
+	struct ws_pollset set;
+	struct hole hole;
+	struct client c;
+	int kept = dup(0), port = 0, fd = bound("127.0.0.1", &port);
+
+	if (make_hole(&hole, fd, "127.0.0.1", port)) {
+		sprintf(line, "a.test:%d:127.0.0.1", port);
+		resolve[0] = line;
+		client_init(&c, "ws://a.test:%d/", port);
+		c.o.nonblock = 1;
+		c.o.resolve = resolve;
+		c.ws = ws_new(c.url, &c.o);
+		close(0);
+		CHECK_EQ_U(ws_open(c.ws), WS_AGAIN);
+		ws_wants(c.ws, &set);
+		CHECK(set.n == 1 && set.fd[0].fd == 0);
+		CHECK_EQ_U(ws_open(c.ws), WS_AGAIN);
+		client_free(&c);
+		CHECK(fcntl(0, F_GETFD) < 0);
+		dup2(kept, 0);
+	}
+	close(kept);
+	free_hole(&hole);
+}
+
 static void test_unix(void)
 {
 	struct client c;
@@ -633,6 +663,17 @@ static void test_words(void)
 			fprintf(stderr, "errno %d: %s\n", err, ws_errmsg(c.ws));
 		client_free(&c);
 	}
+	/* The attempt is under way. Here it is found to have no error, and then no peer. */
+	for (i = 0; i < 4; i++) {
+		check_row("under way, case %lu", (unsigned long)i);
+		atomic_store(&connect_errno, i % 2 ? EINTR : EINPROGRESS);
+		client_init(&c, "ws://127.0.0.1:9/");
+		c.o.unix_socket = i < 2 ? NULL : "/none";
+		CHECK(client_open(&c) < 0);
+		CHECK_EQ_U(ws_report(c.ws)->phase, WS_PHASE_UPGRADE);
+		client_free(&c);
+	}
+	check_row_end();
 	atomic_store(&connect_errno, 0);
 	if (have_ipv6()) {
 		client_init(&c, "ws://[fe80::1]:9/");
@@ -907,6 +948,7 @@ int main(void)
 	TEST(test_race);
 	TEST(test_trace);
 	TEST(test_descriptor_0);
+	TEST(test_waiting_descriptor_0);
 	TEST(test_unix);
 #if defined(__linux__)
 	TEST(test_words);

@@ -379,6 +379,7 @@ static void test_names(void)
 	    {"[::1]", NULL, "::1"},
 	    {"127.0.0.1", "other.example.", "other.example"},
 	    {"127.0.0.1", LONGEST_NAME, LONGEST_NAME},
+	    {"127.0.0.1", ".", ""},
 	};
 	struct plan plan = {.n = 0};
 	struct server s;

@@ -585,6 +585,7 @@ static void test_poll_wants(void)
 	struct ws_msg msg;
 	struct ws_pollset set;
 	static char data[9000];
+	ptrdiff_t taken;
 	unsigned change;
 	int r;
 
@@ -681,6 +682,29 @@ static void test_poll_wants(void)
 	CHECK_EQ_U(wants(&t).n, 0);
 	talk_end(&t);
 
+	check_row("bytes that ws_send has read");
+	talk_begin(&t, "", 0);
+	t.o.ping_interval_ms = 1000;
+	t.o.recv_buffer = 4096;
+	talk_open(&t);
+	CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
+	CHECK_EQ_U(wants(&t).timeout_ms, 1000);
+	for (r = 0; r < 100; r++)
+		talk_more(&t, "\x89\x00", 2);
+	t.f.come = t.f.in_len;
+	t.f.room = 20;
+	t.f.drain = 0;
+	taken = ws_send(t.ws, WS_BINARY, data, sizeof data);
+	CHECK(taken > 0);
+	CHECK_EQ_U(wants(&t).timeout_ms, 0);
+	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, data, sizeof data - (size_t)taken),
+	           WS_ETIMEOUT); /* nothing more comes */
+	CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
+	CHECK_EQ_U(wants(&t).timeout_ms, 0); /* of the pings, some are left for another call */
+	CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
+	CHECK_EQ_U(wants(&t).timeout_ms, 1000);
+	talk_end(&t);
+
 	check_row("over, but what waits is still to go, or the peer's end to come: until ws_close "
 	          "says so there is one "
 	          "to poll");
@@ -690,9 +714,11 @@ static void test_poll_wants(void)
 		t.f.split = 0;
 		talk_open(&t);
 		t.f.room = r ? 3 : SIZE_MAX;
+		change = wants(&t).change;
 		CHECK_EQ_U(ws_recv(t.ws, &msg), r ? WS_ECLOSED : WS_EPROTOCOL);
 		set = wants(&t);
 		CHECK_EQ_U(set.n, 1);
+		CHECK(set.change != change);
 		t.f.room = SIZE_MAX;
 		t.f.end = WS_IO_EOF;
 		CHECK_EQ_U(ws_close(t.ws, 1000, NULL), r ? 0 : WS_EPROTOCOL);
