@@ -45,6 +45,7 @@ static void test_redirects(void)
 			fprintf(stderr, "\t%s\n", ws_errmsg(c.ws));
 		CHECK_EQ_U(ws_report(c.ws)->redirects, 3);
 		CHECK_EQ_U(ws_report(c.ws)->http_status, 101);
+		CHECK_EQ_U(ws_report(c.ws)->tls_verified, 0);
 		sprintf(text, "http://127.0.0.1:%d",
 		        other.port); /* a relative URL keeps the scheme */
 		CHECK_EQ_S(ws_report(c.ws)->url, text);

@@ -42,6 +42,13 @@ static void test_resolver(void)
 		c.o.nonblock = nonblock;
 		c.o.family = 6;
 		CHECK_EQ_U(client_open(&c), WS_ERESOLVE);
+		HAS(&c, "Name or service not known"); /* asked for that family only */
+		client_free(&c);
+		client_init(&c, "ws://a6.test:%d/", s.port);
+		c.o.nonblock = nonblock;
+		c.o.family = 4;
+		CHECK_EQ_U(client_open(&c), WS_ERESOLVE);
+		HAS(&c, "Name or service not known");
 		client_free(&c);
 		client_init(&c, "ws://a6.a127-0-0-1.test:%d/", s.port);
 		c.o.nonblock = nonblock;
@@ -176,7 +183,7 @@ static void test_order(void)
 static void test_lost_lookups(void)
 {
 	struct ws_pollset set;
-	struct client c;
+	struct client c, later;
 	int r, nonblock, begun, fds = count_fds();
 
 	resolver_holds();
@@ -224,6 +231,10 @@ static void test_lost_lookups(void)
 	ws_wants(c.ws, &set);
 	CHECK(set.n == 0 && set.timeout_ms > 0 && set.timeout_ms <= 1000);
 	CHECK_EQ_U(atomic_load(&lookups), begun);
+	client_init(&later, "ws://late.hang.test/");
+	later.o.nonblock = 1;
+	later.ws = ws_new(later.url, &later.o);
+	CHECK_EQ_U(ws_open(later.ws), WS_AGAIN);
 	resolver_lets_go();
 	while ((r = ws_open(c.ws)) == WS_AGAIN) {
 		ws_wants(c.ws, &set);
@@ -232,6 +243,17 @@ static void test_lost_lookups(void)
 	CHECK_EQ_U(r, WS_ERESOLVE);
 	HAS(&c, "resolve again.test: Temporary failure in name resolution: ");
 	client_free(&c);
+	/* then the sentence no longer says that it waits */
+	resolver_holds();
+	do {
+		CHECK_EQ_U(ws_open(later.ws), WS_AGAIN);
+		ws_wants(later.ws, &set);
+	} while (set.n == 0);
+	ws_timeout(later.ws, 0);
+	CHECK_EQ_U(ws_open(later.ws), WS_ETIMEOUT);
+	HAS(&later, "resolve late.hang.test: timed out after ");
+	client_free(&later);
+	resolver_lets_go();
 }
 
 /* Many connections in many threads. Some of their names are never answered. */
