@@ -326,6 +326,7 @@ static void test_peer_that_must_read_first(void)
 
 static void test_wants(void)
 {
+	static char data[9000];
 	struct talk t;
 	struct ws_msg msg;
 
@@ -343,6 +344,22 @@ static void test_wants(void)
 	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), WS_AGAIN);
 	ws_timeout(t.ws, -1);
 	CHECK_EQ_U(wants(&t).timeout_ms, -1);
+	talk_end(&t);
+
+	check_row("a silence that no call has returned, and then a message");
+	quiet_begin(&t, 1000, 0);
+	t.f.room = 20;
+	t.f.drain = 0;
+	CHECK(ws_send(t.ws, WS_BINARY, data, sizeof data) > 0);
+	talk_more(&t,
+	          "\x81\x01"
+	          "a",
+	          3);
+	t.f.come = t.f.in_len;
+	CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), 0);
+	t.f.now += SECOND / 4;
+	CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
+	CHECK_EQ_U(wants(&t).timeout_ms, 750); /* counted from the message on */
 	talk_end(&t);
 
 	talk_begin(&t, "", 0);
