@@ -203,12 +203,12 @@ static int wait_to_send(struct ws_conn *ws)
 		return read_first(ws);
 	}
 	r = wsi_keepalive(ws);
-	if (r)
-		return r;
-	/* data may be a message in rbuf, so rbuf cannot shrink now: do not wake up for that */
-	ws->shrink_waits = false;
-	r = wsi_await(ws);
-	ws->need_input = false;
+	if (r == 0) {
+		/* data may be a message in rbuf, so rbuf cannot shrink now: do not wake up for that */
+		ws->shrink_waits = false;
+		r = wsi_await(ws);
+	}
+	ws->need_input = false; /* rbuf may hold what ws_recv has not seen */
 	if (r == WS_ECANCELED && !ws->err)
 		ws->why = "send: the call was canceled (ws_cancel), so not all was taken: call "
 		          "ws_send with the rest";

@@ -699,6 +699,7 @@ static void test_poll_wants(void)
 	CHECK_EQ_U(wants(&t).timeout_ms, 0);
 	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, data, sizeof data - (size_t)taken),
 	           WS_ETIMEOUT); /* nothing more comes */
+	CHECK_EQ_U(wants(&t).timeout_ms, 0);
 	CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
 	CHECK_EQ_U(wants(&t).timeout_ms, 0); /* of the pings, some are left for another call */
 	CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
