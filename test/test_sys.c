@@ -143,8 +143,8 @@ static void test_signals(void)
 	setitimer(ITIMER_REAL, &every, NULL);
 	client_init(&c, "ws://127.0.0.1:%d/", s.port);
 	CHECK_EQ_U(client_open(&c), 0);
-	ws_timeout(c.ws, 200);
 	start = clock_us();
+	ws_timeout(c.ws, 200);
 	r = ws_recv(c.ws, &msg);
 	CHECK_EQ_U(r, WS_ETIMEOUT);
 	CHECK(clock_us() - start >= 200000 && clock_us() - start < 5000000);
