@@ -718,18 +718,12 @@ static void test_explanations(void)
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		check_row("-0x%x, state %d, %s", (unsigned)-cases[i].err, cases[i].state,
 		          cases[i].why);
-		t = calloc(1, sizeof *t);
-		if (t == NULL)
-			abort();
-		memset(&c, 0, sizeof c);
-		c.opt = &options;
-		t->c = &c;
+		t = session_new(&c, &options);
 		c.has_own = (cases[i].state & OWN) != 0;
 		if (cases[i].state & (UNREAD | SYSTEM_UNREAD)) {
 			c.unread_path = cases[i].state & UNREAD ? "/x" : "";
 			c.unread = "the reason";
 		}
-		wsi_text_init(&t->cert_why, t->cert_why_buf, sizeof t->cert_why_buf);
 		wsi_text_init(&t->unknown, t->unknown_buf, sizeof t->unknown_buf);
 		t->err = cases[i].err;
 		t->io_err = cases[i].io_err;

@@ -456,34 +456,30 @@ static void test_threads_share(void)
 }
 #endif
 
-int main(void)
+/* What holds whether trust is shared or not */
+static void tests_of_both(void)
 {
-	tls_begin();
 	TEST(test_trust);
-	TEST(test_bundle_read_late);
-	TEST(test_how_many_are_parsed);
 	TEST(test_find_issuers);
 	TEST(test_extensions);
 #ifdef __linux__
 	TEST(test_system_or_own);
-#endif
-#ifdef __linux__
 	TEST(test_no_bundle);
 #endif
+}
+
+int main(void)
+{
+	tls_begin();
+	TEST(test_bundle_read_late);
+	TEST(test_how_many_are_parsed);
+	tests_of_both();
 	sharing = 1;
 	TEST(test_shared_trust);
 #ifndef WS_NO_THREADS
 	TEST(test_threads_share);
 #endif
-	TEST(test_trust);
-	TEST(test_find_issuers);
-	TEST(test_extensions);
-#ifdef __linux__
-	TEST(test_system_or_own);
-#endif
-#ifdef __linux__
-	TEST(test_no_bundle);
-#endif
+	tests_of_both();
 	return tls_end();
 }
 #endif

@@ -367,21 +367,6 @@ time_t time(time_t *at)
 	return now.tv_sec;
 }
 
-/* A session that has no transport */
-static struct wsi_tls *judge_new(struct wsi_tls_config *c, const struct ws_tls *options)
-{
-	struct wsi_tls *t = calloc(1, sizeof *t);
-
-	if (t == NULL)
-		abort();
-	memset(c, 0, sizeof *c);
-	c->mem = mem;
-	c->opt = options;
-	t->c = c;
-	wsi_text_init(&t->cert_why, t->cert_why_buf, sizeof t->cert_why_buf);
-	return t;
-}
-
 static void test_dates(void)
 {
 	static const struct {
@@ -403,7 +388,7 @@ static void test_dates(void)
 	};
 	struct ws_tls options = {0};
 	struct wsi_tls_config c;
-	struct wsi_tls *t = judge_new(&c, &options);
+	struct wsi_tls *t = session_new(&c, &options);
 	mbedtls_x509_crt crt;
 	size_t i;
 
@@ -497,7 +482,7 @@ static void test_problems(void)
 	static const char server[] = "the server's certificate";
 	struct ws_tls options = {0};
 	struct wsi_tls_config c;
-	struct wsi_tls *t = judge_new(&c, &options);
+	struct wsi_tls *t = session_new(&c, &options);
 	mbedtls_x509_crt crt;
 	size_t i;
 
@@ -522,7 +507,11 @@ static void test_problems(void)
 	free(t);
 }
 
-/* Which names fit, and which are told */
+#define LISTED_AS_A_NAME                                                                           \
+	", which it lists as a name: it must list an address as an IP entry of its alternative "   \
+	"names (subjectAltName=IP:...)"
+
+/* Which names fit, and which the reason shows */
 static void test_names(void)
 {
 	static const struct {
@@ -530,7 +519,7 @@ static void test_names(void)
 		/* Alternative names: D is a DNS name, I an address, E mail, X bytes in place of an
 		 * address. NULL: none, the common names count. */
 		const char *names;
-		const char *why; /* behind "is not for "; "": it fits */
+		const char *why; /* after "is not for "; "": it fits */
 	} cases[] = {
 	    {"localhost", "Dlocalhost", ""},
 	    {"localhost", "DLocalHost", ""},
@@ -550,21 +539,12 @@ static void test_names(void)
 	    {"127.0.0.1", "I7f00:1::", "\"127.0.0.1\" but for 7f00:1::"},
 	    {"::1", "I::1", ""},
 	    {"::1", "I::2", "\"::1\" but for ::2"},
-	    {"127.0.0.1", "D127.0.0.1",
-	     "\"127.0.0.1\", which it lists as a name: it must list an address as an IP "
-	     "entry "
-	     "of its alternative names (subjectAltName=IP:...)"},
-	    {"127.0.0.1", "D127.0.0.1,Da",
-	     "\"127.0.0.1\", which it lists as a name: it must list an address as an IP "
-	     "entry "
-	     "of its alternative names (subjectAltName=IP:...)"},
+	    {"127.0.0.1", "D127.0.0.1", "\"127.0.0.1\"" LISTED_AS_A_NAME},
+	    {"127.0.0.1", "D127.0.0.1,Da", "\"127.0.0.1\"" LISTED_AS_A_NAME},
 	    {"127.0.0.1", "D127.0.0.2", "\"127.0.0.1\" but for 127.0.0.2"},
 	    {"127.0.0.1", "D127.0.0.1,I127.0.0.1", ""},
 	    {"127.0.0.1", "D7f00:1::", "\"127.0.0.1\" but for 7f00:1::"},
-	    {"::1", "D0:0::1",
-	     "\"::1\", which it lists as a name: it must list an address as an IP entry of "
-	     "its "
-	     "alternative names (subjectAltName=IP:...)"},
+	    {"::1", "D0:0::1", "\"::1\"" LISTED_AS_A_NAME},
 	    {"x.a.b", "D*.a.b", ""},
 	    {"X.A.B", "D*.a.b", ""},
 	    {"*.a.b", "D*.a.b", ""},
@@ -603,7 +583,7 @@ static void test_names(void)
 
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		check_row("%s: %s", cases[i].wanted, cases[i].names ? cases[i].names : "(CN)");
-		t = judge_new(&c, &options);
+		t = session_new(&c, &options);
 		strcpy(t->name, cases[i].wanted);
 		strcpy(t->name + strlen(t->name) + 1, ".a.b"); /* behind its end */
 		t->ip_len = wsi_ip_parse(t->ip, t->name, strlen(t->name));
@@ -685,7 +665,7 @@ static void test_common_names(void)
 
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		check_row("%s: %s, %d", cases[i].wanted, cases[i].value, cases[i].extension);
-		t = judge_new(&c, &options);
+		t = session_new(&c, &options);
 		strcpy(t->name, cases[i].wanted);
 		t->ip_len = wsi_ip_parse(t->ip, t->name, strlen(t->name));
 		mbedtls_x509_crt_init(&crt);
@@ -768,7 +748,7 @@ static void test_verify(void)
 		memset(&options, 0, sizeof options);
 		options.insecure_no_verify = cases[i].no_verify;
 		options.insecure_no_hostname = cases[i].no_hostname;
-		t = judge_new(&c, &options);
+		t = session_new(&c, &options);
 		strcpy(t->name, cases[i].wanted);
 		for (times = 0; times < 2; times++) { /* mbedTLS may verify twice */
 			t->flags = 0;
@@ -790,7 +770,7 @@ static void test_verify(void)
 	}
 	check_row("a chain of 16, and a longer one");
 	memset(&options, 0, sizeof options);
-	t = judge_new(&c, &options);
+	t = session_new(&c, &options);
 	flags = 0;
 	CHECK(wsi_tls_verify(t, &crt, 16, &flags) == MBEDTLS_ERR_X509_FATAL_ERROR);
 	CHECK(wsi_tls_verify(t, &crt, 15, &flags) == 0 && t->path_n == 16);
@@ -828,7 +808,7 @@ static void test_look(void)
 	CHECK(wsi_cert_read(&chain[0], crt.raw.p, crt.raw.len) == 0);
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		check_row("%d", cases[i].n);
-		t = judge_new(&c, &options);
+		t = session_new(&c, &options);
 		refused = cases[i].why[0] != '\0';
 		r = wsi_tls_look(t, chain, cases[i].n);
 		CHECK_EQ_U(r, refused ? MBEDTLS_ERR_X509_CERT_VERIFY_FAILED : 0);
@@ -839,7 +819,7 @@ static void test_look(void)
 		free(t);
 	}
 	check_row("one whose key cannot be read");
-	t = judge_new(&c, &options);
+	t = session_new(&c, &options);
 	chain[0].key.len = 0;
 	CHECK_EQ_U(wsi_tls_look(t, chain, 1), MBEDTLS_ERR_X509_CERT_VERIFY_FAILED);
 	CHECK_EQ_S(t->cert_why_buf,

@@ -42,19 +42,12 @@ static ptrdiff_t wire_write(void *io, const void *buf, size_t len)
 static struct wsi_tls *session(struct wsi_tls_config *c, const struct ws_tls *options,
                                struct wire *w)
 {
-	struct wsi_tls *t = calloc(1, sizeof *t);
+	struct wsi_tls *t = session_new(c, options);
 
-	if (t == NULL)
-		abort();
-	memset(c, 0, sizeof *c);
-	c->mem = mem;
-	c->opt = options;
-	t->c = c;
 	t->io.io = w;
 	t->io.io_read = wire_read;
 	t->io.io_write = wire_write;
 	t->alert = -1;
-	wsi_text_init(&t->cert_why, t->cert_why_buf, sizeof t->cert_why_buf);
 	wsi_text_init(&t->unknown, t->unknown_buf, sizeof t->unknown_buf);
 	return t;
 }

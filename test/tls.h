@@ -525,6 +525,21 @@ static inline int server_read(struct pair *p, void *buf, size_t len)
 	return (int)done;
 }
 
+/* A session that has no transport yet, to be freed with free() */
+static inline struct wsi_tls *session_new(struct wsi_tls_config *c, const struct ws_tls *options)
+{
+	struct wsi_tls *t = calloc(1, sizeof *t);
+
+	if (t == NULL)
+		abort();
+	memset(c, 0, sizeof *c);
+	c->mem = mem;
+	c->opt = options;
+	t->c = c;
+	wsi_text_init(&t->cert_why, t->cert_why_buf, sizeof t->cert_why_buf);
+	return t;
+}
+
 static const struct setup good = {.cert = "good", .name = "localhost"};
 
 static inline struct setup with_ca(struct setup s)
