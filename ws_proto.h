@@ -248,7 +248,7 @@ WSI void wsi_note_sent(struct wsi_sent *sent, const char *request, size_t len);
 
 struct wsi_refusal {
 	const struct wsi_response
-	    *response;       /* .fields is NULL if its head is wrong behind the status line */
+	    *response;       /* .fields is NULL if its head is wrong after the status line */
 	struct wsi_str body; /* as much of it as has come */
 	const struct wsi_url *url;
 	const struct ws_options

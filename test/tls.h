@@ -56,7 +56,7 @@ struct pipe {
 	size_t total; /* ever written */
 	size_t piece; /* at most so many bytes a call, each other call blocks; 0: as they come */
 	size_t limit; /* no room beyond so many bytes unread; 0: none */
-	size_t cut;   /* the stream ends behind so many bytes in all; 0: never */
+	size_t cut;   /* the stream ends after so many bytes in all; 0: never */
 	size_t flip;  /* so many bytes in, one is spoiled; 0: none */
 	int eof, turn;
 	int reset;             /* 1, or what reading comes to */

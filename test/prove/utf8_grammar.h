@@ -41,7 +41,7 @@
 	 : (place) == AFTER_F4 && IN(c, 0x80, 0x8f) ? NEEDS_2                                      \
 	                                            : BAD)
 
-/* The place behind the byte c */
+/* The place after the byte c */
 #define NEXT(place, c) ((place) == BETWEEN ? NEXT_FIRST(c) : NEXT_LATER(place, c))
 
 /* The place that the careful state of utf8.c means, with `lacks` and `bits` */

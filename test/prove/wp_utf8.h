@@ -37,7 +37,7 @@ axiomatic Any {
 }
 #endif
 
-// The place behind the first n bytes of s, which begin at the given place
+// The place after the first n bytes of s, which begin at the given place
 axiomatic After {
     logic integer after(integer place, unsigned char *s, integer n) reads s[0 .. n - 1];
     axiom none: \forall integer place, unsigned char *s; after(place, s, 0) == place;
@@ -130,7 +130,7 @@ static size_t utf8_skip(const unsigned char *s, size_t i, size_t len);
     ensures \result <==> is_ascii((unsigned char *)p, 0, len); */
 bool wsi_is_ascii(const void *p, size_t len);
 
-// All bytes before the result are right, and that behind it is wrong.
+// All bytes before the result are right, and the one after it is wrong.
 /*@ requires len <= 0x7fffffffffffffff;
     requires \valid(state) && is_state(*state);
     requires \valid_read((unsigned char *)p + (0 .. len - 1));
