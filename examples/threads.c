@@ -75,7 +75,7 @@ static int send_queue(void)
 			taken = take_all();
 		if (!taken)
 			return 0;
-		do /* a ws_cancel meanwhile is for a message behind this one */
+		do /* a ws_cancel meanwhile is for a message after this one */
 			r = ws_send_all(ws, WS_TEXT, taken->text, strlen(taken->text));
 		while (r == WS_ECANCELED);
 		if (r)

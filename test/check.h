@@ -156,7 +156,7 @@ static inline void check_str(const char *a, const char *b, const char *file, int
 	check_mem(a, a_len, b, b_len, __FILE__, __LINE__, #a " == " #b)
 #define TEST(function) check_function(#function, function)
 
-/* What main returns. Checks that it made itself, before and behind the tests, are one test. */
+/* What main returns. Checks that it made itself, before and after the tests, are one test. */
 static inline int check_done(void)
 {
 	struct check *c = &check_now;

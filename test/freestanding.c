@@ -84,7 +84,8 @@ static void leave(int status)
 		;
 }
 
-/* Without a clock no deadline would hold: that is told at once, and by its name */
+/* Without a clock no deadline can be kept. The library reports that at once and names the option.
+ */
 static int needs_a_clock(struct device *d)
 {
 	static struct ws_io io;
@@ -102,7 +103,7 @@ static int needs_a_clock(struct device *d)
 	return ws && ws_open(ws) == WS_EUSAGE && memcmp(ws_report(ws)->option, "now_us", 7) == 0;
 }
 
-/* Exit status 0: the server's answer came, and from a silent one WS_ETIMEOUT did */
+/* Exit status 0: one server's answer was received, and the silent one led to WS_ETIMEOUT */
 void start(void)
 {
 	static struct device d[3];

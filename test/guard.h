@@ -35,8 +35,8 @@ static inline unsigned char *guard_room(void)
 	return room;
 }
 
-/* A copy of the bytes that ends at the page behind the room; it lives until the next call */
-static inline void *guard_behind(const void *p, size_t len)
+/* A copy of the bytes that ends at the page after the room; it lives until the next call */
+static inline void *guard_after(const void *p, size_t len)
 {
 	unsigned char *copy = guard_room() + GUARD_ROOM - len;
 

@@ -22,17 +22,16 @@ void __sanitizer_cov_trace_pc(void)
 
 static char text[40000], out_buf[40000];
 
-/* Writes `before`, then `unit` repeated up to n bytes, then `behind`. Returns the number of bytes
- */
-static size_t build(size_t n, const char *before, const char *unit, const char *behind)
+/* Writes `before`, then `unit` repeated up to n bytes, then `after`. Returns the length. */
+static size_t build(size_t n, const char *before, const char *unit, const char *after)
 {
 	size_t len = strlen(before), u = strlen(unit), at;
 
 	memcpy(text, before, len);
 	for (at = len; at < len + n; at++)
 		text[at] = unit[(at - len) % u];
-	memcpy(text + at, behind, strlen(behind) + 1);
-	return at + strlen(behind);
+	memcpy(text + at, after, strlen(after) + 1);
+	return at + strlen(after);
 }
 
 /* The runners. piece: how many bytes come at a time; 0: all at once */
@@ -134,11 +133,11 @@ static const struct {
 	const char *name;
 	void (*run)(size_t len, size_t piece);
 	size_t piece;
-	const char *before, *unit, *behind;
+	const char *before, *unit, *after;
 } cases[] = {
     /* the head's limit is 16 KiB, so n is 7000 */
     {"spaces in front of a value", run_head, 0, LINE "A: ", " ", "x\r\n\r\n"},
-    {"spaces behind a value", run_head, 0, LINE "A: x", " ", "\r\n\r\n"},
+    {"spaces after a value", run_head, 0, LINE "A: x", " ", "\r\n\r\n"},
     {"spaces within a value", run_head, 0, LINE "Sec-WebSocket-Protocol: a", " ",
      "b\r\n" UPGRADE "\r\n"},
     {"spaces in a list of tokens", run_head, 0, LINE "Connection: Upgrade,", " ,",
@@ -173,7 +172,7 @@ static const struct {
 
 static unsigned long cost(size_t i, size_t n)
 {
-	size_t len = build(n, cases[i].before, cases[i].unit, cases[i].behind);
+	size_t len = build(n, cases[i].before, cases[i].unit, cases[i].after);
 
 	steps = 0;
 	cases[i].run(len, cases[i].piece);

@@ -6,7 +6,8 @@
 #include "check.h"
 #include <stdlib.h>
 
-/* Section 10; then bytes with each bit set somewhere, and the accept value of RFC 6455 1.3 */
+/* RFC 4648 section 10; then bytes with each bit set somewhere, and the accept value of RFC 6455 1.3
+ */
 static const struct {
 	const char *bytes;
 	size_t len;
@@ -128,7 +129,7 @@ static void test_round_trip(void)
 	free(text);
 }
 
-/* Every character at every place, and of padded groups those alone whose idle bits are zero */
+/* Every character at every place. A padded group is accepted only if its unused bits are zero. */
 static void test_strict(void)
 {
 	unsigned char out[8];
@@ -141,7 +142,7 @@ static void test_strict(void)
 			int is_digit = ch > 0 && strchr(alphabet, ch) != NULL;
 
 			text[i] = (char)ch;
-			/* a '=' at the end: 'E' before it has its two low bits zero */
+			/* before a '=' at the end, the two low bits of 'E' are zero */
 			bad += (decode(out, text, 8) >= 0) != (is_digit || (i == 7 && ch == '='));
 		}
 	}

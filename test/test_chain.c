@@ -22,7 +22,7 @@ int main(void)
 
 struct build {
 	unsigned char buf[20000];
-	size_t at; /* what is there begins here */
+	size_t at; /* the bytes begin here */
 };
 
 static void put(struct build *b, const void *p, size_t len)
@@ -33,7 +33,7 @@ static void put(struct build *b, const void *p, size_t len)
 	memcpy(b->buf + b->at, p, len);
 }
 
-/* What was put since the end was at this place becomes the content of an element */
+/* Makes everything that was put since the end was at this place the content of an element */
 static void wrap(struct build *b, int tag, size_t end)
 {
 	size_t len = end - b->at;
@@ -66,11 +66,11 @@ static void put_name(struct build *b, const char *cn)
 	wrap(b, 0x30, end);
 }
 
-/* Of so many bits each */
+/* An RSA key whose modulus and exponent have this many bits */
 static void put_rsa(struct build *b, unsigned modulus, unsigned exponent)
 {
 	static unsigned char
-	    ones[2050]; /* the first is 0, as of any positive number whose top bit is set */
+	    ones[2050]; /* the first byte is 0, as in any positive number whose top bit is set */
 	size_t end = b->at;
 	unsigned n, bits;
 	int i;
@@ -104,13 +104,13 @@ static void put_ec(struct build *b, const char *curve, size_t len)
 }
 
 struct extension {
-	int id; /* 2.5.29.id */
+	int id; /* the OID is 2.5.29.id */
 	int critical;
 	const char *value; /* DER */
 	size_t len;
 };
 
-/* A certificate; key: 0 is RSA of 2048 bits, else the modulus' bits, and the exponent's */
+/* A certificate. modulus and exponent are in bits; modulus 0 means RSA with 2048 bits. */
 static void put_certificate(struct build *b, const char *subject, const char *issuer,
                             unsigned modulus, unsigned exponent, const char *curve,
                             const struct extension *x)
@@ -150,7 +150,7 @@ static void put_length(struct build *b, size_t end)
 	put(b, head, sizeof head);
 }
 
-/* ---- What verifying may cost ---- */
+/* ---- The cost of verifying ---- */
 
 #define P384 "\x2b\x81\x04\x00\x22"
 #define K256 "\x2b\x81\x04\x00\x0a"
@@ -218,7 +218,7 @@ static void test_cost(void)
 		CHECK_EQ_U(wsi_chain_check_cost(certs, n, &why), cases[i].why == NULL ? 0 : -1);
 		if (!CHECK(cases[i].why == NULL ? why.len == 0 : strstr(buf, cases[i].why) != NULL))
 			fprintf(stderr, "\t%s\n", buf);
-		/* every beginning, in memory that ends there */
+		/* every truncation, in memory that ends there */
 		for (cut = 0; cut < len && cases[i].n <= 2; cut++) {
 			exact = malloc(cut ? cut : 1);
 			if (exact == NULL)
@@ -231,12 +231,12 @@ static void test_cost(void)
 	}
 }
 
-/* The Certificate message: so many certificates, and these bytes behind them */
+/* The Certificate message: this many certificates, then these bytes */
 static void test_messages(void)
 {
 	static const struct {
 		int n;
-		const char *behind;
+		const char *after;
 		size_t len;
 		int result;
 	} cases[] = {
@@ -261,7 +261,7 @@ static void test_messages(void)
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		check_row("%lu", (unsigned long)i);
 		b.at = sizeof b.buf;
-		put(&b, cases[i].behind, cases[i].len);
+		put(&b, cases[i].after, cases[i].len);
 		for (k = 0; k < cases[i].n; k++) {
 			end = b.at;
 			put_certificate(&b, "a", "b", 0, 0, NULL, NULL);
@@ -278,7 +278,7 @@ static void test_messages(void)
 
 /* ---- The rules ---- */
 
-/* An authority that may issue for ab alone, and a certificate for ab */
+/* An authority that may issue only for ab, and a certificate for ab */
 #define MAY_ISSUE_AB                                                                               \
 	{                                                                                          \
 		NC, 0,                                                                             \
@@ -292,7 +292,7 @@ static void test_messages(void)
 		        "ab")                                                                      \
 	}
 
-/* A Name as put_name writes it, of two letters */
+/* A Name with two letters, as put_name writes it */
 #define CN(letters) "\x30\x0d\x31\x0b\x30\x09\x06\x03\x55\x04\x03\x0c\x02" letters
 
 static void test_rules(void)
@@ -478,21 +478,21 @@ static void test_rules(void)
 	     {0, 0, NULL, 0},
 	     "ab",
 	     "cannot be read"},
-	    {"a byte behind the constraints",
+	    {"a byte after the constraints",
 	     {NC, 0,
 	      DER("\x30\x09\xa0\x06\x30\x04\x82\x02"
 	          "ab\xa0")},
 	     NAMED_AB,
 	     "",
 	     "cannot be read"},
-	    {"a byte behind the permitted names",
+	    {"a byte after the permitted names",
 	     {NC, 0,
 	      DER("\x30\x09\xa0\x07\x30\x04\x82\x02"
 	          "xy\x30")},
 	     NAMED_AB,
 	     "",
 	     "cannot be read"},
-	    {"a byte behind the names",
+	    {"a byte after the names",
 	     MAY_ISSUE_AB,
 	     {ALT, 0,
 	      DER("\x30\x05\x82\x02"
@@ -525,7 +525,7 @@ static void test_rules(void)
 	     NAMED_AB,
 	     "",
 	     "form that is not supported"},
-	    {"a byte behind the base",
+	    {"a byte after the base",
 	     {NC, 0,
 	      DER("\x30\x09\xa0\x07\x30\x05\x82\x02"
 	          "ab\x80")},
@@ -614,13 +614,13 @@ static void test_rules(void)
 	}
 }
 
-/* ---- What the library lacks ---- */
+/* ---- Extensions that the library does not support ---- */
 
 static void test_unknown(void)
 {
 	static const struct {
 		struct extension extension;
-		const char *why; /* "": there is none */
+		const char *why; /* "": there is no error */
 	} cases[] = {
 	    {{WSI_EXT_NAME_CONSTRAINTS, 1, "", 0},
 	     "does not support: name constraints (2.5.29.30)"},
@@ -661,9 +661,9 @@ static void test_unknown(void)
 	}
 }
 
-/* ---- Parts that no other test can make wrong ---- */
+/* ---- Parts that no other test changes ---- */
 
-/* A part of the server's certificate, and what is then said */
+/* A part of the server's certificate, and the error that it causes */
 static void test_parts(void)
 {
 	enum { KEY, SUBJECT, EXTENSIONS };
@@ -673,7 +673,7 @@ static void test_parts(void)
 		int part, asked;
 		const char *der;
 		size_t len;
-		const char *says; /* "": nothing */
+		const char *says; /* "": no error */
 	} cases[] = {
 #define RSA "\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"
 	    {"RSA, zeros", KEY, COST, DER(RSA "\x03\x0a\x00\x30\x07\x02\x02\0\0\x02\x01\0"), ""},
@@ -765,7 +765,7 @@ static void test_parts(void)
 	}
 }
 
-/* ---- Which certificates a constraint is for, and how much it may cost ---- */
+/* ---- Which certificates a constraint applies to, and how much checking it may cost ---- */
 
 static void test_paths(void)
 {
@@ -799,7 +799,7 @@ static void test_paths(void)
 		struct {
 			const char *subject, *issuer;
 			const struct extension *x;
-		} path[4]; /* from the server's to the trusted one */
+		} path[4]; /* from the server's certificate to the trusted one */
 		const char *why;
 	} cases[] = {
 	    {"self-issued",
@@ -865,7 +865,8 @@ static void test_paths(void)
 	}
 }
 
-/* So many names and a subject, each compared with so many constraints that exclude another one */
+/* This many names and a subject, each compared with this many constraints that exclude another name
+ */
 static void test_many(void)
 {
 	static const struct {

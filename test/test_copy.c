@@ -146,8 +146,8 @@ static void test_a_copy_fits(void)
 		o.origin = text;
 		o.tls.server_name = text;
 		len = wsi_copy_options(&o, NULL);
-		/* Its beginning is aligned, so it ends at the page for some n only. */
-		block = (char *)guard_behind("", 0) - (len + -len % sizeof(char *));
+		/* The copy's beginning is aligned, so its end meets the page only for some n. */
+		block = (char *)guard_after("", 0) - (len + -len % sizeof(char *));
 		CHECK_EQ_U(wsi_copy_options(&o, block), len);
 		CHECK_EQ_S(o.tls.server_name, text);
 		CHECK_EQ_S(o.headers[0], text);
@@ -157,7 +157,7 @@ static void test_a_copy_fits(void)
 	}
 	check_row("an empty list");
 	memset(&o, 0, sizeof o);
-	o.headers = (const char *const *)guard_behind(&none, sizeof none);
+	o.headers = (const char *const *)guard_after(&none, sizeof none);
 	len = wsi_copy_options(&o, NULL);
 	CHECK_EQ_U(len, sizeof none);
 	block = malloc(len);
@@ -167,7 +167,7 @@ static void test_a_copy_fits(void)
 	check_row_end();
 }
 
-/* A function of an event program that makes the connection, and returns. */
+/* A function of an event-driven program, which makes the connection and returns. */
 static void begin_in_a_function(struct talk *t)
 {
 	char header[] = "X-Room: lobby", subprotocol[] = "chat", origin[] = "http://here";
@@ -226,8 +226,8 @@ static void test_options_may_go_after_ws_new(void)
 	talk_end(&t);
 }
 
-/* A program and a library of different ages compare their options byte by byte, and padding has no
- * value that anyone sets. So the last field ends where the struct does: whoever adds a single int
+/* A program and a library of different ages compare their options byte by byte, and the value of
+ * padding is undefined. So the last field must end where the struct ends: whoever adds a single int
  * adds a reserved one as well. */
 static void test_options_end_with_a_field(void)
 {

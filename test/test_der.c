@@ -15,7 +15,7 @@ int main(void)
 
 #define DER(bytes) bytes, sizeof(bytes) - 1
 
-/* These bytes alone, in memory that ends behind them */
+/* A copy of these bytes, in memory that ends right after them */
 static unsigned char *copy_of(const void *p, size_t len)
 {
 	unsigned char *copy = malloc(len ? len : 1);
@@ -31,14 +31,14 @@ static void test_elements(void)
 	static const struct {
 		const char *name, *bytes;
 		size_t len;
-		int tag; /* -1: no whole element */
+		int tag; /* -1: not a whole element */
 		size_t head, content;
 	} cases[] = {
 	    {"nothing", DER(""), -1, 0, 0},
 	    {"a tag alone", DER("\x05"), -1, 0, 0},
 	    {"empty", DER("\x05\x00"), 5, 2, 0},
 	    {"a byte", DER("\x04\x01x"), 4, 2, 1},
-	    {"another one behind it", DER("\x04\x01x\x05\x00"), 4, 2, 1},
+	    {"another one after it", DER("\x04\x01x\x05\x00"), 4, 2, 1},
 	    {"cut off", DER("\x04\x02x"), -1, 0, 0},
 	    {"the length of its header is not there", DER("\x04\x03xy"), -1, 0, 0},
 	    {"a length of one byte", DER("\x04\x81\x01x"), 4, 3, 1},
@@ -79,7 +79,7 @@ static void test_elements(void)
 	}
 }
 
-/* A certificate whose first parts are these; the version before them, key and more behind them */
+/* The first parts of a certificate; the version comes before them, the key and more after them */
 #define SERIAL "\x02\x01\x07"
 #define ALGORITHM "\x30\x00"
 #define ISSUER "\x30\x02\x31\x00"
@@ -100,11 +100,11 @@ static void test_certificates(void)
 	    {"a version", DER("\xa0\x03\x02\x01\x02" FIELDS "\x30\x03\x02\x01\x00"), 1, 3, 0},
 	    {"another thing for a key", DER(FIELDS "\x31\x03\x02\x01\x00"), 1, 0, 0},
 	    {"extensions", DER(FIELDS "\x30\x01x\xa3\x04\x30\x02yz"), 1, 1, 2},
-	    {"extensions behind an identifier",
+	    {"extensions after an identifier",
 	     DER(FIELDS "\x30\x01x\x81\x01\x00\xa3\x04\x30\x02yz"), 1, 1, 2},
 	    {"extensions that are none", DER(FIELDS "\x30\x01x\xa3\x04\x31\x02yz"), 0, 0, 0},
-	    {"a field behind the key is cut off", DER(FIELDS "\x30\x01x\xa3\x04\x30"), 0, 0, 0},
-	    {"a byte behind the key", DER(FIELDS "\x30\x01x\x05"), 0, 0, 0},
+	    {"a field after the key is cut off", DER(FIELDS "\x30\x01x\xa3\x04\x30"), 0, 0, 0},
+	    {"a byte after the key", DER(FIELDS "\x30\x01x\x05"), 0, 0, 0},
 	    {"no field", DER(""), 0, 0, 0},
 	    {"no serial number", DER(ALGORITHM ISSUER VALIDITY SUBJECT), 0, 0, 0},
 	    {"no algorithm", DER(SERIAL "\x31\x00" ISSUER VALIDITY SUBJECT), 0, 0, 0},
@@ -135,7 +135,7 @@ static void test_certificates(void)
 			subject = wsi_der_subject(exact, cases[i].len + 4, &len);
 			CHECK(subject == c.subject.p && len == c.subject.len);
 		}
-		exact[2] = 0x31; /* no TBSCertificate */
+		exact[2] = 0x31; /* not a TBSCertificate */
 		CHECK(wsi_cert_read(&c, exact, cases[i].len + 4) == -1);
 		CHECK(wsi_der_subject(exact, cases[i].len + 4, &len) == NULL);
 		exact[0] = 0x31;
@@ -157,8 +157,8 @@ static void test_extensions(void)
 	} cases[] = {
 	    {"none", DER(""), 0, 0, ""},
 	    {"alone", DER("\x30\x08\x06\x03\x55\x1d\x11\x04\x01x"), 1, 0, "x"},
-	    {"behind another one", DER(OTHER "\x30\x08\x06\x03\x55\x1d\x11\x04\x01x"), 1, 0, "x"},
-	    {"not critical behind a critical one",
+	    {"after another one", DER(OTHER "\x30\x08\x06\x03\x55\x1d\x11\x04\x01x"), 1, 0, "x"},
+	    {"not critical after a critical one",
 	     DER("\x30\x0a\x06\x03\x55\x1d\x0e\x01\x01\xff\x04\x00\x30\x07\x06\x03\x55\x1d\x11\x04"
 	         "\x00"),
 	     1, 0, ""},
@@ -224,7 +224,8 @@ static void test_subject(void)
 			abort();
 		memcpy(exact, cert, n);
 		p = wsi_der_subject(exact, n, &len);
-		CHECK((p != NULL) == (n == sizeof cert)); /* the outermost length says so */
+		CHECK((p != NULL) == (n == sizeof cert)); /* the outermost length covers the whole
+							   * certificate */
 		free(exact);
 	}
 	check_row("any bit wrong: nothing, or something that lies inside");
@@ -238,7 +239,7 @@ static void test_subject(void)
 			          && p + len <= other + sizeof other));
 		}
 	}
-	memcpy(other, cert, sizeof cert); /* version 1: without the version */
+	memcpy(other, cert, sizeof cert); /* version 1 has no version field */
 	other[2] -= 5;
 	other[4] -= 5;
 	memmove(other + 5, cert + 10, sizeof cert - 10);

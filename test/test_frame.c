@@ -8,8 +8,8 @@
 
 static const unsigned char rfc_key[4] = {0x37, 0xfa, 0x21, 0x3d};
 
-/* From memory of exactly n bytes: the header's length; 0: more is needed; -1: *why says what is
- * wrong */
+/* Decodes from memory of exactly n bytes. Returns the header's length; 0: more bytes are needed;
+ * -1: *why says what is wrong */
 static int decode(struct wsi_frame *f, const unsigned char *p, size_t n, const char **why)
 {
 	unsigned char *exact = malloc(n);
@@ -28,7 +28,7 @@ static int decode(struct wsi_frame *f, const unsigned char *p, size_t n, const c
 #define TOP_BIT "2^63"
 #define MASKED "masked"
 
-/* Header and payload; unmasked is what the payload says */
+/* Header and payload; unmasked is the payload without its mask */
 static const struct {
 	const char *wire;
 	size_t wire_len;
@@ -87,7 +87,8 @@ static void test_examples(void)
 	}
 }
 
-/* Each rule on both sides. at: so many bytes decide it; result: of the decoder from there on */
+/* Each rule, kept and broken. at: how many bytes decide it; result: what the decoder returns from
+ * then on */
 static const struct {
 	const char *head;
 	size_t len, at;
@@ -95,7 +96,7 @@ static const struct {
 	uint64_t payload;
 	const char *why;
 } rules[] = {
-    /* 7 bits, 16, 64: the first and the last of each */
+    /* lengths of 7, 16 and 64 bits: the first and the last of each form */
     {"\x82\x00", 2, 2, 2, 0, NULL},
     {"\x82\x7d", 2, 2, 2, 125, NULL},
     {"\x82\x7e\x00\x7e", 4, 4, 4, 126, NULL},
@@ -113,7 +114,7 @@ static const struct {
     {"\x82\x7f\x01\x02\x03\x04\x05\x06\x07\x08", 10, 10, 10, 0x0102030405060708, NULL},
     {"\x82\x7f\x80\0\0\0\0\0\0\0", 10, 3, -1, 0, TOP_BIT},
     {"\x82\x7f\xff\xff\xff\xff\xff\xff\xff\xff", 10, 3, -1, 0, TOP_BIT},
-    /* masked: 5.1 */
+    /* 5.1: masked frames */
     {"\x82\x80\1\2\3\4", 6, 2, -1, 0, MASKED},
     {"\x02\xfd\1\2\3\4", 6, 2, -1, 0, MASKED},
     {"\x80\xfe\x00\x7e\1\2\3\4", 8, 2, -1, 0, MASKED},
@@ -132,15 +133,14 @@ static const struct {
     {"\x09\x00", 2, 1, -1, 0, FRAGMENTED},
     {"\x0a\x00", 2, 1, -1, 0, FRAGMENTED},
     {"\x79\x00", 2, 1, -1, 0, FRAGMENTED},
-    /* RSV is for the caller */
+    /* RSV bits are left to the caller */
     {"\xf1\x00", 2, 2, 2, 0, NULL},
     {"\xc2\x00", 2, 2, 2, 0, NULL},
     {"\xf8\x00", 2, 2, 2, 0, NULL},
     {"\x10\x00", 2, 2, 2, 0, NULL},
 };
 
-/* A length whose top bit is set, or that overflows, is among these (as in gorilla, undici, libre)
- */
+/* Among these are lengths whose top bit is set or that overflow (as in gorilla, undici, libre) */
 static void test_rules(void)
 {
 	struct wsi_frame f;
@@ -154,7 +154,7 @@ static void test_rules(void)
 
 		check_row("%lu: %s", (unsigned long)i,
 		          rules[i].why != NULL ? rules[i].why : "good");
-		memset(bytes, 0xa5, sizeof bytes); /* what follows the header changes nothing */
+		memset(bytes, 0xa5, sizeof bytes); /* the bytes after the header do not matter */
 		memcpy(bytes, rules[i].head, rules[i].len);
 		for (n = 0; n <= sizeof bytes; n++) {
 			int r = decode(&f, bytes, n, &why);
@@ -171,7 +171,7 @@ static void test_rules(void)
 	}
 	check_row_end();
 
-	for (op = 0; op < 256; op++) { /* every first byte alone */
+	for (op = 0; op < 256; op++) { /* every first byte */
 		unsigned char b0 = (unsigned char)op;
 		unsigned code = op & 15;
 		int known = code <= 2 || (code >= 8 && code <= 10), r = decode(&f, &b0, 1, &why);
@@ -185,8 +185,8 @@ static void test_rules(void)
 	}
 }
 
-/* The lengths about each power of two: what is encoded is decoded, at its last byte and no sooner
- */
+/* The lengths around each power of two: what was encoded is decoded at its last byte, and not
+ * earlier */
 static void test_round_trip(void)
 {
 	struct wsi_frame f;
@@ -210,7 +210,8 @@ static void test_round_trip(void)
 				                           : 10U)
 				                + (masked ? 4U : 0U);
 				wrong += (out[1] & 0x80) != (masked ? 0x80 : 0);
-				if (masked) { /* but for the key and the bit that tells of it, the same */
+				if (masked) { /* masked and unmasked headers differ only in the mask
+					       * bit and the key */
 					n -= 4;
 					wrong += memcmp(out + n, rfc_key, 4) != 0;
 					out[1] &= 0x7f;
@@ -234,7 +235,7 @@ static void test_mask(void)
 	for (i = 0; i < sizeof src; i++)
 		src[i] = (unsigned char)(i * 73 + 5);
 
-	check_row("Every length and alignment of both ends; nothing before or behind is touched");
+	check_row("Every length and alignment of both ends; nothing before or after is touched");
 	for (len = 0; len <= 70; len++) {
 		for (from = 0; from < 8; from++) {
 			for (to = 0; to < 8; to++) {
@@ -266,7 +267,7 @@ static void test_mask(void)
 	}
 	CHECK_EQ_U(wrong, 0);
 	memset(dst, 0xee, sizeof dst);
-	wsi_mask(dst, src, 0, key); /* nothing */
+	wsi_mask(dst, src, 0, key); /* nothing to mask */
 	CHECK_EQ_U(dst[0], 0xee);
 }
 
@@ -338,7 +339,7 @@ static void test_close_codes(void)
 	CHECK_EQ_U(wrong, 0);
 }
 
-/* RFC 6455 1.3: the digest that a server proves with */
+/* RFC 6455 1.3: the digest with which a server proves that it read the request */
 static void test_accept(void)
 {
 	static const char text[] = "dGhlIHNhbXBsZSBub25jZQ==258EAFA5-E914-47DA-95CA-C5AB0DC85B11";

@@ -16,7 +16,7 @@ static void test_redirects(void)
 	int i, nonblock;
 
 	for (nonblock = 0; nonblock < 2; nonblock++) {
-		/* relative, absolute, http in place of ws, then to another origin */
+		/* relative, absolute, with http instead of ws, and then to another origin */
 		memset(script, 0, sizeof script);
 		memset(away, 0, sizeof away);
 		s.port = other.port = 0;
@@ -114,7 +114,7 @@ static void test_redirects(void)
 			sprintf(text, "redirect from ws://127.0.0.1:%d/ to \"", s.port);
 			if (cases[k].err == WS_EREDIRECT)
 				HAS(&c, text);
-			if (!cases[k].location) /* of a long Location 1023 bytes are shown */
+			if (!cases[k].location) /* a long Location is cut after 1023 bytes */
 				CHECK_EQ_U(strspn(strstr(ws_errmsg(c.ws), "/x") + 1, "x"), 1022);
 			CHECK_EQ_U(ws_report(c.ws)->http_status, 302);
 			CHECK_EQ_U(ws_report(c.ws)->redirects, 0);
@@ -246,7 +246,7 @@ static void test_redirects(void)
 }
 
 /* The connection's part in the dialogue with a proxy. test_proxy.c tests the bytes. */
-/* What trace was given of heads, one behind the other */
+/* The heads that were passed to the trace callback, one after another */
 static char heads[4000];
 
 static void note_heads(void *user_data, int sent, int type, const void *data, size_t len)
@@ -411,7 +411,7 @@ static void test_proxies(void)
 				fprintf(stderr, "%s: saw %s\n", cases[i].what, s.seen[0]);
 		}
 		check_row_end();
-		/* SOCKS4 needs the address from us, and only IPv4 */
+		/* for SOCKS4 we look up the address, and only IPv4 is possible */
 		if (ws_features() & WS_HAS_RESOLVER) {
 			static const struct visit four[] = {
 			    {{{NULL, NULL, 0},
@@ -540,12 +540,12 @@ static void test_proxies(void)
 }
 
 /* Bytes that arrive together with the proxy's answer belong to TLS. Here they are an alert. Each
- * allocation fails in turn, also the one for these bytes. */
+ * allocation fails in turn, including the one for these bytes. */
 static void test_proxy_reads_too_far(void)
 {
 	static const struct visit v = {
 	    {{"\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n\x15\x03\x03\x00\x02\x02\x28", 19 + 7}}, LINGER};
-	/* the rest when the client has begun */
+	/* the rest arrives after the client has begun */
 	static const struct visit in_two = {
 	    {{"\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n\x15\x03\x03", 19 + 3},
 	     {NULL, "\x00\x02\x02\x28", 4}},
@@ -558,7 +558,7 @@ static void test_proxy_reads_too_far(void)
 	for (nonblock = 0; nonblock < 2; nonblock++) {
 		failed = 0;
 		for (fail_at = 0; fail_at < 100;
-		     fail_at += fail_at ? 1 : 2) { /* 0: none fails; 1 would be that of ws_new */
+		     fail_at += fail_at ? 1 : 2) { /* 0: none fails; 1 would fail in ws_new */
 			check_row("nonblock %d, allocation %d", nonblock, fail_at);
 			server_start(&s, &v, 1);
 			sprintf(proxy, "http://127.0.0.1:%d", s.port);

@@ -25,7 +25,7 @@ static int parse(unsigned char out[16], const char *s, size_t len)
 
 static void put(char *buf, size_t cap, const unsigned char *addr, int len)
 {
-	unsigned char room[18] = {0}; /* zeros after the address do not count */
+	unsigned char room[18] = {0}; /* to check that zeros after the address do not count */
 	struct wsi_text t;
 
 	memcpy(room, addr, (size_t)len);
@@ -93,17 +93,17 @@ static const char *const bad[] = {
     "1.2.3.4.5", "1..3.4", "256.1.1.1", "1.1.1.256", "1.2.3.999", "1.2.3.1000", "01.2.3.4",
     "1.2.3.04", "00.0.0.0", "0x7f.0.0.1", "1.2.3.a", "1.2.3.4 ", " 1.2.3.4", "1.2.3.4:80",
     "+1.2.3.4", "-1.2.3.4", "1,2,3,4", "2130706433", "127.1",
-    /* groups: too few, too many, too long, not hexadecimal */
+    /* wrong groups: too few, too many, too long, not hexadecimal */
     "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "12345::", "::12345", "::0001f", "g::", "::g",
     "1:2:3:4:5:6:7:8:", ":1:2:3:4:5:6:7:8", "1:", ":1", "1:2", "1::2:", ":1::2",
-    /* "::" twice, and for no group */
+    /* "::" twice, or where no group is missing */
     "::1::", "1::2::3", "1:::2", ":::1", "1:::", "1:2:3:4:5:6:7:8::", "::1:2:3:4:5:6:7:8",
     "1:2:3:4::5:6:7:8",
-    /* IPv4 in it: not last, too early, too late, not one */
+    /* wrong IPv4 part: not last, too early, too late, not an address */
     "1.2.3.4::", "::1.2.3.4:5", "1:2:3:4:5:1.2.3.4", "1:2:3:4:5:6:7:1.2.3.4",
     "1:2:3:4:5:6::7:1.2.3.4", "::1.2.3", "::1.2.3.4.5", "::256.1.1.1", "::01.2.3.4", "::1.2.3.4.",
     "::.1.2.3", "::1a.2.3.4", "::ffff:1.2.3.4/96", "1:2:3:4:5:6:1.2.3.4::",
-    /* no zone, brackets, prefix, space */
+    /* zones, brackets, prefixes and spaces are not accepted */
     "fe80::1%eth0", "fe80::1%", "[::1]", "::1/128", " ::1", "::1 ", "::\n", ":: 1"};
 
 static void test_tables(void)
@@ -122,7 +122,7 @@ static void test_tables(void)
 		CHECK_EQ_S(buf, good[i].out);
 		CHECK(inet_pton(n == 4 ? AF_INET : AF_INET6, good[i].in, other) == 1);
 		CHECK_EQ_MEM(addr, (size_t)n, other, (size_t)n);
-		/* Room for all but the NUL, or less */
+		/* Room for all but the final NUL, or less */
 		for (k = 1; k <= strlen(good[i].out); k++) {
 			struct wsi_text t;
 
@@ -156,7 +156,7 @@ static unsigned rnd(unsigned below)
 	return (seed >> 8) % below;
 }
 
-/* Random addresses with many zeros: each reads what the other has written */
+/* Random addresses with many zeros: we read what libc printed, and libc reads what we printed */
 static void test_libc(void)
 {
 	unsigned long round, wrong = 0, i;
@@ -178,7 +178,7 @@ static void test_libc(void)
 	}
 	CHECK_EQ_U(wrong, 0);
 
-#ifdef __GLIBC__ /* others are less strict */
+#ifdef __GLIBC__ /* other C libraries are less strict */
 	{
 		static const char chars[] = "0012:::..9afF";
 		unsigned long is = 0, is_not = 0;
@@ -189,7 +189,7 @@ static void test_libc(void)
 			size_t len = 1 + rnd(sizeof s - 2);
 			int n, want;
 
-			if (round % 2 == 0) { /* a good one, changed in one place */
+			if (round % 2 == 0) { /* a valid address, changed in one place */
 				const char *from = good[rnd(sizeof good / sizeof *good)].in;
 
 				len = strlen(from) < sizeof s ? strlen(from) : sizeof s - 1;
@@ -252,7 +252,7 @@ static void test_in(void)
 		CHECK_EQ_U(wsi_ip_in(a, b, nets[i].bits), nets[i].in);
 	}
 	check_row_end();
-	/* One bit differs: within the prefix or behind it */
+	/* One bit differs: within the prefix or after it */
 	for (bit = 0; bit < 128; bit++) {
 		memcpy(b, a, 16);
 		b[bit / 8] ^= (unsigned char)(0x80 >> bit % 8);

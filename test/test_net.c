@@ -372,7 +372,7 @@ static void test_race(void)
 		free_hole(&holes[k]);
 }
 
-/* What trace was told about connecting, one line for each call */
+/* What the trace callback was passed while connecting, one line for each call */
 static char connections[400];
 
 static void note_connection(void *user_data, int sent, int type, const void *data, size_t len)
@@ -430,8 +430,9 @@ static void test_trace(void)
 	close(fds[0]);
 }
 
-/* A program that has closed its standard input: 0 is a descriptor like any other. The server begins
- * after the client has its socket, because accept(2) reserves a descriptor while it waits. */
+/* The program has closed its standard input, so a socket gets descriptor 0, which must work like
+ * any other. The server begins after the client has its socket, because accept(2) reserves a
+ * descriptor while it waits. */
 static void test_descriptor_0(void)
 {
 	struct ws_pollset set;
@@ -442,7 +443,7 @@ static void test_descriptor_0(void)
 	listen(listener, 1);
 	close(0);
 	client_init(&c, "ws://127.0.0.1:%d/", s.port);
-	c.o.nonblock = 1; /* so nothing else takes it */
+	c.o.nonblock = 1; /* does not wait, so that no other thread takes descriptor 0 meanwhile */
 	c.ws = ws_new(c.url, &c.o);
 	r = ws_open(c.ws);
 	server_on(&s, listener, good, 1);
@@ -653,7 +654,8 @@ static void test_words(void)
 		client_free(&c);
 	}
 	for (err = 1; err < 200; err++) {
-		if (err == EINPROGRESS || err == EINTR) /* the attempt is under way */
+		if (err == EINPROGRESS || err == EINTR) /* these mean that the attempt is under way
+							 */
 			continue;
 		atomic_store(&connect_errno, err);
 		client_init(&c, "ws://127.0.0.1:9/");
@@ -663,7 +665,7 @@ static void test_words(void)
 			fprintf(stderr, "errno %d: %s\n", err, ws_errmsg(c.ws));
 		client_free(&c);
 	}
-	/* The attempt is under way. Here it is found to have no error, and then no peer. */
+	/* The attempt is under way. It then turns out to have no error, but no peer either. */
 	for (i = 0; i < 4; i++) {
 		check_row("under way, case %lu", (unsigned long)i);
 		atomic_store(&connect_errno, i % 2 ? EINTR : EINPROGRESS);
@@ -732,7 +734,7 @@ static void test_ipv6_without_any(void)
 	check_row_end();
 }
 
-/* When an attempt is refused later, the next one begins at once, whatever the clock says. */
+/* When an attempt is refused later, the next one begins at once, whatever the time is. */
 static void test_refused_late(void)
 {
 	struct client c;
@@ -893,7 +895,7 @@ static void test_sockets(void)
 }
 
 #ifdef __linux__
-/* What the system refuses an attempt before it connects. */
+/* The system refuses an attempt before it connects. */
 static void test_refusing_system(void)
 {
 	static const struct {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * test_overread.c - no parser reads a byte before or behind its input
+ * test_overread.c - no parser reads a byte before or after its input
  *
- * Every sample, each of its beginnings and each of its ends lie once against a guard page behind
- * them and once against one before them. What the parsers make of them is the business of their own
- * tests.
+ * Every sample, each of its beginnings and each of its ends is placed once before and once after a
+ * guard page. Whether the results are right is checked by the parsers' own tests.
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -112,7 +111,7 @@ static void mask(char *p, size_t len)
 	wsi_mask(out_buf, p, len, (const unsigned char *)"abcd");
 }
 
-/* A head, and if it is whole all that is read out of it, the body behind it, and why it was refused
+/* Parses a head. If it is whole, reads all of it, the body after it, and the reason for a refusal.
  */
 static void head(char *p, size_t len)
 {
@@ -233,8 +232,8 @@ static void json(char *p, size_t len)
 }
 
 #ifdef WS_WITH_MBEDTLS
-/* A CA's certificate with alternative names, name constraints, key usages and policies, made by
- * openssl(1) */
+/* The certificate of a CA with alternative names, name constraints, key usages and policies, made
+ * by openssl(1) */
 static const unsigned char certificate[] = {
     48,  130, 1,   237, 48,  130, 1,   148, 160, 3,   2,   1,   2,   2,   20,  87,  6,   250, 152,
     133, 219, 161, 75,  9,   85,  74,  233, 11,  122, 24,  33,  90,  133, 106, 198, 48,  10,  6,
@@ -265,8 +264,8 @@ static const unsigned char certificate[] = {
     27,  187, 38,
 };
 
-/* A certificate by itself, and as the one of a chain; its length in front of it, as in a
- * Certificate message, is right */
+/* A certificate alone and in a chain, where the length before it in the Certificate message is
+ * right */
 static void certificates(char *p, size_t len)
 {
 	static const int ids[] = {WSI_EXT_ALTERNATIVE_NAMES, WSI_EXT_NAME_CONSTRAINTS,
@@ -385,18 +384,18 @@ static void test_guarded(void)
 			for (n = 0; n <= a->samples[k].len; n++) {
 				size_t rest = a->samples[k].len - n;
 
-				a->parse(guard_behind(a->samples[k].p, n), n);
+				a->parse(guard_after(a->samples[k].p, n), n);
 				a->parse(guard_before(a->samples[k].p, n), n);
-				a->parse(guard_behind(a->samples[k].p + n, rest), rest);
+				a->parse(guard_after(a->samples[k].p + n, rest), rest);
 				a->parse(guard_before(a->samples[k].p + n, rest), rest);
 			}
 		}
-		CHECK(k > 0); /* that it came here is the test */
+		CHECK(k > 0); /* the test is that no parser has crashed */
 	}
 }
 
 #ifdef WS_WITH_MBEDTLS
-/* The same, and with each of its bytes changed, for lengths stand everywhere in it */
+/* The same, and with each byte changed in turn, because lengths can be anywhere in a certificate */
 static void test_guarded_certificates(void)
 {
 	static const unsigned char wrong[] = {0, 0x7f, 0x80, 0x81, 0x84, 0xff};
@@ -410,16 +409,16 @@ static void test_guarded_certificates(void)
 	message[4] = sizeof certificate >> 8;
 	message[5] = sizeof certificate & 0xff;
 	memcpy(message + 6, certificate, sizeof certificate);
-	for (k = 0; k <= 6; k += 6) { /* the message, the certificate */
+	for (k = 0; k <= 6; k += 6) { /* the whole message, then the certificate alone */
 		len = sizeof message - k;
 		check_row(k ? "certificate" : "Certificate message");
 		for (n = 0; n <= len; n++) {
-			certificates(guard_behind(message + k, n), n);
+			certificates(guard_after(message + k, n), n);
 			certificates(guard_before(message + k, n), n);
 		}
 		for (n = 0; n < len; n++) {
 			for (i = 0; i < sizeof wrong; i++) {
-				unsigned char *p = guard_behind(message + k, len);
+				unsigned char *p = guard_after(message + k, len);
 
 				p[n] = wrong[i];
 				certificates((char *)p, len);
@@ -430,7 +429,7 @@ static void test_guarded_certificates(void)
 	}
 }
 
-/* Parts of a certificate that are cut off, their ends at the guard page */
+/* Truncated parts of a certificate that end at the guard page */
 static void test_guarded_parts(void)
 {
 	struct wsi_cert c, part;
@@ -441,10 +440,10 @@ static void test_guarded_parts(void)
 	if (!CHECK(wsi_cert_read(&c, certificate, sizeof certificate) == 0))
 		return;
 	for (n = 0; n <= c.subject.len; n++)
-		wsi_put_dn(out(), guard_behind(c.subject.p, n), n);
+		wsi_put_dn(out(), guard_after(c.subject.p, n), n);
 	memset(&part, 0, sizeof part);
 	for (n = 0; n <= c.extensions.len; n++) {
-		part.extensions.p = guard_behind(c.extensions.p, n);
+		part.extensions.p = guard_after(c.extensions.p, n);
 		part.extensions.len = n;
 		for (id = WSI_EXT_ALTERNATIVE_NAMES; id <= WSI_EXT_INHIBIT_ANY_POLICY; id++)
 			wsi_cert_extension(&part, id, &critical, &value);
@@ -453,7 +452,7 @@ static void test_guarded_parts(void)
 }
 #endif
 
-/* Strings that end with their NUL: nothing behind that is read */
+/* Strings end with a NUL, and nothing after it is read */
 static void test_guarded_strings(void)
 {
 	static const char *const lists[] = {
@@ -471,7 +470,7 @@ static void test_guarded_strings(void)
 	for (i = 0; i < sizeof lists / sizeof lists[0]; i++) {
 		check_row("no_proxy \"%s\"", lists[i]);
 		len = strlen(lists[i]) + 1;
-		wsi_no_proxy(guard_behind(lists[i], len), &u, &bad);
+		wsi_no_proxy(guard_after(lists[i], len), &u, &bad);
 		n = wsi_no_proxy(guard_before(lists[i], len), &u, &bad);
 		CHECK(n >= -1);
 	}
@@ -481,7 +480,7 @@ static void test_guarded_strings(void)
 
 		check_row("value \"%s\"", values[i]);
 		len = strlen(values[i]) + 1;
-		for (p = guard_behind(values[i], len); p;
+		for (p = guard_after(values[i], len); p;
 		     p = p == (char *)guard_room() ? NULL : guard_before(values[i], len)) {
 			wq_parse_duration(p, &n);
 			wq_parse_size(p, &size);

@@ -29,15 +29,15 @@ static char *exact(const void *s, size_t len)
 #define ZEROS16 "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
 
 struct step {
-	const char *in; /* of the proxy, needed before out comes */
+	const char *in; /* what the proxy must have sent before `out` is sent */
 	size_t in_len;
 	const char *out;
 	size_t out_len;
 };
 static const struct dialogue {
-	const char *proxy, *target, *addr; /* addr NULL: not looked up here */
-	struct step step[4];               /* the first one's in is empty; the last one's out is */
-	const char *why;                   /* NULL: the tunnel stands */
+	const char *proxy, *target, *addr; /* addr NULL: we do not look it up */
+	struct step step[4];               /* `in` is empty in the first step, `out` in the last */
+	const char *why;                   /* NULL: the tunnel is open */
 	int status;
 } dialogues[] = {
     /* CONNECT */
@@ -402,7 +402,7 @@ static const struct dialogue {
      0},
     {"socks5h://u:p@p",
      "ws://h/",
-     NULL, /* offered, not wanted */
+     NULL, /* the login is offered, but the proxy does not ask for it */
      {{STR(""), STR("\5\2\0\2")},
       {STR("\5\0"), STR("\5\1\0\3\1h\0\x50")},
       {STR("\5\0\0\1\0\0\0\0\0\0"), STR("")}},
@@ -508,10 +508,10 @@ static const struct dialogue {
     REPLY("\5\0\0\xff\0", "an address of the unknown type 255", 0),
 };
 
-/* Plays it: the proxy's bytes come in pieces of step bytes, the first of first bytes; only len of
- * them come. behind is what follows the proxy's last byte. As the caller does: unused bytes are
- * kept and shown again. 1, 0 or -1. */
-static int play(const struct dialogue *d, size_t first, size_t step, size_t len, const char *behind)
+/* Plays a dialogue, of which only len bytes of the proxy arrive: first `first` bytes, then pieces
+ * of `step` bytes. `after` is what follows the proxy's last byte. Like the real caller, it keeps
+ * unused bytes and passes them again. Returns 1, 0 or -1. */
+static int play(const struct dialogue *d, size_t first, size_t step, size_t len, const char *after)
 {
 	struct wsi_url u;
 	struct wsi_proxy p;
@@ -527,8 +527,8 @@ static int play(const struct dialogue *d, size_t first, size_t step, size_t len,
 		in_len += d->step[k].in_len;
 	}
 	need = in_len;
-	memcpy(in + in_len, behind, strlen(behind));
-	in_len += strlen(behind);
+	memcpy(in + in_len, after, strlen(after));
+	in_len += strlen(after);
 	if (len > in_len)
 		len = in_len;
 	why = wsi_proxy_parse(&p, proxy_url, strlen(d->proxy));
@@ -560,7 +560,7 @@ static int play(const struct dialogue *d, size_t first, size_t step, size_t len,
 		if (have > len)
 			have = len;
 	}
-	/* what was sent is all that the proxy's bytes so far allow, and not a byte more */
+	/* everything was sent that the proxy's bytes so far allow, and not a byte more */
 	for (k = 0, used = 0; k < 4 && d->step[k].in != NULL; k++) {
 		used += d->step[k].in_len;
 		if (used > have)
@@ -608,7 +608,7 @@ static void test_dialogues(void)
 		}
 		for (i = 0; i <= len; i++)
 			ok &= CHECK(play(d, i, len, len + 9, "HTTP/1.1 ") == want);
-		for (i = 0; i < len; i++) /* cut off: it waits, whatever was said so far */
+		for (i = 0; i < len; i++) /* truncated: it waits for more, whatever came before */
 			ok &= CHECK(play(d, i, 1, i, "") == 0);
 		if (!ok)
 			fprintf(stderr, "\t%s to %s, dialogue %lu: %s\n", d->proxy, d->target,
@@ -616,7 +616,7 @@ static void test_dialogues(void)
 	}
 }
 
-/* A head without end, and one too long, of a proxy */
+/* A proxy's response head without an end, and one that is too long */
 static void test_proxy_limits(void)
 {
 	static unsigned char in[WS_MAX_HEAD + 2];
@@ -635,11 +635,12 @@ static void test_proxy_limits(void)
 	CHECK(wsi_proxy_step(&p, in, 0, &o, &w) == 0 && o.len > 0);
 	CHECK(wsi_proxy_step(&p, in, WS_MAX_HEAD - 1, &o, &w) == 0 && p.used == 0);
 	CHECK_EQ_U(p.response.len,
-	           WS_MAX_HEAD - 1); /* it goes on from there: byte by byte would cost seconds */
+	           WS_MAX_HEAD - 1); /* it continues there; starting over at every byte would take
+				      * seconds */
 	CHECK(wsi_proxy_step(&p, in, WS_MAX_HEAD, &o, &w) == -1
 	      && strstr(what, "over 16384 bytes") != NULL);
 
-	/* the longest of all fits the room that is promised */
+	/* the longest possible output fits into the promised room */
 	{
 		static char longest[1100] = "http://", agent[258];
 		unsigned char agreed[] = {5, 0};
@@ -687,7 +688,7 @@ static const struct {
 	const char *url;
 	int kind; /* -1: wrong */
 	unsigned port;
-	const char *userinfo; /* or why */
+	const char *userinfo; /* or the reason, if it is invalid */
 	const char *host;
 } urls[] = {
     {"http://p", WSI_HTTP, 80, "", "p"},
@@ -766,7 +767,7 @@ static void test_urls(void)
 		}
 	}
 	check_row_end();
-	{ /* a password too long writes nothing behind what it may fill */
+	{ /* a password that is too long does not overflow its room */
 		static const char url[] = "socks5://" A255 ":" A255 "x@p";
 		unsigned char raw[sizeof(struct wsi_proxy)];
 		struct wsi_proxy p;
@@ -917,7 +918,7 @@ static const struct {
     {"u@h", NULL, -1},
     {"h?", NULL, -1},
     {"::1%eth0", NULL, -1},
-    {"good.example,b@d,*", NULL, -1}, /* the whole list is looked at, whatever matches */
+    {"good.example,b@d,*", NULL, -1}, /* the whole list is checked, even after a match */
     {"*,b@d", NULL, -1},
 };
 

@@ -23,7 +23,7 @@
 static const struct {
 	const char *status, *headers, *body, *url;
 	struct ws_options sent;
-	const char *want; /* all that is said behind the code */
+	const char *want; /* the sentence after the status code */
 	const char *option;
 } refusals[] = {
 	/* 2xx, 3xx */
@@ -169,12 +169,12 @@ static const struct {
 	{"504 No", "", "", PLAIN, NOTHING, " No: a gateway in front of the server got no response from it", ""},
 	{"500 No", "", "", PLAIN, NOTHING, " No", ""},
 
-	/* of a head that is wrong, the reason alone is known */
+	/* if the head is invalid, only the reason phrase is known */
 	{"401 No", "nonsense\r\n", "", PLAIN, NOTHING, " No", ""},
 };
 /* clang-format on */
 
-/* What was sent, from the request as it goes out */
+/* What was sent, taken from the request as it is written */
 static struct wsi_sent sent_by(const struct wsi_url *u, const struct ws_options *o)
 {
 	char request[2000];
@@ -222,7 +222,7 @@ static void test_refusals(void)
 		CHECK_EQ_S(out, refusals[i].want);
 		CHECK(strstr(out, "s3cret") == NULL);
 		for (cap = 1; cap <= strlen(refusals[i].want);
-		     cap++) { /* cut, it is a beginning of the whole */
+		     cap++) { /* a sentence that is cut off is a beginning of the whole */
 			wsi_text_init(&t, out, cap);
 			wsi_put_refusal(&t, &f);
 			CHECK(t.cut && memcmp(out, refusals[i].want, t.len) == 0

@@ -43,7 +43,7 @@ static const char *check_options(const struct ws_options *o, const char **option
 	return why;
 }
 
-/* Writes the request into a buffer of its size, into smaller ones, and compares it. */
+/* Writes the request into a buffer of its exact size and into smaller ones, and compares it. */
 static void check_request(const char *url, const struct ws_options *o, int same_origin,
                           const char *want, int line)
 {
@@ -263,7 +263,7 @@ static void test_request_check(void)
 		struct ws_options r = {.origin = s};
 		CHECK((check_options(&r, &option, &value) == NULL) == !control);
 		CHECK(!control || strcmp(option, "origin") == 0);
-		r = (struct ws_options){.origin = n}; /* alone, too */
+		r = (struct ws_options){.origin = n}; /* and alone */
 		CHECK((check_options(&r, &option, &value) == NULL) == !control);
 		r = (struct ws_options){.user_agent = s};
 		CHECK((check_options(&r, &option, &value) == NULL) == !control);
@@ -293,7 +293,7 @@ static void test_request_check(void)
 	REFUSED("cookie", "has the control character 0x01 (byte 3)", "ab\001", .cookie = "ab\001");
 	REFUSED("bearer", "has a character that is not allowed (byte 2)", "a b", .bearer = "a b");
 	REFUSED("bearer", "has a line break (byte 2)", "a\n", .bearer = "a\n");
-	{ /* all together: 512 KiB, and a byte more */
+	{ /* together 512 KiB, which is the limit, and a byte more */
 		static char long_one[512 * 1024];
 		struct ws_options r = {.origin = "ab", .cookie = long_one};
 

@@ -176,7 +176,7 @@ static void test_order(void)
 	}
 	check_row_end();
 	CHECK(wsi_is_override("a:80:[::1]"));
-	CHECK(!wsi_is_override("a:80:[::1\0")); /* nothing is read behind the end */
+	CHECK(!wsi_is_override("a:80:[::1\0")); /* nothing is read after the end */
 }
 
 /* Lost lookups have a limit, and hold no descriptors. */

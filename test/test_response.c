@@ -59,7 +59,7 @@ static struct scanned scan(const char *p, size_t len, size_t first, size_t step)
 
 static const struct {
 	const char *head; /* up to its end or its wrong byte, included */
-	const char *behind;
+	const char *after;
 	const char *why; /* NULL: it is a head */
 } heads[] = {
     {"HTTP/1.1 101 Switching Protocols\r\nA: b\r\n\r\n", "\x81\x02hi", NULL},
@@ -113,7 +113,7 @@ static void test_head_end(void)
 		size_t end = strlen(heads[k].head), len;
 
 		check_row("%s", heads[k].head);
-		len = (size_t)snprintf(all, sizeof all, "%s%s", heads[k].head, heads[k].behind);
+		len = (size_t)snprintf(all, sizeof all, "%s%s", heads[k].head, heads[k].after);
 		for (step = 1; step <= len; step++) {
 			for (i = 0; i <= len; i++) {
 				r = scan(all, len, i, step);
@@ -298,7 +298,7 @@ static void test_response(void)
 	check_row_end();
 	for (k = 0; k < sizeof fields / sizeof fields[0]; k++) {
 		check_row("%s", fields[k].header);
-		for (first = 0; first < 2; first++) { /* as the first line, and behind another */
+		for (first = 0; first < 2; first++) { /* as the first line, and after another */
 			len = (size_t)snprintf(head, sizeof head,
 			                       "HTTP/1.1 101 x\r\n%s%s\r\nZ: z\r\n\r\n",
 			                       first ? "" : "Y: y\r\n", fields[k].header);
@@ -598,8 +598,8 @@ static void test_answer(void)
 static const struct {
 	int status;
 	const char *headers, *body, *want;
-	int done;      /* 1: and it ends behind */
-	size_t behind; /* that many bytes of body */
+	int done;     /* 1: the whole body arrives */
+	size_t after; /* and is complete after this many bytes */
 } bodies[] = {
     {403, "Content-Length: 5\r\n", "hello", "hello", 1, 5},
     {403, "Content-Length: 5\r\n", "hello world", "hello", 1, 5},
@@ -688,10 +688,10 @@ static void test_body(void)
 						wsi_body_feed(&b, &t, piece, n);
 						free(piece);
 						if (b.state == 0 && step == 1 && end == 0)
-							end = bodies[k].behind == 0 ? 0 : at + n;
+							end = bodies[k].after == 0 ? 0 : at + n;
 					}
 					if (step == 1 && b.state == 0)
-						CHECK_EQ_U(end, bodies[k].behind);
+						CHECK_EQ_U(end, bodies[k].after);
 					CHECK((b.state == 0) == bodies[k].done);
 					CHECK_EQ_MEM(out, t.len, bodies[k].want,
 					             cap < want ? cap : want);

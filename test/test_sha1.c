@@ -21,7 +21,7 @@ static const struct {
     {"abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmnop"
      "qrsmnopqrstnopqrstu",
      1, "a49b2446a02c645bf419f995b67091253a04a259"},
-    /* around the ends of blocks, and where the length no longer fits behind the text */
+    /* around the ends of blocks, and where the length no longer fits after the text */
     {"a", 0, "da39a3ee5e6b4b0d3255bfef95601890afd80709"},
     {"a", 1, "86f7e437faa5a7fce15d1ddcb9eaeaea377667b8"},
     {"a", 54, "b05d71c64979cb95fa74a33cdb31a40d258ae02e"},
@@ -82,7 +82,7 @@ static void test_vectors(void)
 	}
 }
 
-/* The digests of every length up to 200, one behind the other, have the digest that another program
+/* The digests of every length up to 200, one after another, have the digest that another program
  * gives */
 static void test_lengths(void)
 {

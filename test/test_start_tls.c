@@ -476,7 +476,7 @@ static void test_redirect(void)
 	check_row_end();
 }
 
-/* TLS begins behind the proxy, and the proxy cannot put bytes before it */
+/* TLS begins after the proxy, and the proxy cannot put bytes before it */
 static void test_proxy(void)
 {
 	static const struct visit v[2] = {

@@ -16,7 +16,7 @@ static void put_all(struct wsi_text *t)
 	wsi_put_ms(t, 1500000);
 }
 
-/* Every capacity: a beginning of the whole, terminated, nothing written behind (the memory has
+/* Every capacity: a beginning of the whole, terminated, nothing written after (the memory has
  * exactly that size). The length is that of what was written; in nanomsg it was that of the whole.
  */
 static void test_cut(void)
@@ -39,7 +39,7 @@ static void test_cut(void)
 		CHECK_EQ_MEM(t.p, t.len, whole, want);
 		CHECK_EQ_U(t.cut, cap < len + 1);
 		CHECK(buf[t.len] == '\0');
-		if (t.cut) { /* no hole: a short one does not come behind what was cut */
+		if (t.cut) { /* no hole: a short one does not come after what was cut */
 			wsi_put(&t, "x");
 			wsi_put_c(&t, 'x');
 			wsi_put_safe(&t, "x", 1);
@@ -339,7 +339,7 @@ static void test_strings(void)
 
 	for (i = 0; i < sizeof upgrade / sizeof *upgrade; i++) {
 		struct wsi_str list;
-		char *exact; /* without the NUL behind, so that a read over the end shows */
+		char *exact; /* without the NUL after, so that a read over the end shows */
 
 		check_row("\"%s\"", upgrade[i].list);
 		n = strlen(upgrade[i].list);

@@ -475,7 +475,7 @@ static void test_full(void)
 	}
 }
 
-/* One byte waits, and is offered again with more behind it. */
+/* One byte waits, and is offered again with more after it. */
 static void test_full_one_byte(void)
 {
 	unsigned char in[10];
@@ -493,7 +493,7 @@ static void test_full_one_byte(void)
 	pair_free(p);
 }
 
-/* What a server sends directly behind its handshake is not taken for a part of it. */
+/* What a server sends directly after its handshake is not taken for a part of it. */
 static void test_early_words(void)
 {
 	unsigned char buf[100];
@@ -516,7 +516,7 @@ static void test_early_words(void)
 }
 
 #if defined(MBEDTLS_SSL_RENEGOTIATION)
-/* Refused: by an alert that has no room at first. Neither it nor the data behind it may be lost. */
+/* Refused: by an alert that has no room at first. Neither it nor the data after it may be lost. */
 static void test_renegotiation(void)
 {
 	unsigned char buf[100];

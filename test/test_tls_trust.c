@@ -173,7 +173,7 @@ static void test_how_many_are_parsed(void)
 	}
 }
 
-/* Only the certificates of the chain count, not what lies behind them. */
+/* Only the certificates of the chain count, not what lies after them. */
 static void test_find_issuers(void)
 {
 	struct ws_tls tls = {.ca_file = in_certs("bundle", ".pem")};

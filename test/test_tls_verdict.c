@@ -195,7 +195,7 @@ static size_t put_chain(unsigned char *to, size_t room, const char *file)
 	return len;
 }
 
-/* Certificate messages of TLS 1.2 behind a ServerHello, as no server of mbedTLS sends them */
+/* Certificate messages of TLS 1.2 after a ServerHello, as no server of mbedTLS sends them */
 static void test_certificate_messages(void)
 {
 	/* version, random, no session, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, no compression */
@@ -423,7 +423,7 @@ static void test_problems(void)
 		char subject, issuer; /* 0: mbedTLS does not show the certificate */
 		int depth;
 		unsigned flags;
-		const char *why; /* behind "the server's certificate", or with depth: all */
+		const char *why; /* after "the server's certificate", or with depth: all */
 	} cases[] = {
 	    {NOW, 'a', 'b', 0, EXPIRED,
 	     " has expired: it was valid until 2020-02-29T12:34:56Z (this machine's clock says "
@@ -585,7 +585,7 @@ static void test_names(void)
 		check_row("%s: %s", cases[i].wanted, cases[i].names ? cases[i].names : "(CN)");
 		t = session_new(&c, &options);
 		strcpy(t->name, cases[i].wanted);
-		strcpy(t->name + strlen(t->name) + 1, ".a.b"); /* behind its end */
+		strcpy(t->name + strlen(t->name) + 1, ".a.b"); /* after its end */
 		t->ip_len = wsi_ip_parse(t->ip, t->name, strlen(t->name));
 		mbedtls_x509_crt_init(&crt);
 		memset(list, 0, sizeof list);

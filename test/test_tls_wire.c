@@ -98,16 +98,16 @@ static void test_records(void)
 	    {"half an alert", BYTES("\x15\x03\x03\0\2\2"), 0, 0, -1, 0, ""},
 	    {"no alert", BYTES("\x17\x03\x03\0\2\2\x28"), 0, 0, -1, 0, ""},
 	    {"two alerts", BYTES("\x15\x03\x03\0\2\1\x5a\x15\x03\x03\0\2\2\x28"), 0, 0, 40, 0, ""},
-	    {"a record behind an alert", BYTES("\x15\x03\x03\0\2\2\x28" RECORD "\0\1"), 0, 0, -1, 0,
+	    {"a record after an alert", BYTES("\x15\x03\x03\0\2\2\x28" RECORD "\0\1"), 0, 0, -1, 0,
 	     ""},
-	    {"a byte behind an alert", BYTES("\x15\x03\x03\0\2\2\x28\x16"), 0, 0, 40, 0, ""},
-	    {"an alert behind a record of 256 bytes",
+	    {"a byte after an alert", BYTES("\x15\x03\x03\0\2\2\x28\x16"), 0, 0, 40, 0, ""},
+	    {"an alert after a record of 256 bytes",
 	     BYTES(RECORD "\1\0" X256 "\x15\x03\x03\0\2\2\x28"), 0, 0, 40, 0, ""},
 	    {"an empty record before an alert", BYTES(RECORD "\0\0\x15\x03\x03\0\2\2\x28"), 0, 0,
 	     40, 0, ""},
 	    {"HTTP", BYTES("HTTP/1.1 400"), 0, 0, -1, 1, ""},
 	    {"half of it", BYTES("HTTP"), 0, 0, -1, 0, ""},
-	    {"HTTP behind a record", BYTES(RECORD "\0\1xHTTP/1.1 400"), 0, 0, -1, 1, ""},
+	    {"HTTP after a record", BYTES(RECORD "\0\1xHTTP/1.1 400"), 0, 0, -1, 1, ""},
 	    {"no certificates", BYTES(RECORD "\0\7" CERTIFICATE "\0\0\3\0\0\0"), 0, REFUSED, -1, 0,
 	     "the server showed no certificate"},
 	    {"no list", BYTES(RECORD "\0\4" CERTIFICATE "\0\0\0"), 0, REFUSED, -1, 0,
@@ -126,13 +126,13 @@ static void test_records(void)
 	    {"its header in two records",
 	     BYTES(RECORD "\0\1" CERTIFICATE RECORD "\0\6\0\0\3\0\0\0"), 0, REFUSED, -1, 0,
 	     "the server showed no certificate"},
-	    {"behind another message", BYTES(RECORD "\0\x0c\2\0\0\1x" CERTIFICATE "\0\0\3\0\0\0"),
+	    {"after another message", BYTES(RECORD "\0\x0c\2\0\0\1x" CERTIFICATE "\0\0\3\0\0\0"),
 	     0, REFUSED, -1, 0, "the server showed no certificate"},
-	    {"behind an empty message", BYTES(RECORD "\0\x0b\2\0\0\0" CERTIFICATE "\0\0\3\0\0\0"),
+	    {"after an empty message", BYTES(RECORD "\0\x0b\2\0\0\0" CERTIFICATE "\0\0\3\0\0\0"),
 	     0, REFUSED, -1, 0, "the server showed no certificate"},
-	    {"behind a message of 257 bytes that has not come",
+	    {"after a message of 257 bytes that has not come",
 	     BYTES(RECORD "\0\x0c\2\0\1\1x" CERTIFICATE "\0\0\3\0\0\0"), 0, 0, -1, 0, ""},
-	    {"behind a message of 64 KiB that has not come",
+	    {"after a message of 64 KiB that has not come",
 	     BYTES(RECORD "\0\x0c\2\1\0\1x" CERTIFICATE "\0\0\3\0\0\0"), 0, 0, -1, 0, ""},
 	    {"in another kind of record", BYTES("\x17\x03\x03\0\7" CERTIFICATE "\0\0\3\0\0\0"), 0,
 	     0, -1, 0, ""},
@@ -221,7 +221,7 @@ static void test_chain(void)
 	}
 }
 
-/* The Certificate message behind another one of 64 KiB and more */
+/* The Certificate message after another one of 64 KiB and more */
 static void test_long_message(void)
 {
 	static unsigned char m[4 * (5 + 16384) + 30];

@@ -254,7 +254,7 @@ static const struct {
     {"ws:/u:sesame@h/", 0, "ws:// or wss://", "ws:/h/"},
     {"socks5://u:sesame@h/", 0, "ws:// or wss://", "socks5://h/"},
     {"u:sesame://x@h/", 0, "ws:// or wss://", "h/"},
-    /* without an '@', what stands behind a ':' and is no number may be a password */
+    /* without an '@', what stands after a ':' and is no number may be a password */
     {"ws://joe:sesame%40h/", 8, "1 to 65535", "ws://joe:***"},
     {"ws://joe:sesame%40h:80/", 8, "1 to 65535", "ws://joe:***"},
     {"ws://joe:ses/ame%40h/", 8, "1 to 65535", "ws://joe:***"},

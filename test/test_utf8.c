@@ -75,7 +75,7 @@ static int agree(const unsigned char *s, size_t len)
 	return got == want && (want < len || (state == 0) == whole);
 }
 
-/* All strings of one to three bytes, alone and with ASCII behind (where they take another way
+/* All strings of one to three bytes, alone and with ASCII after (where they take another way
  * through the code) */
 static void test_all_short(void)
 {
@@ -293,7 +293,7 @@ static int runs(const unsigned char *s, size_t len, size_t good, int whole)
 
 static void test_cases(void)
 {
-	size_t i, before, behind;
+	size_t i, before, after;
 
 	for (i = 0; i < sizeof cases / sizeof *cases; i++) {
 		size_t bad = 0;
@@ -301,15 +301,15 @@ static void test_cases(void)
 		check_row("%lu: %s", (unsigned long)i, cases[i].s);
 		/* ASCII around it moves it over all places in the words that the validator skips */
 		for (before = 0; before <= 34; before++) {
-			for (behind = 0; behind <= 18; behind += behind < 6 ? 1 : 3) {
-				size_t len = before + cases[i].len + behind,
+			for (after = 0; after <= 18; after += after < 6 ? 1 : 3) {
+				size_t len = before + cases[i].len + after,
 				       good = before + cases[i].good;
 				int whole = cases[i].whole;
 				unsigned char *s = malloc(len);
 
 				if (cases[i].good == cases[i].len) {
 					if (!whole
-					    && behind > 0) { /* ASCII is then what is wrong */
+					    && after > 0) { /* ASCII is then what is wrong */
 						free(s);
 						continue;
 					}

@@ -55,13 +55,13 @@ static void test_given_back_at_the_next_call(void)
 	struct ws_msg msg;
 	const void *first;
 	size_t before;
-	int nonblock, behind, r;
+	int nonblock, after, r;
 
 	for (nonblock = 0; nonblock < 2; nonblock++) {
-		for (behind = 0; behind < 3; behind++) {
-			check_row("nonblock %d, behind it %s", nonblock,
-			          behind == 0   ? "nothing"
-			          : behind == 1 ? "a message"
+		for (after = 0; after < 3; after++) {
+			check_row("nonblock %d, after it %s", nonblock,
+			          after == 0   ? "nothing"
+			          : after == 1 ? "a message"
 			                        : "a part of a message");
 			buffer_begin(&t, nonblock);
 			CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
@@ -71,17 +71,17 @@ static void test_given_back_at_the_next_call(void)
 			CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
 			first = msg.data;
 			script_frame(&t.s, 0x82, payload, LONG);
-			if (behind == 1)
+			if (after == 1)
 				script_put(&t.s, "\x81\x05short", 7);
-			if (behind == 2)
+			if (after == 2)
 				script_put(&t.s, "\x81\x05sho", 5);
 			arrived(&t);
 			expect_long(&t, WS_BINARY);
 			CHECK(t.f.alive > before + LONG);
-			if (behind == 1)
+			if (after == 1)
 				expect_text(&t, "short");
 			CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
-			if (behind == 2) {
+			if (after == 2) {
 				/* not in the middle of a message, but after it */
 				talk_more(&t, "rt", 2);
 				t.f.come = t.f.in_len;
@@ -189,13 +189,13 @@ static void test_short_reads(void)
 /* How much one read takes while a frame is under way. */
 static void test_read_sizes(void)
 {
-	enum { BUFFER = 16384, HEAD = 14, COME = 100, BEHIND = 20000 };
+	enum { BUFFER = 16384, HEAD = 14, COME = 100, AFTER = 20000 };
 	static const struct {
 		const char *name;
 		size_t rest; /* of the frame's payload, once COME bytes of it are there */
 		size_t want; /* what the next read takes */
 	} cases[] = {
-	    {"a short rest, and what is behind it", 50, BUFFER - COME},
+	    {"a short rest, and what is after it", 50, BUFFER - COME},
 	    {"the longest short rest", 4095, BUFFER - COME},
 	    {"a long rest, and a header", 4096, 4096 + HEAD},
 	    {"a longer one", 10000, 10000 + HEAD},
@@ -211,7 +211,7 @@ static void test_read_sizes(void)
 		check_row("%s", cases[i].name);
 		buffer_begin(&t, 1);
 		script_frame(&t.s, 0x82, NULL, COME + cases[i].rest);
-		script_frame(&t.s, 0x82, NULL, BEHIND);
+		script_frame(&t.s, 0x82, NULL, AFTER);
 		begun = t.f.pos;
 		talk_more(&t, "", 0);
 		t.f.come = begun + COME + (COME + cases[i].rest < 126 ? 2 : 4);

@@ -443,12 +443,12 @@ static void test_ways_exclude_each_other(void)
 }
 
 #ifndef WS_NO_NET
-/* A program built with an older header: there is nothing behind its options to be looked at. */
+/* A program built with an older header: there is nothing after its options to be looked at. */
 static void test_options_of_an_older_program(void)
 {
 	const size_t size = offsetof(struct ws_options, max_redirects);
 	static const struct ws_options none;
-	struct ws_options *o = guard_behind(&none, size);
+	struct ws_options *o = guard_after(&none, size);
 	struct ws_answer a;
 	struct ws_conn *ws;
 

@@ -77,9 +77,9 @@ static const struct vector vectors[] = {
 	BAD("RSV1 text", "\xc1\x01" "a", 2, "", PROTO, "C1002"),
 	BAD("RSV2 text", "\xa1\x01" "a", 2, "", PROTO, "C1002"),
 	BAD("RSV3 text", "\x91\x01" "a", 2, "", PROTO, "C1002"),
-	BAD("RSV1 binary behind a binary", "\x82\x01" "a" "\xc2\x01" "b", 5, "B\"a\"", PROTO, "C1002"),
-	BAD("RSV2 binary behind a binary", "\x82\x01" "a" "\xa2\x01" "b", 5, "B\"a\"", PROTO, "C1002"),
-	BAD("RSV3 binary behind a binary", "\x82\x01" "a" "\x92\x01" "b", 5, "B\"a\"", PROTO, "C1002"),
+	BAD("RSV1 binary after a binary", "\x82\x01" "a" "\xc2\x01" "b", 5, "B\"a\"", PROTO, "C1002"),
+	BAD("RSV2 binary after a binary", "\x82\x01" "a" "\xa2\x01" "b", 5, "B\"a\"", PROTO, "C1002"),
+	BAD("RSV3 binary after a binary", "\x82\x01" "a" "\x92\x01" "b", 5, "B\"a\"", PROTO, "C1002"),
 	BAD("RSV1 ping", "\xc9\x00", 2, "", PROTO, "C1002"),
 	BAD("RSV1 pong", "\xca\x00", 2, "", PROTO, "C1002"),
 	BAD("RSV1 close", "\xc8\x00", 2, "", PROTO, "C1002"),
@@ -95,12 +95,12 @@ static const struct vector vectors[] = {
 	BAD("opcode 13", "\x8d\x00", 1, "", PROTO, "C1002"),
 	BAD("opcode 14", "\x8e\x00", 1, "", PROTO, "C1002"),
 	BAD("opcode 15", "\x8f\x00", 1, "", PROTO, "C1002"),
-	BAD("opcode 3 behind a message", "\x82\x01" "a" "\x83\x01" "b", 4, "B\"a\"", PROTO, "C1002"),
+	BAD("opcode 3 after a message", "\x82\x01" "a" "\x83\x01" "b", 4, "B\"a\"", PROTO, "C1002"),
 	/* masks: 5.1 */
 	BAD("masked text", "\x81\x81\x00\x00\x00\x00" "a", 2, "", PROTO, "C1002"),
-	BAD("masked empty binary behind a binary", "\x82\x01" "a" "\x82\x80\x00\x00\x00\x00", 5, "B\"a\"", PROTO,
+	BAD("masked empty binary after a binary", "\x82\x01" "a" "\x82\x80\x00\x00\x00\x00", 5, "B\"a\"", PROTO,
 	    "C1002"),
-	BAD("masked binary behind a binary", "\x82\x01" "a" "\x82\x81\x00\x00\x00\x00" "b", 5, "B\"a\"", PROTO,
+	BAD("masked binary after a binary", "\x82\x01" "a" "\x82\x81\x00\x00\x00\x00" "b", 5, "B\"a\"", PROTO,
 	    "C1002"),
 	BAD("masked ping", "\x89\x81\x01\x02\x03\x04" "a", 2, "", PROTO, "C1002"),
 	BAD("masked close", "\x88\x82\x00\x00\x00\x00\x03\xe8", 2, "", PROTO, "C1002"),
@@ -115,9 +115,9 @@ static const struct vector vectors[] = {
 	/* lengths: 5.2 */
 	BAD("0 in 126 form", "\x82\x7e\x00\x00", 4, "", PROTO, "C1002"),
 	BAD("125 in 126 form", "\x81\x7e\x00\x7d" SIXTY SIXTY "abcde", 4, "", PROTO, "C1002"),
-	BAD("5 in 126 form behind a binary", "\x82\x01" "a" "\x82\x7e\x00\x05Hello", 7, "B\"a\"", PROTO, "C1002"),
+	BAD("5 in 126 form after a binary", "\x82\x01" "a" "\x82\x7e\x00\x05Hello", 7, "B\"a\"", PROTO, "C1002"),
 	BAD("0 in 127 form", "\x82\x7f\x00\x00\x00\x00\x00\x00\x00\x00", 8, "", PROTO, "C1002"),
-	BAD("5 in 127 form behind a binary", "\x82\x00\x82\x7f\x00\x00\x00\x00\x00\x00\x00\x05Hello", 10, "B\"\"",
+	BAD("5 in 127 form after a binary", "\x82\x00\x82\x7f\x00\x00\x00\x00\x00\x00\x00\x05Hello", 10, "B\"\"",
 	    PROTO, "C1002"),
 	BAD("65535 in 127 form", "\x82\x7f\x00\x00\x00\x00\x00\x00\xff\xff", 8, "", PROTO, "C1002"),
 	BAD("length with its top bit", "\x82\x7f\x80\x00\x00\x00\x00\x00\x00\x00", 3, "", PROTO, "C1002"),
@@ -125,8 +125,8 @@ static const struct vector vectors[] = {
 	/* order: 5.4 */
 	BAD("continuation of nothing", "\x80\x00", 2, "", PROTO, "C1002"),
 	BAD("first continuation of nothing", "\x00\x01" "a", 2, "", PROTO, "C1002"),
-	BAD("continuation behind a whole message", "\x82\x01" "a" "\x80\x01" "b", 5, "B\"a\"", PROTO, "C1002"),
-	BAD("continuation behind fragments", "\x01\x01" "a" "\x80\x01" "b" "\x80\x01" "c", 8, "T\"ab\"", PROTO,
+	BAD("continuation after a whole message", "\x82\x01" "a" "\x80\x01" "b", 5, "B\"a\"", PROTO, "C1002"),
+	BAD("continuation after fragments", "\x01\x01" "a" "\x80\x01" "b" "\x80\x01" "c", 8, "T\"ab\"", PROTO,
 	    "C1002"),
 	BAD("text within a text", "\x01\x01" "a" "\x81\x01" "b", 5, "", PROTO, "C1002"),
 	BAD("binary within a binary", "\x02\x01" "a" "\x82\x01" "b", 5, "", PROTO, "C1002"),
@@ -157,7 +157,7 @@ static const struct vector vectors[] = {
 	    "C1007"),
 	BAD("wrong in a later fragment", "\x01\x02\xce\xba\x00\x01\xe1\x00\x01\xff\x80\x01\x80", 10, "", "utf8",
 	    "C1007"),
-	BAD("wrong behind good messages", "\x81\x02\xc3\xa9\x82\x01\xff\x81\x01\xff", 10,
+	BAD("wrong after good messages", "\x81\x02\xc3\xa9\x82\x01\xff\x81\x01\xff", 10,
 	    "T\"\\xc3\\xa9\" B\"\\xff\"", "utf8", "C1007"),
 	BAD("state does not outlive a message", "\x81\x01" "a" "\x81\x01\xa9", 6, "T\"a\"", "utf8", "C1007"),
 	FL("unchecked", "\x81\x01\xff\x01\x01\xc3\x80\x00", 0, "T\"\\xff\" T\"\\xc3\"", CUT, "", NO_UTF8, 0),
@@ -165,7 +165,7 @@ static const struct vector vectors[] = {
 	V("close 1000", "\x88\x02\x03\xe8", "", "closed 1000", "C1000"),
 	V("close with a reason", "\x88\x05\x03\xe9" "bye", "", "closed 1001 \"bye\"", "C1001"),
 	V("close without a code", "\x88\x00", "", "closed 1005", "C"),
-	V("nothing counts behind a close", "\x88\x02\x0f\xa0\x81\x01" "a" "\x83\x00", "", "closed 4000", "C4000"),
+	V("nothing counts after a close", "\x88\x02\x0f\xa0\x81\x01" "a" "\x83\x00", "", "closed 4000", "C4000"),
 	V("messages before a close", "\x81\x01" "a" "\x82\x01" "b" "\x88\x02\x0b\xb8", "T\"a\" B\"b\"", "closed 3000",
 	  "C3000"),
 	V("a reason with U+0000", "\x88\x05\x03\xe8" "a\x00" "b", "", "closed 1000 \"a\\x00b\"", "C1000"),
@@ -305,7 +305,7 @@ static void test_vectors(void)
 	}
 }
 
-/* Short messages behind another one, with a character or a wrong byte at every place */
+/* Short messages after another one, with a character or a wrong byte at every place */
 static void test_short_texts(void)
 {
 	static const struct {

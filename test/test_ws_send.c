@@ -362,7 +362,7 @@ static void test_send_keeps_its_deadline(void)
 	CHECK(t.f.now < 3000000);
 	talk_end(&t);
 
-	check_row("control frames find room behind a frame that is partly written");
+	check_row("control frames find room after a frame that is partly written");
 	talk_begin(&t, "", 0);
 	t.o.nonblock = 1;
 	t.o.send_buffer = 256;
@@ -658,7 +658,7 @@ static void test_held_messages(void)
 		talk_end(&t);
 	}
 
-	check_row("a message that does not fit goes the usual way, behind those that are held");
+	check_row("a message that does not fit goes the usual way, after those that are held");
 	talk_begin(&t, "", 0);
 	talk_open(&t);
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT | WS_HOLD, "a", 1), 1);

@@ -66,7 +66,7 @@ static void test_rfc_handshake(void)
 	}
 }
 
-/* The answer to the upgrade. Behind it comes one text message "hi" and the end of file. */
+/* The answer to the upgrade. After it comes one text message "hi" and the end of file. */
 
 struct answer {
 	const char *name, *head;
@@ -147,7 +147,7 @@ static const struct answer answers[] = {
 	{"a status that begins with a colon", "HTTP/1.1 :00 x\r\n\r\n", E, 0, ""},
 	{"status of two digits", "HTTP/1.1 10 x\r\n\r\n", E, 0, ""},
 	{"status of four digits", "HTTP/1.1 1010 x\r\n\r\n", E, 0, ""},
-	{"no space behind the version", "HTTP/1.1101\r\n\r\n", E, 0, ""},
+	{"no space after the version", "HTTP/1.1101\r\n\r\n", E, 0, ""},
 	{"200", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", WS_EHTTP, 200, "HTTP 200 OK"},
 	{"302, and nobody follows it", "HTTP/1.1 302 Found\r\nLocation: ws://u:p@other/\r\nContent-Length: 0\r\n\r\n",
 	 WS_EHTTP, 302, "Location: ws://other/"},
@@ -163,7 +163,7 @@ static const struct answer answers[] = {
 	 "HTTP 999; its response is not valid: line 1 of its head has the control character 0x1b"},
 	{"a refusal with no colon", "HTTP/1.1 403 No\xff\r\nA\r\n\r\n", WS_EHTTP, 403,
 	 "HTTP 403 No?; its response is not valid: its header line \"A\" is not of the form"},
-	{"a refusal and a wrong byte behind an interim one", "HTTP/1.1 103 x\r\n\r\nHTTP/1.1 503 y\r\nA: \x01\r\n\r\n",
+	{"a refusal and a wrong byte after an interim one", "HTTP/1.1 103 x\r\n\r\nHTTP/1.1 503 y\r\nA: \x01\r\n\r\n",
 	 WS_EHTTP, 503, "HTTP 503 y; its response is not valid: line 2"},
 	{"a redirect with a wrong byte", "HTTP/1.1 302 Found\r\nLocation: /\x01\r\n\r\n", E, 302,
 	 ", HTTP 302, is not valid: line 2"},
@@ -171,7 +171,7 @@ static const struct answer answers[] = {
 	{"several choices with a wrong byte", "HTTP/1.1 300 x\r\nA: \x01\r\n\r\n", E, 300, ", HTTP 300, is not valid"},
 	{"a refusal over 399 with a wrong byte", "HTTP/1.1 400 x\r\nA: \x01\r\n\r\n", WS_EHTTP, 400, "HTTP 400 x"},
 	{"a refusal under 300 with a wrong byte", "HTTP/1.1 200 x\r\nA: \x01\r\n\r\n", WS_EHTTP, 200, "HTTP 200 x"},
-	{"no answer behind an interim one", "HTTP/1.1 103 x\r\n\r\nhello", E, 103, "not HTTP, it begins with \"h"},
+	{"no answer after an interim one", "HTTP/1.1 103 x\r\n\r\nhello", E, 103, "not HTTP, it begins with \"h"},
 };
 /* clang-format on */
 #undef E
@@ -470,7 +470,7 @@ static const struct refusal refusals[] = {
 	{"204, chunked", "HTTP/1.1 204 None\r\nTransfer-Encoding: chunked\r\n\r\n", "", 0},
 	{"304, chunked", "HTTP/1.1 304 Same\r\nTransfer-Encoding: chunked\r\n\r\n", "", 0},
 	{"304", "HTTP/1.1 304 Same\r\nContent-Length: 9\r\n\r\n", "", 0},
-	{"behind an interim answer", "HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 400 Bad\r\nContent-Length: 2\r\n\r\nno", "no",
+	{"after an interim answer", "HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 400 Bad\r\nContent-Length: 2\r\n\r\nno", "no",
 	 0},
 };
 /* clang-format on */
@@ -500,7 +500,7 @@ static void run_refusal(const struct refusal *a, const void *in, size_t in_len, 
 	} else {
 		ok &= cut && r == WS_ECLOSED;
 	}
-	/* silence behind what is whole costs nothing, behind what is not a second */
+	/* silence after what is whole costs nothing, after what is not a second */
 	ok &= h->end ? f.now == 1000000
 	             : f.now == 1000000 + (a->needs_end ? WS_MAX_BODY_WAIT_MS * 1000 : 0);
 	if (!ok)

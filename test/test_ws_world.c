@@ -135,7 +135,7 @@ static void test_no_needless_waits(void)
 		talk_end(&t);
 	}
 
-	check_row("with a frame unfinished, and no random bytes for a pong behind it");
+	check_row("with a frame unfinished, and no random bytes for a pong after it");
 	talk_begin(&t, "", 0);
 	talk_open(&t);
 	for (k = 0; k < 11; k++)
@@ -418,7 +418,7 @@ static void test_entropy(void)
 		SENT_ALL(&t);
 		talk_end(&t);
 
-		/* late for a pong, so a frame of ours is late too, and goes behind it */
+		/* late for a pong, so a frame of ours is late too, and goes after it */
 		talk_begin(&t, "", 0);
 		t.o.nonblock = nonblock;
 		talk_open(&t);
@@ -437,7 +437,7 @@ static void test_entropy(void)
 		SENT_ALL(&t);
 		talk_end(&t);
 
-		/* none for a pong that waited for the peer to read, none for a frame behind one
+		/* none for a pong that waited for the peer to read, none for a frame after one
 		 * that is held */
 		for (r = 0; r < 2; r++) {
 			int k;

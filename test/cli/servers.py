@@ -168,9 +168,9 @@ class Conn:
             lines.append(line if isinstance(line, bytes) else line.encode())
         return b"\r\n".join(lines) + b"\r\n\r\n"
 
-    def upgrade(self, *behind, **kw):
-        """Answers the upgrade; behind: bytes to go in the same segment."""
-        return self.send(self.response(**kw) + b"".join(behind))
+    def upgrade(self, *after, **kw):
+        """Answers the upgrade; after: bytes to go in the same segment."""
+        return self.send(self.response(**kw) + b"".join(after))
 
     def refuse(self, status="404 Not Found", body=b"", extra=(), length=True):
         if self.request is None:
@@ -409,7 +409,7 @@ def echo(c):
 
 
 def says(*messages):
-    """A script that sends messages (str: text, bytes: binary) behind the upgrade, then closes as it should."""
+    """A script that sends messages (str: text, bytes: binary) after the upgrade, then closes as it should."""
 
     def script(c):
         c.upgrade()
@@ -421,7 +421,7 @@ def says(*messages):
 
 
 def sends(*parts):
-    """A script that sends bytes behind the upgrade, then awaits the client's close frame (.closed) and ends."""
+    """A script that sends bytes after the upgrade, then awaits the client's close frame (.closed) and ends."""
 
     def script(c):
         c.closed = None

@@ -130,7 +130,7 @@ static const struct vector {
     {S("(.{3})$"), S("a\xff\xe2\x82"), 1, "1-4 1-4"},
     {S("a(.)b"), S("a\0b"), 1, "0-3 1-2"},
     {S("([^\xe2\x82\xac]+)"), S("a\xe2\x82\xac"), 1, "0-1 0-1"},
-    /* Groups behind the ninth still decide, but are not captured. */
+    /* Groups after the ninth still decide, but are not captured. */
     {S("(a)(b)(c)(d)(e)(f)(g)(h)(i)(j)"), S("abcdefghij"), 9,
      "0-10 0-1 1-2 2-3 3-4 4-5 5-6 6-7 7-8 8-9"},
 };
@@ -460,7 +460,7 @@ static void choose_concat(int n, int i, int j)
 		bool fits[TEXT_MAX + 1];
 		int rest, from, to;
 
-		/* fits[e]: the parts behind this one match from e to j. */
+		/* fits[e]: the parts after this one match from e to j. */
 		for (e = 0; e <= j; e++)
 			fits[e] = e == j;
 		for (rest = 0; rest < k; rest++) {

@@ -160,7 +160,7 @@ def test_secrets_of_a_wrong_command_line():
         run(*args, URL, status=64, secrets=["s3cret"])
 
 
-# What comes behind an option whose value was forgotten, and where the secret begins that is not shown
+# What comes after an option whose value was forgotten, and where the secret begins that is not shown
 MISPLACED = ["-uME:s3cret", "-kus3cret", "--bearer=s3cret", "-bs3cret", "-Hs3cret", "-xs3cret", "ws://me:s3cret@h/", "wss://h/?token=s3cret"]
 PLAIN = ["--from", "-o", "--unix-socket", "--interface", "--host", "-A", "-s", "--resolve"]
 WITH_TLS = ["--cacert", "--capath", "--cert", "--key", "--server-name", "--ciphers", "--pinnedpubkey"]

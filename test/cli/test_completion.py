@@ -111,7 +111,7 @@ def typed(shell, scripts, place, text):
 
 
 def plain(words):
-    """The same words for shells that write "=" behind an option, or take back the "/" behind a directory."""
+    """The same words for shells that write "=" after an option, or take back the "/" after a directory."""
     return " ".join(words).replace("=", " ").rstrip("/")
 
 

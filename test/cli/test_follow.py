@@ -41,7 +41,7 @@ def follow(*args, **kw):
 
 
 def stream(*frames, then=None):
-    """A script that sends frames behind the upgrade, then calls then(c), else waits for the client."""
+    """A script that sends frames after the upgrade, then calls then(c), else waits for the client."""
 
     def script(c):
         c.upgrade()

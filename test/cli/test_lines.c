@@ -44,7 +44,7 @@ static void free_lines(struct wq_lines *l)
 static void test_ends_of_lines(void)
 {
 	static const struct {
-		const char *text, *lines; /* the lines, with '|' behind each */
+		const char *text, *lines; /* the lines, with '|' after each */
 		bool keep_return;
 	} t[] = {
 	    {"", "", false},

@@ -21,7 +21,7 @@
 static max_align_t arena[20];
 static int input; /* where a test writes what the list reads from standard input */
 
-/* What a list brought: its lines, with '|' behind each */
+/* What a list brought: its lines, with '|' after each */
 static char got[MOST];
 
 static void begin_input(struct wq_list *l)
@@ -86,7 +86,7 @@ static void test_lines(void)
 	    ROW("\n\n\r\n \t \n", ""),
 	    ROW("\n\nws://a/\n\n", "ws://a/|"),
 	    ROW("# a comment\nws://a/\n#ws://b/", "ws://a/|"),
-	    ROW(" \t# a comment behind blanks\n", ""),
+	    ROW(" \t# a comment after blanks\n", ""),
 	    ROW("ws://a/#b\n", "ws://a/#b|"),
 	    ROW(" ws://a/\t \n\tws://b/ ", "ws://a/|ws://b/|"),
 	    ROW("ws://a/\r\nws://b/\r\n", "ws://a/|ws://b/|"),
@@ -101,7 +101,7 @@ static void test_lines(void)
 	    ROW("\xef\xbb\xbf", ""),
 	    ROW("\n\xef\xbb\xbfws://a/", "\xef\xbb\xbfws://a/|"),
 	    ROW("\xef\xbb", "\xef\xbb|"),
-	    /* A NUL does not hide what is behind it. */
+	    /* A NUL does not hide what is after it. */
 	    ROW("ws://a/\0b\nws://c/\n", "ws://a/\1b|ws://c/|"),
 	    ROW("\0\n\0\0", "\1|\1\1|"),
 	    ROW("ws://a/\0", "ws://a/\1|"),

@@ -26,7 +26,7 @@ PAGE = ROOT / "wsquery.1"
 PASSPHRASE = "secret"  # of the keys that test/tls/make-certs makes
 
 
-# The servers behind the URLs
+# The servers after the URLs
 
 
 def answers(*turns):
@@ -131,7 +131,7 @@ FOUND = examples()
 
 
 def turns(lines):
-    """[command, what it prints] of each; a command goes on behind \\, | and ||."""
+    """[command, what it prints] of each; a command goes on after \\, | and ||."""
     pairs = []
     open_ended = False
     for line in lines:

@@ -172,7 +172,7 @@ def test_lines_of_a_list(tmp_path):
     with Crowd() as c:
         long = c.url + "x" * (8192 - len(c.url))
         path.write_bytes(
-            b"\xef\xbb\xbf# a comment behind a byte order mark\r\n\r\n"
+            b"\xef\xbb\xbf# a comment after a byte order mark\r\n\r\n"
             + lines([c.url + "a", "  ", "\t" + c.url + "b  ", "#" + c.url + "no", long, long + "x", long * 5])
             + (c.url + "crlf\r\n").encode()
             + (c.url + "n\0ul\n").encode()
@@ -550,7 +550,7 @@ def test_prometheus():
         for line in out.splitlines():
             assert line.startswith("# ") or re.fullmatch(r'\w+\{target="[^"]*"(,phase="\w+")?\} -?[\d.]+', line), line
         assert re.findall(r'^probe_success\{target="(.*)"\} (\d)$', out, re.M) == [(s.url, "1"), (bad, "0"), ("nonsense", "0")]
-        # all samples of a metric stand together, behind its TYPE
+        # all samples of a metric stand together, after its TYPE
         metric = None
         for line in out.splitlines():
             if line.startswith("# TYPE"):

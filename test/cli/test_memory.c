@@ -4,7 +4,7 @@
  * A sanitizer sees nothing of blocks within an arena (main.c has none then), so this test does its
  * work: it holds a copy of every live block, and after each call it looks whether blocks overlap,
  * whether their bytes are still the copy's, and whether anything before the arena was written to;
- * behind it lies a page that ends the test when it is touched.
+ * after it lies a page that ends the test when it is touched.
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -16,7 +16,7 @@
 #define SLOTS 24
 #define UNITS 512    /* of max_align_t, in the largest arena */
 #define LARGEST 3000 /* bytes of a block */
-#define BEFORE 64    /* bytes before the arena that are watched; behind it lies the guard page */
+#define BEFORE 64    /* bytes before the arena that are watched; after it lies the guard page */
 
 static unsigned char *arena;
 
@@ -64,7 +64,7 @@ static const char *wrong(size_t units)
 		if ((uintptr_t)a->p % _Alignof(max_align_t))
 			return "a block is not aligned";
 		if (in_arena(a->p, units) && !in_arena(a->p + a->len - 1, units))
-			return "a block ends behind the arena";
+			return "a block ends after the arena";
 		for (k = 0; k < i; k++)
 			if (blocks[k].p
 			    && (uintptr_t)a->p < (uintptr_t)(blocks[k].p + blocks[k].len)

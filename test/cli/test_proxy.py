@@ -14,8 +14,8 @@ pytestmark = needs("proxies")
 SECRET = "pr0xy-s3cret"
 
 
-def tunnel(c, hostport, behind=b""):
-    """To the end: bytes between the client and hostport, those in behind first."""
+def tunnel(c, hostport, after=b""):
+    """To the end: bytes between the client and hostport, those in after first."""
     c.target = hostport
     s = socket.create_connection(hostport, 100)
     try:

@@ -149,11 +149,11 @@ GOOD = {
     "a list": dict(Connection=b"keep-alive, Upgrade"),
     "two Connection lines": dict(extra=["connection: keep-alive"]),
     "no reason phrase": dict(status=b"HTTP/1.1 101 "),
-    "no space behind the status": dict(status=b"HTTP/1.1 101"),
+    "no space after the status": dict(status=b"HTTP/1.1 101"),
     "another reason": dict(status=b"HTTP/1.1 101 Web Socket Protocol Handshake"),
     "98 lines": dict(extra=["X-%d: y" % i for i in range(94)]),
     "near 16 KiB": dict(extra=["X: " + "y" * 15800]),
-    "no space behind a colon": dict(extra=["X:y", "Y:", "Z:\t z\t "]),
+    "no space after a colon": dict(extra=["X:y", "Y:", "Z:\t z\t "]),
     "bytes over 127": dict(extra=[b"X: \xe9\xff"]),
     # RFC 9110 15.2: a 101 has no body, so what it says of one is ignored
     "Content-Length": dict(extra=["Content-Length: 5"]),
@@ -422,7 +422,7 @@ def test_a_body_that_quotes_a_secret_is_not_quoted():
 
 
 NO_BODY = {
-    "an invalid head behind an interim answer": b"HTTP/1.1 103 x\r\n\r\nhello",
+    "an invalid head after an interim answer": b"HTTP/1.1 103 x\r\n\r\nhello",
     "a head that is too long": b"HTTP/1.1 403 x\r\n" + b"a: b\r\n" * 101,
 }
 if "redirects" in BUILT_IN:  # else a 30x is a refusal, whose body is read

@@ -22,7 +22,7 @@ static void must(int ok, int line, const char *what)
 	abort();
 }
 
-/* The same bytes at an address of their own, with nothing behind them */
+/* The same bytes at an address of their own, with nothing after them */
 static unsigned char *copy(const unsigned char *p, size_t len)
 {
 	unsigned char *c = malloc(len > 0 ? len : 1);

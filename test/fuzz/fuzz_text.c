@@ -82,7 +82,7 @@ static void fuzz_url(const char *p, size_t len)
 		wsi_put_url(&t, p, len);
 		for (i = len, at = NULL; i > 0 && at == NULL; i--)
 			at = p[i - 1] == '@' ? p + i - 1 : NULL;
-		n = wsi_span_if(p, len, wsi_is_blank); /* behind blanks it may be right */
+		n = wsi_span_if(p, len, wsi_is_blank); /* after blanks it may be right */
 		MUST(at == NULL || memchr(shown, '@', t.len) == NULL
 		     || wsi_url_parse(&v, p + n, len - n) == NULL);
 		return;

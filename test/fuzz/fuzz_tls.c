@@ -332,7 +332,7 @@ static void prepare(void)
 
 /* ---- One input ---- */
 
-/* The handshake's messages among records, one behind the other, up to the first record of data */
+/* The handshake's messages among records, one after another, up to the first record of data */
 static size_t messages(unsigned char *out, const unsigned char *p, size_t len)
 {
 	size_t i = 0, n, out_len = 0;

@@ -55,7 +55,7 @@ WSI int64_t wsi_clock_us(void)
 
 /* ---- Certificates and chains ---- */
 
-/* The same bytes at an address of their own, with nothing behind them */
+/* The same bytes at an address of their own, with nothing after them */
 static unsigned char *copy(const unsigned char *p, size_t len)
 {
 	unsigned char *c = malloc(len > 0 ? len : 1);

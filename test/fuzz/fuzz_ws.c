@@ -69,7 +69,7 @@ static void note(struct result *r, const char *fmt, ...)
 		r->got_len += (size_t)n;
 }
 
-/* Everything that the client sent behind its request keeps RFC 6455 section 5 */
+/* Everything that the client sent after its request keeps RFC 6455 section 5 */
 static void check_sent(struct fake *f)
 {
 	size_t at = fake_request_end(f), n;
@@ -90,7 +90,7 @@ static void check_sent(struct fake *f)
 			break;
 		case 8:
 			ASSERT(n != 1 && n <= 125 && (b0 & 0x80));
-			ASSERT(at == f->out_len); /* nothing behind it */
+			ASSERT(at == f->out_len); /* nothing after it */
 			break;
 		default:
 			ASSERT(((b0 & 15) == 9 || (b0 & 15) == 10) && n <= 125 && (b0 & 0x80));
