@@ -51,8 +51,7 @@ static int send_all(struct ws_conn *ws, const struct item *i)
 		sent += n > 0 ? (size_t)n : 0;
 		if (sent == i->len && n >= 0)
 			return 0;
-		r = ws_recv(ws, &m); /* what the peer sent arrived before this message, so it is
-				      * answered first */
+		r = ws_recv(ws, &m); /* it arrived before this message, so it is answered first */
 		if (r == 0 && keep(&m) != 0)
 			return WS_EMEMORY;
 		if (r < 0 && r != WS_AGAIN)

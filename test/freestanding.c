@@ -84,8 +84,7 @@ static void leave(int status)
 		;
 }
 
-/* Without a clock no deadline can be kept. The library reports that at once and names the option.
- */
+/* Without a clock no deadline can be kept. The library reports that at once, naming the option. */
 static int needs_a_clock(struct device *d)
 {
 	static struct ws_io io;

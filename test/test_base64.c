@@ -6,8 +6,7 @@
 #include "check.h"
 #include <stdlib.h>
 
-/* RFC 4648 section 10; then bytes with each bit set somewhere, and the accept value of RFC 6455 1.3
- */
+/* RFC 4648 section 10; bytes with each bit set somewhere; the accept value of RFC 6455 1.3 */
 static const struct {
 	const char *bytes;
 	size_t len;

@@ -865,8 +865,7 @@ static void test_paths(void)
 	}
 }
 
-/* This many names and a subject, each compared with this many constraints that exclude another name
- */
+/* This many names and a subject, each compared with this many constraints that exclude others */
 static void test_many(void)
 {
 	static const struct {

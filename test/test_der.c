@@ -224,8 +224,8 @@ static void test_subject(void)
 			abort();
 		memcpy(exact, cert, n);
 		p = wsi_der_subject(exact, n, &len);
-		CHECK((p != NULL) == (n == sizeof cert)); /* the outermost length covers the whole
-							   * certificate */
+		CHECK((p != NULL) == (n == sizeof cert)); /* the outermost length covers all of it
+							   */
 		free(exact);
 	}
 	check_row("any bit wrong: nothing, or something that lies inside");

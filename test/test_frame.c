@@ -210,8 +210,7 @@ static void test_round_trip(void)
 				                           : 10U)
 				                + (masked ? 4U : 0U);
 				wrong += (out[1] & 0x80) != (masked ? 0x80 : 0);
-				if (masked) { /* masked and unmasked headers differ only in the mask
-					       * bit and the key */
+				if (masked) { /* only the mask bit and the key differ */
 					n -= 4;
 					wrong += memcmp(out + n, rfc_key, 4) != 0;
 					out[1] &= 0x7f;

@@ -443,7 +443,7 @@ static void test_descriptor_0(void)
 	listen(listener, 1);
 	close(0);
 	client_init(&c, "ws://127.0.0.1:%d/", s.port);
-	c.o.nonblock = 1; /* does not wait, so that no other thread takes descriptor 0 meanwhile */
+	c.o.nonblock = 1; /* otherwise ws_new opens one for ws_cancel first */
 	c.ws = ws_new(c.url, &c.o);
 	r = ws_open(c.ws);
 	server_on(&s, listener, good, 1);
@@ -654,8 +654,7 @@ static void test_words(void)
 		client_free(&c);
 	}
 	for (err = 1; err < 200; err++) {
-		if (err == EINPROGRESS || err == EINTR) /* these mean that the attempt is under way
-							 */
+		if (err == EINPROGRESS || err == EINTR) /* the attempt is then under way */
 			continue;
 		atomic_store(&connect_errno, err);
 		client_init(&c, "ws://127.0.0.1:9/");

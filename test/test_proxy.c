@@ -635,8 +635,7 @@ static void test_proxy_limits(void)
 	CHECK(wsi_proxy_step(&p, in, 0, &o, &w) == 0 && o.len > 0);
 	CHECK(wsi_proxy_step(&p, in, WS_MAX_HEAD - 1, &o, &w) == 0 && p.used == 0);
 	CHECK_EQ_U(p.response.len,
-	           WS_MAX_HEAD - 1); /* it continues there; starting over at every byte would take
-				      * seconds */
+	           WS_MAX_HEAD - 1); /* it continues there, because starting over would be slow */
 	CHECK(wsi_proxy_step(&p, in, WS_MAX_HEAD, &o, &w) == -1
 	      && strstr(what, "over 16384 bytes") != NULL);
 

@@ -123,7 +123,7 @@ static void test_resolver(void)
 	}
 }
 
-/* The addresses that a lookup leaves, in the order in which they are tried. */
+/* The addresses that a lookup returns, in the order in which they are tried. */
 static void test_order(void)
 {
 	static const struct {
@@ -179,7 +179,7 @@ static void test_order(void)
 	CHECK(!wsi_is_override("a:80:[::1\0")); /* nothing is read after the end */
 }
 
-/* Lost lookups have a limit, and hold no descriptors. */
+/* Lost lookups are limited in number and hold no descriptors. */
 static void test_lost_lookups(void)
 {
 	struct ws_pollset set;
@@ -223,7 +223,7 @@ static void test_lost_lookups(void)
 		CHECK_EQ_U(status, 0);
 	}
 #endif
-	/* a lookup that waits starts as soon as others end */
+	/* a lookup that waits starts as soon as other lookups end */
 	client_init(&c, "ws://again.test/");
 	c.o.nonblock = 1;
 	c.ws = ws_new(c.url, &c.o);
@@ -243,7 +243,7 @@ static void test_lost_lookups(void)
 	CHECK_EQ_U(r, WS_ERESOLVE);
 	HAS(&c, "resolve again.test: Temporary failure in name resolution: ");
 	client_free(&c);
-	/* then the sentence no longer says that it waits */
+	/* once it has started, the sentence no longer says that it waits */
 	resolver_holds();
 	do {
 		CHECK_EQ_U(ws_open(later.ws), WS_AGAIN);
@@ -258,7 +258,7 @@ static void test_lost_lookups(void)
 
 /* Many connections in many threads. Some of their names are never answered. */
 #define THREADS 12
-#define ROUNDS 6 /* a third of them hang, in total fewer than WS_MAX_LOST_LOOKUPS */
+#define ROUNDS 6 /* a third of the lookups hang, in total fewer than WS_MAX_LOST_LOOKUPS */
 
 struct crowd {
 	int port, good, timeouts, others, wrong;
@@ -351,7 +351,7 @@ static void test_threads(void)
 }
 
 #ifdef __GLIBC__
-/* With _GNU_SOURCE, which declares these, connect has an argument that is not of ISO C. */
+/* _GNU_SOURCE would declare these, but with it connect has an argument that is not ISO C. */
 int pthread_getattr_default_np(pthread_attr_t *attr);
 int pthread_setattr_default_np(const pthread_attr_t *attr);
 

@@ -30,8 +30,8 @@ struct scanned {
 	char why[700];
 };
 
-/* Feeds the bytes in two pieces and then whole, each in a block of its size; step: in pieces of
- * that many */
+/* Scans growing beginnings of the bytes: `first` bytes, then `step` more each time. Each is in memory of
+ * its exact size. */
 static struct scanned scan(const char *p, size_t len, size_t first, size_t step)
 {
 	struct wsi_response s = {0};
@@ -58,9 +58,9 @@ static struct scanned scan(const char *p, size_t len, size_t first, size_t step)
 }
 
 static const struct {
-	const char *head; /* up to its end or its wrong byte, included */
+	const char *head; /* the head, or its beginning up to and including the wrong byte */
 	const char *after;
-	const char *why; /* NULL: it is a head */
+	const char *why; /* NULL: the head is complete */
 } heads[] = {
     {"HTTP/1.1 101 Switching Protocols\r\nA: b\r\n\r\n", "\x81\x02hi", NULL},
     {"HTTP/1.1 101\r\n\r\n", "", NULL},
@@ -124,7 +124,7 @@ static void test_head_end(void)
 					fprintf(stderr, "\t%s: %s\n", heads[k].head, r.why);
 			}
 		}
-		for (i = 0; i < end; i++) /* no truncation is a head, nor found wrong too early */
+		for (i = 0; i < end; i++) /* not a whole head, and no error yet */
 			CHECK(scan(all, i, 0, i).n == 0);
 	}
 	check_row_end();
@@ -134,7 +134,7 @@ static void test_head_end(void)
 		CHECK(scan(nul, sizeof nul - 1, 0, 1).n == -1);
 		CHECK(scan(nul, sizeof nul - 1, 0, 100).n == -1);
 	}
-	/* size: exactly 16 KiB, and a byte more */
+	/* a head of exactly 16 KiB, and one byte more */
 	memset(big, 'a', sizeof big);
 	memcpy(big, "HTTP/1.1 200 ", 13);
 	memcpy(big + WS_MAX_HEAD - 4, "\r\n\r\n", 4);
@@ -143,7 +143,7 @@ static void test_head_end(void)
 	memcpy(big + WS_MAX_HEAD - 4, "a\r\n\r\n", 5);
 	r = scan(big, sizeof big, 0, sizeof big);
 	CHECK(r.n == -1 && strstr(r.why, "over 16384 bytes") != NULL && r.status == 200);
-	/* the limit that was reached is named, also where the other is reached but not passed */
+	/* the error names the limit that was passed, even if the other one was just reached */
 	memset(big, 'a', sizeof big);
 	memcpy(big, "HTTP/1.1 200 ", 13);
 	for (i = 0; i < WS_MAX_HEAD_LINES; i++)
@@ -152,8 +152,9 @@ static void test_head_end(void)
 	CHECK(r.n == -1 && strstr(r.why, "over 16384 bytes") != NULL);
 	r = scan(big, sizeof big, 0, 1);
 	CHECK(r.n == -1
-	      && r.at == WS_MAX_HEAD); /* a caller's buffer of that size never just fills up */
-	/* lines: exactly 100, and one more */
+	      && r.at == WS_MAX_HEAD); /* so a caller's buffer of that size is never full without a
+				        * result */
+	/* exactly 100 lines, and one more */
 	for (lines = 99; lines <= 102; lines++) {
 		size_t len = 17;
 
@@ -191,7 +192,7 @@ static int parse(struct wsi_response *r, char **copy, const char *head, size_t l
 static const struct {
 	const char *line;
 	int status, minor;  /* status 0: refused */
-	const char *reason; /* or why */
+	const char *reason; /* or the error */
 } lines[] = {
     {"HTTP/1.1 101 Switching Protocols", 101, 1, "Switching Protocols"},
     {"HTTP/1.1 101 ", 101, 1, ""},
@@ -228,7 +229,7 @@ static const struct {
 };
 static const struct {
 	const char *header;
-	const char *why; /* NULL: fine */
+	const char *why; /* NULL: valid */
 	const char *name, *value;
 } fields[] = {
     {"A: b", NULL, "A", "b"},
@@ -287,7 +288,7 @@ static void test_response(void)
 			CHECK(parse(&r, &copy, head, i, &why) == -1 && why[0] != '\0');
 			free(copy);
 		}
-		for (i = 1; i < len; i++) { /* what is no head does no harm */
+		for (i = 1; i < len; i++) { /* an incomplete head does no harm */
 			copy = exact(head, i);
 			memset(&r, 0, sizeof r);
 			wsi_text_init(&t, buf, sizeof buf);
@@ -359,7 +360,7 @@ static void test_seen(void)
 		    head, sizeof head,
 		    "HTTP/1.1 200 x\r\nA: 3\r\n%s:\r\nX%s: 4\r\n%s: 1\r\n%s: 2\r\n%sX: 5\r\n\r\n",
 		    names[k], names[k], names[k], names[k], names[k]);
-		for (i = 0; i < len; i++) /* case does not count */
+		for (i = 0; i < len; i++) /* upper and lower case are the same */
 			head[i] =
 			    (char)(k % 2 == 0 && i > 8 && head[i] >= 'a' ? head[i] - ('a' - 'A')
 			                                                 : head[i]);
@@ -385,7 +386,7 @@ static const struct {
 	const char *line, *headers;
 	const char *offered[3];
 	const char *chosen; /* or NULL */
-	const char *why;    /* NULL: it accepts */
+	const char *why;    /* NULL: the response is accepted */
 } answers[] = {
     {"HTTP/1.1 101 Switching Protocols",
      UP CO AC "Sec-WebSocket-Protocol: chat\r\n",
@@ -487,7 +488,7 @@ static const struct {
      {NULL},
      NULL,
      "it chose the extension"},
-    /* RFC 9110 15.2: a 101 has no body, whatever it says of one */
+    /* RFC 9110 15.2: a 101 has no body, whatever its headers say */
     {"HTTP/1.1 101 x", UP CO AC "Content-Length: 0\r\n", {NULL}, NULL, NULL},
     {"HTTP/1.1 101 x", UP CO AC "Content-Length: 00\r\n", {NULL}, NULL, NULL},
     {"HTTP/1.1 101 x", UP CO AC "Content-Length: abc\r\n", {NULL}, NULL, NULL},
@@ -501,7 +502,7 @@ static const struct {
     {"HTTP/1.1 101 x", UP CO AC "Content-Length: 0\r\nContent-Length: 5\r\n", {NULL}, NULL, NULL},
     {"HTTP/1.1 101 x", UP CO AC "Transfer-Encoding: chunked\r\n", {NULL}, NULL, NULL},
     {"HTTP/1.1 101 x", UP CO AC "transfer-encoding: identity\r\n", {NULL}, NULL, NULL},
-    {"HTTP/1.1 101 x", UP CO AC, {"a", "b"}, NULL, NULL}, /* choosing none is fine */
+    {"HTTP/1.1 101 x", UP CO AC, {"a", "b"}, NULL, NULL}, /* the server need not choose one */
     {"HTTP/1.1 101 x", UP CO AC "sec-websocket-protocol:  b \r\n", {"a", "b"}, "b", NULL},
     {"HTTP/1.1 101 x",
      UP CO AC "Sec-WebSocket-Protocol: a\r\n",
@@ -565,7 +566,7 @@ static void test_answer(void)
 		n = wsi_response_check(&r, accept,
 		                       answers[k].offered[0] != NULL ? answers[k].offered : NULL,
 		                       &chosen, &option, &t);
-		/* only the one that was not offered can be helped by offering it */
+		/* the error names the option only if offering the subprotocol would help */
 		CHECK_EQ_S(option,
 		           strstr(buf, "offered") != NULL && strstr(buf, "the subprotocol") != NULL
 		               ? "subprotocols"
@@ -703,8 +704,8 @@ static void test_body(void)
 	}
 }
 
-/* Headers by name take no more room than the head, however dense it is. What stands before them is
- * none of them. */
+/* A lookup of headers by name takes no more memory than the head, however many short lines it has.
+ * What is in front of the headers is not taken for one. */
 static void test_headers_fit(void)
 {
 	static const char *const dense[] = {"A:\nA:\nA:\nB:\n\n", "A:b\nA:c\nB:d\nA:\n\n",

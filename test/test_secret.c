@@ -9,7 +9,7 @@
 enum { NOBODY = 0, PARAMETER = 1, HEADER = 2, RESPONSE = 4, ALL = PARAMETER | HEADER | RESPONSE };
 static const struct {
 	const char *name;
-	int where; /* its value is a secret */
+	int where; /* where its value counts as a secret */
 } names[] = {
     {"token", ALL},
     {"TOKEN", ALL},
@@ -22,7 +22,7 @@ static const struct {
     {"passwd", ALL},
     {"Password", ALL},
     {"auth", ALL},
-    {"author", ALL}, /* it contains a word: rather one too many */
+    {"author", ALL}, /* a false positive: it contains "auth" */
     {"oauth_nonce", ALL},
     {"sig", ALL},
     {"X-Amz-Signature", ALL},
@@ -48,8 +48,8 @@ static const struct {
     {"toke", NOBODY},
     {"oken", NOBODY},
     {"to-ken", NOBODY},
-    {"%2574oken", NOBODY}, /* a '%', then 74oken */
-    {"%7token", ALL},      /* no escape: the text as it stands */
+    {"%2574oken", NOBODY}, /* decodes to '%' and 74oken */
+    {"%7token", ALL},      /* not a valid escape, so it is compared as it is */
     {"toke%6", NOBODY},
     {"toke%", NOBODY},
     {"%70ass", ALL},
@@ -66,7 +66,7 @@ static const struct {
 };
 
 static const struct {
-	const char *in, *shown; /* shown NULL: as it is */
+	const char *in, *shown; /* shown NULL: unchanged */
 } texts[] = {
     {"", NULL},
     {"/", NULL},
@@ -77,7 +77,7 @@ static const struct {
     {"/x?token=sesame&key=sesame", "/x?token=***&key=***"},
     {"/x?%74oken=sesame", "/x?%74oken=***"},
     {"/x?token%3Dsesame", "/x?token%3D***"},
-    {"/x?token=", NULL}, /* nothing: that is worth seeing */
+    {"/x?token=", NULL}, /* an empty value is shown, because that helps the user */
     {"/x?token=&a=1", NULL},
     {"/x?token", NULL},
     {"/x?token&a=1", NULL},
@@ -109,7 +109,7 @@ static const struct {
     {"/\x01?a\xff=\n", "/??a?=?"},
 };
 
-/* Of its exact size, so that the sanitizer sees a byte read beyond it */
+/* A copy of its exact size, so that the sanitizer notices a byte read beyond it */
 static char *copy(const char *s, size_t len)
 {
 	char *p = malloc(len > 0 ? len : 1);

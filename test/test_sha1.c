@@ -51,7 +51,7 @@ static void hex(char out[41], const unsigned char digest[20])
 		sprintf(out + 2 * i, "%02x", digest[i]);
 }
 
-/* From memory of exactly len bytes */
+/* Reads from memory of exactly len bytes */
 static void sha1(unsigned char digest[20], const void *text, size_t len)
 {
 	unsigned char *exact = malloc(len);
@@ -82,8 +82,8 @@ static void test_vectors(void)
 	}
 }
 
-/* The digests of every length up to 200, one after another, have the digest that another program
- * gives */
+/* The digest of all digests of 0 to 200 bytes, one after another, is the one that another program
+ * computed */
 static void test_lengths(void)
 {
 	unsigned char text[200], seen[201][20], digest[20];

@@ -10,7 +10,7 @@
 /* What the sessions of one connection do, and what happened to them */
 struct plan {
 	struct client *c;
-	/* start_tls returns these, one after another, and the last one again and again */
+	/* start_tls returns these, one after another, and then the last one forever */
 	int results[4];
 	int n;
 	/* io_error returns it */
@@ -22,7 +22,7 @@ struct plan {
 
 	int calls, sessions, closes;
 	char names[4][300]; /* server_name of each session */
-	bool odd;           /* something that must not be */
+	bool odd;           /* something happened that must not happen */
 };
 
 struct session {
@@ -48,7 +48,7 @@ static ptrdiff_t session_read(void *io, void *buf, size_t len)
 		s->from = 0;
 		s->to = (size_t)n;
 	}
-	if (len > 7) /* poll does not know of the bytes that stay here */
+	if (len > 7) /* poll does not know of the bytes that stay in the session */
 		len = 7;
 	if (len > s->to - s->from)
 		len = s->to - s->from;
@@ -84,7 +84,7 @@ static void session_close(void *io)
 {
 	struct session *s = io;
 
-	if (fcntl(s->fd, F_GETFD) < 0) /* it is closed after this, not before */
+	if (fcntl(s->fd, F_GETFD) < 0) /* the descriptor must still be open here */
 		s->plan->odd = true;
 	s->plan->closes++;
 	free(s);
@@ -146,7 +146,7 @@ static void plan_ends(const struct plan *p, int sessions)
 	CHECK_EQ_U(p->closes, sessions);
 }
 
-/* How the handshake ends, and what is then said */
+/* How the handshake ends, and the error */
 static void test_handshake(void)
 {
 	static const struct {
@@ -289,7 +289,7 @@ static void test_deadline(void)
 	}
 }
 
-/* What an open connection says when its session fails */
+/* The error of an open connection whose session fails */
 static void test_open_connection_fails(void)
 {
 	static const struct {
@@ -367,7 +367,7 @@ static void test_no_memory(void)
 #define NAME_50 "a23456789.a23456789.a23456789.a23456789.a23456789."
 #define LONGEST_NAME NAME_50 NAME_50 NAME_50 NAME_50 NAME_50 "a2345" /* 255 bytes */
 
-/* Which name a session is for; ws:// has none */
+/* The name that a session gets; ws:// has none */
 static void test_names(void)
 {
 	static const struct {
@@ -468,7 +468,7 @@ static void test_redirect(void)
 	plan_begins(&plan, &c);
 	CHECK_EQ_U(client_open(&c), WS_EREFUSED);
 	HAS(&c, " (redirected: wss://127.0.0.1:");
-	CHECK(ws_header(c.ws, "Location") == NULL); /* no header of the hop before */
+	CHECK(ws_header(c.ws, "Location") == NULL); /* no header of the earlier hop */
 	client_free(&c);
 	server_end(&s);
 	close(other.fd);
@@ -476,7 +476,7 @@ static void test_redirect(void)
 	check_row_end();
 }
 
-/* TLS begins after the proxy, and the proxy cannot put bytes before it */
+/* TLS begins after the proxy's answer, and the proxy cannot insert bytes before it */
 static void test_proxy(void)
 {
 	static const struct visit v[2] = {
@@ -518,7 +518,7 @@ static void test_proxy(void)
 	}
 }
 
-/* A descriptor of the program's, as in use_fd, can be below too */
+/* start_tls also works over a descriptor of the program (use_fd) */
 static void test_given_descriptor(void)
 {
 	struct plan plan = {.results = {WS_IO_WRITE, 0}, .n = 2};
@@ -542,7 +542,7 @@ static void test_given_descriptor(void)
 	CHECK_EQ_S(plan.names[0], "behind.example");
 }
 
-/* Options that would have no effect are not dropped in silence */
+/* Options that would have no effect are errors */
 static void test_usage(void)
 {
 	static char long_name[300];

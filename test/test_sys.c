@@ -180,7 +180,7 @@ static void wait_for_open(int n)
 	CHECK_EQ_U(count_open(), n);
 }
 
-/* The process has no descriptors left. */
+/* The process has no free descriptors. */
 static void test_no_descriptors(void)
 {
 	struct rlimit old, none;
@@ -205,7 +205,7 @@ static void test_no_descriptors(void)
 		CHECK_EQ_U(ws_report(c.ws)->no_descriptor, 1);
 		client_free(&c);
 		wait_for_open(others + n);
-		/* the lookup can be started, but getaddrinfo itself finds too few */
+		/* the lookup can be started, but getaddrinfo itself finds too few descriptors */
 		for (k = 0; k < 3 && n; k++)
 			close(fds[--n]);
 		client_init(&c, "ws://none.test/");
@@ -315,7 +315,7 @@ static void test_random(void)
 }
 #endif
 
-/* Polling ends for what was asked for alone. */
+/* Polling ends only for the events that were asked for. */
 static void test_poll_events(void)
 {
 	static const struct {
@@ -372,13 +372,14 @@ static void test_poll_failing(void)
 		set.fd[set.n].fd = -1;
 	setrlimit(RLIMIT_NOFILE, &few);
 	CHECK_EQ_U(wsi_poll(&set, -1), -1);
-	set.n--; /* and one for wsi_wake */
+	set.n--; /* one place fewer, because wsi_wake needs one */
 	CHECK_EQ_U(wsi_poll(&set, -1), 0);
 	setrlimit(RLIMIT_NOFILE, &old);
 #endif
 }
 
-/* A program that has closed its standard input: 0 is a descriptor like any other. */
+/* The program has closed its standard input, so a file gets descriptor 0, which must work like any
+ * other. */
 static void test_descriptor_0(void)
 {
 	unsigned char bytes[16] = {0}, none[16] = {0};
@@ -386,7 +387,7 @@ static void test_descriptor_0(void)
 
 	close(0);
 #ifdef __linux__
-	atomic_store(&random_lacks, 1); /* so a file is opened */
+	atomic_store(&random_lacks, 1); /* so that a file is opened */
 	CHECK_EQ_U(wsi_entropy(bytes, sizeof bytes), 0);
 	CHECK(memcmp(bytes, none, sizeof bytes) != 0);
 	atomic_store(&random_lacks, 0);
@@ -403,7 +404,7 @@ static void test_descriptor_0(void)
 	(void)none;
 }
 
-/* wsi_wake of a counter that is full, and what errno then is; a descriptor that is not open. */
+/* wsi_wake of a full counter, which must not change errno; and a descriptor that is not open */
 static void test_calls(void)
 {
 	int fd[2], closed = 9999;
@@ -420,12 +421,12 @@ static void test_calls(void)
 	CHECK_EQ_U(errno, ERANGE);
 	memset(&none, 0, sizeof none);
 	none.timeout_ms = -1;
-	CHECK_EQ_U(wsi_poll(&none, fd[0]), 0); /* reads it empty */
+	CHECK_EQ_U(wsi_poll(&none, fd[0]), 0); /* this empties the counter */
 	none.timeout_ms = 0;
 	CHECK(read(fd[0], &full, sizeof full) < 0 && errno == EAGAIN);
 	errno = 0;
 	wsi_wake_close(fd);
-	CHECK_EQ_U(errno, 0); /* what is one descriptor is closed once */
+	CHECK_EQ_U(errno, 0); /* an eventfd is one descriptor, which is closed once */
 	CHECK(fcntl(fd[0], F_GETFD) < 0);
 #endif
 	begun = clock_us();

@@ -16,9 +16,9 @@ static void put_all(struct wsi_text *t)
 	wsi_put_ms(t, 1500000);
 }
 
-/* Every capacity: a beginning of the whole, terminated, nothing written after (the memory has
- * exactly that size). The length is that of what was written; in nanomsg it was that of the whole.
- */
+/* For every capacity, the text is a beginning of the whole, is terminated, and nothing is written
+ * after it (the memory has exactly that size). The length is that of what was written; in nanomsg
+ * it was that of the whole. */
 static void test_cut(void)
 {
 	static const char whole[] = "abc\0d-1234567890\xe6\x97\xa5?\xc3\xa9"
@@ -32,14 +32,14 @@ static void test_cut(void)
 		size_t want = cap - 1 < len ? cap - 1 : len;
 
 		while (want > 0 && want < len
-		       && ((unsigned char)whole[want] & 0xc0) == 0x80) /* no half character */
+		       && ((unsigned char)whole[want] & 0xc0) == 0x80) /* no partial character */
 			want--;
 		wsi_text_init(&t, buf, cap);
 		put_all(&t);
 		CHECK_EQ_MEM(t.p, t.len, whole, want);
 		CHECK_EQ_U(t.cut, cap < len + 1);
 		CHECK(buf[t.len] == '\0');
-		if (t.cut) { /* no hole: a short one does not come after what was cut */
+		if (t.cut) { /* once a text is cut, even a short addition is left out */
 			wsi_put(&t, "x");
 			wsi_put_c(&t, 'x');
 			wsi_put_safe(&t, "x", 1);
@@ -121,8 +121,8 @@ static const struct {
     {S("\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0"), "???\xc2\xa0"}, /* C1 controls; then a no-break space */
     {S("\xe2\x80\xa7\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xae\xe2\x80\xaf"),
      "\xe2\x80\xa7???\xe2\x80\xaf"},
-    /* what is invisible, or changes direction: each with a neighbour that is neither, where there
-     * is one */
+    /* invisible characters and those that change direction, each with its visible neighbours, if
+     * there are any */
     {S("a\xc2\xac\xc2\xad\xc2\xae"), "a\xc2\xac?\xc2\xae"},        /* soft hyphen */
     {S("\xcd\x8e\xcd\x8f\xcd\x90"), "\xcd\x8e?\xcd\x90"},          /* grapheme joiner */
     {S("\xd8\x9b\xd8\x9c\xd8\x9d"), "\xd8\x9b?\xd8\x9d"},          /* Arabic letter mark */
@@ -154,13 +154,13 @@ static const struct {
     {S(""), 100, "\"\""},
     {S("SSH-2.0-x\r\nmore"), 100, "\"SSH-2.0-x\""},
     {S("one\ntwo"), 100, "\"one\""},
-    {S("\r\nHTTP"), 100, "\"\\x0d\\x0aHTTP\""}, /* no first line: all of it */
+    {S("\r\nHTTP"), 100, "\"\\x0d\\x0aHTTP\""}, /* an empty first line: all is shown */
     {S("AMQP\0\x09\x7f"), 100, "\"AMQP\\x00\\x09\\x7f\""},
     {S("\xc3\xa9\xe2\x80\xae\xff"), 100, "\"\xc3\xa9\\xe2\\x80\\xae\\xff\""},
     {S("a\"b\\"), 100, "\"a\"b\\\""},
     {S("abcdef"), 6, "\"abcdef\""},
     {S("abcdefg"), 6, "\"abcdef...\""},
-    {S("abc\xe6\x97\xa5x"), 5, "\"abc...\""}, /* no half character */
+    {S("abc\xe6\x97\xa5x"), 5, "\"abc...\""}, /* no partial character */
     {S("abc\x01"), 6, "\"abc...\""},
     {S("abc\x01"), 7, "\"abc\\x01\""},
 };
@@ -206,13 +206,13 @@ static void test_safe(void)
 			wsi_put_safe(&t, safe[i].in, safe[i].in_len);
 			CHECK(t.cut && strlen(buf) == t.len
 			      && memcmp(buf, safe[i].out, t.len) == 0);
-			CHECK(t.len + 4 >= cap); /* cut no earlier than a character needs */
+			CHECK(t.len + 4 >= cap); /* it is not cut earlier than a character needs */
 			CHECK(wsi_utf8_check(&state, buf, t.len) == t.len && state == 0);
 		}
 	}
 	check_row_end();
 
-	/* Whatever comes in, what goes out is UTF-8 without controls */
+	/* Whatever the input is, the output is UTF-8 without control characters */
 	for (round = 0; round < 20000; round++) {
 		unsigned char in[24], out[sizeof in + 1];
 		uint32_t state = 0;
@@ -222,7 +222,7 @@ static void test_safe(void)
 			seed = seed * 1664525 + 1013904223;
 			in[i] = (unsigned char)(seed >> 24);
 			if (i > 0
-			    && (seed >> 16 & 3) != 0) /* more characters than chance would give */
+			    && (seed >> 16 & 3) != 0) /* more valid characters than by chance */
 				in[i] = (in[i] & 0x3f) | 0x80;
 			if (i % 4 == 0 && (seed >> 18 & 1))
 				in[i] = 0xe2;
@@ -333,13 +333,13 @@ static void test_strings(void)
 	CHECK(!same("Host", 3, "host"));
 	CHECK(!same("Hosts", 5, "host"));
 	CHECK(!same("host\0", 5, "host"));
-	CHECK(!same("[", 1, "{")); /* 0x20 apart, but no letters */
+	CHECK(!same("[", 1, "{")); /* these differ by 0x20, but are not letters */
 	CHECK(!same("@", 1, "`"));
 	CHECK(!same("\xc1", 1, "\xe1"));
 
 	for (i = 0; i < sizeof upgrade / sizeof *upgrade; i++) {
 		struct wsi_str list;
-		char *exact; /* without the NUL after, so that a read over the end shows */
+		char *exact; /* without a NUL, so that the sanitizer notices a read too far */
 
 		check_row("\"%s\"", upgrade[i].list);
 		n = strlen(upgrade[i].list);
@@ -353,7 +353,7 @@ static void test_strings(void)
 	}
 	check_row_end();
 	CHECK(
-	    wsi_has_token((struct wsi_str){"upgradex", 7}, "upgrade")); /* len counts, not a NUL */
+	    wsi_has_token((struct wsi_str){"upgradex", 7}, "upgrade")); /* by length, not by NUL */
 	CHECK(wsi_is((struct wsi_str){"hOSTx", 4}, "Host") && wsi_is((struct wsi_str){"", 0}, ""));
 	CHECK(!wsi_is((struct wsi_str){"host", 4}, "hos")
 	      && !wsi_is((struct wsi_str){"hos", 3}, "host"));

@@ -97,7 +97,7 @@ static void test_server_name(void)
 	CHECK_EQ_U(shake(p, -1), 0);
 	CHECK_EQ_S(p->sni, "good.example");
 	pair_free(p);
-	s.foreign = 1; /* after a redirect to another origin it does not count */
+	s.foreign = 1; /* tls.server_name does not apply after a redirect to another origin */
 	p = pair_new(&s);
 	CHECK(shake(p, -1) == WS_ECERT);
 	CHECK(strstr(p->why_buf, "is not for \"elsewhere.example\""));
@@ -157,8 +157,8 @@ static void test_alpn(void)
 	pair_free(p);
 }
 
-/* A server that stalls, closes or resets after each flight, and one cut off after so many bytes of
- * the handshake */
+/* A server that stalls, closes or resets after each flight, and one whose handshake is cut off
+ * after a number of bytes */
 static void test_stalls(void)
 {
 	struct setup s = with_ca(good);
@@ -178,7 +178,7 @@ static void test_stalls(void)
 			CHECK_EQ_U(shake(p, flights), 1);
 			CHECK(wsi_tls_handshake(p->t, INT64_MAX, &p->why) == WS_IO_READ);
 			CHECK(p->why.len == 0);
-			wsi_tls_goodbye(p->t); /* before the end of the handshake: nothing */
+			wsi_tls_goodbye(p->t); /* sends nothing before the handshake's end */
 			CHECK(wsi_tls_pending(p->t) == 0);
 			p->down.eof = 1;
 			CHECK(wsi_tls_handshake(p->t, INT64_MAX, &p->why) == WS_ETLS);
@@ -197,7 +197,8 @@ static void test_stalls(void)
 			s.cut = cut;
 			p = pair_new(&s);
 			rc = shake(p, -1);
-			/* the tail of what a 1.3 server sends is not part of the handshake */
+			/* the last part of what a TLS 1.3 server sends is not needed for the
+			 * handshake */
 			if (!CHECK(rc == WS_ETLS)
 			    || !CHECK(strstr(p->why_buf, "closed the connection")))
 				fprintf(stderr, "\tcut at %lu of %lu: %d %s\n", (unsigned long)cut,
@@ -226,9 +227,9 @@ static void test_flips(void)
 			s.flip = flip;
 			p = pair_new(&s);
 			rc = shake(p, -1);
-			/* a wrong length makes it wait for more; in the head of a record the second
-			 * 3 of its version is of no account (RFC 8446 5.1) and the one thing that
-			 * no hash covers */
+			/* A wrong length makes the client wait for more. The one thing that no hash
+			 * covers is the second 3 of the version in a record's header, which is
+			 * ignored (RFC 8446 5.1). */
 			if (!CHECK(rc == WS_ETLS || rc == WS_ECERT || rc == 1
 			           || (rc == 0 && p->down.flipped == 3))
 			    || !CHECK(rc == 1 || rc == 0 || p->why.len > 0))
@@ -294,23 +295,23 @@ static void test_ends(void)
 			CHECK_EQ_U(server_write(p, "hello", 5), 5);
 			before = p->down.w;
 			switch (i) {
-			case 0: /* said goodbye */
+			case 0: /* with close_notify */
 				CHECK(mbedtls_ssl_close_notify(&p->ssl) == 0);
 				p->down.eof = 1;
 				break;
-			case 1: /* did not */
+			case 1: /* without close_notify */
 				p->down.eof = 1;
 				break;
-			case 2: /* cut off in mid record */
+			case 2: /* cut off within a record */
 				CHECK(server_write(p, "world", 5) == 5);
 				p->down.w = before + 9;
 				p->down.eof = 1;
 				break;
-			case 3: /* tampered with */
+			case 3: /* a record was changed on the way */
 				CHECK(server_write(p, "world", 5) == 5);
 				p->down.buf[p->down.w - 3] ^= 1;
 				break;
-			case 4: /* not even a record */
+			case 4: /* not a TLS record */
 				CHECK(pipe_write(&p->down, "HTTP/1.1 200 OK\r\n", 17) == 17);
 				break;
 			default: /* a fatal alert, encrypted */
@@ -365,7 +366,7 @@ static void test_ends(void)
 	}
 }
 
-/* The peer has said something and is gone when we write: it can still be read */
+/* A peer that has sent something and is gone when we write: its data can still be read */
 static void test_parting_words(void)
 {
 	unsigned char buf[100];
@@ -407,8 +408,7 @@ static void test_parting_words(void)
 	}
 }
 
-/* What poll cannot see: the rest of a record, several records in one read of the transport are
- * still in it */
+/* poll cannot see the rest of a record, or several records from one read of the transport */
 static void test_pending(void)
 {
 	unsigned char buf[100];
@@ -434,7 +434,8 @@ static void test_pending(void)
 	pair_free(p);
 }
 
-/* A transport that fills up: what was offered again, also grown, arrives once and in order */
+/* A transport that fills up: data that is offered again, perhaps with more after it, arrives once
+ * and in order */
 static void test_full(void)
 {
 	static const size_t rooms[] = {1, 20, 28, 29, 30, 31, 40, 100, 129, 150};
@@ -463,7 +464,7 @@ static void test_full(void)
 				done += (size_t)n;
 			else if (!CHECK(n == WS_IO_WRITE || done == sizeof out))
 				break;
-			offered += 17; /* more has been asked for meanwhile */
+			offered += 17; /* the next offer has more bytes */
 			n = mbedtls_ssl_read(&p->ssl, in + got, sizeof in - got);
 			if (n > 0)
 				got += (size_t)n;
@@ -493,7 +494,7 @@ static void test_full_one_byte(void)
 	pair_free(p);
 }
 
-/* What a server sends directly after its handshake is not taken for a part of it. */
+/* Data that the server sends right after its handshake is not taken for a part of it. */
 static void test_early_words(void)
 {
 	unsigned char buf[100];
@@ -516,7 +517,8 @@ static void test_early_words(void)
 }
 
 #if defined(MBEDTLS_SSL_RENEGOTIATION)
-/* Refused: by an alert that has no room at first. Neither it nor the data after it may be lost. */
+/* Renegotiation is refused with an alert. There is no room for it at first, but neither the alert
+ * nor the data after it may be lost. */
 static void test_renegotiation(void)
 {
 	unsigned char buf[100];
@@ -532,7 +534,7 @@ static void test_renegotiation(void)
 		p = pair_new(&s);
 		CHECK_EQ_U(shake(p, -1), 0);
 		CHECK(mbedtls_ssl_renegotiate(&p->ssl) == 0); /* HelloRequest */
-		if (full)                                     /* all but the last byte, or less */
+		if (full)                                     /* room for a part of the alert */
 			p->up.limit = full == 1 ? alert - 1 : 10;
 		drink(p, buf, sizeof buf, &last);
 		CHECK(last == (full ? WS_IO_WRITE : WS_IO_READ));
@@ -613,7 +615,7 @@ static void test_empty_records(void)
 	pair_free(p);
 }
 
-/* ---- What is said of an end ---- */
+/* ---- The sentence for the end of a session ---- */
 
 static const char *modem_off(void *io)
 {
@@ -631,7 +633,7 @@ static void test_explanations(void)
 {
 	enum {
 		DONE = 1,            /* after the handshake */
-		DATA = 2,            /* data came */
+		DATA = 2,            /* data was received */
 		HTTP = 4,            /* the first bytes were HTTP */
 		OWN = 8,             /* the client has a certificate */
 		REFUSED = 16,        /* something is wrong with the certificate */
@@ -644,7 +646,7 @@ static void test_explanations(void)
 	static const struct {
 		int err, state, io_err, failed, alert;
 		int result;
-		const char *why; /* with '(' at its beginning: its end */
+		const char *why; /* if it begins with '(', only the end of the sentence */
 	} cases[] =
 	{ {MBEDTLS_ERR_SSL_ALLOC_FAILED, 0, 0, 0, -1, WS_EMEMORY, ""},
 	  {MBEDTLS_ERR_X509_FATAL_ERROR, 0, 0, WS_EMEMORY, -1, WS_EMEMORY, ""},
@@ -752,7 +754,7 @@ static void test_explanations(void)
 	}
 }
 
-/* What a handshake says whose verdict mbedTLS has found by itself */
+/* The error of a handshake after mbedTLS itself has rejected the certificate */
 static void test_settled(void)
 {
 	static const struct {

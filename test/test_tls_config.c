@@ -7,14 +7,14 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-/* What comes of a wrong passphrase for a PKCS #8 key under AES */
+/* The error for a wrong passphrase of a PKCS #8 key encrypted with AES */
 #if MBEDTLS_VERSION_NUMBER >= 0x03000000
 #define PKCS8_AES "wrong passphrase"
 #else
 #define PKCS8_AES "the key is encrypted with a cipher that " TLS_LIBRARY " lacks"
 #endif
 
-/* What test_options names beside what make-certs made */
+/* Makes the files that test_options uses besides those of make-certs */
 static void make_odd_files(void)
 {
 	unsigned char buf[20000];
@@ -22,13 +22,13 @@ static void make_odd_files(void)
 	char name[20];
 	FILE *f;
 
-	if (access(in_scratch("fifo"), F_OK) == 0) /* the test runs twice */
+	if (access(in_scratch("fifo"), F_OK) == 0) /* the test runs a second time */
 		return;
 	f = fopen(in_scratch("half.pem"), "wb");
 	CHECK(f != NULL && fwrite(buf, 1, n, f) == n);
 	n = load(in_certs("broken", ".pem"), buf, sizeof buf);
 	CHECK(fwrite(buf, 1, n, f) == n && fclose(f) == 0);
-	for (n = 65534; n <= 65535; n++) { /* mbedTLS gets a NUL more */
+	for (n = 65534; n <= 65535; n++) { /* mbedTLS gets these bytes and a NUL */
 		snprintf(name, sizeof name, "%lu.pem", (unsigned long)n);
 		f = fopen(in_scratch(name), "wb");
 		CHECK(f != NULL && ftruncate(fileno(f), (off_t)n) == 0 && fclose(f) == 0);
@@ -161,7 +161,7 @@ static void test_options(void)
 	int rc, fifo;
 
 	make_odd_files();
-	fifo = open(in_scratch("fifo"), O_RDWR); /* a reader, so that it can be opened */
+	fifo = open(in_scratch("fifo"), O_RDWR); /* so that the library can open it */
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		check_row("%s: %s", cases[i].option, cases[i].why);
 		memset(&tls, 0, sizeof tls);
@@ -218,12 +218,12 @@ static void test_options(void)
 		if (!CHECK(rc == WS_EUSAGE) || !CHECK(strcmp(option, keys[i].option) == 0)
 		    || !CHECK(strstr(buf, keys[i].why)))
 			fprintf(stderr, "\t%s: %d %s %s\n", keys[i].key, rc, option, buf);
-		CHECK(strstr(buf, "wrong\"") == NULL); /* a passphrase is shown to nobody */
+		CHECK(strstr(buf, "wrong\"") == NULL); /* no error shows a passphrase */
 		CHECK(blocks == 0 && allocated == 0);
 	}
 }
 
-/* What is offered, and the largest lists */
+/* What the client offers, and the longest lists that are accepted */
 static void test_lists(void)
 {
 	struct ws_tls tls = {0};
@@ -275,7 +275,7 @@ static void test_lists(void)
 }
 
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
-/* Of many wrong passphrases a few give a key that seems right at its beginning. */
+/* A few of many wrong passphrases decrypt a key to something that begins like a valid one. */
 static void test_wrong_passphrases(void)
 {
 	struct ws_tls tls = {0};
@@ -364,7 +364,7 @@ static void test_client_certificates(void)
 		{"client.pem", "client.key", NULL, 0, 1},
 		{"client-both.pem", NULL, NULL, 0, 1},
 		{"client-both.pem", NULL, "not needed", 0, 1},
-#if MBEDTLS_VERSION_NUMBER >= 0x03000000 /* 2.28 knows no AES there */
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000 /* 2.28 cannot decrypt AES here */
 		{"client.pem", "client-enc.key", "secret", 0, 1},
 #endif
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
@@ -398,7 +398,7 @@ static void test_client_certificates(void)
 			p = pair_new(&s);
 			rc = shake(p, -1);
 			if (max == 13 && !cases[i].ok
-			    && CHECK(rc == 0)) { /* 1.3 tells the client only later */
+			    && CHECK(rc == 0)) { /* with TLS 1.3 the client learns it only later */
 				drink(p, &byte, 1, &last);
 				CHECK(last == WS_IO_ERROR);
 				rc = wsi_tls_why(p->t, &p->why);
@@ -474,7 +474,7 @@ static void test_keylog(void)
 }
 
 #ifdef __linux__
-/* One file of a directory for which no descriptor was free: told when the issuer is missing */
+/* No descriptor was free for one file of a directory: named if the issuer is missing */
 static void test_no_descriptor_for_one(void)
 {
 	const char *dir = in_scratch("some");
@@ -552,7 +552,7 @@ static void test_no_descriptors(void)
 		rc = configure(&c, &tls, &option, &why);
 		take_descriptors(0);
 		CHECK_EQ_U(rc, WS_EIO);
-		if (!sharing || i < 2) /* else the system's certificates cannot be read before */
+		if (!sharing || i < 2) /* the system's certificates are read later */
 			CHECK_EQ_S(option, cases[i].option);
 		if (!sharing || i < 2)
 			CHECK(strstr(buf, "open files") || strstr(buf, "No file descriptors"));

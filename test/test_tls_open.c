@@ -5,14 +5,14 @@
 
 #ifdef WS_WITH_MBEDTLS
 
-/* ---- The connection above ---- */
+/* ---- The connection above the session ---- */
 
 /* A server that sends the same record again and again */
 struct flood {
-	unsigned char record[7]; /* comes again and again */
+	unsigned char record[7]; /* is sent again and again */
 	size_t at;
 	long reads, writes;
-	int entropy; /* what asking for random bytes comes to */
+	int entropy; /* the result of asking for random bytes */
 };
 
 static ptrdiff_t flood_read(void *io, void *buf, size_t len)
@@ -55,7 +55,7 @@ static struct ws_conn *flood_open(struct flood *f)
 	return ws_new("wss://localhost/", &o);
 }
 
-/* A warning, which mbedTLS passes over, as often as it asks for more */
+/* A warning alert, which mbedTLS skips, as often as it reads */
 static void test_read_budget(void)
 {
 	struct flood f = {.record = {0x15, 0x03, 0x03, 0x00, 0x02, 0x01, 0x5a}};
@@ -66,16 +66,15 @@ static void test_read_budget(void)
 
 	if (!CHECK(ws != NULL))
 		return;
-	CHECK(ws_open(ws) == WS_AGAIN && f.reads == 0); /* on to TLS */
+	CHECK(ws_open(ws) == WS_AGAIN && f.reads == 0); /* this call only enters the TLS state */
 	for (i = 0; i < 3; i++) {
 		before = f.reads;
 		CHECK(ws_open(ws) == WS_AGAIN);
 		CHECK_EQ_U(f.reads - before, 250);
 		ws_wants(ws, &set);
-		CHECK(set.timeout_ms
-		      == 0); /* there is more, whatever poll says of the descriptor */
+		CHECK(set.timeout_ms == 0); /* more is waiting, whether or not poll knows of it */
 	}
-	ws_timeout(ws, 0); /* and none is read once the time is over */
+	ws_timeout(ws, 0); /* nothing is read once the deadline has passed */
 	before = f.reads;
 	CHECK(ws_open(ws) == WS_ETIMEOUT);
 	CHECK(f.reads == before);
@@ -96,7 +95,7 @@ static const char *modem_off(void *io)
 	return "the modem is off";
 }
 
-/* What the program's transport says of its failure is told through TLS, too */
+/* The words of the program's transport for its failure appear in the error, through TLS too */
 static void test_transport_words(void)
 {
 	struct flood f = {.record = "no TLS"};
@@ -143,7 +142,7 @@ static struct ws_conn *open_over(struct pair *p, int64_t *now, const char *ca_fi
 	return ws_new("wss://localhost/", &o);
 }
 
-/* The time is over while the issuer is looked for */
+/* The deadline passes while the issuer is looked for */
 static void test_late_search(void)
 {
 	struct setup s = good;
@@ -151,7 +150,7 @@ static void test_late_search(void)
 	int64_t now = 0;
 	struct ws_conn *ws;
 
-	s.cert = "self"; /* so all of the bundle is read */
+	s.cert = "self"; /* so that the whole bundle is read */
 	p = pair_alone(&s);
 	ws = open_over(p, &now, in_certs("bundle", ".pem"));
 	CHECK_EQ_U(ws_open(ws), WS_AGAIN);
@@ -166,11 +165,11 @@ static void test_late_search(void)
 	pair_free(p);
 }
 
-/* How an upgrade over TLS fails: with the words of the session for what went wrong in it */
+/* An upgrade that fails below TLS: the error has the words of the session */
 static void test_failing_upgrade(void)
 {
 	static const struct {
-		int eof; /* else what comes is no TLS record */
+		int eof; /* 0: the bytes that arrive are not a TLS record */
 		int err;
 		const char *says;
 	} cases[] = {
@@ -204,7 +203,7 @@ static void test_failing_upgrade(void)
 	check_row_end();
 }
 
-/* Without a deadline files are waited for as long as it takes */
+/* Without a deadline, files are waited for without a limit */
 static void test_no_deadline(void)
 {
 	struct flood f = {.record = "no TLS"};
@@ -233,11 +232,11 @@ static void test_late_entropy(void)
 	for (i = 0; i < 3; i++) {
 		CHECK(ws_open(ws) == WS_AGAIN);
 		CHECK(f.writes == 0);
-		ws_wants(ws, &set); /* it looks again by itself: there is nothing to poll for */
+		ws_wants(ws, &set); /* it retries by itself, with nothing to poll for */
 		CHECK(set.n == 0 && set.timeout_ms > 0 && set.timeout_ms <= 1000);
 	}
 	f.entropy = 0;
-	CHECK(ws_open(ws) == WS_ETLS); /* to what came in answer */
+	CHECK(ws_open(ws) == WS_ETLS); /* the error comes from the server's answer */
 	CHECK(f.writes > 0 && strstr(ws_errmsg(ws), "does not speak TLS") != NULL);
 	ws_free(ws);
 
@@ -281,7 +280,7 @@ static void test_open_without_memory(void)
 	CHECK(r == WS_AGAIN && n > 8);
 }
 
-/* No memory at the n-th of our own allocations */
+/* Each of our own allocations fails once */
 static void test_memory(void)
 {
 	struct setup s = good;
@@ -308,7 +307,7 @@ static void test_memory(void)
 }
 
 #ifdef MEMORY_FAILS
-/* No memory at the n-th of mbedTLS's allocations */
+/* Each of mbedTLS's allocations fails once */
 static void test_library_memory(void)
 {
 	struct setup s = good;
@@ -337,7 +336,7 @@ static void test_library_memory(void)
 					rc = shake(p, -1);
 				client_callocs = -1;
 				memory += rc == WS_EMEMORY;
-				/* deep inside it says something else, but never that all is well */
+				/* it may report another error, but never success */
 				if (!CHECK(rc == WS_EMEMORY || rc == WS_ETLS || rc == WS_EUSAGE
 				           || rc == WS_ECERT || (n > 0 && rc == 0)))
 					fprintf(stderr, "\tallocation %ld: %d %s\n", n, rc,

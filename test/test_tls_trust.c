@@ -28,9 +28,10 @@ static void test_trust(void)
 	    {"other.pem", "capath", "good", 0},
 	    {NULL, "bundledir", "good", 0},
 	    {NULL, "bundledir", "self", WS_ECERT},
-	    {"int.crt", NULL, "nochain", 0}, /* who trusts an intermediate trusts what it signed */
+	    {"int.crt", NULL, "nochain", 0}, /* an intermediate is trusted, so what it signed is,
+					      * too */
 	    {"self.pem", NULL, "self", 0},
-	    {"good.crt", NULL, "fake", WS_ECERT}, /* no authority though trusted itself */
+	    {"good.crt", NULL, "fake", WS_ECERT}, /* trusted, but not a CA */
 	    {NULL, NULL, "good", WS_ECERT}};
 	struct setup s;
 	struct pair *p;
@@ -53,7 +54,7 @@ static void test_trust(void)
 	}
 }
 
-/* A bundle is read again when a session needs it: what then goes wrong is told as what it is */
+/* A bundle is read again when a session needs it. An error at that time gets its own sentence. */
 static void test_bundle_read_late(void)
 {
 	struct setup s = good;
@@ -62,7 +63,7 @@ static void test_bundle_read_late(void)
 
 	CHECK(symlink(in_certs("bundle", ".pem"), link) == 0);
 	s.tls.ca_file = link;
-	s.cert = "self"; /* no CA of those that were parsed at once has issued it */
+	s.cert = "self"; /* none of the CAs that were parsed at first has issued it */
 
 	check_row("the deadline");
 	p = pair_new(&s);
@@ -83,7 +84,7 @@ static void test_bundle_read_late(void)
 }
 
 #ifdef __linux__
-/* A machine without a bundle, and one that has what nobody may read */
+/* A machine without a bundle, and one with a bundle that nobody may read */
 static void test_no_bundle(void)
 {
 	static const struct {
@@ -110,7 +111,7 @@ static void test_no_bundle(void)
 }
 #endif
 
-/* The first so many certificates of the bundle, as a file of their own */
+/* The first n certificates of the bundle, in a file of their own */
 static const char *part_of_bundle(int n)
 {
 	static char text[1 << 18];
@@ -128,8 +129,7 @@ static const char *part_of_bundle(int n)
 	return in_scratch(name);
 }
 
-/* The bundle begins with twelve different certificates, and goes on with one that comes again and
- * again. */
+/* The bundle begins with twelve different certificates, and then repeats one. */
 static void test_how_many_are_parsed(void)
 {
 	static const struct {
@@ -173,7 +173,7 @@ static void test_how_many_are_parsed(void)
 	}
 }
 
-/* Only the certificates of the chain count, not what lies after them. */
+/* Only the certificates of the chain count, not the bytes after them. */
 static void test_find_issuers(void)
 {
 	struct ws_tls tls = {.ca_file = in_certs("bundle", ".pem")};
@@ -214,7 +214,7 @@ static void test_extensions(void)
 {
 	static const struct {
 		const char *file;
-		const char *oid; /* stands in place of 1.2.3.4 */
+		const char *oid; /* replaces 1.2.3.4 */
 		int ok;
 	} cases[] = {
 	    {"policy.der", NULL, 1},
@@ -326,7 +326,7 @@ static void test_system_or_own(void)
 }
 #endif
 
-/* What a program is told that shares what it trusts */
+/* The errors that a program gets when its connections share the trusted certificates */
 static void test_shared_trust(void)
 {
 	struct ws_tls tls = {.ca_file = in_certs("ca", ".pem")};
@@ -405,7 +405,7 @@ static void test_shared_trust(void)
 }
 
 #ifndef WS_NO_THREADS
-/* What the threads of test_threads_share use */
+/* The data that the threads of test_threads_share use */
 static struct ws_tls shared_options;
 static struct wsi_cert shared_chain[2];
 static atomic_int shared_found;
@@ -432,7 +432,7 @@ static void *use_shared(void *unused)
 	return NULL;
 }
 
-/* Several threads use what is shared at the same time, which -fsanitize=thread looks at. */
+/* Several threads use the shared certificates at the same time. -fsanitize=thread checks that. */
 static void test_threads_share(void)
 {
 	struct wsi_mem system = {NULL, NULL, NULL, NULL, NULL};
@@ -456,7 +456,7 @@ static void test_threads_share(void)
 }
 #endif
 
-/* What holds whether trust is shared or not */
+/* These hold whether trust is shared or not */
 static void tests_of_both(void)
 {
 	TEST(test_trust);

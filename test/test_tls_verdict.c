@@ -11,9 +11,9 @@ static void test_certificates(void)
 	enum { VERIFY, NO_NAME, NO_VERIFY };
 	static const struct {
 		const char *cert, *name;
-		int how;         /* of the above */
-		int rc;          /* what the handshake must say */
-		const char *why; /* in its sentence */
+		int how;         /* one of the above */
+		int rc;          /* the result of the handshake */
+		const char *why; /* a part of its error */
 	} cases[] = {
 	    {"expired", "localhost", VERIFY, WS_ECERT,
 	     "the server's certificate has expired: it was valid until 2"},
@@ -53,7 +53,7 @@ static void test_certificates(void)
 	    {"wild", "a.b.example.test", VERIFY, WS_ECERT, "is not for"},
 	    {"wild", "example.test", VERIFY, WS_ECERT, "is not for"},
 	    {"wild", ".example.test", VERIFY, WS_ECERT, "is not for"},
-	    {"wild", "a.localhost", VERIFY, WS_ECERT, "is not for"}, /* a whole top-level domain */
+	    {"wild", "a.localhost", VERIFY, WS_ECERT, "is not for"}, /* covers a top-level domain */
 	    {"wild2", "b.a.example.test", VERIFY, 0, ""},
 	    {"wild2", "a.example.test", VERIFY, WS_ECERT, "is not for"},
 	    {"wild2", "c.b.a.example.test", VERIFY, WS_ECERT, "is not for"},
@@ -84,8 +84,7 @@ static void test_certificates(void)
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		check_row("%s for %s, how %d", cases[i].cert, cases[i].name, cases[i].how);
 		for (max = 12; max <= (HAS_13 ? 13 : 12); max++) {
-			if (max == 13
-			    && strcmp(cases[i].cert, "weak") == 0) /* the server would not */
+			if (max == 13 && strcmp(cases[i].cert, "weak") == 0) /* not even sent */
 				continue;
 			s = with_ca(good);
 			s.cert = cases[i].cert;
@@ -108,8 +107,8 @@ static void test_certificates(void)
 				fprintf(stderr, "\t%s for %s: %d %s\n", s.cert, s.name, rc,
 				        p->why_buf);
 			CHECK(p->why.cut == 0);
-			/* once failed, it stays so, with the same words, and never says a word of
-			 * data */
+			/* after a failure it keeps failing, with the same error, and never returns
+			 * any data */
 			if (rc != 0) {
 				char first[600];
 
@@ -145,7 +144,7 @@ static void test_pins(void)
 		CHECK(i < 4 || !p->server_done || s.max_version == 0);
 		pair_free(p);
 	}
-	s = with_ca(good); /* a pin is no pardon */
+	s = with_ca(good); /* a pin does not replace the other checks */
 	s.tls.pin_sha256 = pin;
 	s.name = "elsewhere.example";
 	p = pair_new(&s);
@@ -166,7 +165,7 @@ static void put_24(unsigned char *p, size_t v)
 	p[2] = (unsigned char)v;
 }
 
-/* The certificates of a file as a Certificate message has them. Their length */
+/* Writes the certificates of a file as in a Certificate message. Returns their length. */
 static size_t put_chain(unsigned char *to, size_t room, const char *file)
 {
 	const mbedtls_x509_crt *x;
@@ -176,7 +175,7 @@ static size_t put_chain(unsigned char *to, size_t room, const char *file)
 
 	if (file == NULL)
 		return 0;
-	if (strcmp(file, "critical") == 0) { /* mbedTLS does not read it */
+	if (strcmp(file, "critical") == 0) { /* mbedTLS cannot read it */
 		len = load(in_certs(file, ".der"), buf, sizeof buf);
 		put_24(to, len);
 		memcpy(to + 3, buf, len);
@@ -195,7 +194,7 @@ static size_t put_chain(unsigned char *to, size_t room, const char *file)
 	return len;
 }
 
-/* Certificate messages of TLS 1.2 after a ServerHello, as no server of mbedTLS sends them */
+/* Certificate messages of TLS 1.2 after a ServerHello, which no mbedTLS server would send */
 static void test_certificate_messages(void)
 {
 	/* version, random, no session, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, no compression */
@@ -203,7 +202,7 @@ static void test_certificate_messages(void)
 	    0x16, 0x03, 0x03, 0, 42, 2, 0, 0, 38, 0x03, 0x03, [44] = 0xc0, 0x2b};
 	static const struct {
 		const char *name, *file; /* its certificates are sent; NULL: none */
-		unsigned char flip; /* of the last byte of the first "ecdsa-with-SHA256" in it */
+		unsigned char flip; /* bits to flip in its first "ecdsa-with-SHA256", last byte */
 		const char *why;
 	} cases[] = {
 	    {"none", NULL, 0, "the server showed no certificate"},
@@ -314,7 +313,8 @@ static void test_own_config(void)
 }
 
 #if defined(MBEDTLS_KEY_EXCHANGE_PSK_ENABLED) && MBEDTLS_VERSION_NUMBER < 0x03000000
-/* A program's own settings agree on a secret, so the server shows no certificate: no pin can hold */
+/* With the program's own settings the two sides share a secret, so the server shows no certificate,
+ * and a pin cannot match */
 static void test_no_certificate(void)
 {
 	static const int suites[] = {MBEDTLS_TLS_PSK_WITH_AES_128_GCM_SHA256, 0};
@@ -351,9 +351,9 @@ static void test_no_certificate(void)
 }
 #endif
 
-/* ---- Parts, on certificates that are made up here ---- */
+/* ---- Parts of the check, on certificates that are made here ---- */
 
-static time_t fake_now; /* what time(2) returns; 0: the time */
+static time_t fake_now; /* what time(2) returns; 0: the real time */
 
 time_t time(time_t *at)
 {
@@ -402,7 +402,7 @@ static void test_dates(void)
 	free(t);
 }
 
-/* Names of one part, CN=a and CN=b */
+/* Names with one part, CN=a and CN=b */
 static unsigned char name_a[] = "\x30\x0c\x31\x0a\x30\x08\x06\x03\x55\x04\x03\x0c\x01"
                                 "a",
                      name_b[] = "\x30\x0c\x31\x0a\x30\x08\x06\x03\x55\x04\x03\x0c\x01"
@@ -423,7 +423,7 @@ static void test_problems(void)
 		char subject, issuer; /* 0: mbedTLS does not show the certificate */
 		int depth;
 		unsigned flags;
-		const char *why; /* after "the server's certificate", or with depth: all */
+		const char *why; /* after "the server's certificate"; all of it if depth > 0 */
 	} cases[] = {
 	    {NOW, 'a', 'b', 0, EXPIRED,
 	     " has expired: it was valid until 2020-02-29T12:34:56Z (this machine's clock says "
@@ -511,15 +511,15 @@ static void test_problems(void)
 	", which it lists as a name: it must list an address as an IP entry of its alternative "   \
 	"names (subjectAltName=IP:...)"
 
-/* Which names fit, and which the reason shows */
+/* Which names match, and which of them the error lists */
 static void test_names(void)
 {
 	static const struct {
 		const char *wanted;
-		/* Alternative names: D is a DNS name, I an address, E mail, X bytes in place of an
-		 * address. NULL: none, the common names count. */
+		/* Alternative names: D is a DNS name, I an address, E an e-mail address, X is bytes
+		 * that are not an address. NULL: there are none, so the common names count. */
 		const char *names;
-		const char *why; /* after "is not for "; "": it fits */
+		const char *why; /* the error after "is not for "; "": the name matches */
 	} cases[] = {
 	    {"localhost", "Dlocalhost", ""},
 	    {"localhost", "DLocalHost", ""},
@@ -627,7 +627,7 @@ static void test_names(void)
 		else if (CHECK(strncmp(t->cert_why_buf, "the server's certificate is not for ", 36)
 		               == 0))
 			CHECK_EQ_S(t->cert_why_buf + 36, cases[i].why);
-		wsi_tls_check_name(t, &crt); /* a second sentence */
+		wsi_tls_check_name(t, &crt); /* adds a second sentence */
 		if (cases[i].why[0] != '\0')
 			CHECK(strstr(t->cert_why_buf, "; the server's certificate is not for ")
 			      != NULL);
@@ -635,12 +635,12 @@ static void test_names(void)
 	}
 }
 
-/* An address as a common name, and an extension that rules the common name out */
+/* An address as common name, and an extension because of which the common name does not count */
 static void test_common_names(void)
 {
 	static const struct {
 		const char *wanted, *value;
-		int extension; /* alternative names that are empty */
+		int extension; /* 1: there is an extension with no alternative names */
 		const char *why;
 	} cases[] = {
 	    {"a", "a", 0, ""},
@@ -684,14 +684,14 @@ static void test_common_names(void)
 	}
 }
 
-/* The callback for each certificate of a chain, from the top down */
+/* mbedTLS calls this for each certificate of a chain, from the top down */
 static void test_verify(void)
 {
 	enum { EXPIRED = MBEDTLS_X509_BADCERT_EXPIRED, CN = MBEDTLS_X509_BADCERT_CN_MISMATCH };
 	static const struct {
 		const char *name, *wanted;
 		int no_verify, no_hostname;
-		unsigned flags[2]; /* of the server's and of its issuer */
+		unsigned flags[2]; /* those of the server's certificate and of its issuer */
 		unsigned result;
 		int verified;
 		const char *why;
@@ -750,11 +750,11 @@ static void test_verify(void)
 		options.insecure_no_hostname = cases[i].no_hostname;
 		t = session_new(&c, &options);
 		strcpy(t->name, cases[i].wanted);
-		for (times = 0; times < 2; times++) { /* mbedTLS may verify twice */
+		for (times = 0; times < 2; times++) { /* mbedTLS may verify the chain twice */
 			t->flags = 0;
 			flags = cases[i].flags[1];
 			CHECK_EQ_U(wsi_tls_verify(t, crt.next, 1, &flags), 0);
-			CHECK_EQ_U(flags, 0); /* the last one decides */
+			CHECK_EQ_U(flags, 0); /* only the server's certificate decides */
 			CHECK_EQ_U(t->path_n, 2);
 			flags = cases[i].flags[0];
 			CHECK_EQ_U(wsi_tls_verify(t, &crt, 0, &flags), 0);
@@ -783,7 +783,7 @@ static void test_verify(void)
 	mbedtls_x509_crt_free(&crt);
 }
 
-/* What is found wrong with a chain before it is verified */
+/* What can be wrong with a chain before it is verified */
 static void test_look(void)
 {
 	static const struct {

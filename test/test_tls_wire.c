@@ -5,11 +5,11 @@
 
 #ifdef WS_WITH_MBEDTLS
 
-/* A transport: what it still gives, in pieces, and what writing comes to */
+/* A transport that reads from memory in pieces. Writing has a fixed result. */
 struct wire {
 	const unsigned char *bytes;
 	size_t len, piece;
-	ptrdiff_t end; /* what reading comes to when all was read */
+	ptrdiff_t end; /* the result of reading once all is read */
 	ptrdiff_t write_result;
 };
 
@@ -38,7 +38,7 @@ static ptrdiff_t wire_write(void *io, const void *buf, size_t len)
 	return w->write_result;
 }
 
-/* A session before its handshake, over this transport */
+/* A session over this transport, before its handshake */
 static struct wsi_tls *session(struct wsi_tls_config *c, const struct ws_tls *options,
                                struct wire *w)
 {
@@ -61,7 +61,7 @@ static void session_end(struct wsi_tls *t)
 	CHECK(blocks == 0 && allocated == 0);
 }
 
-/* Reads all that the transport has. The first error, or 0 */
+/* Reads until the transport has nothing more. Returns the first error, or 0. */
 static int read_all(struct wsi_tls *t, struct wire *w)
 {
 	unsigned char buf[20000];
@@ -88,9 +88,9 @@ static void test_records(void)
 	static const struct {
 		const char *name, *bytes;
 		size_t len;
-		int before; /* what is so before they come, of the above */
+		int before; /* the state before the bytes arrive: one of the above */
 		int ret, alert, plain;
-		const char *why; /* "": the certificate was not refused */
+		const char *why; /* "": the certificate was not rejected */
 	} cases[] = {
 	    {"an alert", BYTES("\x15\x03\x03\0\2\2\x28"), 0, 0, 40, 0, ""},
 	    {"an alert, encrypted", BYTES("\x15\x03\x03\0\3\2\x28\x29"), 0, 0, -1, 0, ""},
@@ -126,10 +126,10 @@ static void test_records(void)
 	    {"its header in two records",
 	     BYTES(RECORD "\0\1" CERTIFICATE RECORD "\0\6\0\0\3\0\0\0"), 0, REFUSED, -1, 0,
 	     "the server showed no certificate"},
-	    {"after another message", BYTES(RECORD "\0\x0c\2\0\0\1x" CERTIFICATE "\0\0\3\0\0\0"),
-	     0, REFUSED, -1, 0, "the server showed no certificate"},
-	    {"after an empty message", BYTES(RECORD "\0\x0b\2\0\0\0" CERTIFICATE "\0\0\3\0\0\0"),
-	     0, REFUSED, -1, 0, "the server showed no certificate"},
+	    {"after another message", BYTES(RECORD "\0\x0c\2\0\0\1x" CERTIFICATE "\0\0\3\0\0\0"), 0,
+	     REFUSED, -1, 0, "the server showed no certificate"},
+	    {"after an empty message", BYTES(RECORD "\0\x0b\2\0\0\0" CERTIFICATE "\0\0\3\0\0\0"), 0,
+	     REFUSED, -1, 0, "the server showed no certificate"},
 	    {"after a message of 257 bytes that has not come",
 	     BYTES(RECORD "\0\x0c\2\0\1\1x" CERTIFICATE "\0\0\3\0\0\0"), 0, 0, -1, 0, ""},
 	    {"after a message of 64 KiB that has not come",
@@ -182,7 +182,7 @@ static void test_records(void)
 	}
 }
 
-/* A whole Certificate message is looked at once, wherever it is cut */
+/* A whole Certificate message is checked at once, however it is split */
 static void test_chain(void)
 {
 	static const struct {
@@ -221,7 +221,7 @@ static void test_chain(void)
 	}
 }
 
-/* The Certificate message after another one of 64 KiB and more */
+/* The Certificate message after another message of 64 KiB or more */
 static void test_long_message(void)
 {
 	static unsigned char m[4 * (5 + 16384) + 30];
@@ -232,11 +232,10 @@ static void test_long_message(void)
 	struct wsi_tls *t = session(&c, &options, &w);
 	size_t i;
 
-	memset(m, 0x0b,
-	       sizeof m); /* whatever is taken for a message is a Certificate that is too long */
+	memset(m, 0x0b, sizeof m); /* taken for a message, this is a Certificate that is too long */
 	for (i = 0; i < 4; i++)
 		memcpy(m + i * (5 + 16384), "\x16\x03\x03\x40\x00", 5);
-	memcpy(m + 5, "\x02\x00\xff\xfc", 4); /* all of these records */
+	memcpy(m + 5, "\x02\x00\xff\xfc", 4); /* one message that fills all of these records */
 	memcpy(m + 4 * (5 + 16384), empty, sizeof empty);
 	w.len = 4 * (5 + 16384) + sizeof empty;
 	CHECK_EQ_U(read_all(t, &w), MBEDTLS_ERR_X509_CERT_VERIFY_FAILED);
@@ -244,7 +243,7 @@ static void test_long_message(void)
 	session_end(t);
 
 	t = session(&c, &options, &w);
-	memcpy(m + 5, "\x02\x01\x00\x00", 4); /* four bytes more */
+	memcpy(m + 5, "\x02\x01\x00\x00", 4); /* four bytes longer */
 	w.bytes = m;
 	w.len = 4 * (5 + 16384) + sizeof empty;
 	CHECK_EQ_U(read_all(t, &w), MBEDTLS_ERR_X509_CERT_VERIFY_FAILED);
@@ -263,7 +262,7 @@ static void test_ends(void)
 	    {WS_IO_EOF, MBEDTLS_ERR_SSL_CONN_EOF, WS_IO_EOF, 9},
 	    {WS_IO_RESET, MBEDTLS_ERR_NET_CONN_RESET, WS_IO_RESET, 9},
 	    {WS_IO_ERROR, MBEDTLS_ERR_NET_CONN_RESET, WS_IO_ERROR, 9},
-	    {0, MBEDTLS_ERR_NET_CONN_RESET, WS_IO_ERROR, 9}, /* which no transport returns */
+	    {0, MBEDTLS_ERR_NET_CONN_RESET, WS_IO_ERROR, 9}, /* no transport may return 0 */
 	    {1, 1, 0, 8},
 	    {9, 9, 0, 0},
 	};
@@ -285,7 +284,7 @@ static void test_ends(void)
 			t->io_err = 0;
 			CHECK_EQ_U(wsi_tls_recv(t, buf, 9), cases[i].ret);
 			CHECK_EQ_U(t->io_err, cases[i].io_err);
-			t->io_err = WS_IO_RESET; /* the first one stays */
+			t->io_err = WS_IO_RESET; /* the first error stays */
 			wsi_tls_recv(t, buf, 9);
 			CHECK_EQ_U(t->io_err, WS_IO_RESET);
 		}

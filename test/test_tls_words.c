@@ -25,7 +25,7 @@ static void test_files(void)
 	static const struct {
 		const char *bytes;
 		size_t len;                    /* 0: up to the NUL */
-		const char *certificate, *key; /* NULL: what was wanted may be in it */
+		const char *certificate, *key; /* NULL: no error, because the file may contain it */
 	} cases[] = {
 	    {"", 0, "it is empty", "it is empty"},
 	    {"hello\n", 0, "it is neither PEM nor DER", "it is neither PEM nor DER"},
@@ -83,7 +83,7 @@ static void test_numbers(void)
 	} cases[] = {
 	    {MBEDTLS_ERR_X509_INVALID_DATE, "its dates are invalid", NULL},
 	    {MBEDTLS_ERR_X509_INVALID_DATE - 0x62, "its dates are invalid",
-	     NULL}, /* with what the lower layer said */
+	     NULL}, /* together with the error of a lower layer */
 	    {MBEDTLS_ERR_X509_UNKNOWN_SIG_ALG - 0x2e,
 	     "signed with an algorithm that " TLS_LIBRARY " lacks", NULL},
 	    {MBEDTLS_ERR_X509_INVALID_DATE - 0x61, "its dates are invalid", NULL},

@@ -62,7 +62,7 @@ static void put_file(const char *name, const void *data, size_t len)
 	CHECK(f != NULL && fwrite(data, 1, len, f) == len && fclose(f) == 0);
 }
 
-/* What the taker got, one after the other */
+/* What the callback got, one certificate after another */
 struct got {
 	struct wsi_trust trust;
 	unsigned char bytes[40000];
@@ -81,7 +81,7 @@ static int take(void *ctx, const unsigned char *der, size_t len)
 	return g->limit > 0 && g->n >= g->limit;
 }
 
-static int64_t until_us = INT64_MAX; /* of each scan */
+static int64_t until_us = INT64_MAX; /* the deadline of each scan */
 
 /* The lowest descriptor that is free */
 static int free_descriptor(void)
@@ -102,13 +102,13 @@ static int scan(struct got *g, const char *name, int want_dir, int limit, const 
 	g->limit = limit;
 	g->trust.until_us = until_us;
 	r = wsi_trust_scan(&g->trust, &mem, *name == '/' ? name : path_of(name), want_dir, cause);
-	/* whatever came of it, all is given back */
+	/* whatever the result, everything is released */
 	CHECK_EQ_U(free_descriptor(), lowest);
 	CHECK_EQ_U(allocated, 0);
 	return r;
 }
 
-/* wsi_read_file, likewise */
+/* The same for wsi_read_file */
 static ptrdiff_t read_file(const char *name, void *buf, size_t cap, int64_t until,
                            const char **cause)
 {
@@ -120,7 +120,7 @@ static ptrdiff_t read_file(const char *name, void *buf, size_t cap, int64_t unti
 }
 
 #ifdef __linux__
-static int read_errno; /* the next read fails with it; 0: it does not */
+static int read_errno; /* the errno with which the next read fails; 0: it does not fail */
 
 ssize_t read(int fd, void *buf, size_t len)
 {
@@ -152,7 +152,7 @@ static void test_pem(void)
 	    {BEGIN "\nQ\nU\n J\tD\n" END "\n", "ABC", 1},
 	    {"# before\n" BEGIN "\nQUJD\n" END "\nbetween -----\n" BEGIN "\nREVG\n" END "\nafter\n",
 	     "ABCDEF", 2},
-	    {BEGIN "\nQUJD\n", "", 0},              /* without its end */
+	    {BEGIN "\nQUJD\n", "", 0},              /* without an end line */
 	    {"x" BEGIN "\nQUJD\n" END "\n", "", 0}, /* not at the start of a line */
 	    {"-----BEGIN TRUSTED CERTIFICATE-----\nQUJD\n" END "\n", "",
 	     0}, /* OpenSSL's own form */
@@ -177,7 +177,7 @@ static void test_pem(void)
 		CHECK(g.trust.again == 1);
 	}
 	check_row_end();
-	/* across the end of the buffer at every place */
+	/* a certificate that crosses the end of the buffer at every place */
 	text = malloc(4200 + 200);
 	if (text == NULL)
 		abort();
@@ -244,7 +244,7 @@ static void test_sizes(void)
 	struct got g;
 	size_t len, n, at;
 
-	for (len = 8190; len <= 8194; len++) { /* 8192 is the limit: more is seen, not taken */
+	for (len = 8190; len <= 8194; len++) { /* 8192 is the limit; more is counted, not used */
 		memset(big, 0, sizeof big);
 		big[0] = 0x30;
 		big[1] = 0x82;
@@ -265,7 +265,7 @@ static void test_sizes(void)
 	}
 }
 
-/* Files of 16 MiB and a little less, which take no place on the disk */
+/* Files of 16 MiB and slightly less, which are sparse and take no space on the disk */
 static void test_large(void)
 {
 	static const struct {
@@ -316,7 +316,7 @@ static void test_paths(void)
 	CHECK_EQ_MEM(g.bytes, g.len, "ABCABC", 6);
 	CHECK(g.trust.again == 1);
 
-	CHECK(scan(&g, "d", 1, 1, &cause) == 0 && g.n == 1); /* enough */
+	CHECK(scan(&g, "d", 1, 1, &cause) == 0 && g.n == 1); /* one is enough */
 	zero = dup(0);
 	close(0); /* now the file is descriptor 0 */
 	CHECK(scan(&g, "f.pem", 0, 0, &cause) == 0 && g.n == 1);
@@ -357,13 +357,13 @@ static void test_paths(void)
 	unlink(path_of("f.txt"));
 }
 
-/* A child that alone holds "fifo" open for writing, with the first bytes of text in it */
+/* A child process that alone holds "fifo" open for writing, with the first bytes of text in it */
 static pid_t start_writer(const char *text, size_t first, const char *then)
 {
 	struct timespec pause = {0, 20000000};
 	int fd =
 	    open(path_of("fifo"),
-	         O_RDWR); /* for reading too: then opening does not block, and bytes stay in it */
+	         O_RDWR); /* for reading too: then this does not block, and the bytes stay in it */
 	pid_t pid;
 
 	CHECK(fd >= 0 && write(fd, text, first) == (ssize_t)first);
@@ -387,14 +387,14 @@ static void note_signal(int number)
 	(void)number;
 }
 
-/* A pipe is waited for until the deadline, and what was cut short is no whole file */
+/* A pipe is read until the deadline, and a file that was cut short is not accepted */
 static void test_pipes(void)
 {
 	static const char pem[] = BEGIN "\nQUJD\n" END "\n" BEGIN "\nREVG\n" END "\n";
 	static const struct {
 		const char *name;
-		size_t first;     /* bytes that are there at once */
-		const char *then; /* what the writer does */
+		size_t first;     /* bytes that are there from the start */
+		const char *then; /* what the writer does next */
 		int r, n;
 	} cases[] = {
 	    {"all at once", sizeof pem - 1, "end", 0, 2},
@@ -449,7 +449,7 @@ static void test_pipes(void)
 }
 
 #ifdef __linux__
-/* Each place where the system may have its certificates, in this order. The
+/* Each place where the system may have its certificates, in the order in which they are tried. The
  * last one gets a certificate first. */
 static void test_places(void)
 {
@@ -531,7 +531,7 @@ static void test_system(void)
 #endif
 
 #ifdef __linux__
-/* Reading that fails once, of a file and of a directory that has it */
+/* One read of a file fails, alone and in a directory */
 static void test_read_fails(void)
 {
 	static const struct {
@@ -564,7 +564,7 @@ static void test_read_fails(void)
 }
 #endif
 
-/* At the first certificate, makes descriptor 0 the lowest that is free. */
+/* At the first certificate, makes descriptor 0 the lowest free one. */
 static int take_and_close(void *ctx, const unsigned char *der, size_t len)
 {
 	const struct got *g = ctx;
@@ -574,7 +574,7 @@ static int take_and_close(void *ctx, const unsigned char *der, size_t len)
 	return take(ctx, der, len);
 }
 
-/* The second file of a directory is descriptor 0. */
+/* The second file of a directory gets descriptor 0. */
 static void test_descriptor_0(void)
 {
 	int zero = dup(0);
@@ -631,8 +631,8 @@ static void test_unreadable(void)
 	CHECK_EQ_S(g.trust.unread, strerror(ELOOP));
 	unlink(path_of("d/loop"));
 	CHECK(wsi_trust_scan(&g.trust, &mem, path_of("d"), 1, &cause) == 0);
-	CHECK_EQ_S(g.trust.unread, strerror(ELOOP)); /* still the first */
-	until_us = wsi_clock_us();                   /* a directory has no more time than a file */
+	CHECK_EQ_S(g.trust.unread, strerror(ELOOP)); /* still the first cause */
+	until_us = wsi_clock_us();                   /* the deadline is the same for a directory */
 	CHECK(scan(&g, "d", 1, 0, &cause) == WS_ETIMEOUT);
 	CHECK(strstr(cause, "timed out") != NULL);
 	CHECK(scan(&g, "d/a.pem", 0, 0, &cause) == WS_ETIMEOUT);

@@ -7,7 +7,7 @@
 #include "ws_proto.h"
 #include "check.h"
 
-/* A copy of its exact size, so that the sanitizer sees a byte read beyond it */
+/* A copy of its exact size, so that the sanitizer notices a byte read beyond it */
 static char *exact(const char *s, size_t len)
 {
 	char *p = malloc(len > 0 ? len : 1);
@@ -31,7 +31,7 @@ struct good {
 	unsigned port;
 	const char *userinfo; /* NULL: none */
 	const char *host, *zone, *path;
-	const char *hostport, *shown; /* shown NULL: as the URL */
+	const char *hostport, *shown; /* shown NULL: the URL itself */
 };
 static const struct good goods[] = {
     {"ws://a", 0, 0, 80, NULL, "a", "", "", "a", NULL},
@@ -80,7 +80,7 @@ static const struct good goods[] = {
     {"ws://a-b_c.D9.example./", 0, 0, 80, NULL, "a-b_c.D9.example.", "", "/", "a-b_c.D9.example.",
      NULL},
     {"ws://1.example/", 0, 0, 80, NULL, "1.example", "", "/", "1.example", NULL},
-    /* a letter beyond the base makes a name of what begins like a number */
+    /* what begins like a number is a name if it has a letter that is not a digit of that base */
     {"ws://1.a/", 0, 0, 80, NULL, "1.a", "", "/", "1.a", NULL},
     {"ws://0x1.a/", 0, 0, 80, NULL, "0x1.a", "", "/", "0x1.a", NULL},
     {"ws://0x1.g/", 0, 0, 80, NULL, "0x1.g", "", "/", "0x1.g", NULL},
@@ -134,7 +134,7 @@ static void test_good(void)
 		wsi_put_url(&t, url, len);
 		CHECK_EQ_S(buf, g->shown != NULL ? g->shown : g->url);
 		free(url);
-		for (i = 0; i < len; i++) { /* no truncation is read beyond, whatever it is */
+		for (i = 0; i < len; i++) { /* no truncation makes the parser read beyond its end */
 			url = exact(g->url, i);
 			why = wsi_url_parse(&u, url, i);
 			if (why == NULL)
@@ -149,8 +149,8 @@ static void test_good(void)
 static const struct {
 	const char *url;
 	size_t where;
-	const char *why;   /* a part of it */
-	const char *shown; /* NULL: as the URL */
+	const char *why;   /* a part of the error */
+	const char *shown; /* NULL: the URL itself */
 } bads[] = {
     {"", 0, "ws:// or wss://", NULL},
     {"localhost:8080", 0, "ws:// or wss://", NULL},
@@ -240,7 +240,7 @@ static const struct {
     {"ws://h/%4g", 7, "%25", NULL},
     {"ws://h/%g4", 7, "%25", NULL},
     {"ws://h/?a%", 9, "%25", NULL},
-    /* with userinfo: hidden whatever is wrong */
+    /* userinfo is hidden, whatever the error is */
     {"ws://sesame%@h/", 11, "%25", "ws://h/"},
     {"ws://u:ses ame@h/", 10, "percent-encoded", "ws://h/"},
     {"ws://u:sesame@x@h/", 13, "percent-encoded", "ws://h/"},
@@ -254,7 +254,7 @@ static const struct {
     {"ws:/u:sesame@h/", 0, "ws:// or wss://", "ws:/h/"},
     {"socks5://u:sesame@h/", 0, "ws:// or wss://", "socks5://h/"},
     {"u:sesame://x@h/", 0, "ws:// or wss://", "h/"},
-    /* without an '@', what stands after a ':' and is no number may be a password */
+    /* without an '@', what follows a ':' may be a password, unless it is a number */
     {"ws://joe:sesame%40h/", 8, "1 to 65535", "ws://joe:***"},
     {"ws://joe:sesame%40h:80/", 8, "1 to 65535", "ws://joe:***"},
     {"ws://joe:ses/ame%40h/", 8, "1 to 65535", "ws://joe:***"},
@@ -301,7 +301,7 @@ static void test_bad(void)
 	}
 }
 
-/* What a sentence says of a URL that is wrong */
+/* The error for an invalid URL */
 static const struct {
 	const char *url, *said;
 } whys[] = {
@@ -371,7 +371,7 @@ static void test_why(void)
 	}
 }
 
-/* What is shown of a proxy's URL, and of a Location */
+/* How a proxy's URL and a Location are shown */
 static const struct {
 	const char *in, *shown;
 } proxies[] =
@@ -435,7 +435,7 @@ static int host_ok(const char *host, size_t len)
 	return wsi_url_parse(&u, url, 5 + len) == NULL && u.host.len == len;
 }
 
-/* Each byte in each place, against the sets of RFC 3986 as they stand there */
+/* Each byte in each place, compared with the sets of RFC 3986 */
 static void test_characters(void)
 {
 	static const char unreserved[] =
@@ -692,7 +692,7 @@ static void test_dot_segments(void)
 				path[i] = "./a"[rest % 3];
 			path[n] = '\0';
 			count++;
-			/* a path of its own: absolute, and without a root */
+			/* its own path, absolute and without an authority */
 			snprintf(full, sizeof full, "x:%s", path);
 			strcpy(want, "x:");
 			remove_dots(want + 2, path);
@@ -700,7 +700,7 @@ static void test_dot_segments(void)
 				resolve(got, sizeof got, "y:", 2, full, strlen(full));
 				wrong += strcmp(got, want) != 0;
 			}
-			/* merged with that of a base */
+			/* merged with the path of a base */
 			if (path[0] == '/')
 				continue;
 			snprintf(full, sizeof full, "/b/../c//%s", path);

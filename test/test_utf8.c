@@ -6,12 +6,11 @@
 #include "check.h"
 #include <stdlib.h>
 
-/* What the reference knows: for one, two and three bytes whether they are a character, or begin
- * one. It is filled by writing down each of the 1112064 characters, and shares no rule with utf8.c.
- */
+/* The reference: whether one, two and three bytes are a character, or begin one. The tables are
+ * filled by writing each of the 1112064 characters, and share no rule with utf8.c. */
 enum { NOTHING, BEGINS, WHOLE };
 static unsigned char one[1 << 8], two[1 << 16],
-    three[1 << 21]; /* three: without the lead's upper bits, all set */
+    three[1 << 21]; /* without the three highest bits of the first byte, which are all set */
 
 static size_t encode(unsigned char *out, uint32_t cp)
 {
@@ -42,7 +41,7 @@ static void fill_reference(void)
 	}
 }
 
-/* As wsi_utf8_check; *whole: 1 if it ends with a character's end */
+/* Does the same as wsi_utf8_check. *whole is 1 if the text ends at the end of a character. */
 static size_t reference(const unsigned char *s, size_t len, int *whole)
 {
 	size_t i, n = 0;
@@ -75,7 +74,7 @@ static int agree(const unsigned char *s, size_t len)
 	return got == want && (want < len || (state == 0) == whole);
 }
 
-/* All strings of one to three bytes, alone and with ASCII after (where they take another way
+/* All strings of one to three bytes, alone and with ASCII after them (where they take another path
  * through the code) */
 static void test_all_short(void)
 {
@@ -99,7 +98,7 @@ static void test_all_short(void)
 	CHECK_EQ_U(bad, 0);
 }
 
-/* Four bytes: every lead, and for the rest what lies on both sides of each boundary */
+/* Four bytes: every first byte, and for the others the values on both sides of each boundary */
 static void test_four(void)
 {
 	static const unsigned char edges[] = {0x00, 0x41, 0x7f, 0x80, 0x81, 0x8f, 0x90, 0x91, 0x9f,
@@ -195,7 +194,7 @@ static void test_ascii(void)
 static const struct {
 	const char *s;
 	size_t len, good; /* good: bytes before the first wrong one */
-	int whole;        /* 1: ends with a character, if all is good */
+	int whole;        /* 1: a valid text that ends at the end of a character */
 } cases[] = {
     {S(""), 0, 1},
     {S("Hello"), 5, 1},
@@ -229,7 +228,7 @@ static const struct {
     {S("\xe6 "), 1, 0},
     {S("\xf0 "), 1, 0},
     {S("\xc3\xc3\xa9"), 1, 0},
-    /* 3.3: characters that end too early, at the text's end and before another */
+    /* 3.3: characters that are cut short, by the text's end and by another one */
     {S("\xc3"), 1, 0},
     {S("\xe0\xa0"), 2, 0},
     {S("\xf0\x90\x80"), 3, 0},
@@ -241,8 +240,8 @@ static const struct {
     {S("\xff"), 0, 0},
     {S("\xff"
        "aaaaaa\xff"),
-     0, 0}, /* first and last of the bytes between two looks at the state */
-    /* 4: longer than need be */
+     0, 0}, /* the first and the last byte between two checks of the state */
+    /* 4: longer than necessary */
     {S("\xc0\xaf"), 0, 0},
     {S("\xc1\xbf"), 0, 0},
     {S("\xc0\x80"), 0, 0},
@@ -266,8 +265,8 @@ static const struct {
      12, 0},
 };
 
-/* One case in memory of exactly its size: at once, in each two parts, in each three, and a byte at
- * a time */
+/* Checks a case in memory of its exact size: at once, in every two parts, in every three, and byte
+ * by byte */
 static int runs(const unsigned char *s, size_t len, size_t good, int whole)
 {
 	size_t a, b, got;
@@ -299,7 +298,7 @@ static void test_cases(void)
 		size_t bad = 0;
 
 		check_row("%lu: %s", (unsigned long)i, cases[i].s);
-		/* ASCII around it moves it over all places in the words that the validator skips */
+		/* ASCII around it moves it to every place in the words that the validator skips */
 		for (before = 0; before <= 34; before++) {
 			for (after = 0; after <= 18; after += after < 6 ? 1 : 3) {
 				size_t len = before + cases[i].len + after,
@@ -308,8 +307,7 @@ static void test_cases(void)
 				unsigned char *s = malloc(len);
 
 				if (cases[i].good == cases[i].len) {
-					if (!whole
-					    && after > 0) { /* ASCII is then what is wrong */
+					if (!whole && after > 0) { /* then the ASCII is wrong */
 						free(s);
 						continue;
 					}
@@ -327,7 +325,7 @@ static void test_cases(void)
 	}
 }
 
-/* Long texts of characters of all lengths, with one byte changed */
+/* Long texts with characters of all lengths, and with one byte changed */
 static void test_random(void)
 {
 	unsigned char s[300];
@@ -366,7 +364,7 @@ static void test_random(void)
 		bad += got != want || (want == len && (state == 0) != whole);
 	}
 	CHECK_EQ_U(bad, 0);
-	CHECK(wrong > rounds / 4 && wrong < rounds / 4 * 3); /* both kinds came about */
+	CHECK(wrong > rounds / 4 && wrong < rounds / 4 * 3); /* both occurred */
 }
 
 int main(void)

@@ -62,7 +62,7 @@ static void test_given_back_at_the_next_call(void)
 			check_row("nonblock %d, after it %s", nonblock,
 			          after == 0   ? "nothing"
 			          : after == 1 ? "a message"
-			                        : "a part of a message");
+			                       : "a part of a message");
 			buffer_begin(&t, nonblock);
 			CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
 			before = t.f.alive;
