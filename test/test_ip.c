@@ -6,6 +6,7 @@
 #endif
 #include "ws_pure.h"
 #include "check.h"
+#include "random.h"
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -149,13 +150,6 @@ static void test_tables(void)
 	}
 }
 
-static uint32_t seed = 3;
-static unsigned rnd(unsigned below)
-{
-	seed = seed * 1664525 + 1013904223;
-	return (seed >> 8) % below;
-}
-
 /* Random addresses with many zeros: we read what libc printed, and libc reads what we printed */
 static void test_libc(void)
 {
@@ -167,7 +161,9 @@ static void test_libc(void)
 		char ours[64], theirs[64];
 
 		for (i = 0; i < 16; i++)
-			addr[i] = (unsigned char)(rnd(3) == 0 ? rnd(256) : rnd(8) == 0 ? 0xff : 0);
+			addr[i] = (unsigned char)(below(3) == 0   ? below(256)
+			                          : below(8) == 0 ? 0xff
+			                                          : 0);
 		put(ours, sizeof ours, addr, len);
 		wrong += inet_pton(family, ours, back) != 1 || memcmp(addr, back, (size_t)len) != 0;
 		wrong +=
@@ -186,18 +182,18 @@ static void test_libc(void)
 		for (round = 0; round < 300000; round++) {
 			char s[24];
 			unsigned char ours[16], theirs[16];
-			size_t len = 1 + rnd(sizeof s - 2);
+			size_t len = 1 + below(sizeof s - 2);
 			int n, want;
 
 			if (round % 2 == 0) { /* a valid address, changed in one place */
-				const char *from = good[rnd(sizeof good / sizeof *good)].in;
+				const char *from = good[below(sizeof good / sizeof *good)].in;
 
 				len = strlen(from) < sizeof s ? strlen(from) : sizeof s - 1;
 				memcpy(s, from, len);
-				s[rnd((unsigned)len)] = chars[rnd(sizeof chars - 1)];
+				s[below((unsigned)len)] = chars[below(sizeof chars - 1)];
 			} else {
 				for (i = 0; i < len; i++)
-					s[i] = chars[rnd(sizeof chars - 1)];
+					s[i] = chars[below(sizeof chars - 1)];
 			}
 			s[len] = '\0';
 			want = inet_pton(AF_INET, s, theirs) == 1    ? 4

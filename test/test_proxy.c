@@ -6,16 +6,7 @@
 #include "ws.h"
 #include "ws_proto.h"
 #include "check.h"
-
-static char *exact(const void *s, size_t len)
-{
-	char *p = malloc(len > 0 ? len : 1);
-
-	if (p == NULL)
-		abort();
-	memcpy(p, s, len);
-	return p;
-}
+#include "exact.h"
 
 /* ---- dialogues ---- */
 

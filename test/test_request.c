@@ -6,19 +6,10 @@
 #include "ws.h"
 #include "ws_proto.h"
 #include "check.h"
+#include "exact.h"
 
 #define KEY "dGhlIHNhbXBsZSBub25jZQ==" /* RFC 6455 1.2 */
 #define CRLF "\r\n"
-
-static char *exact(const void *s, size_t len)
-{
-	char *p = malloc(len > 0 ? len : 1);
-
-	if (p == NULL)
-		abort();
-	memcpy(p, s, len);
-	return p;
-}
 
 #define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
 

@@ -6,20 +6,11 @@
 #include "ws.h"
 #include "ws_proto.h"
 #include "check.h"
+#include "exact.h"
 
 #define KEY "dGhlIHNhbXBsZSBub25jZQ==" /* RFC 6455 1.2 */
 #define ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 #define CRLF "\r\n"
-
-static char *exact(const void *s, size_t len)
-{
-	char *p = malloc(len > 0 ? len : 1);
-
-	if (p == NULL)
-		abort();
-	memcpy(p, s, len);
-	return p;
-}
 
 /* ---- where a head ends ---- */
 

@@ -3,6 +3,7 @@
  */
 #include "ws_pure.h"
 #include "check.h"
+#include "random.h"
 #include <limits.h>
 #include <stdlib.h>
 
@@ -190,7 +191,6 @@ static void test_safe(void)
 {
 	struct wsi_text t;
 	size_t i, cap, round;
-	uint32_t seed = 1;
 
 	for (i = 0; i < sizeof safe / sizeof *safe; i++) {
 		char buf[64];
@@ -219,12 +219,10 @@ static void test_safe(void)
 		int bad = 0;
 
 		for (i = 0; i < sizeof in; i++) {
-			seed = seed * 1664525 + 1013904223;
-			in[i] = (unsigned char)(seed >> 24);
-			if (i > 0
-			    && (seed >> 16 & 3) != 0) /* more valid characters than by chance */
+			in[i] = (unsigned char)below(256);
+			if (i > 0 && below(4) != 0) /* more valid characters than by chance */
 				in[i] = (in[i] & 0x3f) | 0x80;
-			if (i % 4 == 0 && (seed >> 18 & 1))
+			if (i % 4 == 0 && below(2))
 				in[i] = 0xe2;
 		}
 		wsi_text_init(&t, (char *)out, sizeof out);

@@ -6,17 +6,7 @@
 #include "ws.h"
 #include "ws_proto.h"
 #include "check.h"
-
-/* A copy of its exact size, so that the sanitizer notices a byte read beyond it */
-static char *exact(const char *s, size_t len)
-{
-	char *p = malloc(len > 0 ? len : 1);
-
-	if (p == NULL)
-		abort();
-	memcpy(p, s, len);
-	return p;
-}
+#include "exact.h"
 
 static const char *slice(char *buf, struct wsi_str s)
 {

@@ -4,6 +4,7 @@
  */
 #include "ws_pure.h"
 #include "check.h"
+#include "random.h"
 #include <stdlib.h>
 
 /* The reference: whether one, two and three bytes are a character, or begin one. The tables are
@@ -329,7 +330,7 @@ static void test_cases(void)
 static void test_random(void)
 {
 	unsigned char s[300];
-	uint32_t seed = 11, state;
+	uint32_t state;
 	const unsigned long rounds = 20000 / (unsigned long)check_step(10);
 	unsigned long round, bad = 0, wrong = 0;
 
@@ -338,25 +339,22 @@ static void test_random(void)
 		int whole = 0;
 
 		while (len + 4 <= sizeof s) {
-			uint32_t bits;
+			uint32_t bits = below(1 << 24);
 
-			seed = seed * 1664525 + 1013904223;
-			bits = seed >> 8;
 			len += encode(s + len, bits % 5 < 2    ? bits % 0x80
 			                       : bits % 5 == 2 ? bits % 0x800
 			                                       : bits % 0xd800);
-			if (seed % 7 == 0)
+			if (below(7) == 0)
 				len += len + 4 <= sizeof s
 				           ? encode(s + len, 0x10000 + bits % 0x100000)
 				           : 0;
 		}
-		seed = seed * 1664525 + 1013904223;
 		if (round % 4 != 0)
-			s[(seed >> 8) % len] = (unsigned char)(seed >> 24);
+			s[below(len)] = (unsigned char)below(256);
 		want = reference(s, len, &whole);
 		wrong += want < len;
 		bad += !agree(s, len);
-		cut = (seed >> 10) % (len + 1);
+		cut = below(len + 1);
 		state = 0;
 		got = wsi_utf8_check(&state, s, cut);
 		if (got == cut)

@@ -11,6 +11,7 @@
 #endif
 #include "../../cli/wsquery.h"
 #include "../check.h"
+#include "../random.h"
 #include "../guard.h"
 
 #define SLOTS 24
@@ -25,16 +26,6 @@ static struct block {
 	size_t len;
 	unsigned char copy[LARGEST];
 } blocks[SLOTS];
-
-static uint64_t seed;
-
-static size_t below(size_t n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (size_t)(seed >> 20) % n;
-}
 
 static void fill(struct block *b, size_t from)
 {
@@ -106,7 +97,7 @@ static void test_shadow(void)
 
 			check_row("arena of %u units, blocks up to %u bytes", (unsigned)units[u],
 			          (unsigned)sizes[s]);
-			seed = 88172645463325252u + u * 16 + s;
+			rng_state = RNG_SEED + u * 16 + s;
 			begin(units[u]);
 			for (n = 0; n < 4000 && !what; n++) {
 				i = below(SLOTS);

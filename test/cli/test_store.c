@@ -4,22 +4,13 @@
  */
 #include "../../cli/wsquery.h"
 #include "../check.h"
+#include "../random.h"
 #include <stdlib.h>
 
 #define MAX ((size_t)1 << 20)
 #define WAITING 64 /* messages at most that the test has in the store at a time */
 
 static struct wq_store store;
-static uint64_t seed;
-
-static size_t below(size_t n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (size_t)(seed >> 20) % n;
-}
-
 /* The message of this number: its bytes, length and type follow from it */
 static struct ws_msg message(size_t number, size_t largest)
 {
@@ -79,7 +70,7 @@ static void test_first_in_first_out(void)
 	for (i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
 		check_row("messages up to %u bytes", (unsigned)sizes[i]);
 		largest = sizes[i];
-		seed = 88172645463325252u + i;
+		rng_state = RNG_SEED + i;
 		for (n = first = end = 0; n < 3000; n++) {
 			if (end - first < WAITING && below(2))
 				put(end++, largest);

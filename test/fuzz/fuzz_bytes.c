@@ -256,59 +256,40 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 }
 
 #ifdef FUZZ_MAIN
-static uint32_t seed = 1;
-static unsigned rnd(unsigned below)
-{
-	seed = seed * 1664525 + 1013904223;
-	return (seed >> 8) % below;
-}
+#include "pieces.h"
 
 static void run_random(void)
 {
-	/* What inputs are built of, for random bytes alone would seldom get past a first check */
-	static const struct {
-		const char *p;
-		unsigned len;
-	} pieces[] = {{"\xc3\xa9", 2},
-	              {"\xe6\x97\xa5", 3},
-	              {"\xf0\x9f\x98\x80", 4},
-	              {"\xed\xa0", 2},
-	              {"\xe2\x80\xae", 3},
-	              {"aaaaaaaaaaaaaaaa", 16},
-	              {"\x82\x7e", 2},
-	              {"\x82\xff\0\0", 4},
-	              {"\x89\x7d", 2},
-	              {"\0\0\0\0", 4},
-	              {"Zm9v", 4},
-	              {"Zg==", 4},
-	              {"Zm8=", 4},
-	              {"::", 2},
-	              {":0", 2},
-	              {"ffff:", 5},
-	              {"1.2.3.4", 7},
-	              {".25", 3},
-	              {":", 1},
-	              {"1", 1}};
+	static const struct piece pieces[] = {{"\xc3\xa9", 2},
+	                                      {"\xe6\x97\xa5", 3},
+	                                      {"\xf0\x9f\x98\x80", 4},
+	                                      {"\xed\xa0", 2},
+	                                      {"\xe2\x80\xae", 3},
+	                                      {"aaaaaaaaaaaaaaaa", 16},
+	                                      {"\x82\x7e", 2},
+	                                      {"\x82\xff\0\0", 4},
+	                                      {"\x89\x7d", 2},
+	                                      {"\0\0\0\0", 4},
+	                                      {"Zm9v", 4},
+	                                      {"Zg==", 4},
+	                                      {"Zm8=", 4},
+	                                      {"::", 2},
+	                                      {":0", 2},
+	                                      {"ffff:", 5},
+	                                      {"1.2.3.4", 7},
+	                                      {".25", 3},
+	                                      {":", 1},
+	                                      {"1", 1}};
 	unsigned char buf[200];
 	long round;
 
 	for (round = 0; round < 200000; round++) {
-		size_t len = 2, most = 2 + rnd(rnd(4) == 0 ? sizeof buf - 2 : 40);
+		size_t len = 2, most = 2 + below(below(4) == 0 ? sizeof buf - 2 : 40);
 
-		buf[0] = (unsigned char)rnd(7);
-		buf[1] = (unsigned char)rnd(256);
-		while (len < most) {
-			unsigned k = rnd(2 * sizeof pieces / sizeof *pieces);
-
-			if (k >= sizeof pieces / sizeof *pieces) {
-				buf[len++] = (unsigned char)rnd(256);
-			} else if (len + pieces[k].len <= sizeof buf) {
-				memcpy(buf + len, pieces[k].p, pieces[k].len);
-				len += pieces[k].len;
-			} else {
-				break;
-			}
-		}
+		buf[0] = (unsigned char)below(7);
+		buf[1] = (unsigned char)below(256);
+		len = add_pieces(buf, sizeof buf, len, most, pieces,
+		                 sizeof pieces / sizeof pieces[0]);
 		LLVMFuzzerTestOneInput(buf, len);
 	}
 	printf("%ld inputs\n", round);

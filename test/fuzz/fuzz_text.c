@@ -4,7 +4,7 @@
  * request, and no userinfo into a sentence.
  *
  *	clang -g -O1 -fsanitize=fuzzer,address,undefined -I. test/fuzz/fuzz_text.c text.c url.c ...   libFuzzer
- *	cc -DFUZZ_MAIN ...    alone: the files named are inputs; without any, its own seeds are varied
+ *	cc -DFUZZ_MAIN ...    alone: the files named are inputs; without any, variations of its own seeds
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -462,6 +462,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 #ifdef FUZZ_MAIN
+#include "../random.h"
+
 #define SEED(s)                                                                                    \
 	{                                                                                          \
 		s, sizeof s - 1                                                                    \
@@ -543,56 +545,31 @@ static const char *const words[] = {"\r\n",
                                     "\\",
                                     "ffffffffffffffff"};
 
-static uint32_t fuzz_random(uint32_t *s)
-{
-	*s ^= *s << 13;
-	*s ^= *s >> 17;
-	*s ^= *s << 5;
-	return *s;
-}
-
-int main(int argc, char **argv)
+static void run_random(void)
 {
 	static uint8_t buf[70000];
-	uint32_t rnd = 2463534242U;
 	unsigned long i, runs = 200000;
-	int k;
 
-	for (k = 1; k < argc; k++) {
-		FILE *f = fopen(argv[k], "rb");
-
-		if (f == NULL) {
-			perror(argv[k]);
-			return 1;
-		}
-		LLVMFuzzerTestOneInput(buf, fread(buf, 1, sizeof buf, f));
-		fclose(f);
-	}
-	if (argc > 1) {
-		printf("%d passed, 0 failed\n", argc - 1);
-		return 0;
-	}
 	for (i = 0; i < runs; i++) {
-		size_t seed = fuzz_random(&rnd) % (sizeof seeds / sizeof seeds[0]),
-		       len = seeds[seed].len, at, n;
-		uint32_t changes = i < sizeof seeds / sizeof seeds[0] ? 0 : fuzz_random(&rnd) % 6;
+		size_t seed = below(sizeof seeds / sizeof seeds[0]), len = seeds[seed].len, at, n;
+		uint32_t changes = i < sizeof seeds / sizeof seeds[0] ? 0 : below(6);
 
 		if (changes == 0)
 			seed = i % (sizeof seeds / sizeof seeds[0]);
 		len = seeds[seed].len;
 		memcpy(buf, seeds[seed].p, len);
 		while (changes-- > 0 && len > 1) {
-			const char *w = words[fuzz_random(&rnd) % (sizeof words / sizeof words[0])];
+			const char *w = words[below(sizeof words / sizeof words[0])];
 
-			at = 1 + fuzz_random(&rnd) % len;
+			at = 1 + below(len);
 			n = strlen(w);
-			switch (fuzz_random(&rnd) % 5) {
+			switch (below(5)) {
 			case 0: /* another byte */
 				if (at < len)
-					buf[at] = (uint8_t)fuzz_random(&rnd);
+					buf[at] = (uint8_t)below(256);
 				break;
 			case 1: /* without some */
-				n = fuzz_random(&rnd) % 8;
+				n = below(8);
 				if (at + n <= len) {
 					memmove(buf + at, buf + at + n, len - at - n);
 					len -= n;
@@ -609,7 +586,9 @@ int main(int argc, char **argv)
 		}
 		LLVMFuzzerTestOneInput(buf, len);
 	}
-	printf("%lu passed, 0 failed\n", runs);
-	return 0;
+	printf("%lu inputs\n", runs);
 }
+
+#define FUZZ_MADE_UP run_random
 #endif
+#include "replay.h"

@@ -476,15 +476,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 }
 
 #ifdef FUZZ_MAIN
-static unsigned rnd(unsigned n)
-{
-	static uint64_t x = 88172645463325252u;
-
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	return (unsigned)(x >> 32) % n;
-}
+#include "../random.h"
 
 static void run_random(void)
 {
@@ -493,9 +485,9 @@ static void run_random(void)
 	long round;
 
 	for (round = 0; round < 500; round++) {
-		len = 4 + 4 * rnd(4);
+		len = 4 + 4 * below(4);
 		for (i = 0; i < len; i++)
-			buf[i] = (unsigned char)rnd(256);
+			buf[i] = (unsigned char)below(256);
 		LLVMFuzzerTestOneInput(buf, len);
 	}
 	printf("%ld inputs\n", round);

@@ -248,47 +248,26 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 }
 
 #ifdef FUZZ_MAIN
-static unsigned rnd(unsigned n)
-{
-	static uint64_t x = 88172645463325252u;
-
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	return (unsigned)(x >> 32) % n;
-}
+#include "pieces.h"
 
 static void run_random(void)
 {
-	static const struct {
-		const char *p;
-		size_t len;
-	} pieces[] = {{"-----BEGIN CERTIFICATE-----\n", 28},
-	              {"-----END CERTIFICATE-----\n", 26},
-	              {"QUJD\n", 5},
-	              {"\x30\x82\x01\x00", 4},
-	              {"\x30\x1d\xa0\x03\x02\x01\x02\x02\x01\x07", 10},
-	              {"\x06\x03\x55\x1d\x1e", 5},
-	              {"\x30\x00", 2}};
+	static const struct piece pieces[] = {{"-----BEGIN CERTIFICATE-----\n", 28},
+	                                      {"-----END CERTIFICATE-----\n", 26},
+	                                      {"QUJD\n", 5},
+	                                      {"\x30\x82\x01\x00", 4},
+	                                      {"\x30\x1d\xa0\x03\x02\x01\x02\x02\x01\x07", 10},
+	                                      {"\x06\x03\x55\x1d\x1e", 5},
+	                                      {"\x30\x00", 2}};
 	static unsigned char buf[20000];
 	long round;
 
 	for (round = 0; round < 20000; round++) {
-		size_t len = 1, most = 2 + rnd(rnd(20) == 0 ? sizeof buf - 2 : 300);
+		size_t len = 1, most = 2 + below(below(20) == 0 ? sizeof buf - 2 : 300);
 
-		buf[0] = (unsigned char)rnd(3);
-		while (len < most) {
-			unsigned k = rnd(2 * sizeof pieces / sizeof *pieces);
-
-			if (k >= sizeof pieces / sizeof *pieces) {
-				buf[len++] = (unsigned char)rnd(256);
-			} else if (len + pieces[k].len <= sizeof buf) {
-				memcpy(buf + len, pieces[k].p, pieces[k].len);
-				len += pieces[k].len;
-			} else {
-				break;
-			}
-		}
+		buf[0] = (unsigned char)below(3);
+		len = add_pieces(buf, sizeof buf, len, most, pieces,
+		                 sizeof pieces / sizeof pieces[0]);
 		LLVMFuzzerTestOneInput(buf, len);
 	}
 	printf("%ld inputs\n", round);

@@ -2,7 +2,7 @@
  * fuzz_ws.c - what a server sends, as any bytes cut anywhere, against the whole client over a fake
  * transport
  *
- * With -DFUZZ_MAIN it runs the files named, or -n COUNT [SEED] inputs that it makes itself.
+ * With -DFUZZ_MAIN it runs the files named; without any, inputs that it makes itself.
  *
  * Each input is played several times: at once to a blocking client with default buffers, then in
  * small pieces to one that does not block and has small buffers. In between the program sends, pings,
@@ -489,15 +489,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t len)
 }
 
 #ifdef FUZZ_MAIN
-static uint64_t seed = 88172645463325252u;
-
-static unsigned pick(unsigned n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (unsigned)(seed >> 20) % n;
-}
+#include "../random.h"
 
 static void some_bytes(struct script *s, size_t n, int kind)
 {
@@ -506,11 +498,11 @@ static void some_bytes(struct script *s, size_t n, int kind)
 
 	while (n--) {
 		if (kind == 0)
-			script_byte(s, pick(256));
+			script_byte(s, below(256));
 		else if (kind == 1)
-			script_byte(s, 'a' + pick(26));
+			script_byte(s, 'a' + below(26));
 		else
-			script_str(s, chars[pick(6)]);
+			script_str(s, chars[below(6)]);
 	}
 }
 
@@ -532,44 +524,44 @@ static void make_input(struct script *s)
 	                                    ": x\r\n",
 	                                    "x"};
 	size_t at, n;
-	unsigned i, count = pick(8) + 1;
+	unsigned i, count = below(8) + 1;
 	int open = 0;
 
 	s->len = 0;
 	for (i = 0; i < CONFIG; i++)
-		script_byte(s, pick(256));
-	if (pick(4))
+		script_byte(s, below(256));
+	if (below(4))
 		s->p[0] &= 127;
-	if (pick(3))
+	if (below(3))
 		s->p[1] = 0;
 	if (s->p[0] & 128) {
 		for (i = 0; i < count; i++)
-			script_str(s, lines[pick(sizeof lines / sizeof lines[0])]);
-		if (pick(2))
+			script_str(s, lines[below(sizeof lines / sizeof lines[0])]);
+		if (below(2))
 			script_str(s, "\r\n");
-		some_bytes(s, pick(40), 0);
+		some_bytes(s, below(40), 0);
 	} else {
 		struct script payload = {NULL, 0, 0};
 
 		for (i = 0; i < count; i++) {
-			unsigned op = pick(10), b0;
+			unsigned op = below(10), b0;
 
 			payload.len = 0;
 			if (op == 0) {
-				b0 = 0x89 + pick(2);
-				some_bytes(&payload, pick(126), 0);
+				b0 = 0x89 + below(2);
+				some_bytes(&payload, below(126), 0);
 			} else if (op == 1 && i + 1 == count) {
 				b0 = 0x88;
-				if (pick(3)) {
-					script_byte(&payload, 3 + pick(12) * (pick(3) == 0));
-					script_byte(&payload, 0xe8 + pick(16));
-					some_bytes(&payload, pick(30), 1 + (int)pick(2));
+				if (below(3)) {
+					script_byte(&payload, 3 + below(12) * (below(3) == 0));
+					script_byte(&payload, 0xe8 + below(16));
+					some_bytes(&payload, below(30), 1 + (int)below(2));
 				}
 			} else {
-				int text = (int)pick(2);
+				int text = (int)below(2);
 
-				n = pick(4) ? pick(200) : pick(4) ? pick(2000) : pick(70000);
-				b0 = (open ? 0u : text ? 1u : 2u) | (pick(3) ? 0x80u : 0);
+				n = below(4) ? below(200) : below(4) ? below(2000) : below(70000);
+				b0 = (open ? 0u : text ? 1u : 2u) | (below(3) ? 0x80u : 0);
 				open = !(b0 & 0x80);
 				some_bytes(&payload, n, text ? 2 : 1);
 			}
@@ -577,48 +569,28 @@ static void make_input(struct script *s)
 		}
 		script_free(&payload);
 	}
-	for (i = pick(3) ? 0 : pick(4); i > 0; i--) {
-		at = CONFIG + (s->len > CONFIG ? pick((unsigned)(s->len - CONFIG)) : 0);
+	for (i = below(3) ? 0 : below(4); i > 0; i--) {
+		at = CONFIG + (s->len > CONFIG ? below((unsigned)(s->len - CONFIG)) : 0);
 		if (at < s->len)
-			s->p[at] = (unsigned char)pick(256);
+			s->p[at] = (unsigned char)below(256);
 	}
-	if (pick(5) == 0 && s->len > CONFIG)
-		s->len = CONFIG + pick((unsigned)(s->len - CONFIG));
+	if (below(5) == 0 && s->len > CONFIG)
+		s->len = CONFIG + below((unsigned)(s->len - CONFIG));
 }
 
-int main(int argc, char **argv)
+static void run_random(void)
 {
 	struct script s = {NULL, 0, 0};
 	long i, count = 20000;
 
-	if (argc > 1 && strcmp(argv[1], "-n") != 0) {
-		for (i = 1; i < argc; i++) {
-			FILE *f = fopen(argv[i], "rb");
-			int c;
-
-			if (!f) {
-				perror(argv[i]);
-				return 1;
-			}
-			s.len = 0;
-			while ((c = getc(f)) != EOF)
-				script_byte(&s, (unsigned)c);
-			fclose(f);
-			LLVMFuzzerTestOneInput(s.p, s.len);
-		}
-		script_free(&s);
-		return 0;
-	}
-	if (argc > 2)
-		count = atol(argv[2]);
-	if (argc > 3)
-		seed ^= (uint64_t)atol(argv[3]) * 0x9e3779b97f4a7c15u;
 	for (i = 0; i < count; i++) {
 		make_input(&s);
 		LLVMFuzzerTestOneInput(s.p, s.len);
 	}
 	script_free(&s);
-	printf("%ld inputs, all well\n", count);
-	return 0;
+	printf("%ld inputs\n", count);
 }
+
+#define FUZZ_MADE_UP run_random
 #endif
+#include "replay.h"

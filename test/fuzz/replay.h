@@ -7,7 +7,7 @@
 #ifdef FUZZ_MAIN
 int main(int argc, char **argv)
 {
-	static unsigned char input[1 << 20];
+	static unsigned char file[1 << 20];
 	size_t n;
 	FILE *f;
 	int i;
@@ -18,9 +18,9 @@ int main(int argc, char **argv)
 			perror(argv[i]);
 			return 1;
 		}
-		n = fread(input, 1, sizeof input, f);
+		n = fread(file, 1, sizeof file, f);
 		fclose(f);
-		LLVMFuzzerTestOneInput(input, n);
+		LLVMFuzzerTestOneInput(file, n);
 	}
 #ifdef FUZZ_MADE_UP
 	if (argc < 2) {
