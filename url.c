@@ -384,6 +384,8 @@ const char *wsi_url_parse_proxy(struct wsi_url *u, const char *url, size_t len)
 
 	if (u->userinfo.p == url) /* no "//" */
 		s = url_find_scheme("http", 4);
+	if (s && s->scheme == WSI_HTTPS)
+		return "it needs TLS to the proxy, which is not supported: try http://";
 	if (!s || !s->to_proxy)
 		return "it does not begin with http://, socks4://, socks4a://, socks5:// or "
 		       "socks5h://";
