@@ -470,6 +470,38 @@ static int step_tls(struct ws_conn *ws)
 
 /* All steps */
 
+/* Puts what has not come in time. */
+static void put_missing(struct wsi_text *t, const struct ws_conn *ws)
+{
+	if (wsi_has_begun(ws)) {
+		wsi_put(t, ": the response is still incomplete; it begins with ");
+		wsi_put_begun(t, ws);
+		return;
+	}
+	switch (ws->step) {
+#ifndef WS_NO_PROXY
+	case WSI_STEP_PROXY:
+		wsi_put(t, ": no response");
+		wsi_put(t, wsi_proxy_doubt(&ws->op->proxy));
+		break;
+#endif
+#ifdef WS_WITH_MBEDTLS
+	case WSI_STEP_TLS:
+		if (ws->tls && wsi_tls_answered(ws->tls))
+			wsi_put(t, ": the server answered, but the handshake is still incomplete");
+		else if (ws->tls)
+			wsi_put(t, ": the server never answered; " WSI_TLS_DOUBT);
+		break;
+#endif
+	case WSI_STEP_HEAD:
+		wsi_put(t, ": no response to the upgrade");
+		wsi_put_try_tls(t, ws);
+		break;
+	default:
+		break;
+	}
+}
+
 void wsi_open_timed_out(struct ws_conn *ws)
 {
 	struct wsi_opening *op = ws->op;
@@ -488,12 +520,7 @@ void wsi_open_timed_out(struct ws_conn *ws)
 	}
 	wsi_put(t, " timed out after ");
 	wsi_put_elapsed(t, ws);
-	if (wsi_has_begun(ws)) {
-		wsi_put(t, ": the response is still incomplete; it begins with ");
-		wsi_put_begun(t, ws);
-	} else if (ws->step == WSI_STEP_HEAD) {
-		wsi_put(t, ": no response to the upgrade");
-	}
+	put_missing(t, ws);
 	wsi_fail(ws, WS_ETIMEOUT);
 }
 

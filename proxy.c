@@ -480,3 +480,22 @@ int wsi_proxy_step(struct wsi_proxy *p, unsigned char *in, size_t in_len, struct
 		return proxy_read_http(p, (char *)in, in_len, why);
 	}
 }
+
+const char *wsi_proxy_doubt(const struct wsi_proxy *p)
+{
+	switch (p->state) {
+	case PROXY_METHOD:
+		return "; does this port speak SOCKS5?";
+	case PROXY_REPLY5:
+		return "; does the proxy reach the server?";
+	case PROXY_REPLY4:
+		return "; does this port speak SOCKS4, and does the proxy reach the server?";
+	case PROXY_HTTP:
+		if (p->interim > 0)
+			return "; does the proxy reach the server?";
+		return "; does this port speak HTTP without TLS, and does the proxy reach the "
+		       "server?";
+	default: /* it has answered before */
+		return "";
+	}
+}

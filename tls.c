@@ -290,6 +290,8 @@ static int tls_explain_end(const struct wsi_tls *t, struct wsi_text *why)
 	if (t->done)
 		return WS_ERESET;
 	wsi_put(why, " in the TLS handshake");
+	if (!t->answered)
+		wsi_put(why, " without an answer; " WSI_TLS_DOUBT);
 	return t->io_err == WS_IO_EOF ? WS_ETLS : WS_ERESET;
 }
 
@@ -491,6 +493,11 @@ int wsi_tls_handshake(struct wsi_tls *t, int64_t until_us, struct wsi_text *why)
 	wsi_text_init(&cipher, t->cipher, sizeof t->cipher);
 	wsi_tls_put_iana(&cipher, mbedtls_ssl_get_ciphersuite(&t->ssl));
 	return 0;
+}
+
+int wsi_tls_answered(const struct wsi_tls *t)
+{
+	return t->answered;
 }
 
 /* Turns the result of mbedtls_ssl_read or mbedtls_ssl_write into that of a transport. */

@@ -193,6 +193,7 @@ int wsi_tls_recv(void *ctx, unsigned char *buf, size_t len)
 
 	if (n <= 0)
 		return tls_io_error(t, n);
+	t->answered = 1;
 	ret = tls_sniff(t, buf, (size_t)n);
 	return ret != 0 ? ret : (int)n;
 }

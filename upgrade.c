@@ -95,6 +95,12 @@ void wsi_put_begun(struct wsi_text *t, const struct ws_conn *ws)
 	wsi_put_quoted(t, begun.p, begun.len, BEGUN_MAX);
 }
 
+void wsi_put_try_tls(struct wsi_text *t, const struct ws_conn *ws)
+{
+	if (!ws->op->url.secure && ws->interim == 0)
+		wsi_put(t, " (if this port speaks TLS, try wss://)");
+}
+
 /* The server, or the proxy, ended the connection. */
 static int response_ended(struct ws_conn *ws, int word)
 {
@@ -107,8 +113,12 @@ static int response_ended(struct ws_conn *ws, int word)
 		wsi_put_begun(&t, ws);
 	} else {
 		wsi_put(&t, " without a response");
-		if (ws->step == WSI_STEP_HEAD && !ws->op->url.secure)
-			wsi_put(&t, " (if it speaks TLS here, try wss://)");
+		if (ws->step == WSI_STEP_HEAD)
+			wsi_put_try_tls(&t, ws);
+#ifndef WS_NO_PROXY
+		else
+			wsi_put(&t, wsi_proxy_doubt(&ws->op->proxy));
+#endif
 	}
 	return wsi_io_failed(ws, word, detail);
 }

@@ -357,6 +357,8 @@ WSI int wsi_read_response(struct ws_conn *ws);
 WSI bool wsi_has_begun(const struct ws_conn *ws);
 /* Puts the beginning of that part in quotes. */
 WSI void wsi_put_begun(struct wsi_text *t, const struct ws_conn *ws);
+/* The server has not answered the upgrade: puts a hint if it may speak TLS instead. */
+WSI void wsi_put_try_tls(struct wsi_text *t, const struct ws_conn *ws);
 WSI int wsi_step_request(struct ws_conn *ws);
 WSI int wsi_step_send(struct ws_conn *ws);
 WSI int wsi_step_head(struct ws_conn *ws);

@@ -179,9 +179,9 @@ struct wsi_tls {
 	/* 4 or 16; 0: it is a name. */
 	int ip_len;
 
-	/* The session. done: the handshake is over. gone: nothing more can be sent. got_data:
-	 * application data came. */
-	int done, gone, got_data;
+	/* The session. answered: bytes came from the server. done: the handshake is over. gone:
+	 * nothing more can be sent. got_data: application data came. */
+	int answered, done, gone, got_data;
 	/* The error of mbedTLS that ended it. 0: none. */
 	int err;
 	/* How the transport failed: WS_IO_EOF, WS_IO_RESET or WS_IO_ERROR. 0: it did not. */

@@ -309,6 +309,8 @@ WSI const char *wsi_proxy_parse(struct wsi_proxy *p, const char *url, size_t len
 #define WSI_PROXY_OUT_MAX 2304 /* room that out must have */
 WSI int wsi_proxy_step(struct wsi_proxy *p, unsigned char *in, size_t in_len, struct wsi_text *out,
                        struct wsi_text *why);
+/* What to ask about a proxy that did not answer: "; does this port speak SOCKS5?" */
+WSI const char *wsi_proxy_doubt(const struct wsi_proxy *p);
 
 /* no_proxy.c: 1 if the list, in the form of ws_options.no_proxy, covers the URL's host; 0 if not;
  * -1 if *bad is not a host, domain or CIDR block. The whole list is checked in any case. url NULL:

@@ -162,6 +162,10 @@ enum { WSI_TLS_LATE = 1 };
 /* 0; WS_IO_READ, WS_IO_WRITE: call again; WS_ETLS, WS_ECERT, WS_ERESET, WS_EIO, WS_EMEMORY, or
  * WSI_TLS_LATE. */
 WSI int wsi_tls_handshake(struct wsi_tls *t, int64_t until_us, struct wsi_text *why);
+/* 1: bytes have come from the server. */
+WSI int wsi_tls_answered(const struct wsi_tls *t);
+/* What a sentence asks if none have. */
+#define WSI_TLS_DOUBT "does this port speak TLS (wss://)?"
 /* The functions of a transport; io is the struct wsi_tls. WS_IO_EOF: the peer sent close_notify.
  * WS_IO_RESET: the connection ended without it. In the middle of a message that is an error, since
  * anyone on the path can cut a connection; after the close frame it is not. WS_IO_ERROR: see

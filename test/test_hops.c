@@ -304,6 +304,14 @@ static void test_proxies(void)
 	     WS_PHASE_PROXY,
 	     "closed within its response, which begins with \"HTTP/1.1 2\"",
 	     "CONNECT"},
+	    {"http, connection closed without a response",
+	     "http",
+	     "",
+	     {{{"\r\n\r\n", NULL, 0}}, HANG_UP},
+	     WS_ECLOSED,
+	     WS_PHASE_PROXY,
+	     "closed without a response; does this port speak HTTP without TLS",
+	     "CONNECT"},
 	    {"http, then the server refuses the upgrade",
 	     "http",
 	     "",
@@ -496,6 +504,7 @@ static void test_proxies(void)
 			CHECK(c.us >= 150000 && c.us < 5000000);
 			CHECK_EQ_U(ws_report(c.ws)->phase, WS_PHASE_PROXY);
 			HAS(&c, "proxy");
+			HAS(&c, ": no response; does this port speak HTTP without TLS");
 			client_free(&c);
 			server_end(&s);
 			memset(words, 'x', 3000);

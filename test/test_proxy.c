@@ -672,6 +672,55 @@ static void test_proxy_limits(void)
 	}
 }
 
+/* What is asked about a proxy that has said no more than this */
+static void test_doubt(void)
+{
+	static const struct {
+		const char *proxy, *in;
+		size_t in_len;
+		const char *doubt;
+	} rows[] = {
+	    {"http://p", STR(""),
+	     "; does this port speak HTTP without TLS, and does the proxy reach the server?"},
+	    {"http://p", STR("HTTP/1.1 100 x\r\n\r\n"), "; does the proxy reach the server?"},
+	    {"socks4://p", STR(""),
+	     "; does this port speak SOCKS4, and does the proxy reach the server?"},
+	    {"socks4a://p", STR(""),
+	     "; does this port speak SOCKS4, and does the proxy reach the server?"},
+	    {"socks5://u:p@p", STR(""), "; does this port speak SOCKS5?"},
+	    {"socks5h://u:p@p", STR(""), "; does this port speak SOCKS5?"},
+	    {"socks5h://u:p@p", STR("\5\2"), ""},
+	    {"socks5h://u:p@p", STR("\5\2\1\0"), "; does the proxy reach the server?"},
+	    {"socks5h://p", STR("\5\0"), "; does the proxy reach the server?"},
+	};
+	struct wsi_url u;
+	size_t k, at;
+
+	CHECK(wsi_url_parse(&u, "ws://10.0.0.1", 13) == NULL);
+	for (k = 0; k < sizeof rows / sizeof rows[0]; k++) {
+		struct wsi_proxy p;
+		struct wsi_text o, w;
+		char in[40], out[WSI_PROXY_OUT_MAX], what[600];
+
+		check_row("%s, %lu bytes came", rows[k].proxy, (unsigned long)rows[k].in_len);
+		memcpy(in, rows[k].in, rows[k].in_len);
+		CHECK(wsi_proxy_parse(&p, rows[k].proxy, strlen(rows[k].proxy)) == NULL);
+		p.target = &u;
+		wsi_text_init(&w, what, sizeof what);
+		at = 0;
+		do {
+			wsi_text_init(&o, out, sizeof out);
+			CHECK_EQ_U(wsi_proxy_step(&p, (unsigned char *)in + at, rows[k].in_len - at,
+			                          &o, &w),
+			           0);
+			at += p.used;
+		} while (o.len > 0 || p.used > 0);
+		CHECK_EQ_U(at, rows[k].in_len);
+		CHECK_EQ_S(wsi_proxy_doubt(&p), rows[k].doubt);
+	}
+	check_row_end();
+}
+
 /* ---- URLs of proxies ---- */
 
 static const struct {
@@ -697,7 +746,7 @@ static const struct {
     {"socks5h://" A51 A51 A51 A51 A50 "%41@p", WSI_SOCKS5H, 1080, A51 A51 A51 A51 A50 "%41", "p"},
     {"socks5h://" A51 A51 A51 A51 A50 "%41%41@p", -1, 0, "255", NULL},
     {"http://" A255 A255 A255 A255 "aaaa@p", WSI_HTTP, 80, A255 A255 A255 A255 "aaaa", "p"},
-    {"https://p", -1, 0, "socks5h://", NULL},
+    {"https://p", -1, 0, "it needs TLS to the proxy, which is not supported: try http://", NULL},
     {"socks://p", -1, 0, "socks5h://", NULL},
     {"socks6://p", -1, 0, "socks5h://", NULL},
     {"socks5hh://p", -1, 0, "socks5h://", NULL},
@@ -946,6 +995,7 @@ int main(void)
 {
 	TEST(test_dialogues);
 	TEST(test_proxy_limits);
+	TEST(test_doubt);
 	TEST(test_urls);
 	TEST(test_no_proxy);
 	return check_done();

@@ -183,14 +183,21 @@ static void test_stalls(void)
 			p->down.eof = 1;
 			CHECK(wsi_tls_handshake(p->t, INT64_MAX, &p->why) == WS_ETLS);
 			CHECK_EQ_S(p->why_buf,
-			           "the server closed the connection in the TLS handshake");
+			           flights > 0
+			               ? "the server closed the connection in the TLS handshake"
+			               : "the server closed the connection in the TLS handshake "
+			                 "without an answer; does this port speak TLS (wss://)?");
 			pair_free(p);
 
 			p = pair_new(&s);
 			CHECK_EQ_U(shake(p, flights), 1);
 			p->down.reset = p->up.reset = 1;
 			CHECK(wsi_tls_handshake(p->t, INT64_MAX, &p->why) == WS_ERESET);
-			CHECK_EQ_S(p->why_buf, "the connection was reset in the TLS handshake");
+			CHECK_EQ_S(p->why_buf,
+			           flights > 0
+			               ? "the connection was reset in the TLS handshake"
+			               : "the connection was reset in the TLS handshake "
+			                 "without an answer; does this port speak TLS (wss://)?");
 			pair_free(p);
 		}
 		for (cut = 1; cut + 16 < total; cut += cut < 12 ? 1 : 61) {
@@ -641,7 +648,8 @@ static void test_explanations(void)
 		UNREAD = 64,         /* a file could not be read */
 		SYSTEM_UNREAD = 128, /* the system's could not */
 		MODEM = 256,         /* the transport has its own words */
-		SILENT = 512         /* they are empty */
+		SILENT = 512,        /* they are empty */
+		ANSWERED = 1024      /* bytes came from the server */
 	};
 	static const struct {
 		int err, state, io_err, failed, alert;
@@ -663,10 +671,16 @@ static void test_explanations(void)
 	  {MBEDTLS_ERR_NET_CONN_RESET, MODEM, WS_IO_ERROR, 0, -1, WS_EIO, "the modem is off"},
 	  {MBEDTLS_ERR_NET_CONN_RESET, SILENT, WS_IO_ERROR, 0, -1, WS_EIO, "the transport failed"},
 	  {MBEDTLS_ERR_NET_CONN_RESET, 0, WS_IO_RESET, 0, -1, WS_ERESET,
+	   "the connection was reset in the TLS handshake without an answer; does this port speak "
+	   "TLS (wss://)?"},
+	  {MBEDTLS_ERR_NET_CONN_RESET, ANSWERED, WS_IO_RESET, 0, -1, WS_ERESET,
 	   "the connection was reset in the TLS handshake"},
 	  {MBEDTLS_ERR_NET_CONN_RESET, DONE, WS_IO_RESET, 0, -1, WS_ERESET,
 	   "the connection was reset"},
 	  {MBEDTLS_ERR_SSL_CONN_EOF, 0, WS_IO_EOF, 0, -1, WS_ETLS,
+	   "the server closed the connection in the TLS handshake without an answer; does this "
+	   "port speak TLS (wss://)?"},
+	  {MBEDTLS_ERR_SSL_CONN_EOF, ANSWERED, WS_IO_EOF, 0, -1, WS_ETLS,
 	   "the server closed the connection in the TLS handshake"},
 	  {MBEDTLS_ERR_SSL_CONN_EOF, DONE, WS_IO_EOF, 0, -1, WS_ERESET,
 	   "the server closed the connection"},
@@ -674,7 +688,7 @@ static void test_explanations(void)
 	   "a certificate of the server cannot be read: its dates are invalid"},
 	  {MBEDTLS_ERR_X509_INVALID_DATE, UNKNOWN, 0, 0, -1, WS_ECERT, "it is unknown"},
 	  {MBEDTLS_ERR_X509_INVALID_DATE, DONE, 0, 0, -1, WS_ETLS, "(mbedTLS -0x2400)"},
-	  {MBEDTLS_ERR_X509_INVALID_DATE, 0, WS_IO_EOF, 0, -1, WS_ETLS,
+	  {MBEDTLS_ERR_X509_INVALID_DATE, ANSWERED, WS_IO_EOF, 0, -1, WS_ETLS,
 	   "the server closed the connection in the TLS handshake"},
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
 	  {MBEDTLS_ERR_ECP_INVALID_KEY, 0, 0, 0, -1, WS_ETLS,
@@ -732,6 +746,7 @@ static void test_explanations(void)
 		t->failed = cases[i].failed;
 		t->alert = cases[i].alert;
 		t->done = (cases[i].state & DONE) != 0;
+		t->answered = (cases[i].state & ANSWERED) != 0;
 		t->got_data = (cases[i].state & DATA) != 0;
 		t->plain = (cases[i].state & HTTP) != 0;
 		if (cases[i].state & REFUSED) {

@@ -165,6 +165,49 @@ static void test_late_search(void)
 	pair_free(p);
 }
 
+/* A handshake that does not end in time: whether the server has said anything */
+static void test_late_handshake(void)
+{
+	static const struct {
+		size_t came; /* bytes of the server */
+		const char *says;
+	} cases[] = {
+	    {0, "TLS handshake with localhost:443 timed out after 10 s: the server never answered; "
+	        "does this port speak TLS (wss://)?"},
+	    {1,
+	     "TLS handshake with localhost:443 timed out after 10 s: the server answered, but the "
+	     "handshake is still incomplete"},
+	    {100,
+	     "TLS handshake with localhost:443 timed out after 10 s: the server answered, but the "
+	     "handshake is still incomplete"},
+	};
+	struct setup s = good;
+	struct pair *p;
+	struct ws_conn *ws;
+	int64_t now;
+	size_t i;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%lu bytes came", (unsigned long)cases[i].came);
+		now = 0;
+		p = pair_alone(&s);
+		ws = open_over(p, &now, in_certs("ca", ".pem"));
+		CHECK_EQ_U(ws_open(ws), WS_AGAIN);
+		CHECK_EQ_U(ws_open(ws), WS_AGAIN);
+		server_step(p);
+		if (CHECK(p->down.w >= p->down.r + cases[i].came))
+			p->down.w = p->down.r + cases[i].came;
+		CHECK_EQ_U(ws_open(ws), WS_AGAIN);
+		now = 10000 * 1000;
+		CHECK_EQ_U(ws_open(ws), WS_ETIMEOUT);
+		CHECK_EQ_S(ws_errmsg(ws), cases[i].says);
+		CHECK_EQ_U(ws_report(ws)->phase, WS_PHASE_TLS);
+		ws_free(ws);
+		pair_free(p);
+	}
+	check_row_end();
+}
+
 /* An upgrade that fails below TLS: the error has the words of the session */
 static void test_failing_upgrade(void)
 {
@@ -238,6 +281,15 @@ static void test_late_entropy(void)
 	f.entropy = 0;
 	CHECK(ws_open(ws) == WS_ETLS); /* the error comes from the server's answer */
 	CHECK(f.writes > 0 && strstr(ws_errmsg(ws), "does not speak TLS") != NULL);
+	ws_free(ws);
+
+	f.entropy = 1; /* until the time is over: nothing was sent that a server could answer */
+	ws = flood_open(&f);
+	CHECK(ws_open(ws) == WS_AGAIN && ws_open(ws) == WS_AGAIN);
+	ws_timeout(ws, 0);
+	CHECK_EQ_U(ws_open(ws), WS_ETIMEOUT);
+	CHECK(strstr(ws_errmsg(ws), " timed out after ") != NULL);
+	CHECK(strstr(ws_errmsg(ws), "server") == NULL);
 	ws_free(ws);
 
 	f.entropy = -1;
@@ -357,6 +409,7 @@ int main(void)
 	TEST(test_read_budget);
 	TEST(test_transport_words);
 	TEST(test_late_search);
+	TEST(test_late_handshake);
 	TEST(test_failing_upgrade);
 	TEST(test_no_deadline);
 	TEST(test_late_entropy);

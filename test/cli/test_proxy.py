@@ -239,11 +239,15 @@ def test_no_proxy_there():
     assert (r.details["phase"], r.details["reason"]) == ("connect", "refused") and "127.0.0.1:%d" % port in r.error
 
 
-@pytest.mark.parametrize("scheme", ["http", "socks4a", "socks5h"])
-def test_a_silent_proxy(scheme):
+SILENT = [("http", "HTTP without TLS"), ("socks4a", "SOCKS4"), ("socks5h", "SOCKS5")]
+
+
+@pytest.mark.parametrize("scheme, speaks", SILENT)
+def test_a_silent_proxy(scheme, speaks):
     with Server(lambda c: c.eof()) as p:
         r = run("-D", "-t", "0.6", "-x", "%s://%s" % (scheme, p.hostport), "ws://some.example/", status=1, at_least=0.6, within=0.6)
     assert (r.details["phase"], r.details["reason"]) == ("proxy", "timeout")
+    assert "no response; does this port speak %s" % speaks in r.error
 
 
 @pytest.mark.parametrize("scheme", ["http", "socks4a", "socks5h"])
