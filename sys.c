@@ -98,7 +98,7 @@ int wsi_poll(const struct ws_pollset *set, int wake_fd)
 {
 	struct pollfd p[WS_FDS_MAX + 1];
 	char woken[64];
-	int i, n;
+	int i;
 
 	for (i = 0; i < set->n; i++) {
 		p[i].fd = set->fd[i].fd;
@@ -106,11 +106,9 @@ int wsi_poll(const struct ws_pollset *set, int wake_fd)
 	}
 	p[i].fd = wake_fd; /* poll ignores -1 */
 	p[i].events = POLLIN;
-	p[i].revents = 0;
-	n = poll(p, (nfds_t)i + 1, set->timeout_ms);
-	if (n < 0)
+	if (poll(p, (nfds_t)i + 1, set->timeout_ms) < 0)
 		return errno == EINTR ? 0 : -1;
-	if (n > 0 && p[i].revents)
+	if (p[i].revents)
 		while (read(wake_fd, woken, sizeof woken) == (ssize_t)sizeof woken)
 			;
 	return 0;
@@ -136,9 +134,10 @@ void wsi_wake_open(int fd[2])
 
 void wsi_wake_close(const int fd[2])
 {
-	if (fd[0] >= 0)
-		close(fd[0]);
-	if (fd[1] >= 0 && fd[1] != fd[0])
+	if (fd[0] < 0) /* then fd[1] is -1, too */
+		return;
+	close(fd[0]);
+	if (fd[1] != fd[0])
 		close(fd[1]);
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * failing.h - calls of a test program and its libraries that fail when a test says so
  *
- * A program that includes this replaces malloc and calloc, where glibc has a second name for each
- * and no sanitizer has an allocator of its own (MEMORY_FAILS), and openat on Linux, which can look
- * for absolute paths elsewhere, too.
+ * A program that includes this replaces malloc, calloc and free, where glibc has a second name for
+ * each and no sanitizer has an allocator of its own (MEMORY_FAILS), and openat on Linux, which can
+ * look for absolute paths elsewhere, too.
  */
 #ifndef FAILING_H
 #define FAILING_H
@@ -17,8 +17,10 @@
 static atomic_int malloc_fails;
 /* So many calls of calloc succeed, and the next one fails; < 0: all succeed. */
 static atomic_long callocs_left = -1;
+static atomic_ulong frees; /* blocks that free was given */
 extern void *__libc_malloc(size_t len);
 extern void *__libc_calloc(size_t n, size_t len);
+extern void __libc_free(void *p);
 
 void *malloc(size_t len)
 {
@@ -38,6 +40,13 @@ void *calloc(size_t n, size_t len)
 	if (atomic_load(&callocs_left) > 0)
 		atomic_fetch_sub(&callocs_left, 1);
 	return __libc_calloc(n, len);
+}
+
+void free(void *p)
+{
+	if (p)
+		atomic_fetch_add(&frees, 1);
+	__libc_free(p);
 }
 #endif
 

@@ -4,6 +4,21 @@
 #include "net.h"
 #include "../ws_net.h"
 
+#ifdef __linux__
+/* What stands in place of /dev/urandom, and the flags it was last opened with. */
+static const char *urandom = "/dev/urandom";
+static int urandom_flags;
+
+int open(const char *path, int flags, ...)
+{
+	if (strcmp(path, "/dev/urandom") == 0) {
+		path = urandom;
+		urandom_flags = flags;
+	}
+	return (int)syscall(SYS_openat, AT_FDCWD, path, flags, 0);
+}
+#endif
+
 /* ws_options.use_fd. */
 static void test_use_fd(void)
 {
@@ -186,7 +201,9 @@ static void test_no_descriptors(void)
 	struct rlimit old, none;
 	struct client c;
 	int fds[64], n = 0, k, others = count_open();
+	char text[16];
 
+	(void)text;
 	getrlimit(RLIMIT_NOFILE, &old);
 	none = old;
 	none.rlim_cur = 64;
@@ -241,6 +258,7 @@ static void test_no_descriptors(void)
 #if defined(__linux__)
 	/* /dev/urandom needs a descriptor */
 	atomic_store(&random_lacks, 1);
+	CHECK_EQ_U(wsi_entropy(text, sizeof text), -1);
 	client_init(&c, "ws://a/");
 	c.o.entropy = NULL;
 	c.o.use_fd = 1;
@@ -378,6 +396,48 @@ static void test_poll_failing(void)
 #endif
 }
 
+/* A signal ends the wait, as the end of the time does. */
+static void test_poll_interrupted(void)
+{
+	const struct itimerval soon = {.it_value = {.tv_usec = 20000}};
+	struct ws_pollset none;
+
+	memset(&none, 0, sizeof none);
+	none.timeout_ms = 20000;
+	setitimer(ITIMER_REAL, &soon, NULL); /* on_alarm */
+	CHECK_EQ_U(wsi_poll(&none, -1), 0);
+}
+
+/* Memory of the program's, or of the system's. */
+static void test_memory(void)
+{
+	struct fake f;
+	struct wsi_mem given = {.alloc = fake_alloc, .user_data = &f}, none = {.user_data = &f};
+	char *p;
+
+	fake_init(&f, "", 0);
+	p = wsi_alloc(&given, NULL, 0, 10);
+	CHECK_EQ_U(f.alive, 10);
+	wsi_alloc(&given, p, 10, 0);
+	CHECK_EQ_U(f.alive, 0);
+	p = wsi_alloc(&none, NULL, 0, 10);
+	memcpy(p, "123456789", 10);
+	p = wsi_alloc(&none, p, 10, 100000);
+	CHECK_EQ_S(p, "123456789");
+#ifdef MEMORY_FAILS
+	{
+		const unsigned long before = atomic_load(&frees);
+
+		CHECK(wsi_alloc(&none, p, 100000, 0) == NULL);
+		CHECK_EQ_U(atomic_load(&frees), before + 1);
+	}
+#else
+	CHECK(wsi_alloc(&none, p, 100000, 0) == NULL);
+#endif
+	CHECK(wsi_alloc(&none, NULL, 0, 0) == NULL);
+	CHECK_EQ_U(f.allocs, 1);
+}
+
 /* The program has closed its standard input, so a file gets descriptor 0, which must work like any
  * other. */
 static void test_descriptor_0(void)
@@ -390,6 +450,10 @@ static void test_descriptor_0(void)
 	atomic_store(&random_lacks, 1); /* so that a file is opened */
 	CHECK_EQ_U(wsi_entropy(bytes, sizeof bytes), 0);
 	CHECK(memcmp(bytes, none, sizeof bytes) != 0);
+	CHECK_EQ_U(urandom_flags, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	urandom = "/dev/null"; /* which gives no bytes */
+	CHECK_EQ_U(wsi_entropy(bytes, sizeof bytes), -1);
+	urandom = "/dev/urandom";
 	atomic_store(&random_lacks, 0);
 #endif
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 && pair[0] == 0);
@@ -397,11 +461,37 @@ static void test_descriptor_0(void)
 	wsi_socket_close(&fd);
 	CHECK(fcntl(0, F_GETFD) < 0);
 	CHECK_EQ_U(fd, -1);
+	errno = 0;
+	wsi_socket_close(&fd);
+	CHECK_EQ_U(errno, 0); /* a socket is closed once */
 	close(pair[1]);
+	CHECK(pipe(pair) == 0 && pair[0] == 0);
+	wsi_wake_close(pair);
+	CHECK(fcntl(pair[0], F_GETFD) < 0 && fcntl(pair[1], F_GETFD) < 0);
 	dup2(kept, 0);
 	close(kept);
 	(void)bytes;
 	(void)none;
+}
+
+/* What reading and writing a socket returns. */
+static void test_socket(void)
+{
+	char byte = 'x';
+	int pair[2];
+
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+	CHECK_EQ_U(wsi_socket_prepare(pair[0]), 0);
+	CHECK_EQ_U(wsi_socket_read(&pair[0], &byte, 1), WS_IO_READ);
+	CHECK_EQ_U(wsi_socket_write(&pair[1], &byte, 1), 1);
+	CHECK_EQ_U(wsi_socket_read(&pair[0], &byte, 1), 1);
+#ifdef __linux__
+	atomic_store(&send_errno, EINTR);
+	CHECK_EQ_U(wsi_socket_write(&pair[1], &byte, 1), WS_IO_WRITE);
+#endif
+	close(pair[1]);
+	CHECK_EQ_U(wsi_socket_read(&pair[0], &byte, 1), WS_IO_EOF);
+	close(pair[0]);
 }
 
 /* wsi_wake of a full counter, which must not change errno; and a descriptor that is not open */
@@ -432,10 +522,14 @@ static void test_calls(void)
 	begun = clock_us();
 	CHECK(begun <= wsi_clock_us() && wsi_clock_us() <= clock_us());
 	fd[0] = fd[1] = -1;
+	errno = 0;
 	wsi_wake_close(fd);
+	CHECK_EQ_U(errno, 0); /* nothing is closed */
 	test_poll_failing();
 	test_poll_events();
+	test_poll_interrupted();
 	test_descriptor_0();
+	test_socket();
 	CHECK_EQ_U(wsi_socket_read(&closed, &byte, 1), WS_IO_ERROR);
 	CHECK_EQ_U(wsi_socket_write(&closed, &byte, 1), WS_IO_ERROR);
 }
@@ -452,5 +546,6 @@ int main(void)
 #endif
 	TEST(test_no_descriptors);
 	TEST(test_calls);
+	TEST(test_memory);
 	return net_done(before);
 }
