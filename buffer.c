@@ -35,12 +35,12 @@ static void compact(struct ws_conn *ws)
 	ws->rend = ws->rpos + unread;
 }
 
-/* True if rbuf is a block of its own, no message or frame is under way, and the unread bytes fit
- * into the first buffer. */
+/* True if rbuf is a block of its own, no message or frame is under way, and the first buffer has
+ * room for the unread bytes and at least one more. */
 static bool can_shrink(const struct ws_conn *ws)
 {
 	return ws->grown && ws->message_type == 0 && ws->frame.head == 0
-	       && ws->rend - ws->rpos <= ws->first_rcap;
+	       && ws->rend - ws->rpos < ws->first_rcap;
 }
 
 int64_t wsi_shrink_due(const struct ws_conn *ws)
@@ -103,7 +103,6 @@ void wsi_free_grown(struct ws_conn *ws)
 {
 	if (ws->grown)
 		wsi_grow(ws, ws->rbuf, ws->rcap, 0);
-	ws->grown = false;
 	wsi_shrink_sbuf(ws);
 }
 

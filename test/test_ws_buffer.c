@@ -4,6 +4,7 @@
  * It uses the public interface of ws.h over the scripted transport of fake.h, which counts memory.
  */
 #include "talk.h"
+#include <stdbool.h>
 
 #define SECOND ((int64_t)1000000)
 #define LONG 1000000 /* bytes of a message that does not fit into the first buffer */
@@ -266,6 +267,54 @@ static void test_growth(void)
 	check_row_end();
 }
 
+/* Messages that wait while ws_send_all sends: the first buffer takes them over if it then still has
+ * room. */
+static void test_unread_messages_shrink(void)
+{
+	enum { FIRST = 256, GROWN = 1024, LONGEST = 513 };
+	static const struct {
+		const char *name;
+		size_t unread;
+		bool given_back;
+	} cases[] = {
+	    {"room for one byte more", FIRST - 1, true},
+	    {"no room", FIRST, false},
+	};
+	static const char data[20000];
+	struct talk t;
+	struct ws_msg msg;
+	unsigned long allocs;
+	size_t i, before;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s", cases[i].name);
+		talk_begin(&t, "", 0);
+		t.o.recv_buffer = FIRST;
+		talk_open(&t);
+		CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
+		before = t.f.alive;
+		/* the last message ends where the buffer does, which has doubled twice */
+		script_frame(&t.s, 0x82, NULL, LONGEST);
+		script_frame(&t.s, 0x82, NULL, GROWN - LONGEST - 4 - cases[i].unread);
+		script_frame(&t.s, 0x82, NULL, cases[i].unread - 4);
+		arrived(&t);
+		CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+		CHECK_EQ_U(msg.len, LONGEST);
+		CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+		CHECK_EQ_U(t.f.pos, t.f.in_len);
+		allocs = t.f.allocs;
+		t.f.room = 0;
+		t.f.drain = 1000;
+		CHECK_EQ_U(ws_send_all(t.ws, WS_BINARY, data, sizeof data), 0);
+		CHECK_EQ_U(t.f.allocs, allocs);
+		CHECK_EQ_U(t.f.alive, before + (cases[i].given_back ? 0 : GROWN));
+		CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+		CHECK_EQ_U(msg.len, cases[i].unread - 4);
+		talk_end(&t);
+	}
+	check_row_end();
+}
+
 /* A message may be sent back from where it lies, however long that takes. */
 static void test_sent_back_slowly(void)
 {
@@ -331,6 +380,9 @@ static void test_growth_with_unsent_bytes(void)
 		SENT(&t, 0x82, data, lengths[i]);
 		SENT(&t, 0x82, data, 4000);
 		SENT_ALL(&t);
+		check_row("%lu bytes, and ws_free while they wait", (unsigned long)lengths[i]);
+		t.f.room = 0;
+		CHECK_EQ_U(ws_send(t.ws, WS_BINARY, data, lengths[i]), lengths[i]);
 		talk_end(&t);
 	}
 	check_row_end();
@@ -397,6 +449,7 @@ int main(void)
 	TEST(test_short_reads);
 	TEST(test_read_sizes);
 	TEST(test_growth);
+	TEST(test_unread_messages_shrink);
 	TEST(test_sent_back_slowly);
 	TEST(test_growth_with_unsent_bytes);
 	TEST(test_long_messages_out);
