@@ -350,6 +350,37 @@ static void test_threads(void)
 	close(fd);
 }
 
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+static int count_mappings(void)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	int c, n = 0;
+
+	while (f && (c = getc(f)) != EOF)
+		n += c == '\n';
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/* The stack of a lookup's thread is given back when it ends, or used for the next thread. */
+static void test_stacks(void)
+{
+	enum { LOOKUPS = 100, KEPT = 20 };
+	struct client c;
+	int i, before = count_mappings();
+
+	for (i = 0; i < LOOKUPS; i++) {
+		client_init(&c, "ws://none.test/");
+		CHECK_EQ_U(client_open(&c), WS_ERESOLVE);
+		client_free(&c);
+	}
+	for (i = 0; i < 10000 && count_mappings() > before + KEPT; i++)
+		sleep_ms(1);
+	CHECK(count_mappings() <= before + KEPT);
+}
+#endif
+
 #ifdef __GLIBC__
 /* _GNU_SOURCE would declare these, but with it connect has an argument that is not ISO C. */
 int pthread_getattr_default_np(pthread_attr_t *attr);
@@ -400,6 +431,9 @@ int main(void)
 		TEST(test_order);
 		TEST(test_lost_lookups);
 		TEST(test_threads);
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+		TEST(test_stacks);
+#endif
 #ifdef __GLIBC__
 		TEST(test_no_thread);
 #endif
