@@ -255,7 +255,8 @@ static void test_race(void)
 	struct server s;
 	char lines[10][60];
 	const char *resolve[11];
-	int fds[10], port, k, nonblock, full = 1;
+	struct ws_pollset set;
+	int fds[10], port, k, r, nonblock, full = 1;
 
 	if (!CHECK(bound_alike(fds, addrs, 10, &port)))
 		return;
@@ -310,10 +311,8 @@ static void test_race(void)
 	}
 	check_row("an attempt begins every 250 ms, or at once when another one fails");
 	{
-		struct ws_pollset set;
 		int64_t start;
 		char refusing[60];
-		int r;
 
 		sprintf(refusing, "a.test:%d:127.0.0.99", port); /* refuses */
 		resolve[0] = lines[0];
@@ -363,8 +362,18 @@ static void test_race(void)
 	client_init(&c, "ws://a.test:%d/", port);
 	c.o.nonblock = 1;
 	c.o.resolve = resolve;
-	CHECK_EQ_U(client_open(&c), 0);
-	CHECK(c.most == WS_FDS_MAX);
+	c.o.now_us = fake_now;
+	c.o.timeout_ms = -1;
+	c.ws = ws_new(c.url, &c.o);
+	while ((r = ws_open(c.ws)) == WS_AGAIN) {
+		ws_wants(c.ws, &set);
+		if (set.n > c.most)
+			c.most = set.n;
+		c.f.now += 250000;
+		sleep_ms(1); /* the network does not use the test's clock */
+	}
+	CHECK_EQ_U(r, 0);
+	CHECK_EQ_U(c.most, WS_FDS_MAX);
 	client_talk(&c);
 	client_free(&c);
 	server_end(&s);
@@ -462,28 +471,39 @@ static void test_descriptor_0(void)
 	server_end(&s);
 }
 
-/* The same with an attempt that stays under way. */
+/* The same with attempts that stay under way: the first has descriptor 0, and so has the one for which
+ * it is given up. */
 static void test_waiting_descriptor_0(void)
 {
-	const char *resolve[] = {NULL, NULL};
+	const char *resolve[WS_FDS_MAX + 2] = {NULL};
 	char line[60];
 	struct ws_pollset set;
 	struct hole hole;
 	struct client c;
-	int kept = dup(0), port = 0, fd = bound("127.0.0.1", &port);
+	int kept = dup(0), port = 0, fd = bound("127.0.0.1", &port), k;
 
 	if (make_hole(&hole, fd, "127.0.0.1", port)) {
 		sprintf(line, "a.test:%d:127.0.0.1", port);
-		resolve[0] = line;
+		for (k = 0; k <= WS_FDS_MAX; k++)
+			resolve[k] = line;
 		client_init(&c, "ws://a.test:%d/", port);
 		c.o.nonblock = 1;
 		c.o.resolve = resolve;
+		c.o.now_us = fake_now;
 		c.ws = ws_new(c.url, &c.o);
 		close(0);
 		CHECK_EQ_U(ws_open(c.ws), WS_AGAIN);
 		ws_wants(c.ws, &set);
 		CHECK(set.n == 1 && set.fd[0].fd == 0);
 		CHECK_EQ_U(ws_open(c.ws), WS_AGAIN);
+		for (k = 0; k < WS_FDS_MAX; k++) {
+			c.f.now += 250000;
+			CHECK_EQ_U(ws_open(c.ws), WS_AGAIN);
+		}
+		ws_wants(c.ws, &set);
+		CHECK_EQ_U(set.n, WS_FDS_MAX);
+		CHECK(set.fd[0].fd != 0);
+		CHECK_EQ_U(set.fd[WS_FDS_MAX - 1].fd, 0);
 		client_free(&c);
 		CHECK(fcntl(0, F_GETFD) < 0);
 		dup2(kept, 0);
