@@ -177,6 +177,7 @@ static void test_redirects(void)
 		CHECK_EQ_U(client_open(&c), WS_ERESOLVE);
 		HAS(&c, "none.test");
 		HAS(&c, " -> ");
+		CHECK_EQ_S(ws_report(c.ws)->address, ""); /* that was the first server's */
 		client_free(&c);
 		server_end(&s);
 	}

@@ -2,6 +2,7 @@
  * test_tls_open.c - a connection that opens over TLS, and memory that is refused while it does
  */
 #include "tls.h"
+#include "fake.h"
 
 #ifdef WS_WITH_MBEDTLS
 
@@ -126,6 +127,18 @@ static int64_t own_now(void *user_data)
 	return *(int64_t *)user_data;
 }
 
+/* Random bytes that make the key to which FAKE_101 is the answer */
+static int known_entropy(void *user_data, void *buf, size_t len)
+{
+	unsigned char *p = buf;
+	size_t i;
+
+	(void)user_data;
+	for (i = 0; i < len; i++)
+		p[i] = (unsigned char)fake_nonce[i % 16];
+	return 0;
+}
+
 static struct ws_conn *open_over(struct pair *p, int64_t *now, const char *ca_file)
 {
 	struct ws_io io = {.io_read = client_read, .io_write = client_write, .io = p};
@@ -134,6 +147,7 @@ static struct ws_conn *open_over(struct pair *p, int64_t *now, const char *ca_fi
 	                       .io = &io,
 	                       .alloc = test_alloc,
 	                       .now_us = own_now,
+	                       .entropy = known_entropy,
 	                       .user_data = now,
 	                       .timeout_ms = 10000};
 
@@ -244,6 +258,35 @@ static void test_failing_upgrade(void)
 		pair_free(p);
 	}
 	check_row_end();
+}
+
+/* Many messages, one record each: each read of the connection may read from the transport anew */
+static void test_many_records(void)
+{
+	struct setup s = good;
+	struct pair *p = pair_alone(&s);
+	struct ws_pollset set;
+	struct ws_msg msg;
+	int64_t now = 0;
+	struct ws_conn *ws = open_over(p, &now, in_certs("ca", ".pem"));
+	int k;
+
+	for (k = 0; k < 20 && ws_report(ws)->phase != WS_PHASE_UPGRADE; k++) {
+		server_step(p);
+		CHECK_EQ_U(ws_open(ws), WS_AGAIN);
+	}
+	CHECK(server_write(p, FAKE_101, sizeof FAKE_101 - 1) > 0);
+	CHECK_EQ_U(ws_open(ws), 0);
+	for (k = 0; k < 500; k++) {
+		CHECK_EQ_U(server_write(p, "\x82\x01x", 3), 3);
+		CHECK_EQ_U(ws_recv(ws, &msg), 0);
+		CHECK_EQ_U(msg.len, 1);
+	}
+	CHECK_EQ_U(ws_recv(ws, &msg), WS_AGAIN);
+	ws_wants(ws, &set);
+	CHECK_EQ_U(set.timeout_ms, 10000); /* there is nothing to do before the deadline */
+	ws_free(ws);
+	pair_free(p);
 }
 
 /* Without a deadline, files are waited for without a limit */
@@ -411,6 +454,7 @@ int main(void)
 	TEST(test_late_search);
 	TEST(test_late_handshake);
 	TEST(test_failing_upgrade);
+	TEST(test_many_records);
 	TEST(test_no_deadline);
 	TEST(test_late_entropy);
 	TEST(test_open_without_memory);
