@@ -28,23 +28,23 @@
 struct tls_taker {
 	struct wsi_trust trust;
 	mbedtls_x509_crt *into;
-	/* 1: the bytes of a certificate outlive into, and are not copied. */
-	int bytes_stay;
+	/* The bytes of a certificate outlive into, and are not copied. */
+	bool bytes_stay;
 	const struct wsi_cert *chain; /* take what may have issued one of these; NULL: all */
 	int chain_n;
 	int taken, err; /* how many were added; the last error of parsing */
 };
 
-static int tls_may_issue(const struct tls_taker *k, const unsigned char *der, size_t len)
+static bool tls_may_issue(const struct tls_taker *k, const unsigned char *der, size_t len)
 {
 	const unsigned char *subject = wsi_der_subject(der, len, &len);
 	int i;
 
 	for (i = 0; subject && i < k->chain_n; i++) {
 		if (wsi_der_may_equal(subject, len, k->chain[i].issuer.p, k->chain[i].issuer.len))
-			return 1;
+			return true;
 	}
-	return 0;
+	return false;
 }
 
 /* Critical extensions that mbedTLS does not support, in a trusted certificate. chain.c checks name
@@ -93,16 +93,15 @@ static void tls_note_unread(struct wsi_tls_config *c, const char *path, const ch
 /* Searches a file or directory that was too large to be parsed at once. 0, WS_EMEMORY or
  * WS_ETIMEOUT. */
 static int tls_take_lazy(struct wsi_tls_config *c, struct tls_taker *k, const char *path,
-                         int is_dir)
+                         bool is_dir)
 {
-	const char *cause = NULL;
+	const char *cause;
 	int r;
 
 	if (!path)
 		return 0;
 	r = wsi_trust_scan(&k->trust, &c->mem, path, is_dir, &cause);
-	if (r != 0)
-		tls_note_unread(c, path, cause);
+	tls_note_unread(c, path, cause);
 	return r == -1 ? 0 : r;
 }
 
@@ -111,7 +110,7 @@ static void tls_take_shared(const struct ws_trust *s, struct tls_taker *k)
 {
 	size_t i;
 
-	k->bytes_stay = 1;
+	k->bytes_stay = true;
 	for (i = 0; i < s->n; i++)
 		if (tls_take(k, s->der + s->certs[i].at, s->certs[i].len))
 			return;
@@ -128,9 +127,9 @@ int wsi_tls_find_issuers(struct wsi_tls_config *c, const struct wsi_cert *chain,
 	if (c->shared) {
 		tls_take_shared(c->shared, &k);
 	} else {
-		r = tls_take_lazy(c, &k, c->lazy_file, 0);
+		r = tls_take_lazy(c, &k, c->lazy_file, false);
 		if (r == 0)
-			r = tls_take_lazy(c, &k, c->lazy_dir, 1);
+			r = tls_take_lazy(c, &k, c->lazy_dir, true);
 		if (r == 0 && !c->opt->ca_file && !c->opt->ca_dir) {
 			r = wsi_trust_system(&k.trust, &c->mem);
 			c->no_bundle = k.trust.seen == 0;
@@ -145,7 +144,8 @@ int wsi_tls_find_issuers(struct wsi_tls_config *c, const struct wsi_cert *chain,
 /* The result of reading a file or a directory that an option names. r and cause: of wsi_trust_scan;
  * good: a certificate in it can be parsed; ret: the error of one that cannot. */
 static int tls_judge_read(const struct wsi_tls_wrong *w, const struct wsi_trust *t,
-                          const char *path, int is_dir, int r, const char *cause, int good, int ret)
+                          const char *path, bool is_dir, int r, const char *cause, bool good,
+                          int ret)
 {
 	const char *name = is_dir ? "tls.ca_dir" : "tls.ca_file";
 
@@ -166,7 +166,7 @@ static int tls_judge_read(const struct wsi_tls_wrong *w, const struct wsi_trust 
 }
 
 /* Parses a small file or directory. Of a large one it only makes sure that it has a certificate. */
-static int tls_load_trusted(struct wsi_tls_config *c, const char *path, int is_dir,
+static int tls_load_trusted(struct wsi_tls_config *c, const char *path, bool is_dir,
                             const char **lazy)
 {
 	struct tls_taker k = {.trust = {.take = tls_take}, .into = &c->cas};
@@ -190,23 +190,20 @@ static int tls_load_trusted(struct wsi_tls_config *c, const char *path, int is_d
 struct tls_keeper {
 	struct wsi_trust trust;
 	struct ws_trust *into;
-	/* 1: a certificate could be parsed, or none need be. */
-	int good;
+	/* A certificate could be parsed, or none need be. */
+	bool good;
 	/* The last error of parsing. */
 	int err;
-	int no_memory;
 };
 
 /* Makes room for one more element. False: no memory. */
 static bool tls_grow(const struct wsi_mem *mem, void **p, size_t *cap, size_t need, size_t size)
 {
-	size_t new_cap = *cap;
+	size_t new_cap = 16;
 	void *grown;
 
 	if (need <= *cap)
 		return true;
-	if (new_cap == 0)
-		new_cap = 16;
 	while (new_cap < need)
 		new_cap *= 2;
 	grown = wsi_alloc(mem, *p, *cap * size, new_cap * size);
@@ -234,26 +231,23 @@ static int tls_keep(void *ctx, const unsigned char *der, size_t len)
 	struct ws_trust *s = k->into;
 	void *bytes = s->der, *certs = s->certs;
 	mbedtls_x509_crt crt;
-	int ret;
 
 	if (!k->good) {
 		mbedtls_x509_crt_init(&crt);
-		ret = mbedtls_x509_crt_parse_der_with_ext_cb(&crt, der, len, 0, tls_allow_extension,
-		                                             NULL);
+		k->err = mbedtls_x509_crt_parse_der_with_ext_cb(&crt, der, len, 0,
+		                                                tls_allow_extension, NULL);
 		mbedtls_x509_crt_free(&crt);
-		k->good = ret == 0;
-		if (ret != 0)
-			k->err = ret;
-		if (wsi_tls_no_memory(ret))
+		k->good = k->err == 0;
+		if (wsi_tls_no_memory(k->err))
 			return 1;
 	}
 	if (tls_has(s, der, len)) /* a directory may hold a certificate twice */
 		return 0;
 	if (!tls_grow(&s->mem, &bytes, &s->der_cap, s->der_len + len, 1))
-		return k->no_memory = 1;
+		return 1;
 	s->der = bytes;
 	if (!tls_grow(&s->mem, &certs, &s->cap, s->n + 1, sizeof *s->certs))
-		return k->no_memory = 1;
+		return 1;
 	s->certs = certs;
 	memcpy(s->der + s->der_len, der, len);
 	s->certs[s->n].at = s->der_len;
@@ -265,7 +259,7 @@ static int tls_keep(void *ctx, const unsigned char *der, size_t len)
 
 /* Keeps what a file or directory has. */
 static int tls_keep_path(struct ws_trust *s, const struct wsi_tls_wrong *w, const char *path,
-                         int is_dir, int64_t until_us)
+                         bool is_dir, int64_t until_us)
 {
 	struct tls_keeper k = {.trust = {.take = tls_keep}, .into = s};
 	const char *cause;
@@ -276,7 +270,7 @@ static int tls_keep_path(struct ws_trust *s, const struct wsi_tls_wrong *w, cons
 	k.trust.ctx = &k;
 	k.trust.until_us = until_us;
 	r = wsi_trust_scan(&k.trust, &s->mem, path, is_dir, &cause);
-	if (k.no_memory)
+	if (k.trust.stop) /* by tls_keep */
 		return WS_EMEMORY;
 	s->no_fd |= k.trust.no_fd;
 	return tls_judge_read(w, &k.trust, path, is_dir, r, cause, k.good, k.err);
@@ -286,13 +280,13 @@ static int tls_keep_path(struct ws_trust *s, const struct wsi_tls_wrong *w, cons
  * when a connection needs one. */
 static int tls_keep_system(struct ws_trust *s, const struct wsi_tls_wrong *w, int64_t until_us)
 {
-	struct tls_keeper k = {.trust = {.take = tls_keep}, .into = s, .good = 1};
+	struct tls_keeper k = {.trust = {.take = tls_keep}, .into = s, .good = true};
 	int r;
 
 	k.trust.ctx = &k;
 	k.trust.until_us = until_us;
 	r = wsi_trust_system(&k.trust, &s->mem);
-	if (k.no_memory)
+	if (k.trust.stop) /* by tls_keep */
 		return WS_EMEMORY;
 	if (r == WS_ETIMEOUT)
 		(void)wsi_tls_bad(w, "tls.ca_file", NULL,
@@ -324,9 +318,9 @@ static int tls_keep_all(struct ws_trust *s, const struct ws_tls *tls, const stru
 	if (!TLS_PSA_INIT())
 		return WS_EENTROPY;
 #endif
-	r = tls_keep_path(s, w, tls->ca_file, 0, until_us);
+	r = tls_keep_path(s, w, tls->ca_file, false, until_us);
 	if (r == 0)
-		r = tls_keep_path(s, w, tls->ca_dir, 1, until_us);
+		r = tls_keep_path(s, w, tls->ca_dir, true, until_us);
 	return r;
 }
 
@@ -462,9 +456,9 @@ int wsi_tls_load_trust(struct wsi_tls_config *c)
 
 	if (c->opt->trust)
 		return tls_share(c);
-	r = tls_load_trusted(c, c->opt->ca_file, 0, &c->lazy_file);
+	r = tls_load_trusted(c, c->opt->ca_file, false, &c->lazy_file);
 	if (r == 0)
-		r = tls_load_trusted(c, c->opt->ca_dir, 1, &c->lazy_dir);
+		r = tls_load_trusted(c, c->opt->ca_dir, true, &c->lazy_dir);
 	return r;
 }
 #endif

@@ -146,7 +146,7 @@ const char *wsi_tls_session_words(int ret)
 	                      tls_high_code(ret));
 }
 
-int wsi_tls_lacks_cipher(int ret)
+bool wsi_tls_lacks_cipher(int ret)
 {
 #if MBEDTLS_VERSION_NUMBER < 0x04000000
 	switch (tls_high_code(ret)) {
@@ -156,24 +156,24 @@ int wsi_tls_lacks_cipher(int ret)
 	case MBEDTLS_ERR_PKCS12_FEATURE_UNAVAILABLE:
 	case MBEDTLS_ERR_PK_FEATURE_UNAVAILABLE:
 	case MBEDTLS_ERR_PK_UNKNOWN_PK_ALG:
-		return 1;
+		return true;
 	default:
-		return 0;
+		return false;
 	}
 #else
 	(void)ret;
-	return 1;
+	return true;
 #endif
 }
 
-const char *wsi_tls_file_words(const unsigned char *buf, size_t len, int want_key)
+const char *wsi_tls_file_words(const unsigned char *buf, size_t len, bool want_key)
 {
 	/* PFX ::= SEQUENCE { version INTEGER (3), ... }, its length in the long form (RFC 7292 4)
 	 */
 	static const unsigned char pfx_version[] = {0x02, 0x01, 0x03};
 	const char *text = (const char *)buf;
-	int certificate = strstr(text, "-----BEGIN CERTIFICATE-----") != NULL;
-	int key = strstr(text, " PRIVATE KEY-----") != NULL;
+	bool certificate = strstr(text, "-----BEGIN CERTIFICATE-----") != NULL;
+	bool key = strstr(text, " PRIVATE KEY-----") != NULL;
 
 	if (len == 0)
 		return "it is empty";

@@ -41,20 +41,20 @@ static int trust_open(int dir, const char *path)
 	return openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 }
 
-int wsi_trust_is_no_fd(int system_errno)
+bool wsi_trust_is_no_fd(int system_errno)
 {
 	return system_errno == EMFILE || system_errno == ENFILE;
 }
 
 /* read(2), but at until_us WS_ETIMEOUT. -1: see errno. It waits for a pipe, also for the first
  * writer of a FIFO, whose absence looks like the end of the file. */
-static ptrdiff_t trust_read(int fd, int wait, void *buf, size_t len, int64_t until_us)
+static ptrdiff_t trust_read(int fd, bool wait, void *buf, size_t len, int64_t until_us)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	ssize_t n;
 	int left_ms;
 
-	for (;; wait = 1) {
+	for (;; wait = true) {
 		left_ms = wsi_ms_until(wsi_clock_us(), until_us);
 		if (left_ms == 0)
 			return WS_ETIMEOUT;
@@ -72,7 +72,7 @@ static void trust_take(struct trust_scan *s)
 {
 	s->t->seen++;
 	if (s->der_len <= TRUST_DER_MAX)
-		s->t->stop |= s->t->take(s->t->ctx, s->der, s->der_len);
+		s->t->stop |= s->t->take(s->t->ctx, s->der, s->der_len) != 0;
 	s->der_len = 0;
 }
 
@@ -140,15 +140,15 @@ static const char *trust_cause(ptrdiff_t r)
 }
 
 /* Scans all of it, or until take has enough. 0; -1 or WS_ETIMEOUT with the reason in *cause. */
-static int trust_fd(struct trust_scan *s, int fd, int wait, const char **cause)
+static int trust_fd(struct trust_scan *s, int fd, bool wait, const char **cause)
 {
 	ptrdiff_t n;
 	size_t room;
-	int first = 1;
+	bool first = true;
 
 	s->mode = TRUST_TEXT;
 	s->line_len = s->der_len = 0;
-	for (; !s->t->stop; first = 0) {
+	for (; !s->t->stop; first = false) {
 		n = trust_read(fd, wait, s->buf, sizeof s->buf < s->left ? sizeof s->buf : s->left,
 		               s->t->until_us);
 		if (n < 0) {
@@ -181,9 +181,9 @@ static int trust_dir(struct trust_scan *s, DIR *dir, const char **cause)
 	struct dirent *e;
 	struct stat st;
 	const char *why;
-	int fd, r = 0;
+	int fd;
 
-	while (!s->t->stop && r != WS_ETIMEOUT) {
+	while (!s->t->stop) {
 		errno = 0;
 		e = readdir(dir);
 		if (!e && errno != 0) {
@@ -200,19 +200,18 @@ static int trust_dir(struct trust_scan *s, DIR *dir, const char **cause)
 			s->t->no_fd |= wsi_trust_is_no_fd(errno);
 			why = strerror(errno);
 		} else if (S_ISREG(st.st_mode)) {
-			r = trust_fd(s, fd, 0, &why);
-		}
-		if (wsi_clock_us() >= s->t->until_us) {
-			why = trust_cause(WS_ETIMEOUT);
-			r = WS_ETIMEOUT;
+			(void)trust_fd(s, fd, false, &why);
 		}
 		if (why && !s->t->unread)
 			s->t->unread = why;
 		if (fd >= 0)
 			close(fd);
-		*cause = why;
+		if (wsi_clock_us() >= s->t->until_us) {
+			*cause = trust_cause(WS_ETIMEOUT);
+			return WS_ETIMEOUT;
+		}
 	}
-	return r == WS_ETIMEOUT ? r : 0;
+	return 0;
 }
 
 /* Scans what is open as fd, and closes it. */
@@ -239,10 +238,10 @@ static int trust_scan(struct trust_scan *s, int fd, const struct stat *st, const
 }
 
 WSI int wsi_trust_scan(struct wsi_trust *t, const struct wsi_mem *mem, const char *path,
-                       int want_dir, const char **cause)
+                       bool want_dir, const char **cause)
 {
 	struct trust_scan *s;
-	struct stat st = {0};
+	struct stat st;
 	int fd = trust_open(AT_FDCWD, path), r;
 
 	*cause = NULL;
@@ -273,22 +272,22 @@ WSI int wsi_trust_system(struct wsi_trust *t, const struct wsi_mem *mem)
 {
 	static const struct {
 		const char *path;
-		int is_dir;
+		bool is_dir;
 	} places[] = {
-	    {"/etc/ssl/certs/ca-certificates.crt", 0},                /* Debian, Alpine, OpenWrt */
-	    {"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", 0}, /* Fedora, RHEL */
-	    {"/etc/pki/tls/certs/ca-bundle.crt", 0},                  /* older ones */
-	    {"/etc/ssl/ca-bundle.pem", 0},                            /* SUSE */
-	    {"/etc/ssl/cert.pem", 0},                                 /* BSDs, macOS */
-	    {"/usr/local/share/certs/ca-root-nss.crt", 0},            /* FreeBSD */
-	    {"/etc/ssl/certs", 1},
-	    {"/etc/pki/tls/certs", 1},
-	    {"/etc/openssl/certs", 1},           /* NetBSD */
-	    {"/system/etc/security/cacerts", 1}, /* Android */
+	    {"/etc/ssl/certs/ca-certificates.crt", false}, /* Debian, Alpine, OpenWrt */
+	    {"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", false}, /* Fedora, RHEL */
+	    {"/etc/pki/tls/certs/ca-bundle.crt", false},                  /* older ones */
+	    {"/etc/ssl/ca-bundle.pem", false},                            /* SUSE */
+	    {"/etc/ssl/cert.pem", false},                                 /* BSDs, macOS */
+	    {"/usr/local/share/certs/ca-root-nss.crt", false},            /* FreeBSD */
+	    {"/etc/ssl/certs", true},
+	    {"/etc/pki/tls/certs", true},
+	    {"/etc/openssl/certs", true},           /* NetBSD */
+	    {"/system/etc/security/cacerts", true}, /* Android */
 	};
 	const char *cause;
 	size_t i;
-	int r = 0;
+	int r;
 
 	for (i = 0; i < sizeof places / sizeof places[0] && t->seen == 0; i++) {
 		errno = 0;
@@ -308,7 +307,7 @@ WSI ptrdiff_t wsi_read_file(const char *path, void *buf, size_t cap, int64_t unt
 	size_t len = 0;
 	ptrdiff_t n = -1;
 	int fd = trust_open(AT_FDCWD, path);
-	struct stat st = {0};
+	struct stat st;
 
 	*cause = NULL;
 	if (fd < 0 && wsi_trust_is_no_fd(errno))

@@ -110,10 +110,10 @@ struct ws_trust {
 	char why[TLS_CAUSE_MAX + 32];
 	const char *cause;
 	/* Of the system's bundle: see struct wsi_tls_config. "": it could be read. */
-	int no_bundle;
+	bool no_bundle;
 	char unread[128];
-	/* 1: for one of the files no descriptor was free. */
-	int no_fd;
+	/* For one of the files no descriptor was free. */
+	bool no_fd;
 };
 
 /* One for all sessions of a struct ws_conn */
@@ -131,16 +131,16 @@ struct wsi_tls_config {
 	mbedtls_x509_crt cas;
 	struct ws_trust *shared;
 	const char *lazy_file, *lazy_dir;
-	/* 1: this machine has no bundle in any of the usual places. */
-	int no_bundle;
+	/* This machine has no bundle in any of the usual places. */
+	bool no_bundle;
 	/* The first file or directory that could not be read while a session needed it, and the
 	 * reason. unread_path is "" for the system's bundle. NULL: all could be read. */
 	const char *unread_path, *unread;
-	/* 1: for one of them no descriptor was free. */
-	int no_fd;
+	/* For one of them no descriptor was free. */
+	bool no_fd;
 
 	/* The client's certificate and its key. */
-	int has_own;
+	bool has_own;
 	mbedtls_x509_crt own;
 	mbedtls_pk_context key;
 

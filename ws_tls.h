@@ -20,22 +20,22 @@ struct wsi_trust {
 	int64_t until_us;
 	/* Certificates found so far. */
 	int seen;
-	/* 1: take has ended the scan. */
-	int stop;
-	/* 1: the file can be read a second time, since it is not a pipe. */
-	int again;
+	/* take has ended the scan. */
+	bool stop;
+	/* The file can be read a second time, since it is not a pipe. */
+	bool again;
 	/* Why the first file of a directory, or the first bundle, could not be read. NULL: all could. */
 	const char *unread;
-	/* 1: for one of them no descriptor was free. */
-	int no_fd;
+	/* For one of them no descriptor was free. */
+	bool no_fd;
 };
 /* 0; WS_EMEMORY; -1 or WS_ETIMEOUT with the reason in *cause. */
 WSI int wsi_trust_scan(struct wsi_trust *t, const struct wsi_mem *mem, const char *path,
-                       int want_dir, const char **cause);
+                       bool want_dir, const char **cause);
 /* Reads the system's bundle, from the first usual place that has one. 0, WS_EMEMORY, WS_ETIMEOUT. */
 WSI int wsi_trust_system(struct wsi_trust *t, const struct wsi_mem *mem);
-/* 1: the errno means that no descriptor was free for open(2). */
-WSI int wsi_trust_is_no_fd(int system_errno);
+/* True: the errno means that no descriptor was free for open(2). */
+WSI bool wsi_trust_is_no_fd(int system_errno);
 /* The file's length, which is less than cap; -1, WS_ETIMEOUT or WS_EIO (no descriptor was free) with
  * the reason in *cause. */
 WSI ptrdiff_t wsi_read_file(const char *path, void *buf, size_t cap, int64_t until_us,
@@ -123,11 +123,11 @@ WSI void wsi_chain_put_unknown(const struct wsi_cert *certs, int n, struct wsi_t
 WSI const char *wsi_tls_certificate_words(int ret);
 /* For a session: a whole clause, "the server ...". */
 WSI const char *wsi_tls_session_words(int ret);
-/* 1: a key may be encrypted with a cipher that mbedTLS does not support. */
-WSI int wsi_tls_lacks_cipher(int ret);
+/* True: a key may be encrypted with a cipher that mbedTLS does not support. */
+WSI bool wsi_tls_lacks_cipher(int ret);
 /* What the file contains instead of a certificate or key. NULL: nothing else that we recognise.
  * buf[len] is 0. */
-WSI const char *wsi_tls_file_words(const unsigned char *buf, size_t len, int want_key);
+WSI const char *wsi_tls_file_words(const unsigned char *buf, size_t len, bool want_key);
 
 /* tls_config.c: the TLS options of a program, read once for each struct ws_conn, so that mistakes are
  * found before connecting */

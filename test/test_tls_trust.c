@@ -32,6 +32,8 @@ static void test_trust(void)
 					      * too */
 	    {"self.pem", NULL, "self", 0},
 	    {"good.crt", NULL, "fake", WS_ECERT}, /* trusted, but not a CA */
+	    {"half.pem", NULL, "good", 0},        /* another certificate in it cannot be read */
+	    {"half.pem", NULL, "self", WS_ECERT},
 	    {NULL, NULL, "good", WS_ECERT}};
 	struct setup s;
 	struct pair *p;
@@ -58,11 +60,13 @@ static void test_trust(void)
 static void test_bundle_read_late(void)
 {
 	struct setup s = good;
-	const char *link = in_scratch("late.pem");
+	const char *link = in_scratch("late.pem"), *dir = in_scratch("late");
 	struct pair *p;
 
 	CHECK(symlink(in_certs("bundle", ".pem"), link) == 0);
+	CHECK(symlink(in_certs("bundledir", ""), dir) == 0);
 	s.tls.ca_file = link;
+	s.tls.ca_dir = dir;
 	s.cert = "self"; /* none of the CAs that were parsed at first has issued it */
 
 	check_row("the deadline");
@@ -74,9 +78,10 @@ static void test_bundle_read_late(void)
 	pair_free(p);
 	shake_until = INT64_MAX;
 
-	check_row("no longer there");
+	check_row("no longer there: the first is told");
 	p = pair_new(&s);
-	CHECK(unlink(link) == 0);
+	p->c->lazy_dir = dir; /* as if it had certificates that the file has not */
+	CHECK(unlink(link) == 0 && unlink(dir) == 0);
 	CHECK(shake(p, -1) == WS_ECERT);
 	CHECK(strstr(p->why_buf, "not trusted here") && strstr(p->why_buf, link)
 	      && strstr(p->why_buf, "No such file"));
@@ -111,20 +116,22 @@ static void test_no_bundle(void)
 }
 #endif
 
-/* The first n certificates of the bundle, in a file of their own */
-static const char *part_of_bundle(int n)
+/* n certificates of the bundle, after so many others, in a file of their own */
+static const char *part_of_bundle(int after, int n)
 {
 	static char text[1 << 18];
 	static const char end[] = "-----END CERTIFICATE-----\n";
-	char name[20], *p;
+	char name[20], *begin, *p;
 	FILE *f;
 
 	load(in_certs("bundle", ".pem"), (unsigned char *)text, sizeof text);
-	for (p = text; n > 0; n--)
+	for (p = text; after > 0; after--)
+		p = strstr(p, end) + sizeof end - 1;
+	for (begin = p; n > 0; n--)
 		p = strstr(p, end) + sizeof end - 1;
 	snprintf(name, sizeof name, "%ld.pem", (long)(p - text));
 	f = fopen(in_scratch(name), "wb");
-	CHECK(f != NULL && fwrite(text, 1, (size_t)(p - text), f) == (size_t)(p - text)
+	CHECK(f != NULL && fwrite(begin, 1, (size_t)(p - begin), f) == (size_t)(p - begin)
 	      && fclose(f) == 0);
 	return in_scratch(name);
 }
@@ -133,8 +140,9 @@ static const char *part_of_bundle(int n)
 static void test_how_many_are_parsed(void)
 {
 	static const struct {
-		int in_file, lazy, parsed, shared;
-	} cases[] = {{1, 0, 1, 1}, {8, 0, 8, 8}, {9, 1, 9, 9}, {12, 1, 9, 12}, {40, 1, 9, 13}};
+		int after, in_file, lazy, parsed, shared;
+	} cases[] = {{0, 1, 0, 1, 1},   {0, 8, 0, 8, 8},   {0, 9, 1, 9, 9},
+	             {0, 12, 1, 9, 12}, {0, 40, 1, 9, 13}, {12, 40, 0, 1, 1}};
 	const mbedtls_x509_crt *x;
 	struct ws_tls tls;
 	struct wsi_tls_config *c;
@@ -146,9 +154,9 @@ static void test_how_many_are_parsed(void)
 	int n;
 
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		check_row("%d", cases[i].in_file);
+		check_row("%d after %d", cases[i].in_file, cases[i].after);
 		memset(&tls, 0, sizeof tls);
-		tls.ca_file = part_of_bundle(cases[i].in_file);
+		tls.ca_file = part_of_bundle(cases[i].after, cases[i].in_file);
 		wsi_text_init(&why, buf, sizeof buf);
 		CHECK_EQ_U(wsi_tls_config_new(&c, &mem, &tls, INT64_MAX, &option, &why), 0);
 		for (n = 0, x = &c->cas; x != NULL; x = x->next)
@@ -197,11 +205,15 @@ static void test_find_issuers(void)
 		wsi_text_init(&why, buf, sizeof buf);
 		CHECK_EQ_U(configure(&c, &tls, &option, &why), 0);
 		CHECK_EQ_U(wsi_tls_find_issuers(c, chain, n), 0);
-		for (found = 0, x = &c->cas; x != NULL && x->raw.p != NULL; x = x->next)
+		for (found = 0, x = &c->cas; x != NULL && x->raw.p != NULL; x = x->next) {
 			found +=
 			    x->subject_raw.len == crt.next->issuer_raw.len
 			    && memcmp(x->subject_raw.p, crt.next->issuer_raw.p, x->subject_raw.len)
 			           == 0;
+			if (sharing) /* a connection has no copy of what it shares */
+				CHECK(x->raw.p >= c->shared->der
+				      && x->raw.p < c->shared->der + c->shared->der_len);
+		}
 		CHECK_EQ_U(found, n == 2);
 		wsi_tls_config_free(c);
 	}
@@ -279,6 +291,8 @@ static void test_system_or_own(void)
 	             {"/other.pem", NULL, WS_ECERT},
 	             {NULL, "/others", WS_ECERT},
 	             {"/other.pem", "/others", WS_ECERT}};
+	static const int errors[] = {EACCES, EMFILE};
+	struct ws_report report = {0};
 	char command[900];
 	const char *root = in_scratch("root");
 	struct setup s = good;
@@ -305,22 +319,27 @@ static void test_system_or_own(void)
 		open_root = NULL;
 		pair_free(p);
 	}
-	check_row("the first place cannot be read, another one has a certificate");
 	snprintf(command, sizeof command,
 	         "mkdir -p '%s/etc/pki/tls/certs' && mv '%s/other.pem' "
 	         "'%s/etc/pki/tls/certs/ca-bundle.crt'",
 	         root, root, root);
 	CHECK(system(command) == 0);
-	p = pair_alone(&good);
-	open_root = root;
-	open_fails_at = "/etc/ssl";
-	open_errno = EACCES;
-	CHECK_EQ_U(pair_client(p, &good), 0);
-	CHECK_EQ_U(shake(p, -1), WS_ECERT);
-	open_root = open_fails_at = NULL;
-	CHECK(strstr(p->why_buf, "not trusted here") != NULL
-	      && strstr(p->why_buf, "could not be read") == NULL);
-	pair_free(p);
+	for (i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+		check_row("the first place cannot be read, another one has a certificate: %s",
+		          strerror(errors[i]));
+		p = pair_alone(&good);
+		open_root = root;
+		open_fails_at = "/etc/ssl";
+		open_errno = errors[i];
+		CHECK_EQ_U(pair_client(p, &good), 0);
+		CHECK_EQ_U(shake(p, -1), WS_ECERT);
+		open_root = open_fails_at = NULL;
+		CHECK(strstr(p->why_buf, "not trusted here") != NULL
+		      && strstr(p->why_buf, "could not be read") == NULL);
+		wsi_tls_report(p->t, &report);
+		CHECK_EQ_U(report.no_descriptor, errors[i] == EMFILE);
+		pair_free(p);
+	}
 	snprintf(command, sizeof command, "rm -rf '%s'", root);
 	CHECK(system(command) == 0);
 }
@@ -404,6 +423,41 @@ static void test_shared_trust(void)
 	CHECK(blocks == 0 && allocated == 0);
 }
 
+/* What is shared is whole, or does not come about. */
+static void test_shared_memory(void)
+{
+	struct ws_tls tls = {.ca_file = in_certs("bundle", ".pem")};
+	struct ws_trust *trust;
+	long n;
+
+	check_row("each allocation fails once");
+	for (n = 0; n < 100; n++) {
+		allocs_left = n;
+		trust = wsi_tls_trust_new(&mem, &tls, INT64_MAX);
+		allocs_left = -1;
+		if (trust != NULL)
+			break;
+		CHECK(blocks == 0 && allocated == 0);
+	}
+	CHECK(n > 5 && trust != NULL && trust->n == 15);
+	wsi_tls_trust_drop(trust);
+#ifdef MEMORY_FAILS
+	check_row("each allocation of mbedTLS fails once, and another certificate is broken");
+	tls.ca_file = in_certs("half", ".pem");
+	for (n = 0; n < 100; n++) {
+		atomic_store(&callocs_left, n);
+		trust = wsi_tls_trust_new(&mem, &tls, INT64_MAX);
+		atomic_store(&callocs_left, -1);
+		if (trust != NULL)
+			break;
+	}
+	CHECK(n > 5 && trust != NULL && trust->err == 0);
+	wsi_tls_trust_drop(trust);
+#endif
+	check_row_end();
+	CHECK(blocks == 0 && allocated == 0);
+}
+
 #ifndef WS_NO_THREADS
 /* The data that the threads of test_threads_share use */
 static struct ws_tls shared_options;
@@ -476,6 +530,7 @@ int main(void)
 	tests_of_both();
 	sharing = 1;
 	TEST(test_shared_trust);
+	TEST(test_shared_memory);
 #ifndef WS_NO_THREADS
 	TEST(test_threads_share);
 #endif

@@ -564,13 +564,15 @@ static void test_read_fails(void)
 }
 #endif
 
-/* At the first certificate, makes descriptor 0 the lowest free one. */
+static int closed_fd; /* the descriptor that take_and_close closes */
+
+/* Closes a descriptor at the first certificate. */
 static int take_and_close(void *ctx, const unsigned char *der, size_t len)
 {
 	const struct got *g = ctx;
 
 	if (g->n == 0)
-		close(0);
+		close(closed_fd);
 	return take(ctx, der, len);
 }
 
@@ -588,6 +590,7 @@ static void test_descriptor_0(void)
 	g.trust.take = take_and_close;
 	g.trust.ctx = &g;
 	g.trust.until_us = INT64_MAX;
+	closed_fd = 0;
 	CHECK_EQ_U(wsi_trust_scan(&g.trust, &mem, path_of("d"), 1, &cause), 0);
 	CHECK_EQ_U(g.n, 2);
 	CHECK(g.trust.unread == NULL);
@@ -619,8 +622,19 @@ static void test_unreadable(void)
 	atomic_store(&malloc_fails, 0);
 	CHECK_EQ_S(cause, strerror(ENOMEM));
 #endif
-	check_row("one of a directory: the others count, and it is told");
 	CHECK(mkdir(path_of("d"), 0700) == 0);
+	check_row("a directory whose list ends with an error");
+	put_file("d/a.pem", BEGIN "\nQUJD\n" END "\n", strlen(BEGIN END) + 7);
+	memset(&g, 0, sizeof g);
+	g.trust.take = take_and_close;
+	g.trust.ctx = &g;
+	g.trust.until_us = INT64_MAX;
+	closed_fd = free_descriptor(); /* which the directory will have */
+	CHECK_EQ_U(wsi_trust_scan(&g.trust, &mem, path_of("d"), 1, &cause), -1);
+	CHECK_EQ_U(g.n, 1);
+	CHECK_EQ_S(cause, strerror(EBADF));
+	unlink(path_of("d/a.pem"));
+	check_row("one of a directory: the others count, and it is told");
 	CHECK(symlink("loop", path_of("d/loop")) == 0);
 	CHECK(scan(&g, "d", 1, 0, &cause) == 0);
 	CHECK(g.trust.seen == 0);
