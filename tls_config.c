@@ -35,14 +35,22 @@ static int tls_blind(void *ctx, unsigned char *buf, size_t len)
 	"'openssl pkcs8 -topk8 -v2 aes256' has encrypted"
 #endif
 
+/* The length as mbedTLS counts it: with the NUL after PEM, and without one after DER. */
+static size_t tls_parsed_len(const unsigned char *buf, size_t len)
+{
+	bool is_pem = strstr((const char *)buf, "-----BEGIN ") != NULL;
+
+	return len + is_pem;
+}
+
 static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size_t len,
                         const char *path)
 {
 	const char *pass = c->opt->key_password, *words;
 	int ret;
 
-	ret = mbedtls_pk_parse_key(&c->key, buf, len, (const unsigned char *)pass,
-	                           pass ? strlen(pass) : 0 TLS_BLIND);
+	ret = mbedtls_pk_parse_key(&c->key, buf, tls_parsed_len(buf, len),
+	                           (const unsigned char *)pass, pass ? strlen(pass) : 0 TLS_BLIND);
 	if (ret == MBEDTLS_ERR_PK_PASSWORD_REQUIRED)
 		return wsi_tls_bad(&c->wrong, "tls.key_password", path,
 		                   "the key is encrypted and no passphrase was given");
@@ -50,7 +58,7 @@ static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size
 		return wsi_tls_bad(&c->wrong, "tls.key_password", path,
 		                   "wrong passphrase for the key");
 	if (ret != 0 && !wsi_tls_no_memory(ret)) {
-		words = wsi_tls_file_words(buf, strlen((const char *)buf), 1);
+		words = wsi_tls_file_words(buf, len, true);
 		if (words && !c->opt->key_file)
 			return wsi_tls_bad(
 			    &c->wrong, "tls.key_file", path,
@@ -75,11 +83,11 @@ static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size
 		           ? WS_EMEMORY
 		           : wsi_tls_bad(&c->wrong, "tls.key_file", path,
 		                         "the key does not belong to the certificate");
-	c->has_own = 1;
+	c->has_own = true;
 	return 0;
 }
 
-/* buf has room for TLS_FILE_MAX bytes. mbedTLS counts the NUL after PEM, but none after DER. */
+/* buf has room for TLS_FILE_MAX bytes. */
 static int tls_load_own_in(struct wsi_tls_config *c, unsigned char *buf)
 {
 	const char *path = c->opt->cert_file, *cause, *words;
@@ -89,8 +97,8 @@ static int tls_load_own_in(struct wsi_tls_config *c, unsigned char *buf)
 	if (len < 0)
 		return wsi_tls_bad_file(&c->wrong, "tls.cert_file", path, len, cause);
 	buf[len] = 0;
-	ret = mbedtls_x509_crt_parse(&c->own, buf, (size_t)len + (buf[0] != 0x30));
-	words = ret != 0 ? wsi_tls_file_words(buf, (size_t)len, 0) : NULL;
+	ret = mbedtls_x509_crt_parse(&c->own, buf, tls_parsed_len(buf, (size_t)len));
+	words = ret != 0 ? wsi_tls_file_words(buf, (size_t)len, false) : NULL;
 	if (words && !wsi_tls_no_memory(ret))
 		return wsi_tls_bad(&c->wrong, "tls.cert_file", path, words);
 	if (ret > 0)
@@ -106,7 +114,7 @@ static int tls_load_own_in(struct wsi_tls_config *c, unsigned char *buf)
 			return wsi_tls_bad_file(&c->wrong, "tls.key_file", path, len, cause);
 		buf[len] = 0;
 	}
-	return tls_load_key(c, buf, (size_t)len + (buf[0] != 0x30), path);
+	return tls_load_key(c, buf, (size_t)len, path);
 }
 
 static int tls_load_own(struct wsi_tls_config *c)
@@ -152,7 +160,7 @@ static int tls_cipher(const char *name, size_t len)
 	struct wsi_text iana;
 	char buf[64];
 
-	for (id = mbedtls_ssl_list_ciphersuites(); *id != 0; id++) {
+	for (id = mbedtls_ssl_list_ciphersuites(); *id; id++) {
 		known = mbedtls_ssl_get_ciphersuite_name(*id);
 		wsi_text_init(&iana, buf, sizeof buf);
 		wsi_tls_put_iana(&iana, known);
@@ -170,7 +178,7 @@ static void tls_load_suites(struct wsi_tls_config *c)
 	const char *name;
 	int n = 0;
 
-	for (id = mbedtls_ssl_list_ciphersuites(); *id != 0 && n < TLS_SUITES_MAX; id++) {
+	for (id = mbedtls_ssl_list_ciphersuites(); *id && n < TLS_SUITES_MAX; id++) {
 		name = mbedtls_ssl_get_ciphersuite_name(*id);
 		if (strncmp(name, "TLS-DHE-", 8) != 0 && strstr(name, "PSK-") == NULL
 		    && strstr(name, "JPAKE") == NULL)
@@ -178,15 +186,12 @@ static void tls_load_suites(struct wsi_tls_config *c)
 	}
 }
 
-/* Takes the next element off a list. 0: the list has ended. */
-static int tls_next(const char **list, char sep, char sep2, const char **p, size_t *len)
+/* Takes the next element off a list. False: the list has ended. */
+static bool tls_next(const char **list, const char *separators, const char **p, size_t *len)
 {
-	while (**list == sep || **list == sep2 || **list == ' ')
-		++*list;
-	*p = *list;
-	while (**list != 0 && **list != sep && **list != sep2 && **list != ' ')
-		++*list;
-	*len = (size_t)(*list - *p);
+	*p = *list + strspn(*list, separators);
+	*len = strcspn(*p, separators);
+	*list = *p + *len;
 	return *len > 0;
 }
 
@@ -234,7 +239,7 @@ static int tls_load_ciphers(struct wsi_tls_config *c)
 
 	if (!list)
 		return 0;
-	for (; tls_next(&list, ':', ',', &p, &len); n++) {
+	for (; tls_next(&list, ":, ", &p, &len); n++) {
 		if (n == TLS_CIPHERS_MAX)
 			return wsi_tls_bad(&c->wrong, "tls.ciphers", NULL,
 			                   "more than 64 cipher suites");
@@ -269,7 +274,7 @@ static int tls_load_pins(struct wsi_tls_config *c)
 
 	if (!list)
 		return 0;
-	for (; tls_next(&list, ';', ';', &p, &len); c->pins_n++) {
+	for (; tls_next(&list, "; ", &p, &len); c->pins_n++) {
 		if (c->pins_n == TLS_PINS_MAX)
 			return wsi_tls_bad(&c->wrong, "tls.pin_sha256", NULL, "more than 8 pins");
 		if (len != 8 + 44 || memcmp(p, "sha256//", 8) != 0
@@ -326,11 +331,10 @@ static int tls_load(struct wsi_tls_config *c)
 	struct stat st;
 
 	c->keylog_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
-	if (c->keylog_fd < 0 && wsi_trust_is_no_fd(errno))
-		return wsi_tls_bad_file(&c->wrong, "tls.keylog_file", path, WS_EIO,
-		                        strerror(errno));
 	if (c->keylog_fd < 0)
-		return wsi_tls_bad(&c->wrong, "tls.keylog_file", path, strerror(errno));
+		return wsi_tls_bad_file(&c->wrong, "tls.keylog_file", path,
+		                        wsi_trust_is_no_fd(errno) ? WS_EIO : WS_EUSAGE,
+		                        strerror(errno));
 	if (fstat(c->keylog_fd, &st) != 0
 	    || S_ISFIFO(st.st_mode)) /* its reader may close it, and writing would raise SIGPIPE */
 		return wsi_tls_bad(&c->wrong, "tls.keylog_file", path, "is a pipe");

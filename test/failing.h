@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * failing.h - calls of a test program and its libraries that fail when a test says so
  *
- * A program that includes this replaces malloc, calloc and free, where glibc has a second name for
+ * A program that includes this replaces malloc and its relatives, where glibc has a second name for
  * each and no sanitizer has an allocator of its own (MEMORY_FAILS), and openat on Linux, which can
  * look for absolute paths elsewhere, too.
  */
@@ -18,8 +18,11 @@ static atomic_int malloc_fails;
 /* So many calls of calloc succeed, and the next one fails; < 0: all succeed. */
 static atomic_long callocs_left = -1;
 static atomic_ulong frees; /* blocks that free was given */
+/* Blocks that were allocated and not freed, in all of the program. */
+static atomic_long blocks_in_use;
 extern void *__libc_malloc(size_t len);
 extern void *__libc_calloc(size_t n, size_t len);
+extern void *__libc_realloc(void *p, size_t len);
 extern void __libc_free(void *p);
 
 void *malloc(size_t len)
@@ -28,6 +31,7 @@ void *malloc(size_t len)
 		errno = ENOMEM;
 		return NULL;
 	}
+	atomic_fetch_add(&blocks_in_use, 1);
 	return __libc_malloc(len);
 }
 
@@ -39,13 +43,25 @@ void *calloc(size_t n, size_t len)
 	}
 	if (atomic_load(&callocs_left) > 0)
 		atomic_fetch_sub(&callocs_left, 1);
+	atomic_fetch_add(&blocks_in_use, 1);
 	return __libc_calloc(n, len);
+}
+
+void *realloc(void *p, size_t len)
+{
+	if (p == NULL)
+		atomic_fetch_add(&blocks_in_use, 1);
+	else if (len == 0)
+		atomic_fetch_sub(&blocks_in_use, 1);
+	return __libc_realloc(p, len);
 }
 
 void free(void *p)
 {
-	if (p)
+	if (p != NULL) {
 		atomic_fetch_add(&frees, 1);
+		atomic_fetch_sub(&blocks_in_use, 1);
+	}
 	__libc_free(p);
 }
 #endif

@@ -140,7 +140,10 @@ static void test_options(void)
 	    {"client.pem", "65535.pem", NULL, "tls.key_file", "65535.pem\": too large"},
 	    {"client.pem", "garbage.pem", NULL, "tls.key_file",
 	     "garbage.pem\": it is neither PEM nor DER"},
+	    {"client.pem", "empty.pem", NULL, "tls.key_file", "empty.pem\": it is empty"},
 	    {"client.pem", "ca.der", NULL, "tls.key_file", "its private key cannot be read: "},
+	    {"client.pem", "ca.der", "any", "tls.key_file", "its private key cannot be read: "},
+	    {"client.pem", "65534.pem", NULL, "tls.key_file", "65534.pem\": it is neither"},
 	    {"client.pem", "clientrsa.key", NULL, "tls.key_file",
 	     "does not belong to the certificate"},
 	    {"client.pem", "good.key", NULL, "tls.key_file", "does not belong to the certificate"},
@@ -150,6 +153,8 @@ static void test_options(void)
 	     "client-enc.key\": " PKCS8_AES},
 	    {"client.pem", "client-des.key", "wrong", "tls.key_password",
 	     "client-des.key\": wrong passphrase"},
+	    {"client.pem", "some-enc.der", "wrong", "tls.key_password",
+	     "some-enc.der\": wrong passphrase for the key"},
 	    {"client.pem", "client-old.key", "wrong", "tls.key_password",
 	     "client-old.key\": wrong passphrase"}};
 	struct ws_tls tls;
@@ -178,6 +183,8 @@ static void test_options(void)
 		    || !CHECK(option && strcmp(option, cases[i].option) == 0)
 		    || !CHECK(strstr(buf, cases[i].why)))
 			fprintf(stderr, "\t%s: %d %s %s\n", value, rc, option, buf);
+		if (cases[i].source == MADE && strcmp(cases[i].value, "loops") == 0)
+			CHECK(strstr(buf, strerror(ELOOP)) != NULL);
 		CHECK(c == NULL);
 		CHECK(blocks == 0 && allocated == 0);
 	}
@@ -364,6 +371,7 @@ static void test_client_certificates(void)
 		{"client.pem", "client.key", NULL, 0, 1},
 		{"client-both.pem", NULL, NULL, 0, 1},
 		{"client-both.pem", NULL, "not needed", 0, 1},
+		{"client-text.pem", NULL, NULL, 0, 1},
 #if MBEDTLS_VERSION_NUMBER >= 0x03000000 /* 2.28 cannot decrypt AES here */
 		{"client.pem", "client-enc.key", "secret", 0, 1},
 #endif
@@ -459,7 +467,11 @@ static void test_keylog(void)
 	p = pair_new(&s);
 	CHECK_EQ_U(p->c->keylog_fd, 0);
 	CHECK_EQ_U(shake(p, -1), 0);
+	check_row("no child gets it, and no reader of it makes the program wait");
+	CHECK(fcntl(0, F_GETFD) & FD_CLOEXEC);
+	CHECK(fcntl(0, F_GETFL) & O_NONBLOCK);
 	pair_free(p);
+	CHECK_EQ_U(fcntl(0, F_GETFD), -1);
 	CHECK(dup2(zero, 0) == 0 || zero < 0);
 	close(zero);
 	CHECK(stat(path, &st) == 0 && st.st_size > 0);
@@ -472,6 +484,35 @@ static void test_keylog(void)
 	pair_free(p);
 #endif
 }
+
+#ifdef MEMORY_FAILS
+/* All memory of mbedTLS and all descriptors are given back. */
+static void test_given_back(void)
+{
+	struct setup s = with_ca(good);
+	int round, lowest, fd;
+	long before = 0;
+	struct pair *p;
+
+	s.client_ca = "ca";
+	s.tls.cert_file = in_certs("client", ".pem");
+	s.tls.key_file = in_certs("client", ".key");
+	s.tls.keylog_file = in_scratch("keylog");
+	for (round = 0; round < 2; round++) { /* the first allocates what stays */
+		before = atomic_load(&blocks_in_use);
+		lowest = dup(0);
+		close(lowest);
+		p = pair_new(&s);
+		CHECK_EQ_U(shake(p, -1), 0);
+		pair_free(p);
+		fd = dup(0);
+		close(fd);
+		CHECK_EQ_U(fd, lowest);
+	}
+	CHECK_EQ_U(atomic_load(&blocks_in_use), before);
+	unlink(s.tls.keylog_file);
+}
+#endif
 
 #ifdef __linux__
 /* No descriptor was free for one file of a directory: named if the issuer is missing */
@@ -557,7 +598,7 @@ static void test_no_descriptors(void)
 		if (!sharing || i < 2)
 			CHECK(strstr(buf, "open files") || strstr(buf, "No file descriptors"));
 		else
-			CHECK(strstr(buf, "no descriptor was free to read the system's"));
+			CHECK_EQ_S(buf, "no descriptor was free to read the system's certificates");
 	}
 	check_row_end();
 	if (sharing)
@@ -589,6 +630,9 @@ int main(void)
 	TEST(test_ciphers_versions);
 	TEST(test_client_certificates);
 	TEST(test_keylog);
+#ifdef MEMORY_FAILS
+	TEST(test_given_back);
+#endif
 	TEST(test_no_descriptors);
 #ifdef __linux__
 	TEST(test_no_descriptor_for_one);
@@ -596,6 +640,9 @@ int main(void)
 	sharing = 1;
 	TEST(test_options);
 	TEST(test_client_certificates);
+#ifdef MEMORY_FAILS
+	TEST(test_given_back);
+#endif
 	TEST(test_no_descriptors);
 #ifdef __linux__
 	TEST(test_no_descriptor_for_one);
