@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: ISC
- * test_capture.c - what the groups of a pattern match: vectors by hand; generated patterns against
- * the rule of POSIX applied to the pattern's tree
+ * test_capture.c - what the groups of a pattern match: vectors by hand; generated patterns and
+ * every short one against the rule of POSIX applied to the pattern's tree
  */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
 #include "cli/capture.h"
 #include "test/check.h"
+#include "test/guard.h"
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -581,6 +585,137 @@ static void test_generated(void)
 	CHECK_EQ_U(wrong, 0);
 }
 
+/* Every short pattern. A second parser, by recursive descent, makes the tree for the reference. */
+
+#define WRONG (-2) /* in place of a node: the pattern is wrong; -1 is the empty pattern */
+static const char *unread;
+
+static int read_tree(int depth);
+
+static int read_atom(int depth)
+{
+	char c = *unread++;
+	int n;
+
+	if (strchr("*+?", c))
+		return WRONG; /* nothing to repeat */
+	if (c != '(') {
+		n = new_node(c == '.' ? ANY : CHAR);
+		nodes[n].c = c;
+		return n;
+	}
+	n = new_node(GROUP);
+	nodes[n].group = ++n_groups;
+	nodes[n].left = read_tree(depth + 1);
+	nodes[n].last_group = n_groups;
+	if (nodes[n].left == WRONG || *unread != ')')
+		return WRONG;
+	unread++;
+	return n;
+}
+
+static int read_part(int depth)
+{
+	int atom = read_atom(depth), n;
+
+	if (atom == WRONG || *unread == '\0' || !strchr("*+?", *unread))
+		return atom;
+	n = new_node(REPEAT);
+	nodes[n].left = atom;
+	nodes[n].min = *unread == '+';
+	nodes[n].max = *unread == '?' ? 1 : REPEAT_NO_END;
+	unread++;
+	if (*unread != '\0' && strchr("*+?", *unread))
+		return WRONG; /* a repetition of a repetition */
+	return n;
+}
+
+static int read_tree(int depth)
+{
+	int n = -1, left, right;
+
+	while (*unread != '\0' && *unread != '|' && !(*unread == ')' && depth > 0)) {
+		left = n;
+		n = right = read_part(depth);
+		if (right == WRONG)
+			return WRONG;
+		if (left >= 0) {
+			n = new_node(CONCAT);
+			nodes[n].left = left;
+			nodes[n].right = right;
+		}
+	}
+	if (*unread != '|')
+		return n;
+	left = n;
+	unread++;
+	n = new_node(ALTERNATIVE);
+	right = read_tree(depth);
+	nodes[n].left = left;
+	nodes[n].right = right;
+	return right == WRONG ? WRONG : n;
+}
+
+static void check_short_pattern(const char *pattern, size_t len)
+{
+	static const char *const texts[] = {"", "b", "aa", "aba", "(bab)"};
+	char want[SHOWN], got[SHOWN];
+	struct wq_capture *c;
+	const char *why = NULL, *guarded = guard_behind(pattern, len);
+	size_t where = len + 1, size, i;
+	unsigned groups;
+	int tree;
+
+	n_nodes = n_groups = 0;
+	unread = pattern;
+	tree = read_tree(0);
+	size = wq_capture_size(guarded, len, &why, &where, &groups);
+	if (!CHECK((size > 0) == (tree != WRONG)))
+		fprintf(stderr, "\t/%s/\n", pattern);
+	CHECK(size > 0 || (why && where <= len));
+	if (size == 0 || tree == WRONG)
+		return;
+	c = compile(guarded, len);
+	for (i = 0; i < sizeof texts / sizeof *texts; i++) {
+		subject = texts[i];
+		reference(tree, (int)strlen(texts[i]), groups, want);
+		run(c, texts[i], strlen(texts[i]));
+		show(c, texts[i], groups, got);
+		if (!CHECK(strcmp(got, want) == 0))
+			fprintf(stderr, "\t/%s/ on \"%s\": got %s, want %s\n", pattern, texts[i],
+			        got, want);
+	}
+	free(c);
+}
+
+/* Every pattern of some bytes up to a length */
+static void test_short_patterns(void)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+	} rows[] = {{"ab.()|*+?", 5}, {"ab()|*?", 6}, {"a()|*", 8}};
+	unsigned long index, patterns, rest;
+	char pattern[10];
+	size_t i, k, len, kinds;
+
+	for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+		kinds = strlen(rows[i].bytes);
+		check_row("%s, up to %lu bytes", rows[i].bytes, (unsigned long)rows[i].len);
+		CHECK(rows[i].len < sizeof pattern);
+		for (len = 0, patterns = 1; len <= rows[i].len; len++, patterns *= kinds) {
+			for (index = 0; index < patterns; index += (unsigned long)check_step(31)) {
+				rest = index;
+				for (k = 0; k < len; k++, rest /= kinds)
+					pattern[k] = rows[i].bytes[rest % kinds];
+				pattern[len] = '\0';
+				check_short_pattern(pattern, len);
+			}
+		}
+	}
+	check_row_end();
+}
+
 /* A copy goes on where the search was, whatever becomes of that. The text is long enough for several
  * calls. */
 static void test_copy(void)
@@ -620,6 +755,7 @@ int main(void)
 	TEST(test_limits);
 	TEST(test_slices);
 	TEST(test_generated);
+	TEST(test_short_patterns);
 	TEST(test_copy);
 	return check_done();
 }

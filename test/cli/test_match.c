@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC
  * test_match.c - the pattern matcher: vectors by hand; generated patterns against sets of positions
- * computed from the pattern's tree, and against regexec
+ * computed from the pattern's tree, and against regexec; every short pattern against a second parser
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
 #include "cli/match.h"
 #include "test/check.h"
+#include "test/guard.h"
+#include <ctype.h>
 #include <locale.h>
 #include <regex.h>
 #include <stdint.h>
@@ -1266,6 +1268,270 @@ static void check_generated(unsigned patterns, int portable, int ascii)
 	CHECK(matched > patterns && matched < patterns * 11);
 }
 
+/* ---- every short pattern ---- */
+
+/* A second parser, by recursive descent. It makes the tree of a pattern of a few bytes, which are too
+ * few for "[:alpha:]", "[.a.]" and "[=a=]". Its only character beyond ASCII is U+00E9. */
+static struct {
+	const char *p;
+	size_t len, at;
+} in;
+#define WRONG (-1) /* in place of a node: the pattern is wrong */
+#define NO_CHARACTER UINT32_MAX
+
+static int read_alternatives(int depth);
+
+static bool next_is(char c)
+{
+	return in.at < in.len && in.p[in.at] == c;
+}
+
+static uint32_t read_character(void)
+{
+	unsigned char c = (unsigned char)in.p[in.at++];
+
+	if (c < 0x80)
+		return c;
+	if (c != 0xc3 || !next_is('\xa9'))
+		return NO_CHARACTER;
+	in.at++;
+	return 0xe9;
+}
+
+/* An element of brackets: a character */
+static uint32_t read_element(void)
+{
+	if (next_is('[') && in.at + 1 < in.len && strchr(":.=", in.p[in.at + 1]))
+		return NO_CHARACTER;
+	return read_character();
+}
+
+static int read_bracket(void)
+{
+	int n = new_node(SET);
+	struct node *s = &gen.node[n];
+	size_t first, at;
+
+	s->negated = next_is('^');
+	first = in.at += (size_t)s->negated;
+	while (in.at == first || !next_is(']')) {
+		uint32_t lo, hi;
+
+		at = in.at;
+		if (at + 1 >= in.len) /* a ] must follow */
+			return WRONG;
+		lo = hi = read_element();
+		if (lo == '-' && at > first && !next_is(']'))
+			return WRONG;
+		if (next_is('-') && in.at + 1 < in.len && in.p[in.at + 1] != ']') {
+			in.at++;
+			hi = read_element();
+		}
+		if (lo == NO_CHARACTER || hi == NO_CHARACTER || lo > hi)
+			return WRONG;
+		s->range[s->ranges].lo = lo;
+		s->range[s->ranges].hi = hi;
+		s->ranges++;
+	}
+	if (in.at >= first + 3 && in.p[first] == ':' && in.p[in.at - 1] == ':')
+		return WRONG; /* [:alpha:] in place of [[:alpha:]] */
+	in.at++;
+	return n;
+}
+
+static int read_atom(int depth)
+{
+	uint32_t c = read_character();
+	int n;
+
+	if (c == NO_CHARACTER)
+		return WRONG;
+	if (c == '[')
+		return read_bracket();
+	if (c == '.')
+		return new_node(ANY);
+	if (c == '(') {
+		n = read_alternatives(depth + 1);
+		if (n == WRONG || !next_is(')'))
+			return WRONG;
+		in.at++;
+		return n;
+	}
+	if (c == '\\') {
+		if (in.at == in.len)
+			return WRONG;
+		c = read_character();
+		if (c >= 0x80 || isalnum((int)c))
+			return WRONG;
+	}
+	n = new_node(CHAR);
+	gen.node[n].c = c;
+	return n;
+}
+
+/* -1: there is none */
+static int read_number(void)
+{
+	int v = -1;
+
+	for (; in.at < in.len && isdigit((unsigned char)in.p[in.at]); in.at++)
+		v = (v < 0 ? 0 : v * 10) + (in.p[in.at] - '0');
+	return v;
+}
+
+static int read_repeat(int atom)
+{
+	char c = in.p[in.at++];
+	int n = new_node(REPEAT);
+	struct node *r = &gen.node[n];
+
+	r->a = atom;
+	r->min = c == '+';
+	r->max = c == '?' ? 1 : -1;
+	if (c != '{')
+		return n;
+	r->min = r->max = read_number();
+	if (next_is(',')) {
+		in.at++;
+		r->max = read_number();
+	}
+	if (r->min < 0 || !next_is('}') || r->min > 255 || r->max > 255)
+		return WRONG;
+	in.at++;
+	return r->max >= 0 && r->min > r->max ? WRONG : n;
+}
+
+static int read_branch(int depth)
+{
+	int n = new_node(EMPTY), piece = WRONG, cat;
+	bool repeated = false;
+
+	while (in.at < in.len && !next_is('|') && !(depth > 0 && next_is(')'))) {
+		if (strchr("*+?{", in.p[in.at])) {
+			if (piece == WRONG)
+				return WRONG; /* nothing to repeat */
+			if (next_is('?') && repeated) {
+				in.at++; /* the shortest match */
+				continue;
+			}
+			piece = gen.node[n].b = read_repeat(piece);
+			repeated = true;
+		} else if (next_is('^') || next_is('$')) {
+			cat = new_node(CAT);
+			gen.node[cat].a = n;
+			gen.node[cat].b = new_node(next_is('^') ? START : END);
+			n = cat;
+			in.at++;
+			piece = WRONG;
+			continue;
+		} else {
+			cat = new_node(CAT);
+			gen.node[cat].a = n;
+			piece = gen.node[cat].b = read_atom(depth);
+			n = cat;
+			repeated = false;
+		}
+		if (piece == WRONG)
+			return WRONG;
+	}
+	return n;
+}
+
+static int read_alternatives(int depth)
+{
+	int n = read_branch(depth), left = n;
+
+	while (left != WRONG && n != WRONG && next_is('|')) {
+		in.at++;
+		left = n;
+		n = new_node(ALT);
+		gen.node[n].a = left;
+		left = gen.node[n].b = read_branch(depth);
+	}
+	return left == WRONG ? WRONG : n;
+}
+
+static int read_pattern(const char *pattern, size_t len)
+{
+	gen.nodes = 0;
+	in.p = pattern;
+	in.len = len;
+	in.at = 0;
+	return read_alternatives(0);
+}
+
+/* The pattern ends at a page that must not be touched; a sanitizer sees what is beyond the states. */
+static void check_short_pattern(const char *bytes, size_t len)
+{
+	static const struct {
+		const char *bytes;
+		uint32_t text[4];
+		unsigned len;
+	} texts[] = {
+	    {"", {0}, 0},
+	    {"a", {'a'}, 1},
+	    {"b", {'b'}, 1},
+	    {"aa", {'a', 'a'}, 2},
+	    {"ba", {'b', 'a'}, 2},
+	    {"aba", {'a', 'b', 'a'}, 3},
+	    {"\xc3\xa9", {0xe9}, 1},
+	    {"a)-", {'a', ')', '-'}, 3},
+	};
+	const char *pattern = guard_behind(bytes, len), *why = NULL;
+	int root = read_pattern(pattern, len), got, want;
+	size_t where = len + 1, size = wsi_match_size(pattern, len, &why, &where), i;
+	struct wsi_match *m;
+
+	gen.len = len; /* for complain() */
+	memcpy(gen.pattern, bytes, len);
+	if (!CHECK((size > 0) == (root != WRONG)))
+		complain("accepted", size > 0, root != WRONG, "", 0);
+	CHECK(size > 0 || (why && where <= len));
+	if (size == 0 || root == WRONG)
+		return;
+	m = compile(pattern, len);
+	for (i = 0; i < sizeof texts / sizeof *texts; i++) {
+		want =
+		    ends(root, ((uint64_t)2 << texts[i].len) - 1, texts[i].text, texts[i].len) != 0;
+		got = run(m, texts[i].bytes, strlen(texts[i].bytes), i % 2);
+		if (!CHECK(got == want))
+			complain("the tree", got, want, texts[i].bytes, strlen(texts[i].bytes));
+	}
+	free(m);
+}
+
+/* Every pattern of some bytes up to a length */
+static void test_short_patterns(void)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+	} rows[] = {
+	    {"ab()|*+?{},012[]^-:.=$\\\xc3\xa9", 4},
+	    {"ab()|*^$", 6},
+	    {"ab[]^-\\:", 6},
+	    {"a(){},12", 6},
+	};
+	unsigned long index, patterns, rest;
+	char pattern[8];
+	size_t i, k, len, kinds;
+
+	for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+		kinds = strlen(rows[i].bytes);
+		check_row("%s, up to %lu bytes", rows[i].bytes, (unsigned long)rows[i].len);
+		CHECK(rows[i].len <= sizeof pattern);
+		for (len = 0, patterns = 1; len <= rows[i].len; len++, patterns *= kinds) {
+			for (index = 0; index < patterns; index += (unsigned long)check_step(31)) {
+				rest = index;
+				for (k = 0; k < len; k++, rest /= kinds)
+					pattern[k] = rows[i].bytes[rest % kinds];
+				check_short_pattern(pattern, len);
+			}
+		}
+	}
+	check_row_end();
+}
+
 /* 1 MiB that a backtracking matcher, or one that starts anew at each byte, does not finish before
  * the alarm */
 static void test_linear(void)
@@ -1325,5 +1591,6 @@ int main(void)
 	TEST(test_generated);
 	TEST(test_generated_portable);
 	TEST(test_generated_ascii);
+	TEST(test_short_patterns);
 	return check_done();
 }
