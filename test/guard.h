@@ -35,7 +35,8 @@ static inline unsigned char *guard_room(void)
 	return room;
 }
 
-/* A copy of the bytes that ends at the page after the room; it lives until the next call */
+/* A copy of the bytes that ends where the page after the room begins; it lives until the next call
+ */
 static inline void *guard_after(const void *p, size_t len)
 {
 	unsigned char *copy = guard_room() + GUARD_ROOM - len;
@@ -45,7 +46,7 @@ static inline void *guard_after(const void *p, size_t len)
 	return copy;
 }
 
-/* A copy of the bytes that begins at the page before the room */
+/* A copy of the bytes that begins where the page before the room ends */
 static inline void *guard_before(const void *p, size_t len)
 {
 	if (len > 0)

@@ -228,7 +228,7 @@ static void test_subject(void)
 							   */
 		free(exact);
 	}
-	check_row("any bit wrong: nothing, or something that lies inside");
+	check_row("any bit wrong: no result, or one that lies within the bytes");
 	for (i = 0; i < sizeof cert; i++) {
 		for (bit = 0; bit < 8; bit++) {
 			memcpy(other, cert, sizeof cert);

@@ -234,7 +234,7 @@ static void test_mask(void)
 	for (i = 0; i < sizeof src; i++)
 		src[i] = (unsigned char)(i * 73 + 5);
 
-	check_row("Every length and alignment of both ends; nothing before or after is touched");
+	check_row("every length and alignment of both ends; nothing before or after is changed");
 	for (len = 0; len <= 70; len++) {
 		for (from = 0; from < 8; from++) {
 			for (to = 0; to < 8; to++) {
@@ -255,7 +255,7 @@ static void test_mask(void)
 	}
 	CHECK_EQ_U(wrong, 0);
 
-	check_row("In two chunks as in one, where the first is of whole keys");
+	check_row("in two chunks as in one, if the first has whole keys");
 	for (len = 0; len <= 70; len++) {
 		for (cut = 0; cut <= len; cut += 4) {
 			wsi_mask(want, src, len, key);

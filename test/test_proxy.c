@@ -649,7 +649,8 @@ static void test_proxy_limits(void)
 		wsi_text_init(&o, out, sizeof out);
 		CHECK(wsi_proxy_step(&p, in, 0, &o, &w) == 0 && !o.cut && o.len > 2100);
 		CHECK(strstr(out, "User-Agent: aaaa"));
-		check_row("a User-Agent that is too long is ours, and an empty one is none");
+		check_row("a User-Agent that is too long is replaced by ours, and an empty one is "
+		          "left out");
 		CHECK(wsi_proxy_parse(&p, "p", 1) == NULL);
 		p.target = &u;
 		p.user_agent = agent;

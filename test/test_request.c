@@ -81,7 +81,7 @@ static void check_request(const char *url, const struct ws_options *o, int same_
 
 static void test_request(void)
 {
-	check_row("RFC 6455 1.2, as it stands there");
+	check_row("RFC 6455 1.2, as it is printed there");
 	REQUEST("ws://server.example.com/chat",
 	        "GET /chat HTTP/1.1\r\n"
 	        "Host: server.example.com\r\n"
@@ -115,7 +115,7 @@ static void test_request(void)
 	        .subprotocols = LIST("a"));
 	REQUEST("ws://h", PLAIN("/", "h") CRLF, .subprotocols = LIST(NULL), .headers = LIST(NULL));
 
-	check_row("headers of the user");
+	check_row("the user's headers");
 	REQUEST("ws://h", PLAIN("/", "h") "X: y\r\nx: z\r\n\r\n", .headers = LIST("X: y", "x:z"));
 	REQUEST("ws://h", PLAIN("/", "h") "X: a\tb: \xc3\xa9\r\n\r\n",
 	        .headers = LIST("X: \t a\tb: \xc3\xa9 \t"));

@@ -443,7 +443,7 @@ static void test_redirect(void)
 	CHECK_EQ_S(plan.names[0], "first.example");
 	CHECK_EQ_S(plan.names[1], "localhost");
 
-	check_row("to where nothing is encrypted");
+	check_row("a redirect to ws://");
 	server_start(&other, good, 1);
 	sprintf(to, "HTTP/1.1 302 x\r\nLocation: ws://127.0.0.1:%d/\r\n\r\n", other.port);
 	server_start(&s, away, 1);
@@ -458,7 +458,7 @@ static void test_redirect(void)
 	plan_ends(&plan, 1);
 	CHECK_EQ_U(other.seen_len[0], 0);
 
-	check_row("to where nobody listens");
+	check_row("a redirect to a port where nobody listens");
 	other.port = 0;
 	other.fd = bound("127.0.0.1", &other.port);
 	sprintf(to, "HTTP/1.1 302 x\r\nLocation: wss://127.0.0.1:%d/\r\n\r\n", other.port);

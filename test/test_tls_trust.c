@@ -358,7 +358,7 @@ static void test_shared_trust(void)
 	struct pair *p;
 	struct setup s = good;
 
-	check_row("other files than those that were read");
+	check_row("files other than those that were read");
 	wsi_text_init(&why, why_buf, sizeof why_buf);
 	trust = tls.trust = wsi_tls_trust_new(&mem, &tls, INT64_MAX);
 	CHECK_EQ_S(wsi_tls_trust_why(trust), "");
@@ -373,7 +373,7 @@ static void test_shared_trust(void)
 	CHECK_EQ_S(option, "tls.ca_dir");
 	wsi_tls_trust_drop(trust);
 
-	check_row("no file is named again");
+	check_row("no files are named in the options");
 	tls.ca_file = in_certs("ca", ".pem");
 	tls.ca_dir = NULL;
 	s.tls.trust = wsi_tls_trust_new(&mem, &tls, INT64_MAX);
@@ -385,7 +385,7 @@ static void test_shared_trust(void)
 	CHECK(begin_session(p, &s) == 0 && shake(p, -1) == 0);
 	pair_free(p);
 
-	check_row("the file goes after it was read");
+	check_row("the file is deleted after it was read");
 	s = good;
 	CHECK(symlink(in_certs("bundle", ".pem"), link) == 0);
 	s.tls.ca_file = link;

@@ -775,7 +775,7 @@ static void test_verify(void)
 	CHECK(wsi_tls_verify(t, &crt, 16, &flags) == MBEDTLS_ERR_X509_FATAL_ERROR);
 	CHECK(wsi_tls_verify(t, &crt, 15, &flags) == 0 && t->path_n == 16);
 	CHECK(wsi_tls_verify(t, &crt, 14, &flags) == 0 && t->path_n == 16);
-	check_row("one that cannot be read");
+	check_row("a chain that cannot be read");
 	crt.raw.len--;
 	CHECK(wsi_tls_verify(t, &crt, 1, &flags) == MBEDTLS_ERR_X509_FATAL_ERROR);
 	crt.raw.len++;
@@ -818,7 +818,7 @@ static void test_look(void)
 		CHECK_EQ_S(t->subject, cases[i].n > 10 ? "CN=good" : "");
 		free(t);
 	}
-	check_row("one whose key cannot be read");
+	check_row("a certificate whose key cannot be read");
 	t = session_new(&c, &options);
 	chain[0].key.len = 0;
 	CHECK_EQ_U(wsi_tls_look(t, chain, 1), MBEDTLS_ERR_X509_CERT_VERIFY_FAILED);

@@ -502,18 +502,18 @@ static void test_system(void)
 {
 	struct got g;
 
-	check_row("nowhere");
+	check_row("no certificates anywhere");
 	memset(&g, 0, sizeof g);
 	g.trust.until_us = INT64_MAX;
 	open_fails_at = "/";
 	open_errno = ENOENT;
 	CHECK_EQ_U(wsi_trust_system(&g.trust, &mem), 0);
 	CHECK(g.trust.seen == 0 && g.trust.unread == NULL);
-	check_row("where a file stands in place of a directory");
+	check_row("a file where a directory should be");
 	open_errno = ENOTDIR;
 	CHECK_EQ_U(wsi_trust_system(&g.trust, &mem), 0);
 	CHECK(g.trust.seen == 0 && g.trust.unread == NULL);
-	check_row("where nobody may read: the first is told");
+	check_row("two places that nobody may read: the error names the first");
 	open_errno = EACCES;
 	CHECK_EQ_U(wsi_trust_system(&g.trust, &mem), 0);
 	CHECK(g.trust.seen == 0);

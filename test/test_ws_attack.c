@@ -5,9 +5,9 @@
  */
 #include "talk.h"
 
-/* A frame that makes the client loop without end (curl): any first two bytes, any length, whether
- * the peer reads or not. It is counted in calls of the transport: a few, and for each frame (a ping
- * is answered) no more than three. */
+/* A frame that makes the client loop forever (curl): any first two bytes, any length, whether the
+ * peer reads or not. The cost is counted in calls of the transport: a few, and at most three for
+ * each frame (a ping is answered). */
 #define CALLS_MAX(frames) (20 + 3 * (frames))
 
 static void loop_try(const unsigned char *bytes, size_t len, size_t frames, int deaf, int nonblock)
@@ -31,7 +31,7 @@ static void loop_try(const unsigned char *bytes, size_t len, size_t frames, int 
 		if (r == WS_AGAIN)
 			fake_poll(&t.f, t.ws);
 	}
-	CHECK(r < 0 && r != WS_AGAIN); /* it ends, here with the stream */
+	CHECK(r < 0 && r != WS_AGAIN); /* it ends, at the latest when the stream does */
 	REPEAT(r, &t.f, t.ws, nonblock, ws_close(t.ws, 1000, NULL));
 	CHECK(t.f.ios <= before + CALLS_MAX(frames));
 	talk_end(&t);
@@ -51,8 +51,8 @@ static void test_frame_that_loops(void)
 		for (i = 0; i < sizeof seconds; i++) {
 			for (k = 0; k < sizeof tails; k++) {
 				memset(bytes, tails[k], sizeof bytes);
-				/* the same frame again and again, as far as its payload does not
-				 * swallow the next */
+				/* the same frame again and again, unless its payload contains the
+				 * next one */
 				for (n = frames = 0; n + 2 <= sizeof bytes;
 				     n += 2 + (seconds[i] & 0x7f), frames++) {
 					bytes[n] = (unsigned char)b0;
@@ -65,7 +65,7 @@ static void test_frame_that_loops(void)
 	}
 }
 
-/* A string of its own block, which the caller frees */
+/* A string in a block of its own, which the caller frees */
 static char *own(const char *s)
 {
 	char *p = malloc(strlen(s) + 1);
@@ -81,9 +81,9 @@ static void destroy(char *s)
 	free(s);
 }
 
-/* Use after free at the upgrade (libwebsockets): URL and options are gone once ws_open has ended,
- * and the buffers of the opening too (fake_alloc overwrites what is freed), while frames came in
- * the same read as the answer */
+/* Use after free at the upgrade (libwebsockets): the URL and the options are freed after ws_open,
+ * and so are the buffers of the opening (fake_alloc overwrites what it frees), while frames arrived
+ * in the same read as the response */
 static void upgrade_try(size_t split, int nonblock)
 {
 	static const char head[] = FAKE_101_OF("Sec-WebSocket-Protocol: chat\r\nServer: a\r\n");
@@ -126,7 +126,7 @@ static void upgrade_try(size_t split, int nonblock)
 	o->user_agent = s[5];
 	o->host = s[6];
 	ws = ws_new(url, o);
-	destroy(url); /* it was copied */
+	destroy(url); /* ws_new has copied it */
 	REPEAT(r, &f, ws, nonblock, ws_open(ws));
 	CHECK_EQ_S(ws_errmsg(ws), "");
 	for (i = 0; i < 8; i++)

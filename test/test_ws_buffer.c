@@ -19,7 +19,7 @@ static void buffer_begin(struct talk *t, int nonblock)
 	talk_open(t);
 }
 
-/* All that is scripted has arrived. */
+/* Makes all scripted bytes arrive. */
 static void arrived(struct talk *t)
 {
 	talk_more(t, "", 0);
@@ -110,8 +110,8 @@ static void test_given_back_at_the_next_call(void)
 	}
 }
 
-/* Long messages that come one after the other do not allocate each time; then the buffer is given
- * back within a second. */
+/* Long messages, one after another, do not allocate each time. Afterwards the buffer is given back
+ * within a second. */
 static void test_stream_of_long_messages(void)
 {
 	enum { MESSAGES = 100, DOUBLINGS = 7 };
@@ -157,7 +157,7 @@ static void test_stream_of_long_messages(void)
 	}
 }
 
-/* A large buffer is no reason to read many short frames at once: each of them takes time. */
+/* A large buffer must not make one read take many short frames, because each of them costs time. */
 static void test_short_reads(void)
 {
 	static char pongs[1000000];
@@ -187,13 +187,13 @@ static void test_short_reads(void)
 	talk_end(&t);
 }
 
-/* How much one read takes while a frame is under way. */
+/* How much one read takes in the middle of a frame. */
 static void test_read_sizes(void)
 {
 	enum { BUFFER = 16384, HEAD = 14, COME = 100, AFTER = 20000 };
 	static const struct {
 		const char *name;
-		size_t rest; /* of the frame's payload, once COME bytes of it are there */
+		size_t rest; /* missing bytes of the payload when COME bytes have arrived */
 		size_t want; /* what the next read takes */
 	} cases[] = {
 	    {"a short rest, and what is after it", 50, BUFFER - COME},
@@ -220,7 +220,7 @@ static void test_read_sizes(void)
 		CHECK_EQ_U(t.f.pos, t.f.come);
 		begun = t.f.pos;
 		t.f.come = t.f.in_len;
-		t.f.io_fail_at = t.f.ios + 2; /* nothing more than one read */
+		t.f.io_fail_at = t.f.ios + 2; /* stop after one read */
 		t.f.io_fail = WS_IO_READ;
 		ws_recv(t.ws, &msg);
 		CHECK_EQ_U(t.f.pos - begun, cases[i].want);
@@ -236,7 +236,7 @@ static void test_growth(void)
 		size_t recv_buffer, max_message, len, want; /* want: bytes of the grown buffer */
 	} cases[] = {
 	    {1024, 0, 1100, 2048},
-	    {1024, 0, 2048, 2048}, /* it ends where the buffer ends */
+	    {1024, 0, 2048, 2048}, /* a frame that ends where the buffer ends */
 	    {1024, 0, 2100, 4096},
 	    {1024, 0, 5000, 8192},
 	    {1024, 2500, 1100, 2048},
@@ -315,7 +315,7 @@ static void test_unread_messages_shrink(void)
 	check_row_end();
 }
 
-/* A message may be sent back from where it lies, however long that takes. */
+/* A message may be sent back from the receive buffer, however long that takes. */
 static void test_sent_back_slowly(void)
 {
 	struct talk t;
@@ -326,7 +326,7 @@ static void test_sent_back_slowly(void)
 	int i;
 
 	buffer_begin(&t, 0);
-	for (i = 0; i < 2; i++) { /* the second time the buffer waits to be given back */
+	for (i = 0; i < 2; i++) { /* the second time the large buffer is still there */
 		script_frame(&t.s, 0x82, payload, LONG);
 		arrived(&t);
 		CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
@@ -335,7 +335,7 @@ static void test_sent_back_slowly(void)
 		t.f.drain_us = SECOND;
 		waits = t.f.waits;
 		CHECK_EQ_U(ws_send(t.ws, WS_BINARY, msg.data, msg.len), LONG);
-		CHECK_EQ_S(ws_errmsg(t.ws), ""); /* waiting alone is no news */
+		CHECK_EQ_S(ws_errmsg(t.ws), ""); /* only waiting is not worth a sentence */
 		CHECK(t.f.waits - waits <= 20);
 		CHECK_EQ_U(talk_sent(&t, &sent, &len), 0x82);
 		CHECK_EQ_MEM(sent, len, t.s.p + t.s.len - LONG, LONG);
@@ -345,10 +345,10 @@ static void test_sent_back_slowly(void)
 	talk_end(&t);
 }
 
-/* What waits in the send buffer when it grows goes out before the long message. */
+/* Bytes that wait in the send buffer when it grows are sent before the long message. */
 static void test_growth_with_unsent_bytes(void)
 {
-	/* The first is the shortest that makes the buffer grow. */
+	/* The first is the shortest length that makes the buffer grow. */
 	static const size_t lengths[] = {4096 - 14 + 1, 20000};
 	static const char data[20000];
 	struct talk t;

@@ -9,21 +9,20 @@
 
 static const char data[20000];
 
-/* ws_cancel from outside, while the client waits for the transport. */
+/* Calls ws_cancel while the client waits for the transport. */
 static struct talk *canceled_talk;
-static int cancel_in; /* waits until then; 0: never */
+static int cancel_in; /* the number of the wait that calls it, counted down; 0: none does */
 
 static int canceling_wait(void *io, int events, int timeout_ms)
 {
 	if (cancel_in > 0 && --cancel_in == 0) {
-		CHECK_EQ_U(ws_cancel(canceled_talk->ws),
-		           WS_EIO); /* it cannot wake this transport */
+		CHECK_EQ_U(ws_cancel(canceled_talk->ws), WS_EIO); /* it cannot interrupt io_wait */
 		return 0;
 	}
 	return fake_wait(io, events, timeout_ms);
 }
 
-/* Takes bytes again just when the client has found the peer silent. */
+/* The transport takes bytes again just after the client has found the peer silent. */
 static ptrdiff_t late_write(void *io, const void *buf, size_t len)
 {
 	struct fake *f = io;
@@ -74,14 +73,14 @@ static void test_each_call(void)
 			ws_cancel(t.ws);
 		cancel_in = !before;
 		expect_canceled(&t, ws_recv(t.ws, &msg));
-		CHECK_EQ_U(ws_recv_within(t.ws, &msg, 100), WS_AGAIN); /* it is used up */
+		CHECK_EQ_U(ws_recv_within(t.ws, &msg, 100), WS_AGAIN); /* it counted once */
 
 		t.f.room = t.f.drain = 0;
 		if (before)
 			ws_cancel(t.ws);
 		cancel_in = !before;
 		r = (int)ws_send(t.ws, WS_BINARY, data, sizeof data);
-		CHECK(r > 0 && r < (int)sizeof data); /* a part; so the next call says it */
+		CHECK(r > 0 && r < (int)sizeof data); /* so the next call returns the error */
 		CHECK(strstr(ws_errmsg(t.ws), "canceled (ws_cancel), so not all was taken"));
 		expect_canceled(&t,
 		                (int)ws_send(t.ws, WS_BINARY, data + r, sizeof data - (size_t)r));
@@ -108,7 +107,7 @@ static void test_what_need_not_wait(void)
 	struct ws_msg msg;
 	int r, i;
 
-	check_row("a sentence that was there stays");
+	check_row("the error sentence from before stays");
 	cancel_begin(&t, 1);
 	talk_open(&t);
 	t.f.room = t.f.drain = 0;
@@ -122,7 +121,7 @@ static void test_what_need_not_wait(void)
 	CHECK_EQ_U(ws_report(t.ws)->err, WS_EPROTOCOL);
 	talk_end(&t);
 
-	check_row("a message that is there is handed out first");
+	check_row("a message that has arrived is returned first");
 	cancel_begin(&t, 0);
 	talk_open(&t);
 	talk_more(&t, "\x82\x01x\x82\x01y", 6);
@@ -131,7 +130,7 @@ static void test_what_need_not_wait(void)
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "x", 1), 1);
 	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
 	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
-	ws_cancel(t.ws); /* once or twice is the same */
+	ws_cancel(t.ws); /* calling it twice is the same as once */
 	expect_canceled(&t, ws_recv(t.ws, &msg));
 	CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
 	ws_cancel(t.ws);
@@ -155,7 +154,7 @@ static void test_what_need_not_wait(void)
 		talk_end(&t);
 	}
 
-	check_row("nonblock: in place of WS_AGAIN");
+	check_row("nonblock: instead of WS_AGAIN");
 	cancel_begin(&t, 1);
 	t.ws = ws_new(URL, &t.o);
 	ws_cancel(t.ws);
@@ -180,7 +179,7 @@ static void test_what_need_not_wait(void)
 	talk_end(&t);
 }
 
-/* Both sides write first. */
+/* Both peers write before they read. */
 static void test_send_all(void)
 {
 	static char big[300000], want[300000];
@@ -191,7 +190,7 @@ static void test_send_all(void)
 	int r;
 
 	memset(big, 'b', sizeof big);
-	check_row("ws_send alone: a part, and a sentence that says what to do");
+	check_row("ws_send alone takes a part, and the sentence says what to do");
 	cancel_begin(&t, 0);
 	talk_open(&t);
 	t.f.room = 0;
@@ -202,12 +201,12 @@ static void test_send_all(void)
 	CHECK(n > 0 && n < (ptrdiff_t)sizeof big);
 	CHECK(strstr(ws_errmsg(t.ws),
 	             "call ws_recv, then ws_send with the rest, or use ws_send_all"));
-	check_row("and ws_send_all goes on with the rest");
+	check_row("ws_send_all goes on with the rest");
 	CHECK_EQ_U(ws_send_all(t.ws, WS_BINARY, big + n, sizeof big - (size_t)n), 0);
 	SENT(&t, 0x82, big, sizeof big);
 	talk_end(&t);
 
-	check_row("what comes meanwhile is kept");
+	check_row("messages that arrive meanwhile are kept");
 	cancel_begin(&t, 0);
 	talk_open(&t);
 	t.f.room = 0;
@@ -264,14 +263,14 @@ static void test_send_all(void)
 	cancel_in = 2;
 	t.f.drain = 5000;
 	expect_canceled(&t, ws_send_all(t.ws, WS_BINARY, big, sizeof big));
-	CHECK_EQ_U(ws_send_all(t.ws, WS_TEXT, big, sizeof big), WS_EUSAGE); /* not the same */
+	CHECK_EQ_U(ws_send_all(t.ws, WS_TEXT, big, sizeof big), WS_EUSAGE); /* other arguments */
 	CHECK_EQ_U(ws_send_all(t.ws, WS_BINARY, big, sizeof big - 1), WS_EUSAGE);
 	CHECK_EQ_U(ws_send_all(t.ws, WS_BINARY, big, sizeof big), 0);
 	SENT(&t, 0x82, big, sizeof big);
 	SENT_ALL(&t);
 	talk_end(&t);
 
-	check_row("a message is sent back from where it lies, which moves");
+	check_row("a message is sent back from the receive buffer, which moves");
 	cancel_begin(&t, 0);
 	talk_open(&t);
 	script_frame(&t.s, 0x82, NULL, sizeof big);
@@ -305,7 +304,7 @@ static void test_send_all(void)
 	CHECK_EQ_U(ws_send_all(t.ws, WS_BINARY, big, sizeof big), WS_ECLOSED);
 	talk_end(&t);
 
-	check_row("a sentence of before is gone, and is not shown again");
+	check_row("an earlier sentence is not shown again");
 	cancel_begin(&t, 0);
 	t.o.ping_interval_ms = 1000;
 	t.o.timeout_ms = -1;
@@ -403,7 +402,7 @@ static void test_real_waits(void)
 			CHECK_EQ_U(c.result, 0);
 			CHECK_EQ_U(ws_recv_within(client.ws, &msg, 0), WS_AGAIN);
 		}
-		/* many at once are as good as one */
+		/* many calls count as one */
 		for (i = 0; i < 100000; i++)
 			CHECK(ws_cancel(client.ws) == 0);
 		CHECK_EQ_U(ws_recv(client.ws, &msg), WS_ECANCELED);
@@ -442,7 +441,8 @@ static void test_real_waits(void)
 #endif
 
 #ifndef WS_NO_NET
-/* A program that has closed its standard input: 0 is a descriptor like any other. */
+/* The program has closed its standard input, so ws_new gets descriptor 0, which must work like any
+ * other. */
 static void test_descriptor_0(void)
 {
 	struct client client;
@@ -451,7 +451,7 @@ static void test_descriptor_0(void)
 	close(0);
 	client_init(&client, "ws://127.0.0.1:1/");
 	client.ws = ws_new(client.url, &client.o);
-	CHECK(fcntl(0, F_GETFD) >= 0); /* it wakes the connection */
+	CHECK(fcntl(0, F_GETFD) >= 0); /* ws_new uses it to wake the connection */
 	CHECK_EQ_U(ws_cancel(client.ws), 0);
 	client_free(&client);
 	CHECK(fcntl(0, F_GETFD) < 0);

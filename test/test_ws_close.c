@@ -6,7 +6,7 @@
 #include "talk.h"
 #include <stdbool.h>
 
-/* Before and after a connection is open */
+/* The calls before and after the connection is open */
 static void test_calls_in_each_state(void)
 {
 	struct talk t;
@@ -33,7 +33,7 @@ static void test_calls_in_each_state(void)
 	CHECK(ws_recv(t.ws, &msg) < 0);
 	CHECK(ws_send(t.ws, WS_TEXT, "a", 1) < 0);
 	CHECK(ws_ping(t.ws, "a", 1) < 0);
-	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), 0); /* again */
+	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), 0); /* a second time */
 	t.at = fake_request_end(&t.f);
 	SENT(&t, 0x88,
 	     "\x0f\xa0"
@@ -42,7 +42,7 @@ static void test_calls_in_each_state(void)
 	SENT_ALL(&t);
 	talk_end(&t);
 
-	check_row("between ws_close and the peer's answer nothing is sent any more");
+	check_row("nothing is sent between ws_close and the peer's answer");
 	talk_begin(&t, "", 0);
 	t.o.nonblock = 1;
 	talk_open(&t);
@@ -55,11 +55,11 @@ static void test_calls_in_each_state(void)
 	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), 0);
 	CHECK_EQ_U(ws_report(t.ws)->close_code, 1001);
 	CHECK_EQ_U(ws_report(t.ws)->phase, WS_PHASE_DONE);
-	SENT(&t, 0x88, "\x03\xe8", 2); /* 5.5.1: and nothing after it */
+	SENT(&t, 0x88, "\x03\xe8", 2); /* 5.5.1: nothing is sent after it */
 	SENT_ALL(&t);
 	talk_end(&t);
 
-	check_row("free at any time");
+	check_row("ws_free at any time");
 	for (r = 0; r < 4; r++) {
 		talk_begin(&t, "\x01\x05He", 4);
 		t.o.nonblock = 1;
@@ -117,7 +117,7 @@ static void test_our_close_ends_the_connection(void)
 			SENT(&t, 0x88, want, c ? 2 : 0);
 			CHECK_EQ_U(ws_report(t.ws)->close_code, 1005);
 		} else {
-			CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "on", 2), 2); /* it is open still */
+			CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "on", 2), 2); /* it is still open */
 			SENT(&t, 0x81, "on", 2);
 		}
 		SENT_ALL(&t);
@@ -138,7 +138,7 @@ static void test_our_close_ends_the_connection(void)
 	SENT_ALL(&t);
 	talk_end(&t);
 
-	check_row("a violation while a frame of ours is under way: nothing is written any more, "
+	check_row("a violation while our frame is half sent: nothing more is written, "
 	          "and nothing waits for that");
 	for (c = 0; c < 4; c++) {
 		static char data[9000];
@@ -167,7 +167,7 @@ static void test_our_close_ends_the_connection(void)
 		talk_end(&t);
 	}
 
-	check_row("a violation is told in words, with the peer and the code");
+	check_row("the sentence for a violation has the peer and the code");
 	for (c = 0; c < 3; c++) {
 		struct ws_msg msg;
 
@@ -182,7 +182,7 @@ static void test_our_close_ends_the_connection(void)
 		talk_end(&t);
 	}
 
-	check_row("in the middle of a message of ours, of the peer's");
+	check_row("in the middle of our message, or of the peer's");
 	talk_begin(&t, "\x01\x02He\x00\x02ll\x80\x01o\x88\x00", 14);
 	t.f.step = 3;
 	talk_open(&t);
@@ -193,16 +193,16 @@ static void test_our_close_ends_the_connection(void)
 	SENT_ALL(&t);
 	talk_end(&t);
 
-	/* The peer breaks the rules, or hangs up, while we close. As after any other violation it
-	 * is waited for: who hangs up with something unread resets the connection, and what the
-	 * peer had not read yet is lost */
+	/* The peer breaks the rules, or hangs up, while we close. We wait for its end, as after any
+	 * other violation: closing a socket with unread bytes resets the connection, and the peer
+	 * could lose what it has not read yet. */
 	for (c = 0; c < 3; c++) {
 		talk_begin(&t, "", 0);
 		talk_open(&t);
 		if (c == 0)
 			talk_more(&t, "\x81\x02ok\xc1\x00", 6);
 		else if (c == 1)
-			talk_more(&t, "\x88\x01\x03", 3); /* a close frame that is none */
+			talk_more(&t, "\x88\x01\x03", 3); /* an invalid close frame */
 		else
 			talk_more(&t, "\x88\x03\x03\xe8\xff", 5);
 		CHECK_EQ_U(ws_close(t.ws, 1000, NULL), WS_ETIMEOUT);
@@ -235,7 +235,7 @@ static void test_our_close_ends_the_connection(void)
 	talk_more(&t, "\x82\x05Hello\x81\x01\xff\x88\x02\x03\xe8", 14);
 	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), 0);
 	talk_end(&t);
-	check_row("never a close: until the deadline");
+	check_row("the peer never closes: until the deadline");
 	talk_begin(&t, "", 0);
 	talk_open(&t);
 	ws_timeout(t.ws, 1000);
@@ -265,7 +265,7 @@ static void test_our_close_ends_the_connection(void)
 	talk_end(&t);
 }
 
-/* A stream that ends: the sentence says whether something was under way. */
+/* The stream ends: the error says whether something was incomplete. */
 static void test_where_the_stream_ends(void)
 {
 	static const struct {
@@ -304,7 +304,7 @@ static void test_where_the_stream_ends(void)
 	check_row_end();
 }
 
-/* A full send buffer, a peer that wants to be read first: blocking calls get through */
+/* Blocking calls get through a full send buffer and a peer that must be read before it reads */
 static void test_close_gets_through_a_full_buffer(void)
 {
 	struct talk t;
@@ -316,7 +316,7 @@ static void test_close_gets_through_a_full_buffer(void)
 	for (k = 0; k < 3; k++) {
 		talk_begin(&t, "", 0);
 		talk_open(&t);
-		t.f.room = 0; /* it reads only once all of its own is read */
+		t.f.room = 0; /* the peer reads only after we have read all that it sent */
 		t.f.drain = SIZE_MAX;
 		t.f.drain_us = 10000;
 		talk_more(&t,
@@ -339,7 +339,7 @@ static void test_close_gets_through_a_full_buffer(void)
 			for (r = 0; r < 2; r++)
 				CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
 			CHECK_EQ_U(ws_recv(t.ws, &msg),
-			           WS_ECLOSED); /* whose echo must find its place */
+			           WS_ECLOSED); /* its echo does not get lost */
 			CHECK_EQ_U(ws_close(t.ws, 1000, NULL), 0);
 		}
 		SENT(&t, 0x82, data, sizeof data);
@@ -351,7 +351,7 @@ static void test_close_gets_through_a_full_buffer(void)
 		talk_end(&t);
 	}
 
-	/* RFC 6455 5.5.2: a ping that could not be answered yet is, before we close */
+	/* RFC 6455 5.5.2: a ping that could not be answered yet is answered before we close */
 	for (k = 0; k < 4; k++) {
 		talk_begin(&t, "", 0);
 		t.o.nonblock = k & 1;
@@ -394,7 +394,7 @@ static void test_close_gets_through_a_full_buffer(void)
 	}
 }
 
-/* ws_shutdown: the close frame goes out, and what the peer still sends is received */
+/* ws_shutdown sends the close frame, and what the peer still sends is received */
 static void test_shutdown(void)
 {
 	struct talk t;
@@ -409,7 +409,7 @@ static void test_shutdown(void)
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "x", 1), WS_EUSAGE);
 	CHECK(strstr(ws_errmsg(t.ws), "ws_shutdown") != NULL);
 	CHECK_EQ_U(ws_ping(t.ws, "x", 1), WS_EUSAGE);
-	CHECK_EQ_U(ws_shutdown(t.ws, 1000, NULL), 0); /* there is but one close frame */
+	CHECK_EQ_U(ws_shutdown(t.ws, 1000, NULL), 0); /* there is only one close frame */
 	talk_more(&t,
 	          "\x81\x01"
 	          "a\x89\x01p\x82\x01"
@@ -466,7 +466,7 @@ static void test_shutdown(void)
 	talk_end(&t);
 }
 
-/* Our close frame waits for room, with a reason that is not the peer's. */
+/* Our close frame waits for room. Its reason differs from the peer's. */
 static void test_reasons_of_both_sides(void)
 {
 	static const char data[200];

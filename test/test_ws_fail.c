@@ -5,10 +5,10 @@
  */
 #include "talk.h"
 
-/* Each scenario runs once for every n, and its n-th call fails */
+/* Each scenario runs once for every n, and its n-th call of one kind fails */
 
 static const struct scenario {
-	const char *name, *bytes; /* the head is included */
+	const char *name, *bytes; /* what the server sends, including the head */
 	size_t len;
 	int pinged;
 } scenarios[] = {
@@ -51,7 +51,7 @@ static void run_failing(const struct scenario *s, int mode, unsigned long alloc_
 	h.end = WS_IO_EOF;
 	h.step = mode & 8 ? 50 : 0;
 	script_put(&in, s->bytes, s->len);
-	if (strcmp(s->name, "messages") == 0) { /* and one that must grow, before the close frame */
+	if (strcmp(s->name, "messages") == 0) { /* add one for which the buffer grows */
 		in.len -= 7;
 		for (i = 0; i < sizeof large; i++)
 			large[i] = (char)('a' + i % 26);
@@ -115,7 +115,7 @@ static void test_any_failing_call_leaves_no_trace(void)
 						    s->name, mode, n, on ? " and on" : "", o.got,
 						    o.end, o.sent);
 				}
-				CHECK(n > 3 && n < 50); /* a handful of allocations */
+				CHECK(n > 3 && n < 50); /* only a few allocations */
 			}
 			for (w = 0; w < sizeof words / sizeof words[0]; w++) {
 				for (n = 1; n < 100000; n++) {
@@ -127,8 +127,9 @@ static void test_any_failing_call_leaves_no_trace(void)
 					same = strcmp(o.got, good.got) == 0
 					       && strcmp(o.end, good.end) == 0
 					       && strcmp(o.sent, good.sent) == 0;
-					/* "nothing now" changes nothing; else the messages are a
-					 * beginning, and no success */
+					/* a spurious "not ready" changes nothing; after any other
+					 * failure the messages are a beginning of all, and the run
+					 * has not succeeded */
 					fits =
 					    w < 2
 					        ? same
@@ -156,8 +157,8 @@ static void test_any_failing_call_leaves_no_trace(void)
 	}
 }
 
-/* Whichever allocation fails, the sentence says what the error says: also if it is the one for the
- * sentence. */
+/* Whichever allocation fails, the sentence fits the error, even if there is no memory for the
+ * sentence itself. */
 static void test_no_memory_is_named(void)
 {
 	const int cause = ws_features() & WS_HAS_TLS ? WS_ETLS : WS_EUNSUPPORTED;

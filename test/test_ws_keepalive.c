@@ -10,7 +10,7 @@
 #define SECOND ((int64_t)1000000)
 #define KEEPALIVE "ping_interval_ms" /* the payload of our pings */
 
-/* A connection without a deadline, and with these pings. */
+/* A connection with this ping interval and no deadline. */
 static void quiet_begin(struct talk *t, int interval_ms, int nonblock)
 {
 	talk_begin(t, "", 0);
@@ -28,7 +28,7 @@ static void test_recv_within(void)
 	unsigned long waits;
 	int i;
 
-	check_row("nothing comes");
+	check_row("nothing arrives");
 	quiet_begin(&t, 0, 0);
 	begun = t.f.now;
 	waits = t.f.waits;
@@ -38,7 +38,7 @@ static void test_recv_within(void)
 	CHECK_EQ_U(ws_recv_within(t.ws, &msg, 700), WS_AGAIN);
 	CHECK_EQ_U(t.f.now, begun + 700000);
 
-	check_row("a message that comes in two parts");
+	check_row("a message that arrives in two parts");
 	t.f.gap_us = 300000;
 	t.f.step = 3;
 	talk_more(&t, "\x81\x04word", 6);
@@ -51,7 +51,7 @@ static void test_recv_within(void)
 	CHECK_EQ_U(t.f.now, begun + 600000);
 	CHECK_EQ_MEM(msg.data, msg.len, "word", 4);
 
-	check_row("what is there is handed out without waiting, binary too");
+	check_row("a message that has arrived is returned without waiting, also a binary one");
 	t.f.step = 0;
 	talk_more(&t, "\x82\x01x\x82\x01y\x82\x01z", 9);
 	t.f.come = t.f.in_len;
@@ -69,13 +69,13 @@ static void test_recv_within(void)
 	ws_timeout(t.ws, 1000);
 	CHECK_EQ_U(ws_recv_within(t.ws, &msg, -1), WS_ETIMEOUT);
 	CHECK_EQ_U(t.f.now, begun + 3 * SECOND);
-	check_row("a wait does not stay behind for other calls");
+	check_row("wait_ms has no effect on later calls");
 	ws_timeout(t.ws, 1000);
 	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ETIMEOUT);
 	CHECK_EQ_U(t.f.now, begun + 4 * SECOND);
 	talk_end(&t);
 
-	check_row("pings without end do not keep the call");
+	check_row("endless pings do not prolong the call");
 	quiet_begin(&t, 0, 0);
 	for (i = 0; i < 10000; i++)
 		script_put(&t.s, "\x89\x00", 2);
@@ -87,7 +87,7 @@ static void test_recv_within(void)
 	CHECK(t.f.pos < t.f.in_len);
 	talk_end(&t);
 
-	check_row("with nonblock nothing waits");
+	check_row("with nonblock no call waits");
 	quiet_begin(&t, 0, 1);
 	waits = t.f.waits;
 	CHECK_EQ_U(ws_recv_within(t.ws, &msg, 5000), WS_AGAIN);
@@ -95,7 +95,7 @@ static void test_recv_within(void)
 	talk_end(&t);
 }
 
-/* A peer that is silent: one ping, then WS_ETIMEOUT, each time anew. */
+/* A silent peer: one ping, then WS_ETIMEOUT, and the same again each time. */
 static void test_silent_peer(void)
 {
 	struct talk t;
@@ -112,7 +112,7 @@ static void test_silent_peer(void)
 			REPEAT(r, &t.f, t.ws, nonblock, ws_recv(t.ws, &msg));
 			CHECK_EQ_U(r, WS_ETIMEOUT);
 			CHECK_EQ_U(t.f.now, begun + (k + 1) * 6 * SECOND);
-			CHECK(t.f.waits - waits <= 4); /* it does not spin */
+			CHECK(t.f.waits - waits <= 4); /* it does not busy-wait */
 			SENT(&t, 0x89, KEEPALIVE, sizeof KEEPALIVE - 1);
 			SENT_ALL(&t);
 		}
@@ -129,7 +129,7 @@ static void test_silent_peer(void)
 	check_row("no random bytes for the ping");
 	quiet_begin(&t, 3000, 0);
 	begun = t.f.now;
-	for (k = 0; k < 12; k++) /* those that are there are used up */
+	for (k = 0; k < 12; k++) /* this uses up the random bytes that are in stock */
 		CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "x", 1), 1);
 	t.f.entropy_calls_left = 0;
 	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_EENTROPY);
@@ -147,7 +147,7 @@ static void test_silent_peer(void)
 	CHECK(strstr(ws_errmsg(t.ws), ", and the peer does not read what is sent to it"));
 	talk_end(&t);
 
-	check_row("a deadline may come first, and a wait");
+	check_row("a deadline or the end of wait_ms may come first");
 	quiet_begin(&t, 3000, 0);
 	begun = t.f.now;
 	ws_timeout(t.ws, 1000);
@@ -160,7 +160,7 @@ static void test_silent_peer(void)
 	SENT(&t, 0x89, KEEPALIVE, sizeof KEEPALIVE - 1);
 	CHECK_EQ_U(ws_recv_within(t.ws, &msg, 60000), WS_ETIMEOUT);
 	CHECK_EQ_U(t.f.now, begun + 6 * SECOND);
-	check_row("a deadline after that is no sign of life");
+	check_row("a deadline after that does not count as a sign of life");
 	ws_timeout(t.ws, 1000);
 	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ETIMEOUT);
 	ws_timeout(t.ws, -1);
@@ -169,7 +169,7 @@ static void test_silent_peer(void)
 	talk_end(&t);
 }
 
-/* A peer that gives a sign of life. */
+/* A peer that shows that it is alive. */
 static void test_living_peer(void)
 {
 	struct talk t;
@@ -177,7 +177,7 @@ static void test_living_peer(void)
 	int64_t begun;
 	int i;
 
-	check_row("pongs; those of ws_ping are handed out, ours are not");
+	check_row("pongs: those for ws_ping are returned, ours are not");
 	quiet_begin(&t, 3000, 0);
 	begun = t.f.now;
 	CHECK_EQ_U(ws_ping(t.ws, "me", 2), 0);
@@ -199,7 +199,7 @@ static void test_living_peer(void)
 	SENT_ALL(&t);
 	talk_end(&t);
 
-	check_row("pongs that only look like ours, and one like ours where we send no pings");
+	check_row("pongs that only resemble ours, and one like ours when we send no pings");
 	for (i = 0; i < 3; i++) {
 		size_t len = sizeof KEEPALIVE - (i == 1 ? 2 : 1);
 
@@ -229,7 +229,7 @@ static void test_living_peer(void)
 	SENT_ALL(&t);
 	talk_end(&t);
 
-	check_row("what came while the program was elsewhere");
+	check_row("bytes that arrived while the program did something else");
 	quiet_begin(&t, 3000, 0);
 	CHECK_EQ_U(ws_recv_within(t.ws, &msg, 3001), WS_AGAIN);
 	SENT(&t, 0x89, KEEPALIVE, sizeof KEEPALIVE - 1);
@@ -241,7 +241,7 @@ static void test_living_peer(void)
 	SENT_ALL(&t);
 	talk_end(&t);
 
-	check_row("none once the connection closes");
+	check_row("no pings once the connection is closing");
 	quiet_begin(&t, 3000, 0);
 	ws_timeout(t.ws, 20000);
 	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), WS_ETIMEOUT);
@@ -249,14 +249,14 @@ static void test_living_peer(void)
 	SENT_ALL(&t);
 	talk_end(&t);
 
-	check_row("none without the option");
+	check_row("no pings without the option");
 	quiet_begin(&t, 0, 0);
 	CHECK_EQ_U(ws_recv_within(t.ws, &msg, 1000000), WS_AGAIN);
 	SENT_ALL(&t);
 	talk_end(&t);
 }
 
-/* While a long message goes out, a ping cannot. */
+/* While a long message is being sent, a ping cannot be sent. */
 static void test_peer_that_must_read_first(void)
 {
 	static const char data[20000];
@@ -266,7 +266,7 @@ static void test_peer_that_must_read_first(void)
 	ptrdiff_t n;
 	int nonblock, r;
 
-	check_row("it takes some bytes every 4 s");
+	check_row("the peer takes some bytes every 4 s");
 	quiet_begin(&t, 3000, 0);
 	begun = t.f.now;
 	t.f.room = 0;
@@ -277,7 +277,8 @@ static void test_peer_that_must_read_first(void)
 	SENT(&t, 0x82, data, sizeof data);
 	talk_end(&t);
 
-	check_row("it takes nothing: a part is reported first, then the error, each time anew");
+	check_row("the peer takes nothing: first ws_send returns a part, then the error, again and "
+	          "again");
 	quiet_begin(&t, 3000, 0);
 	begun = t.f.now;
 	t.f.room = t.f.drain = 0;
@@ -313,7 +314,7 @@ static void test_peer_that_must_read_first(void)
 	talk_end(&t);
 
 	for (nonblock = 0; nonblock < 2; nonblock++) {
-		check_row("a ping that finds no room");
+		check_row("a ping for which there is no room");
 		quiet_begin(&t, 3000, nonblock);
 		begun = t.f.now;
 		t.f.room = t.f.drain = 0;
@@ -359,7 +360,7 @@ static void test_wants(void)
 	CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), 0);
 	t.f.now += SECOND / 4;
 	CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
-	CHECK_EQ_U(wants(&t).timeout_ms, 750); /* counted from the message on */
+	CHECK_EQ_U(wants(&t).timeout_ms, 750); /* counted from the message */
 	talk_end(&t);
 
 	talk_begin(&t, "", 0);

@@ -12,7 +12,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* ws_open names each wrong option, before it does anything else */
+/* ws_open names an invalid option before it does anything else */
 static void test_wrong_options_are_named(void)
 {
 	static const char *const bad_headers[][2] = {{"A: b\r\nC: d", NULL},
@@ -65,7 +65,7 @@ static void test_wrong_options_are_named(void)
 		talk_end(&t);                                                                      \
 	} while (0)
 
-/* Each option of TLS, where TLS is not the library's */
+/* Each TLS option, when the library does not do the TLS */
 #define WRONG_TLS()                                                                                \
 	do {                                                                                       \
 		WRONG("tls", t.o.tls.server_name = "a.example");                                   \
@@ -164,7 +164,7 @@ static void test_wrong_options_are_named(void)
 	CHECK(talk_sent_has(&t, "\r\nA: b\r\n")
 	      && talk_sent_has(&t, "\r\nConnection: keep-alive, Upgrade\r\n"));
 	talk_end(&t);
-	/* a sentence shows what was wrong, but no secret */
+	/* an error shows the invalid value, but no secret */
 	for (i = 0; i < 8; i++) {
 		static const char *const lines[][2] = {
 		    {"Authorization: s3cret\n", NULL}, {"seen", NULL}, {"seen it", NULL}};
@@ -195,7 +195,7 @@ static void test_wrong_options_are_named(void)
 		talk_end(&t);
 	}
 	for (i = 0; i < 3;
-	     i++) { /* the second and third have a path with an '@' in it, and no user */
+	     i++) { /* in the second and third, the '@' is in the path, so there is no user */
 		static const char *const urls[] = {"http://me:s3cret@ho st/",
 		                                   "http://me:1/s3cret@seen:3128",
 		                                   "socks5://me?s3cret@seen"};
@@ -211,7 +211,7 @@ static void test_wrong_options_are_named(void)
 		CHECK_EQ_S(ws_report(t.ws)->option, "proxy");
 		talk_end(&t);
 	}
-	if (ws_features() & WS_HAS_PROXY) { /* of a list the one that is wrong */
+	if (ws_features() & WS_HAS_PROXY) { /* of a list, the error shows the invalid entry */
 		talk_begin(&t, "", 0);
 		t.o.no_proxy = "a.test seen$ b.test\tc.test";
 		t.ws = ws_new("ws://127.0.0.1:1/", &t.o);
@@ -219,7 +219,7 @@ static void test_wrong_options_are_named(void)
 		talk_end(&t);
 	}
 
-	/* io_wait may lack with nonblock; the least and the largest values pass */
+	/* with nonblock io_wait may be missing; the smallest and the largest values are valid */
 	talk_begin(&t, "", 0);
 	t.io.io_wait = NULL;
 	t.o.nonblock = 1;
@@ -291,14 +291,15 @@ static void test_wrong_options_are_named(void)
 		}
 		script_free(&s);
 	}
-	/* wss:// over a transport of the program's own is its TLS; io_is_plain wants ours */
+	/* the program's own transport does TLS itself for wss://; with io_is_plain the library does
+	 * it */
 	talk_begin(&t, "", 0);
 	t.ws = ws_new("wss://a/", &t.o);
 	CHECK_EQ_U(ws_open(t.ws), 0);
 	CHECK_EQ_S(ws_report(t.ws)->address, "a:443");
 	talk_end(&t);
 	if (ws_features()
-	    & WS_HAS_TLS) { /* a call that enters TLS comes back before any of it is done */
+	    & WS_HAS_TLS) { /* the call that enters TLS returns before TLS does anything */
 		talk_begin(&t, "", 0);
 		t.o.io_is_plain = t.o.nonblock = 1;
 		t.ws = ws_new("wss://a/", &t.o);
@@ -308,7 +309,7 @@ static void test_wrong_options_are_named(void)
 		CHECK_EQ_U(ws_open(t.ws), WS_AGAIN);
 		CHECK(t.f.ios > 0);
 		talk_end(&t);
-		/* a file that does not exist is not a lack of descriptors */
+		/* a missing file does not mean that there was no descriptor */
 		talk_begin(&t, "", 0);
 		t.o.io_is_plain = 1;
 		t.o.tls.ca_file = "/no/such/file";
@@ -348,7 +349,7 @@ static void test_wrong_options_are_named(void)
 		t.o.headers = headers;
 		talk_open(&t);
 		CHECK(t.f.out_len > 300000
-		      && t.f.alive < 50000); /* and what it took is given back */
+		      && t.f.alive < 50000); /* and its memory was given back */
 		talk_end(&t);
 		free(h);
 	}
@@ -398,7 +399,7 @@ static void test_features(void)
 	CHECK_EQ_U(ws_features(), has);
 }
 
-/* Two ways to one server: the error names both. */
+/* Two ways to reach one server exclude each other: the error names both. */
 static void test_ways_exclude_each_other(void)
 {
 	static const struct ws_io io = {fake_read, fake_write, fake_wait, NULL, NULL, NULL};
@@ -443,7 +444,7 @@ static void test_ways_exclude_each_other(void)
 }
 
 #ifndef WS_NO_NET
-/* A program built with an older header: there is nothing after its options to be looked at. */
+/* A program that was built with an older header: nothing after its options is read. */
 static void test_options_of_an_older_program(void)
 {
 	const size_t size = offsetof(struct ws_options, max_redirects);
@@ -464,11 +465,12 @@ static void test_options_of_an_older_program(void)
 }
 #endif
 
-/* A program built with a newer header: what this library does not know must not be set. */
+/* A program that was built with a newer header: an option that this library does not know must not
+ * be set. */
 static void test_options_of_a_newer_program(void)
 {
 	static const struct {
-		size_t at; /* the byte of more that is set, if it is one of them */
+		size_t at; /* the byte after our options that is set; 64: none */
 		int err;
 	} cases[] = {{0, WS_EUSAGE}, {40, WS_EUSAGE}, {63, WS_EUSAGE}, {64, 0}};
 	struct {
@@ -480,7 +482,7 @@ static void test_options_of_a_newer_program(void)
 	size_t i;
 
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		check_row("byte %d of what is new", (int)cases[i].at);
+		check_row("byte %d of the new options", (int)cases[i].at);
 		talk_begin(&t, "", 0);
 		memset(&newer, 0, sizeof newer);
 		newer.o = t.o;
@@ -512,7 +514,7 @@ static void test_options_of_a_newer_program(void)
 	}
 }
 
-/* A file that cannot be read, shared or not, is the same error. */
+/* A file that cannot be read is the same error, whether trust is shared or not. */
 static void test_shared_trust(void)
 {
 	static const struct {
@@ -553,7 +555,7 @@ static void test_shared_trust(void)
 	ws_trust_free(NULL);
 }
 
-/* The system's certificates: that this machine has none is no error before one is needed. */
+/* The system's certificates: it is no error that this machine has none until one is needed. */
 static void test_shared_trust_of_the_system(void)
 {
 	struct ws_trust *trust = ws_trust_new(NULL);
@@ -605,7 +607,7 @@ static void test_names(void)
 		CHECK_EQ_S(ws_errname(names[i].err), names[i].name);
 	}
 	check_row_end();
-	for (i = 0; i < 100; i++) /* also for what is none, which a newer library may know */
+	for (i = 0; i < 100; i++) /* unused ones, too: a newer library may have them */
 		CHECK(ws_errname(-(int)i)[0] >= 'a' && ws_errname(-(int)i)[0] <= 'z');
 	CHECK_EQ_S(ws_errname(-999), "unknown");
 	CHECK_EQ_S(ws_errname(-12345), "unknown");
@@ -674,7 +676,7 @@ static void test_open_keeps_its_deadline(void)
 			REPEAT(r, &f, ws, nonblock, ws_open(ws));
 			timed(cases[i].what, r, WS_ETIMEOUT, &f, cases[i].want_us);
 			CHECK_EQ_U(ws_report(ws)->phase, WS_PHASE_UPGRADE);
-			CHECK_EQ_U(ws_open(ws), WS_ETIMEOUT); /* it is over */
+			CHECK_EQ_U(ws_open(ws), WS_ETIMEOUT); /* it has failed */
 			CHECK(strstr(ws_errmsg(ws), "server.example.com") != NULL);
 			CHECK((strstr(ws_errmsg(ws), "connect timeout") != NULL)
 			      == (cases[i].connect_timeout
@@ -685,7 +687,7 @@ static void test_open_keeps_its_deadline(void)
 		}
 	}
 	check_row_end();
-	/* the request is not taken */
+	/* the server does not read the request */
 	for (nonblock = 0; nonblock < 2; nonblock++) {
 		struct talk t;
 		int r;
@@ -701,7 +703,7 @@ static void test_open_keeps_its_deadline(void)
 	}
 }
 
-/* What of a wrong value the sentence shows: nothing that may be a secret. */
+/* How much of an invalid value an error shows: nothing that may be a secret. */
 static void test_what_is_shown(void)
 {
 	static const char *const no_colon[] = {"Authorization Basic c2VjcmV0", NULL},

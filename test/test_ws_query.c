@@ -40,7 +40,7 @@ static void test_query_answers(void)
 
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		check_row("%s", cases[i].what);
-		for (n = 0; n < 100; n++) { /* n: that allocation fails */
+		for (n = 0; n < 100; n++) { /* n: the number of the allocation that fails */
 			talk_begin(&t, "", 0);
 			t.f.in = (const unsigned char *)cases[i].in;
 			t.f.in_len = cases[i].len;
@@ -78,7 +78,7 @@ static void test_query_answers(void)
 			}
 			ws_answer_free(&a, &t.o);
 			CHECK(!a.data);
-			ws_answer_free(&a, &t.o); /* twice is fine */
+			ws_answer_free(&a, &t.o); /* freeing twice is allowed */
 			CHECK(t.f.alive == 0 && t.f.blocks == 0);
 			fake_free(&t.f);
 			script_free(&t.s);
@@ -100,7 +100,7 @@ static void test_query_answers(void)
 		fake_free(&t.f);
 		script_free(&t.s);
 	}
-	/* what is wrong is told */
+	/* errors have a sentence */
 	talk_begin(&t, "", 0);
 	CHECK_EQ_U(ws_query(URL, &t.o, 7, "x", 1, &a), WS_EUSAGE);
 	CHECK(a.connected == 1 && a.error[0] && a.data == NULL);
@@ -127,7 +127,7 @@ static void test_query_answers(void)
 		for (i = 0; i < sizeof data; i++)
 			data[i] = (char)(i % 251);
 		talk_begin(&t, "\x81\x02hi\x81\x01x\x81\x01y\x81\x01z", 13);
-		t.f.step = 3; /* more comes than goes out, so some calls of ws_send take nothing */
+		t.f.step = 3; /* more arrives than is sent, so some calls of ws_send take nothing */
 		t.f.gap_us = 40;
 		t.f.room = 5000;
 		t.f.drain = k ? 0 : 1000;

@@ -15,7 +15,8 @@ struct vector {
 	size_t len;
 	const char *got, *end, *sent;
 	unsigned
-	    at; /* the error shows when so many bytes have come, the others need not; 0: not said */
+	    at; /* the error is found after this many bytes, even if no more arrive; 0: not checked
+		 */
 	unsigned flags;
 	size_t max_message;
 };
@@ -63,7 +64,7 @@ static const struct vector vectors[] = {
 	/* control frames among fragments */
 	V("ping between fragments", "\x01\x01" "a" "\x89\x01p\x80\x01" "b", "T\"ab\"", CUT, "P\"p\""),
 	V("pings everywhere", "\x89\x00\x02\x01" "a" "\x89\x01p\x89\x01q\x00\x00\x89\x01r\x80\x01" "b" "\x89\x01s",
-	  "B\"ab\"", CUT, NULL), /* how many are answered is not fixed: 5.5.3 */
+	  "B\"ab\"", CUT, NULL), /* how many of them are answered is up to the client: 5.5.3 */
 	V("pong between fragments", "\x01\x01" "a" "\x8a\x01p\x80\x01" "b", "T\"ab\"", CUT, ""),
 	V("close between fragments", "\x01\x01" "a" "\x88\x02\x03\xe8", "", "closed 1000", "C1000"),
 	V("unsolicited pongs", "\x8a\x00\x8a\x01x\x82\x01" "a" "\x8a\x01y", "B\"a\"", CUT, ""),
@@ -183,7 +184,7 @@ static const struct vector vectors[] = {
 	BAD("a wrong code, a reason", "\x88\x05\x03\xee" "bye", 7, "", PROTO, "C1002"),
 	BAD("a reason that is not UTF-8", "\x88\x04\x03\xe8" "a\xff", 6, "", "utf8", "C1007"),
 	BAD("a reason that ends within a character", "\x88\x03\x03\xe8\xc3", 5, "", "utf8", "C1007"),
-	/* max_message: over all fragments, from the header on */
+	/* max_message: over all fragments, checked at the header */
 	FL("at the limit", "\x81\x05Hello", 0, "T\"Hello\"", CUT, "", NO_STREAM, 5),
 	FL("over the limit", "\x81\x05Hello", 2, "", "too_big", "C1009", NO_STREAM, 4),
 	FL("binaries at the limit", "\x82\x05Hello\x82\x05hello", 0, "B\"Hello\" B\"hello\"", CUT, "", NO_STREAM, 5),
@@ -223,7 +224,7 @@ static int vector_fits(const struct vector *v, const struct outcome *o, const ch
 	return CHECK(ok);
 }
 
-/* Cut off after k bytes: a beginning of the whole, and never a success */
+/* A script that is cut off after k bytes brings a beginning of the outcome, and never success */
 static int cut_fits(const struct vector *v, const struct outcome *o, size_t k, int *seen)
 {
 	int whole = strcmp(o->end, v->end) == 0 && strcmp(v->end, CUT) != 0;
@@ -376,8 +377,8 @@ static void test_received_close_codes(void)
 	}
 }
 
-/* Payloads of every length that a header or a buffer makes special, also where header and payload
- * together overflow a buffer (as in gorilla, libre) */
+/* Payloads of every length at a boundary of headers or buffers, including those where header and
+ * payload together overflow a buffer (as in gorilla, libre) */
 static void test_lengths(void)
 {
 	static const size_t lengths[] = {0,     1,     2,     5,     120,   124,   125,   126,
@@ -396,7 +397,7 @@ static void test_lengths(void)
 		size_t want_len = 0;
 
 		check_row("%lu bytes", (unsigned long)lengths[i]);
-		/* whole, whole, in two, in three with an empty one; text and binary */
+		/* twice whole, in two fragments, in three with an empty one; text and binary */
 		script_str(&s, FAKE_101);
 		for (k = 0; k < 6; k++) {
 			size_t from;
@@ -448,7 +449,7 @@ static void test_lengths(void)
 	}
 }
 
-/* RFC 6455 5.7: the frames, the client's with the mask given there */
+/* RFC 6455 5.7: its frames, with its mask for those of the client */
 static void test_rfc_frames(void)
 {
 	static const char answer[] =
@@ -519,7 +520,7 @@ static void test_pings_are_answered(void)
 		talk_begin(&t, "", 0);
 		t.o.nonblock = nonblock;
 		talk_open(&t);
-		/* before ws_ping pongs are dropped; after it they come */
+		/* pongs are dropped before ws_ping, and returned after it */
 		CHECK_EQ_U(ws_ping(t.ws, payload, 126), WS_EUSAGE);
 		talk_more(&t,
 		          "\x8a\x01x\x81\x01"
@@ -537,13 +538,13 @@ static void test_pings_are_answered(void)
 		CHECK_EQ_MEM(msg.data, msg.len, "xy", 2);
 		REPEAT(r, &t.f, t.ws, nonblock, ws_recv(t.ws, &msg));
 		CHECK(r == 0 && msg.type == WS_PONG && msg.len == 0 && msg.data);
-		/* a ping of 125 bytes gets them back */
+		/* a ping of 125 bytes gets the same 125 bytes back */
 		script_frame(&t.s, 0x89, payload, 125);
 		talk_more(&t, "\x82\x00", 2);
 		REPEAT(r, &t.f, t.ws, nonblock, ws_recv(t.ws, &msg));
 		CHECK_EQ_U(r, 0);
 		SENT(&t, 0x8a, payload, 125);
-		/* between the fragments of a message, not within one */
+		/* a ping fits between the fragments of a message, not within a fragment */
 		CHECK_EQ_U(ws_send(t.ws, WS_TEXT | WS_MORE, "a", 1), 1);
 		CHECK_EQ_U(ws_ping(t.ws, "i", 1), 0);
 		talk_more(&t, "\x89\x01o\x82\x00", 5);
@@ -559,8 +560,8 @@ static void test_pings_are_answered(void)
 	}
 }
 
-/* A peer that pings and never reads: what waits for it is bounded (in undici it was not), and the
- * last ping is answered (RFC 6455 5.5.3) */
+/* A peer that pings and never reads: the memory for pongs is limited (in undici it was not), and
+ * the last ping is answered (RFC 6455 5.5.3) */
 static void test_ping_flood(void)
 {
 	struct talk t;
@@ -581,7 +582,7 @@ static void test_ping_flood(void)
 		}
 		script_frame(&pings, 0x82, "m", 1);
 		talk_begin(&t, pings.p, pings.len);
-		t.f.room = 300; /* the request, and no more */
+		t.f.room = 300; /* room for the request, and no more */
 		t.f.drain = 0;
 		t.o.timeout_ms = -1;
 		t.o.send_buffer = b & 2 ? 256 : 0;
@@ -605,7 +606,7 @@ static void test_ping_flood(void)
 
 			REPEAT(r, &t.f, t.ws, t.o.nonblock, ws_recv(t.ws, &msg));
 			CHECK_EQ_U(r, 0);
-			ws_timeout(t.ws, 5); /* what is taken goes out in later calls */
+			ws_timeout(t.ws, 5); /* the bytes that were taken are sent in later calls */
 			CHECK_EQ_U(ws_recv(t.ws, &msg), t.o.nonblock ? WS_AGAIN : WS_ETIMEOUT);
 		}
 		for (n = 0; (b0 = talk_sent(&t, &p, &n)) != 0; frames++) {
@@ -620,7 +621,7 @@ static void test_ping_flood(void)
 	}
 }
 
-/* What a peer may do while ws_recv waits */
+/* What a peer may send while ws_recv waits, without moving the deadline */
 static void test_recv_keeps_its_deadline(void)
 {
 	static const struct {
@@ -675,7 +676,7 @@ static void test_recv_keeps_its_deadline(void)
 			    && (strstr(cases[i].what, "flood of fragments")
 			        || strstr(cases[i].what, "half a ")
 			        || strstr(cases[i].what, "byte")))
-				continue; /* these hand out pieces */
+				continue; /* in these cases pieces are returned */
 			check_row("%s, mode %d", cases[i].what, mode);
 			talk_begin(&t, fragments ? "\x01\x00" : "", fragments ? 2 : 0);
 			script_put(&t.s, cases[i].in, cases[i].len);
@@ -699,7 +700,7 @@ static void test_recv_keeps_its_deadline(void)
 			timed(cases[i].what, r, WS_ETIMEOUT, &t.f,
 			      10000000 + (cases[i].read_us > 1000 ? 90000 : 0) * 0);
 			CHECK(t.f.peak <= before + 70000);
-			/* it is usable still: the deadline can be moved */
+			/* the connection is still usable, with a new deadline */
 			CHECK_EQ_U(ws_report(t.ws)->err, 0);
 			t.f.loop = 0;
 			t.f.step = 0;
@@ -714,7 +715,7 @@ static void test_recv_keeps_its_deadline(void)
 				REPEAT(r, &t.f, t.ws, mode & 1, ws_recv(t.ws, &msg));
 				CHECK_EQ_U(r, 0);
 			}
-			ws_timeout(t.ws, 0); /* passed: at once */
+			ws_timeout(t.ws, 0); /* it has passed, so ws_recv returns at once */
 			t.f.waits = 0;
 			r = ws_recv(t.ws, &msg);
 			CHECK(r == WS_ETIMEOUT && t.f.waits == 0);
@@ -723,7 +724,7 @@ static void test_recv_keeps_its_deadline(void)
 	}
 }
 
-/* One read brings thousands of pings, and the pong to each costs time. */
+/* One read brings thousands of pings, and each pong costs time. */
 static void test_costly_pongs(void)
 {
 	struct script pings = {NULL, 0, 0};
@@ -742,8 +743,8 @@ static void test_costly_pongs(void)
 	script_free(&pings);
 }
 
-/* With nonblock no call lasts: under a flood, of empty fragments too (as in undici, ws), each
- * returns after a bounded number of reads and no wait */
+/* With nonblock every call is short: in a flood, of empty fragments too (as in undici, ws), each
+ * returns after a limited number of reads and without waiting */
 static void test_flood(void)
 {
 	static const struct {
@@ -792,7 +793,7 @@ static void test_flood(void)
 		t.f.split = 0;
 		talk_open(&t);
 		t.f.discard = 1;
-		t.f.loop = 100000; /* if it is read to its end, that is far too much */
+		t.f.loop = 100000; /* reading it to its end would be far too much */
 		t.f.loop_from = t.s.len - 1000 * cases[i].len;
 		for (k = 0; k < 20; k++) {
 			reads = t.f.reads;
@@ -804,13 +805,13 @@ static void test_flood(void)
 			CHECK_EQ_U(t.f.waits, 0);
 			if (t.f.reads - reads > worst)
 				worst = t.f.reads - reads;
-			if (t.f.writes - writes > worst) /* a pong costs one */
+			if (t.f.writes - writes > worst) /* a pong costs one write */
 				worst = t.f.writes - writes;
 			if (cases[i].then == 2 && k == 0)
 				CHECK_EQ_U(r, WS_EPROTOCOL);
 			else if (!CHECK(r == WS_AGAIN))
 				break;
-			if (r == WS_AGAIN) { /* there is more: at once */
+			if (r == WS_AGAIN) { /* more is waiting, so call again at once */
 				struct ws_pollset set;
 
 				ws_wants(t.ws, &set);
@@ -823,7 +824,7 @@ static void test_flood(void)
 		talk_end(&t);
 	}
 	check_row_end();
-	/* the body of a refused upgrade, whose chunk never begins */
+	/* the body of a refused upgrade, with a chunk that never begins */
 	{
 		struct talk t;
 		unsigned long reads, worst = 0;

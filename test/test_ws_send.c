@@ -6,7 +6,7 @@
  */
 #include "talk.h"
 
-/* Collects the payloads of a message from the frames sent, and checks how it begins and ends */
+/* Collects a message's payloads from the frames sent, and checks its first and last frame */
 static void collect_message(struct talk *t, unsigned type, struct script *out, size_t *frames)
 {
 	unsigned char *p;
@@ -23,8 +23,8 @@ static void collect_message(struct talk *t, unsigned type, struct script *out, s
 	} while (b0 && !(b0 & 0x80));
 }
 
-/* A transport that takes a few bytes at a time: everything arrives, once, in order; a resumed frame
- * is one frame. In curl partial writes were miscounted. */
+/* A transport that takes a few bytes at a time: everything arrives once and in order, and a frame
+ * that is continued is still one frame. In curl, partial writes were miscounted. */
 static void test_short_writes(void)
 {
 	static const size_t takes[] = {1, 3, 13, 100, 255, 256, 257, 4095, 4096, 5000};
@@ -36,7 +36,7 @@ static void test_short_writes(void)
 
 	for (i = 0; i < 70000; i++)
 		data[i] = (unsigned char)(i * 31 + i / 251);
-	/* 1: not to wait; 2: a small buffer; 4: every wait is interrupted */
+	/* bits: 1: nonblock; 2: a small buffer; 4: every wait is interrupted */
 	for (mode = 0; mode < 8; mode += check_step(3)) {
 		for (i = 0; i < sizeof takes / sizeof takes[0]; i++) {
 			for (k = 0; k < sizeof lengths / sizeof lengths[0]; k++) {
@@ -64,8 +64,8 @@ static void test_short_writes(void)
 						break;
 					if (!t.o.nonblock) {
 						CHECK_EQ_U(
-						    n,
-						    len); /* it may wait, and nobody needs to be read */
+						    n, len); /* a blocking call takes all, as nobody
+							   * need be read */
 						if (n != (ptrdiff_t)len)
 							break;
 					}
@@ -82,7 +82,7 @@ static void test_short_writes(void)
 						break;
 				}
 				CHECK(n >= 0);
-				if (t.o.nonblock) { /* what is taken goes out in later calls */
+				if (t.o.nonblock) { /* the rest is sent in later calls */
 					struct ws_msg msg;
 
 					do {
@@ -100,7 +100,7 @@ static void test_short_writes(void)
 				CHECK(got.len == len
 				      && (len == 0 || memcmp(got.p, data, len) == 0));
 				SENT_ALL(&t);
-				/* the next message finds its place */
+				/* the next message can be sent */
 				t.f.room = t.f.drain = SIZE_MAX;
 				r = (int)ws_send(t.ws, WS_TEXT, "next", 4);
 				CHECK_EQ_U(r, 4);
@@ -122,7 +122,8 @@ static void test_what_is_sent_arrives(void)
 	unsigned b0, i, k, same = 0;
 	size_t n;
 
-	check_row("fragments, also of no known length and empty; text split within a character");
+	check_row(
+	    "fragments of known and unknown length, and empty ones; text split within a character");
 	talk_begin(&t, "", 0);
 	talk_open(&t);
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT | WS_MORE, "a\xc3", 2), 2);
@@ -130,7 +131,7 @@ static void test_what_is_sent_arrives(void)
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT | WS_MORE, NULL, 0), 0);
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "\xa9", 1), 1);
 	CHECK_EQ_U(ws_send(t.ws, WS_BINARY | WS_MORE, "\xff", 1), 1);
-	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, "\xc3", 1), 1); /* which no text goes on with */
+	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, "\xc3", 1), 1); /* this would not continue a text */
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, NULL, 0), 0);
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "\xf0\x9f\x98\x80", 4), 4);
 	SENT(&t, 0x01, "a\xc3", 2);
@@ -144,7 +145,7 @@ static void test_what_is_sent_arrives(void)
 	SENT_ALL(&t);
 	talk_end(&t);
 
-	check_row("misuse is told, sends nothing and harms nothing");
+	check_row("misuse is an error, sends nothing and does no harm");
 	talk_begin(&t,
 	           "\x81\x01"
 	           "a",
@@ -166,10 +167,10 @@ static void test_what_is_sent_arrives(void)
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT | WS_MORE, "b\xc3", 2), 2);
 	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, "a", 1), WS_EUSAGE);
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "a", 1),
-	           WS_EUSAGE); /* not what the character goes on with */
+	           WS_EUSAGE); /* not a continuation of the character */
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "", 0), WS_EUSAGE);
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT, "\xa9", 1), 1);
-	check_row("the rest of a frame is that rest and nothing else");
+	check_row("only the rest of a frame may follow its beginning");
 	t.f.room = 10;
 	t.f.drain = 0;
 	{
@@ -199,7 +200,7 @@ static void test_what_is_sent_arrives(void)
 	CHECK_EQ_MEM(msg.data, msg.len, "a", 1);
 	talk_end(&t);
 
-	check_row("unchecked text is sent as it is");
+	check_row("text that is not checked is sent unchanged");
 	talk_begin(&t, "", 0);
 	t.o.no_utf8_check = 1;
 	talk_open(&t);
@@ -211,11 +212,11 @@ static void test_what_is_sent_arrives(void)
 	talk_begin(&t, "", 0);
 	t.f.nonce = NULL;
 	t.ws = ws_new(URL, &t.o);
-	CHECK_EQ_U(ws_open(t.ws), WS_EHANDSHAKE); /* FAKE_ACCEPT is for another key */
+	CHECK_EQ_U(ws_open(t.ws), WS_EHANDSHAKE); /* FAKE_ACCEPT belongs to another key */
 	talk_end(&t);
 	talk_begin(&t, "", 0);
 	talk_open(&t);
-	t.f.nonce = NULL; /* pseudo-random from the next time on */
+	t.f.nonce = NULL; /* pseudo-random from now on */
 	for (i = 0; i < 1000; i++)
 		CHECK_EQ_U(ws_send(t.ws, WS_BINARY, &i, i % 3), i % 3);
 	for (i = 0; i < 1000; i++) {
@@ -229,8 +230,7 @@ static void test_what_is_sent_arrives(void)
 	talk_end(&t);
 }
 
-/* Bytes that ws_recv gave can be sent from where they are, while more arrives and however long it
- * takes */
+/* Bytes from ws_recv can be sent from where they are, however much arrives meanwhile */
 static void test_received_bytes_can_be_sent(void)
 {
 	static const size_t lengths[] = {1, 100, 3000, 16000, 16379, 16380, 16381, 50000};
@@ -266,8 +266,7 @@ static void test_received_bytes_can_be_sent(void)
 			t.f.drain = 200;
 			t.f.drain_us = mode & 4 ? 10 : 100;
 			t.f.wake_us = 25;
-			/* a program that stops where it would have to keep the bytes itself: what
-			 * was taken is right */
+			/* a program that stops when not all was taken: what was taken is right */
 			while (ws_recv(t.ws, &msg) == 0
 			       && ws_send(t.ws, WS_BINARY, msg.data, msg.len) == (ptrdiff_t)msg.len)
 				;
@@ -279,7 +278,7 @@ static void test_received_bytes_can_be_sent(void)
 				script_put(&got, p, n);
 			CHECK(got.len <= whole.len
 			      && (got.len == 0 || memcmp(got.p, whole.p, got.len) == 0));
-			/* what of a frame was sent, too */
+			/* and so is the part of a frame that was sent */
 			if (t.f.out_len > t.at + 8 && t.f.out[t.at] == 0x82) {
 				size_t head = (t.f.out[t.at + 1] & 127) < 126    ? 6
 				              : (t.f.out[t.at + 1] & 127) == 126 ? 8
@@ -331,7 +330,7 @@ static void test_send_keeps_its_deadline(void)
 	SENT_ALL(&t);
 	talk_end(&t);
 
-	check_row("one that takes a byte a second");
+	check_row("a peer that takes a byte a second");
 	talk_begin(&t, "", 0);
 	talk_open(&t);
 	t.f.room = 0;
@@ -340,7 +339,7 @@ static void test_send_keeps_its_deadline(void)
 	n = ws_send(t.ws, WS_BINARY, data, sizeof data);
 	CHECK(n > 0 && n < 5000);
 	timed("send to a slow peer", 0, 0, &t.f, 10000000);
-	check_row("closing in the middle of a frame of ours is hanging up");
+	check_row("closing in the middle of our frame ends the connection");
 	CHECK_EQ_U(ws_close(t.ws, 1000, NULL) == 0, 0);
 	CHECK_EQ_U(ws_report(t.ws)->err, WS_ECLOSED);
 	talk_end(&t);
@@ -381,7 +380,7 @@ static void test_send_keeps_its_deadline(void)
 	SENT_ALL(&t);
 	talk_end(&t);
 
-	check_row("the transport cannot wait: that is told");
+	check_row("the transport cannot wait, and the sentence says so");
 	for (r = 0; r < 3; r++) {
 		talk_begin(&t, r == 2 ? "\xc1\x00" : "", r == 2 ? 2 : 0);
 		talk_open(&t);
@@ -402,9 +401,8 @@ static void test_send_keeps_its_deadline(void)
 		talk_end(&t);
 	}
 
-	/* a peer that is gone, as a ping finds it, or a pong that was to be sent; what it said
-	 * before is received still
-	 */
+	/* a peer that is gone, which a ping or a pong finds out; what it sent before is still
+	 * received */
 	for (r = 0; r < 4; r++) {
 		talk_begin(&t, "\x89\x01p\x81\x02hi\x88\x02\x0f\xa0", r & 2 ? 11 : 3);
 		t.o.nonblock = r & 1;
@@ -412,7 +410,7 @@ static void test_send_keeps_its_deadline(void)
 		talk_open(&t);
 		t.f.deaf_after = 1;
 		CHECK_EQ_U(ws_ping(t.ws, "p", 1),
-		           0); /* taken, as the peer's end is not known yet */
+		           0); /* taken, because the end of the peer is not known yet */
 		CHECK_EQ_U(ws_ping(t.ws, "p", 1), WS_AGAIN);
 		if (r & 2) {
 			CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
@@ -454,7 +452,7 @@ static void test_send_keeps_its_deadline(void)
 		talk_end(&t);
 	}
 
-	check_row("a dead peer: who only sends is told so, by the deadline at the latest");
+	check_row("a dead peer: a program that only sends gets an error by the deadline");
 	for (r = 0; r < 2; r++) {
 		int k;
 
@@ -467,7 +465,7 @@ static void test_send_keeps_its_deadline(void)
 			if (n < 0 && n != WS_AGAIN)
 				break;
 			sent += n > 0 ? (size_t)n : 0;
-			t.f.now += 20000; /* what it costs a program to look */
+			t.f.now += 20000; /* the time that looking costs a program */
 		}
 		CHECK_EQ_U(n, WS_ERESET);
 		CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ERESET);
@@ -506,7 +504,7 @@ static void test_send_keeps_its_deadline(void)
 		talk_end(&t);
 	}
 
-	check_row("within a frame of ours no ping can begin: that is said at once, also by a call "
+	check_row("no ping can begin within our frame: the error comes at once, also from a call "
 	          "that may wait");
 	talk_begin(&t, "", 0);
 	talk_open(&t);
@@ -520,7 +518,7 @@ static void test_send_keeps_its_deadline(void)
 	CHECK_EQ_U(t.f.now, 2000000);
 	talk_end(&t);
 
-	check_row("ws_ping and ws_close keep the deadline as well");
+	check_row("ws_ping and ws_close keep the deadline, too");
 	for (r = 0; r < 2; r++) {
 		talk_begin(&t, "", 0);
 		talk_open(&t);
@@ -536,7 +534,7 @@ static void test_send_keeps_its_deadline(void)
 	}
 }
 
-/* What does not fit into the send buffer, even one byte, is left to the next call. */
+/* What does not fit into the send buffer is left to the next call, even a single byte. */
 static void test_rest_of_a_message(void)
 {
 	enum { BUFFER = 256, HEAD = 8, FITS = BUFFER - HEAD };
@@ -565,10 +563,10 @@ static void test_rest_of_a_message(void)
 	check_row_end();
 }
 
-/* A transport that takes little at once does not cost a move of all the rest each time: it would be
- * quadratic */
+/* A transport that takes little at a time must not make us move the whole rest each time: that
+ * would be quadratic */
 struct piecemeal {
-	struct fake f; /* first: io is this */
+	struct fake f; /* comes first, because io points to it */
 	const char *next;
 	unsigned long moved;
 };
@@ -606,7 +604,7 @@ static void test_message_in_pieces(void)
 	fake_free(&p.f);
 }
 
-/* WS_HOLD: small messages share one write, none is lost, and each call that must write does */
+/* With WS_HOLD small messages share one write, none is lost, and a call that must write does so */
 static void test_held_messages(void)
 {
 	struct talk t;
@@ -658,7 +656,7 @@ static void test_held_messages(void)
 		talk_end(&t);
 	}
 
-	check_row("a message that does not fit goes the usual way, after those that are held");
+	check_row("a message that does not fit is sent in the usual way, after the held ones");
 	talk_begin(&t, "", 0);
 	talk_open(&t);
 	CHECK_EQ_U(ws_send(t.ws, WS_TEXT | WS_HOLD, "a", 1), 1);
@@ -677,7 +675,7 @@ static void test_held_messages(void)
 	talk_end(&t);
 }
 
-/* ws_unsent counts the program's frames alone, and still after the connection has broken */
+/* ws_unsent counts only the program's frames, even after the connection has broken */
 static void test_unsent(void)
 {
 	struct talk t;
@@ -697,7 +695,7 @@ static void test_unsent(void)
 	CHECK_EQ_U(ws_unsent(t.ws), 5);
 	talk_end(&t);
 
-	check_row("a pong that waits to be written is none of the program's");
+	check_row("a pong that waits to be written does not count");
 	talk_begin(&t, "\x89\x01p", 3);
 	t.o.nonblock = 1;
 	talk_open(&t);
@@ -718,7 +716,7 @@ static void test_unsent(void)
 	talk_end(&t);
 }
 
-/* The peer's end of file is a reset if it has not taken what was sent, and what it sent before still
+/* The peer's end of file is a reset if it has not taken what we sent. What it sent before still
  * arrives. */
 static void test_end_of_file_after_a_failed_write(void)
 {

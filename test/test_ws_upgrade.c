@@ -71,7 +71,7 @@ static void test_rfc_handshake(void)
 struct answer {
 	const char *name, *head;
 	int err, status;
-	const char *what; /* in the sentence */
+	const char *what; /* a part of the error */
 };
 #define E WS_EHANDSHAKE
 
@@ -176,7 +176,8 @@ static const struct answer answers[] = {
 /* clang-format on */
 #undef E
 
-/* 0: fits */
+/* Answers the upgrade, and checks what ws_open and ws_recv make of the answer. cut: only a part of
+ * it. */
 static void run_answer(const struct answer *a, const void *in, size_t in_len, const struct how *h,
                        const char *how, size_t k, int cut)
 {
@@ -194,7 +195,7 @@ static void run_answer(const struct answer *a, const void *in, size_t in_len, co
 	o.subprotocols = protocols;
 	o.max_redirects = ws_features() & WS_HAS_REDIRECTS
 	                      ? 5
-	                      : 0; /* over a transport handed in they are not followed */
+	                      : 0; /* over the program's own transport they are not followed */
 	ws = ws_new(URL, &o);
 	REPEAT(r, &f, ws, h->nonblock, ws_open(ws));
 	if (cut && r == WS_ECLOSED) {
@@ -262,7 +263,7 @@ static void test_responses(void)
 		script_free(&s);
 	}
 	check_row_end();
-	/* cut off, a good answer is never one */
+	/* a valid answer that is cut off is never accepted */
 	for (k = 0; k < HEAD_LEN; k++) {
 		struct outcome o;
 		struct how h;
@@ -378,8 +379,8 @@ static void test_subprotocol_without_offer(void)
 	check_clean(&o.fake);
 }
 
-/* A response head has at most 16 KiB and 100 lines, and each interim response has these limits of
- * its own (ws had no such limits) */
+/* A response head has at most 16 KiB and 100 lines, and the same limits apply to each interim
+ * response (ws had no such limits) */
 static void test_head_limits(void)
 {
 	int over, interim, lines, b;
@@ -431,7 +432,7 @@ static void test_head_limits(void)
 			}
 		}
 	}
-	/* a head without end: refused at the limit, read no further, memory bounded */
+	/* a head without an end is refused at the limit; no more is read, and memory is limited */
 	{
 		struct script s = {NULL, 0, 0};
 		struct outcome o;
@@ -507,7 +508,7 @@ static void run_refusal(const struct refusal *a, const void *in, size_t in_len, 
 	} else {
 		ok &= cut && r == WS_ECLOSED;
 	}
-	/* silence after what is whole costs nothing, after what is not a second */
+	/* if the body is complete, silence after it costs no time, otherwise a second */
 	ok &= h->end ? f.now == 1000000
 	             : f.now == 1000000 + (a->needs_end ? WS_MAX_BODY_WAIT_MS * 1000 : 0);
 	if (!ok)
@@ -550,7 +551,7 @@ static void test_refused_upgrade(void)
 		}
 	}
 	check_row_end();
-	/* of a long body the first KiB, and no more of it is read than that needs */
+	/* the first KiB of a long body is kept, and no more than necessary is read */
 	for (b = 0; b < 4; b++) {
 		struct script s = {NULL, 0, 0};
 		struct ws_options o;
@@ -576,7 +577,7 @@ static void test_refused_upgrade(void)
 		fake_free(&f);
 		script_free(&s);
 	}
-	/* a body that dribbles is given up after a second, or at the deadline, and is still a
+	/* a body that arrives slowly is given up after a second, or at the deadline; it is still a
 	 * refusal */
 	for (b = 0; b < 3; b++) {
 		struct ws_options o;
@@ -606,7 +607,8 @@ static void test_refused_upgrade(void)
 	}
 }
 
-/* Headers can be asked for by name, of a refusal too, for as long as there is a connection object. */
+/* Headers can be asked for by name, also those of a refusal, as long as the connection object
+ * exists. */
 static void test_headers(void)
 {
 	static const char *const lines[] = {"Server: me/1", "SET-cookie: a=b",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * test_ws_watch.c - on_close: an event loop never watches a descriptor that is closed
  *
- * A loop is imitated that keeps registrations, as epoll and libuv do. Each descriptor that
- * on_socket or ws_wants has shown must be told to on_close once, while it is still open.
+ * The test acts like a loop that keeps registrations, as epoll and libuv do. on_close must be called
+ * once for each descriptor that on_socket or ws_wants has shown, while it is still open.
  */
 #include "net.h"
 
@@ -11,7 +11,7 @@
 struct watch {
 	struct client c;
 	int fd[WATCHED_MAX], n;
-	int told, untold, closed_before;
+	int closed, missed, closed_before;
 };
 
 static int is_open(int fd)
@@ -30,7 +30,7 @@ static void watch_fd(struct watch *w, int fd)
 		w->fd[w->n++] = fd;
 }
 
-/* user_data is the struct fake of net.h, which stands first in struct client. */
+/* user_data is the struct fake of net.h, the first member of struct client. */
 static int see_socket(void *user_data, int fd)
 {
 	watch_fd(user_data, fd);
@@ -42,12 +42,12 @@ static void see_close(void *user_data, int fd)
 	struct watch *w = user_data;
 	int i;
 
-	w->told++;
+	w->closed++;
 	w->closed_before += !is_open(fd);
 	for (i = 0; i < w->n && w->fd[i] != fd; i++)
 		;
 	if (i == w->n) {
-		w->untold++;
+		w->missed++;
 		return;
 	}
 	w->fd[i] = w->fd[--w->n];
@@ -85,14 +85,14 @@ static int watch_open(struct watch *w)
 	return r;
 }
 
-/* told: how many descriptors there were in all. */
-static void watch_end(struct watch *w, int told)
+/* closed: how many descriptors were passed to on_close in all. */
+static void watch_end(struct watch *w, int closed)
 {
 	client_free(&w->c);
 	CHECK_EQ_U(w->n, 0);
-	CHECK_EQ_U(w->untold, 0);
+	CHECK_EQ_U(w->missed, 0);
 	CHECK_EQ_U(w->closed_before, 0);
-	CHECK_EQ_U(w->told, told);
+	CHECK_EQ_U(w->closed, closed);
 }
 
 static void test_one_server(void)
@@ -108,10 +108,10 @@ static void test_one_server(void)
 		check_row(k ? "ws_close, ws_free" : "ws_free alone");
 		watch_init(&w, url);
 		CHECK_EQ_U(watch_open(&w), 0);
-		CHECK_EQ_U(w.told, 0);
+		CHECK_EQ_U(w.closed, 0);
 		if (k)
 			client_talk(&w.c);
-		CHECK_EQ_U(w.told, 0);
+		CHECK_EQ_U(w.closed, 0);
 		watch_end(&w, 1);
 	}
 	server_end(&s);
@@ -122,7 +122,7 @@ static void test_one_server(void)
 }
 
 #if !defined(WS_NO_THREADS) && !defined(WS_NO_RESOLVER)
-/* A name that is looked up, with two addresses that refuse and one that is right. */
+/* A name is looked up, and has two addresses that refuse and one that accepts. */
 static void test_lookup_and_race(void)
 {
 	struct watch w;
@@ -134,12 +134,12 @@ static void test_lookup_and_race(void)
 	sprintf(url, "ws://slow.a127-0-0-98.a127-0-0-99.a127-0-0-1.test:%d/", s.port);
 	watch_init(&w, url);
 	CHECK_EQ_U(watch_open(&w), 0);
-	CHECK(w.told >= 2);
+	CHECK(w.closed >= 2);
 	client_talk(&w.c);
 	watch_end(&w, 4);
 	server_end(&s);
 
-	check_row("a lookup that is given up");
+	check_row("a lookup that is abandoned");
 	resolver_holds();
 	watch_init(&w, "ws://a.hang.test/");
 	w.c.ws = ws_new(w.c.url, &w.c.o);
@@ -174,7 +174,7 @@ static void test_lookup_and_race(void)
 		w.c.o.resolve = resolve;
 		CHECK_EQ_U(watch_open(&w), 0);
 		if (full)
-			CHECK_EQ_U(w.told, 1);
+			CHECK_EQ_U(w.closed, 1);
 		client_talk(&w.c);
 		watch_end(&w, full ? 2 : 1);
 		server_end(&s);
@@ -200,7 +200,7 @@ static void test_redirect(void)
 	watch_init(&w, url);
 	w.c.o.max_redirects = 1;
 	CHECK_EQ_U(watch_open(&w), 0);
-	CHECK_EQ_U(w.told, 1);
+	CHECK_EQ_U(w.closed, 1);
 	client_talk(&w.c);
 	watch_end(&w, 2);
 	server_end(&s);

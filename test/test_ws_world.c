@@ -15,7 +15,8 @@
 #include <unistd.h>
 
 static int
-    writes_refused; /* so many io_write say WS_IO_WRITE, whatever there is room for; -1: all say WS_IO_ERROR; -2: 0 */
+    writes_refused; /* how many io_write return WS_IO_WRITE; -1: all return WS_IO_ERROR; -2: all
+		     * return 0 */
 
 static ptrdiff_t refusing_write(void *io, const void *buf, size_t len)
 {
@@ -62,7 +63,7 @@ static void test_no_needless_waits(void)
 	ptrdiff_t n;
 	int k, r;
 
-	check_row("with a ws_send or a ws_ping that was refused, once the peer reads on");
+	check_row("with a ws_send or a ws_ping that took nothing, once the peer reads again");
 	for (k = 0; k < 2; k++) {
 		talk_begin(&t, "", 0);
 		t.o.send_buffer = 256;
@@ -76,7 +77,7 @@ static void test_no_needless_waits(void)
 		t.f.room = t.f.drain = SIZE_MAX;
 		CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
 		CHECK_EQ_U(t.f.now, 1000000);
-		/* who gives it up waits then; who has sent it, too */
+		/* after giving up or after sending, a call waits again */
 		t.f.gap_us = 500;
 		talk_more(&t, "\x82\x01m", 3);
 		CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
@@ -116,7 +117,7 @@ static void test_no_needless_waits(void)
 		talk_end(&t);
 	}
 
-	check_row("a transport says in words why it failed");
+	check_row("a transport that says in words why it failed");
 	for (k = 0; k < 2; k++) {
 		talk_begin(&t, "", 0);
 		t.io.io_error = expired;
@@ -153,7 +154,7 @@ static void test_no_needless_waits(void)
 	CHECK_EQ_U(t.f.now, 1000000);
 	talk_end(&t);
 
-	check_row("a deadline that the program set anew is told from then on");
+	check_row("a new deadline counts from the moment the program sets it");
 	talk_begin(&t, "", 0);
 	talk_open(&t);
 	t.f.now += FAKE_FOREVER;
@@ -172,7 +173,7 @@ static void test_no_needless_waits(void)
 #ifndef WS_NO_NET
 /* Both ends of a real socket pair send 8 MiB before they read */
 
-#define BIG ((size_t)1 << 20) /* more than the buffers of a socket hold */
+#define BIG ((size_t)1 << 20) /* more than a socket's buffers hold */
 struct far_end {
 	int fd, echo, ok;
 	size_t piece;
@@ -339,7 +340,7 @@ static void test_send_and_recv_at_once(void)
 		ws_free(ws);
 		pthread_join(thread, NULL);
 		CHECK(e.ok);
-		CHECK(fcntl(pair[0], F_GETFD) < 0); /* it was ours */
+		CHECK(fcntl(pair[0], F_GETFD) < 0); /* ws_free has closed it */
 		fake_free(&f);
 	}
 	free(data);
@@ -347,8 +348,8 @@ static void test_send_and_recv_at_once(void)
 
 #endif
 
-/* Random bytes arrive late, or never. Nothing replaces them: masks come from no other source (curl
- * used one mask for all frames). */
+/* Random bytes arrive late, or never. Nothing replaces them, because masks must not come from
+ * another source (curl used one mask for all frames). */
 static void test_entropy(void)
 {
 	struct talk t;
@@ -383,7 +384,7 @@ static void test_entropy(void)
 		CHECK_EQ_U(t.f.out_len, 0);
 		talk_end(&t);
 
-		/* late for a frame: it waits, and what comes meanwhile is not lost */
+		/* late for a frame: it waits, and what arrives meanwhile is not lost */
 		talk_begin(&t,
 		           "\x81\x01"
 		           "a",
@@ -401,7 +402,7 @@ static void test_entropy(void)
 			SENT(&t, 0x81, "x", 1);
 		talk_end(&t);
 
-		/* late for a pong, which goes out later */
+		/* late for a pong, which is sent later */
 		talk_begin(&t, "", 0);
 		t.o.nonblock = nonblock;
 		talk_open(&t);
@@ -418,7 +419,7 @@ static void test_entropy(void)
 		SENT_ALL(&t);
 		talk_end(&t);
 
-		/* late for a pong, so a frame of ours is late too, and goes after it */
+		/* late for a pong, so our next frame is late, too, and is sent after it */
 		talk_begin(&t, "", 0);
 		t.o.nonblock = nonblock;
 		talk_open(&t);
@@ -437,7 +438,7 @@ static void test_entropy(void)
 		SENT_ALL(&t);
 		talk_end(&t);
 
-		/* none for a pong that waited for the peer to read, none for a frame after one
+		/* none for a pong that waited for the peer to read, and none for a frame after one
 		 * that is held */
 		for (r = 0; r < 2; r++) {
 			int k;
@@ -464,7 +465,7 @@ static void test_entropy(void)
 			talk_end(&t);
 		}
 
-		/* none for a frame, for a pong: that ends the connection, at once */
+		/* none for a frame or a pong: that ends the connection at once */
 		for (r = 0; r < 2; r++) {
 			int k;
 
@@ -525,7 +526,7 @@ static void test_no_allocation_once_open(void)
 		}
 		CHECK_EQ_U(t.f.allocs, allocs);
 		CHECK_EQ_U(t.f.alive, alive);
-		/* a message that must be put together takes memory once */
+		/* a message in fragments takes memory once */
 		for (i = 0; i < 3; i++) {
 			script_frame(&t.s, 0x01, NULL, 30000);
 			script_frame(&t.s, 0x80, NULL, 10000);
@@ -546,7 +547,7 @@ static void test_no_allocation_once_open(void)
 			CHECK(t.f.alive <= alive + 80000);
 		talk_end(&t);
 	}
-	check_row("promised bytes cost nothing: 16 MiB announced, 100 sent");
+	check_row("announced bytes cost no memory: 16 MiB announced, 100 sent");
 	talk_begin(&t, "\x82\x7f\x00\x00\x00\x00\x01\x00\x00\x00", 10);
 	script_frame(&t.s, 0x80, NULL, 100); /* as payload */
 	talk_more(&t, "", 0);
@@ -568,7 +569,7 @@ static void test_no_allocation_once_open(void)
 	CHECK_EQ_U(msg.len, 1000000);
 	CHECK(t.f.alive < 1030000);
 	talk_end(&t);
-	check_row("the sizes that are asked for are those that are taken: an idle connection with "
+	check_row("the buffers have the sizes that were asked for: an idle connection with "
 	          "small buffers");
 	talk_begin(&t, "", 0);
 	t.o.recv_buffer = t.o.send_buffer = 256;
@@ -602,8 +603,7 @@ static void test_poll_wants(void)
 	CHECK(set.n == 1 && set.fd[0].fd == -1 && set.fd[0].events == WS_POLL_WRITE);
 	CHECK_EQ_U(set.timeout_ms, 2000);
 	t.f.now += 1;
-	CHECK_EQ_U(wants(&t).timeout_ms,
-	           2000); /* rounded up: not a moment too early, and no busy wait */
+	CHECK_EQ_U(wants(&t).timeout_ms, 2000); /* rounded up: neither too early nor a busy wait */
 	t.f.now += 999;
 	CHECK_EQ_U(wants(&t).timeout_ms, 1999);
 	t.f.room = SIZE_MAX;
@@ -615,7 +615,7 @@ static void test_poll_wants(void)
 	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
 	set = wants(&t);
 	CHECK(set.n == 1 && set.fd[0].fd == -1 && set.fd[0].events == WS_POLL_READ);
-	CHECK_EQ_U(set.timeout_ms, 4999); /* the connect timeout is over */
+	CHECK_EQ_U(set.timeout_ms, 4999); /* the connect timeout no longer counts */
 	CHECK_EQ_U(set.change, change);
 	ws_timeout(t.ws, 1);
 	CHECK_EQ_U(wants(&t).timeout_ms, 1);
@@ -639,7 +639,7 @@ static void test_poll_wants(void)
 	t.f.room = SIZE_MAX;
 	CHECK_EQ_U(
 	    ws_recv(t.ws, &msg),
-	    WS_AGAIN); /* all in the buffer is gone, the frame's rest is the program's to give */
+	    WS_AGAIN); /* the buffer is empty, and the program must supply the rest of the frame */
 	set = wants(&t);
 	CHECK(set.n == 1 && set.fd[0].events == (WS_POLL_READ | WS_POLL_WRITE));
 	check_row("bytes that wait inside");
@@ -701,14 +701,15 @@ static void test_poll_wants(void)
 	           WS_ETIMEOUT); /* nothing more comes */
 	CHECK_EQ_U(wants(&t).timeout_ms, 0);
 	CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
-	CHECK_EQ_U(wants(&t).timeout_ms, 0); /* of the pings, some are left for another call */
+	CHECK_EQ_U(wants(&t).timeout_ms, 0); /* some of the pings are left for another call */
 	CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
 	CHECK_EQ_U(wants(&t).timeout_ms, 1000);
 	talk_end(&t);
 
-	check_row("over, but what waits is still to go, or the peer's end to come: until ws_close "
-	          "says so there is one "
-	          "to poll");
+	check_row(
+	    "ended, but waiting bytes must be sent, or the peer's end must arrive: until ws_close "
+	    "says so there is one "
+	    "to poll");
 	for (r = 0; r < 2; r++) {
 		talk_begin(&t, r ? "\x88\x00" : "\xc1\x00", 2);
 		t.o.nonblock = 1;
@@ -821,8 +822,7 @@ static void test_trace_shows_frames(void)
 	script_free(&s);
 }
 
-/* A trace callback that blocks: what lies in the buffer does not outlast the deadline because of it
- */
+/* A trace callback that blocks must not keep buffered messages coming after the deadline */
 static void slow_trace(void *user_data, int sent, int type, const void *data, size_t len)
 {
 	struct fake *f = user_data;
@@ -860,7 +860,7 @@ static void test_slow_trace_keeps_the_deadline(void)
 static void test_trace_of_incomplete_frames(void)
 {
 	static const struct {
-		size_t payload, at_hand, shown; /* at_hand, shown: with the header */
+		size_t payload, at_hand, shown; /* at_hand and shown include the header */
 	} came[] = {{10, 2, 2},      {10, 5, 5},      {10, 12, 12},    {10, 13, 12},
 	            {300, 4, 4},     {300, 255, 255}, {300, 256, 256}, {300, 257, 256},
 	            {251, 255, 255}, {252, 256, 256}, {253, 257, 256}, {253, 4, 4}};
@@ -909,7 +909,7 @@ static void test_trace_of_incomplete_frames(void)
 	}
 }
 
-/* ws_recv has a short cut for an idle connection. An error, a close and a failed write each end it
+/* ws_recv has a short cut for an idle connection. An error, a close and a failed write each end it.
  */
 static void test_idle_short_cut_ends(void)
 {
@@ -920,7 +920,7 @@ static void test_idle_short_cut_ends(void)
 	struct ws_msg msg;
 	int k, r = 0;
 
-	check_row("b waits in the buffer when an error of sending ends the connection");
+	check_row("b is in the buffer when an error while sending ends the connection");
 	talk_begin(&t, two, 6);
 	talk_open(&t);
 	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
@@ -931,7 +931,7 @@ static void test_idle_short_cut_ends(void)
 	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_EENTROPY);
 	talk_end(&t);
 
-	check_row("likewise when we close");
+	check_row("the same when we close");
 	talk_begin(&t, two, 6);
 	t.o.nonblock = 1;
 	talk_open(&t);
@@ -941,7 +941,7 @@ static void test_idle_short_cut_ends(void)
 	CHECK(ws_recv(t.ws, &msg) < 0);
 	talk_end(&t);
 
-	check_row("when a write fails: what the peer said before is handed out, and ws_send leaves "
+	check_row("a write fails: what the peer sent before is returned, and ws_send leaves "
 	          "it to ws_recv each time");
 	talk_begin(&t, two, 6);
 	t.o.nonblock = 1;

@@ -54,13 +54,13 @@ struct pipe {
 	unsigned char buf[1 << 17];
 	size_t r, w;
 	size_t total; /* ever written */
-	size_t piece; /* at most so many bytes a call, each other call blocks; 0: as they come */
-	size_t limit; /* no room beyond so many bytes unread; 0: none */
-	size_t cut;   /* the stream ends after so many bytes in all; 0: never */
-	size_t flip;  /* so many bytes in, one is spoiled; 0: none */
+	size_t piece; /* bytes per call, and every other call blocks; 0: no limit */
+	size_t limit; /* room for this many unread bytes; 0: no limit */
+	size_t cut;   /* the stream ends after this many bytes in all; 0: never */
+	size_t flip;  /* the byte at this offset is corrupted; 0: none */
 	int eof, turn;
-	int reset;             /* 1, or what reading comes to */
-	unsigned char flipped; /* what it was */
+	int reset;             /* 1, or the error that reading returns */
+	unsigned char flipped; /* the byte that was corrupted */
 };
 
 static inline ptrdiff_t pipe_write(struct pipe *p, const void *buf, size_t len)
@@ -116,12 +116,12 @@ static inline ptrdiff_t pipe_read(struct pipe *p, void *buf, size_t len)
 /* ---- A pair: client and server ---- */
 
 struct setup {
-	const char *cert, *key; /* of the server: NAME of NAME.pem and NAME.key */
-	const char *client_ca;  /* the server wants a certificate of this */
-	const char *name;       /* the client's idea of whom it talks to */
+	const char *cert, *key; /* the server's: NAME of NAME.pem and NAME.key */
+	const char *client_ca;  /* the server asks for a client certificate issued by this CA */
+	const char *name;       /* the server name that the client expects */
 	int max_version;        /* of the server */
 	int foreign;            /* same_origin 0 */
-	const char *alpn;       /* the server's one protocol */
+	const char *alpn;       /* the only protocol that the server selects */
 	int renegotiation, tickets;
 	size_t piece, cut, flip;
 	struct ws_tls tls;
@@ -145,8 +145,8 @@ struct pair {
 	char sni[300];
 };
 
-static char certs[300], scratch[200];            /* the certificates; what this program writes */
-static long allocs_left = -1, blocks, allocated; /* their number and their bytes */
+static char certs[300], scratch[200];            /* directories: certificates, own files */
+static long allocs_left = -1, blocks, allocated; /* how many, and their bytes */
 
 static const unsigned char zeros[TLS_FILE_MAX];
 
@@ -157,10 +157,10 @@ static inline void *test_alloc(void *user_data, void *ptr, size_t old_len, size_
 
 	(void)user_data;
 	if (new_len == 0) {
-		CHECK(ptr != NULL); /* nothing is not freed */
+		CHECK(ptr != NULL); /* NULL is never freed */
 		blocks--;
 		allocated -= (long)old_len;
-		if (old_len == TLS_FILE_MAX) /* it had a key */
+		if (old_len == TLS_FILE_MAX) /* the block may have held a key */
 			CHECK(memcmp(ptr, zeros, TLS_FILE_MAX) == 0);
 		free(ptr);
 		return NULL;
@@ -182,7 +182,7 @@ static inline void *test_alloc(void *user_data, void *ptr, size_t old_len, size_
 }
 
 static const struct wsi_mem mem = {.alloc = test_alloc};
-/* mbedTLS's allocations fail only in the client: so many succeed; < 0: all do. See
+/* mbedTLS's allocations fail only in the client: how many of them succeed; < 0: all. See
  * test_library_memory. */
 #ifdef MEMORY_FAILS
 static long client_callocs = -1;
@@ -356,11 +356,11 @@ static inline void pair_server(struct pair *p, const struct setup *s)
 	mbedtls_ssl_set_bio(&p->ssl, p, server_send, server_recv, NULL);
 }
 
-/* 1: what is trusted is read by wsi_tls_trust_new, as if other connections shared it. */
+/* 1: wsi_tls_trust_new reads the trusted certificates, as if other connections shared them. */
 static int sharing;
 
-/* wsi_tls_config_new with these options. The program's own hold on what is shared is given up as soon
- * as it can be. */
+/* wsi_tls_config_new with these options. The program's own reference to the shared certificates is
+ * dropped at once. */
 static inline int configure(struct wsi_tls_config **c, struct ws_tls *tls, const char **option,
                             struct wsi_text *why)
 {
@@ -389,7 +389,7 @@ static inline int begin_session(struct pair *p, const struct setup *s)
 	                   test_entropy, NULL, &p->why);
 }
 
-/* 0, or what wsi_tls_config_new or wsi_tls_new said */
+/* 0, or the error of wsi_tls_config_new or wsi_tls_new */
 static inline int pair_client(struct pair *p, const struct setup *s)
 {
 	int rc;
@@ -405,7 +405,7 @@ static inline int pair_client(struct pair *p, const struct setup *s)
 	return rc;
 }
 
-/* A server whose client is still to come */
+/* A server without a client yet */
 static inline struct pair *pair_alone(const struct setup *s)
 {
 	struct pair *p = calloc(1, sizeof *p);
@@ -459,8 +459,8 @@ static inline void server_step(struct pair *p)
 
 static int64_t shake_until = INT64_MAX;
 
-/* Both until the client has an answer. Its flights: each return of the client's call that would
- * block ends one. flights >= 0: the server falls silent after so many; 1 is then returned. */
+/* Runs both sides until the client has a result. A flight ends when the client's call would block.
+ * flights >= 0: the server falls silent after that many, and 1 is returned. */
 static inline int shake(struct pair *p, int flights)
 {
 	int rc, still = 0;
@@ -486,7 +486,7 @@ static inline int shake(struct pair *p, int flights)
 	return rc;
 }
 
-/* The client reads until so many bytes have come or it must wait: what it got */
+/* Lets the client read until it has this many bytes or must wait. Returns how many it got. */
 static inline size_t drink(struct pair *p, unsigned char *buf, size_t len, ptrdiff_t *last)
 {
 	size_t n = 0;
@@ -536,7 +536,7 @@ static inline int server_read(struct pair *p, void *buf, size_t len)
 	return (int)done;
 }
 
-/* A session that has no transport yet, to be freed with free() */
+/* A session without a transport, to be freed with free() */
 static inline struct wsi_tls *session_new(struct wsi_tls_config *c, const struct ws_tls *options)
 {
 	struct wsi_tls *t = calloc(1, sizeof *t);
@@ -572,7 +572,7 @@ static inline void tls_run(const char *format, const char *path)
 	}
 }
 
-/* What main does before the tests */
+/* What main does first */
 static inline void tls_begin(void)
 {
 	const char *given = getenv("TLS_CERTS"), *tmp = getenv("TMPDIR");
