@@ -14,7 +14,7 @@
 #define S(lit) lit, sizeof(lit) - 1
 #define SHOWN 256
 
-/* In memory of exactly the size asked for, so that a sanitizer sees what is beyond it */
+/* Compiles into memory of the exact size, so that a sanitizer notices an access beyond it */
 static struct wq_capture *compile(const char *pattern, size_t len)
 {
 	const char *why = NULL;
@@ -107,7 +107,7 @@ static const struct vector {
     {S("((a)|b)*"), S("ba"), 2, "0-2 1-2 1-2"},
     {S("(((a)|b)|c)*"), S("abc"), 3, "0-3 2-3 - -"},
     {S("(a|ab|c|bcd)*(d*)"), S("abcd"), 2, "0-4 1-4 4-4"},
-    /* A repetition matches the empty text only where nothing else is left. */
+    /* A repetition matches the empty text only if it can match nothing else. */
     {S("(a*)*"), S("b"), 1, "0-0 0-0"},
     {S("(a*)*"), S("aa"), 1, "0-2 0-2"},
     {S("(a*)+"), S("aa"), 1, "0-2 0-2"},
@@ -134,7 +134,7 @@ static const struct vector {
     {S("(.{3})$"), S("a\xff\xe2\x82"), 1, "1-4 1-4"},
     {S("a(.)b"), S("a\0b"), 1, "0-3 1-2"},
     {S("([^\xe2\x82\xac]+)"), S("a\xe2\x82\xac"), 1, "0-1 0-1"},
-    /* Groups after the ninth still decide, but are not captured. */
+    /* Groups after the ninth affect the match, but are not captured. */
     {S("(a)(b)(c)(d)(e)(f)(g)(h)(i)(j)"), S("abcdefghij"), 9,
      "0-10 0-1 1-2 2-3 3-4 4-5 5-6 6-7 7-8 8-9"},
 };

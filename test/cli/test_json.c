@@ -21,7 +21,7 @@ static void begin(struct wq_out *o)
 	wq_out_init(o, fileno(file), WQ_NEVER, 0);
 }
 
-/* What came out, NUL-terminated; its length */
+/* Ends the output, leaves it in got with a NUL, and returns its length */
 static size_t end(struct wq_out *o)
 {
 	ssize_t n;
@@ -43,7 +43,7 @@ static size_t written_string(const void *p, size_t len)
 	return end(&o);
 }
 
-/* Strict: one string and nothing else. Its characters, or -1 */
+/* Reads exactly one JSON string, strictly. Returns the number of its characters, or -1. */
 static long read_string(const char *s, size_t len, uint32_t *out)
 {
 	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
@@ -191,7 +191,7 @@ static void test_all_short_sequences(void)
 	CHECK_EQ_U(bad, 0);
 }
 
-/* Each byte at each place of a text: what needs no escape is looked at eight bytes at a time. */
+/* Each byte at each place of a text: bytes that need no escape are handled eight at a time. */
 static void test_every_byte_at_every_place(void)
 {
 	char text[40], want[60];
@@ -364,7 +364,7 @@ static const char *answer(struct wq_query *q)
 	return written;
 }
 
-/* A message of a stream is written another way than an answer, and looks the same. */
+/* A message of a stream is written by other code than an answer, and must look the same. */
 static void test_message(void)
 {
 	static const struct {
@@ -426,7 +426,7 @@ static void test_answer(void)
 	q.msg.type = WS_BINARY;
 	CHECK_EQ_S(answer(&q),
 	           "{\"connection\": true, \"data\": \"aGk=\", \"encoding\": \"base64\"}\n");
-	/* without a report, as for lack of memory, the details are whole all the same */
+	/* without a report, as when memory is short, the details are still complete */
 	q.connected = 0;
 	q.msg.data = NULL;
 	q.error = "out of memory";
@@ -448,7 +448,7 @@ static void test_answer(void)
 
 int main(void)
 {
-	static max_align_t arena[1]; /* all but nothing: blocks of malloc, which sanitizers watch */
+	static max_align_t arena[1]; /* so small that malloc, which sanitizers watch, is used */
 
 	wq_memory_init(arena, 0);
 	file = tmpfile();

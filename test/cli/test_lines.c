@@ -121,12 +121,12 @@ static void test_limit(void)
 	check_row_end();
 }
 
-/* Three lines were sent: frames of 7, 6 + 126 + 2 and 6 bytes. */
+/* Three lines were sent, in frames of 7, 6 + 126 + 2 and 6 bytes. */
 static void test_going_back(void)
 {
 	static const struct {
-		size_t begun, unsent; /* bytes of a fourth frame; of all that was not written */
-		unsigned number;      /* of the line that is next then */
+		size_t begun, unsent; /* written bytes of a fourth frame; all bytes not written */
+		unsigned number;      /* the number of the line that comes next */
 	} t[] = {
 	    {0, 0, 4},       {0, 1, 3},     {0, 6, 3},     {0, 7, 2},       {0, 6 + 134, 2},
 	    {0, 6 + 135, 1}, {0, 147, 1},   {0, 1000, 1},  {9, 0, 4},       {9, 9, 4},
@@ -164,8 +164,7 @@ static void test_going_back(void)
 	check_row_end();
 }
 
-/* Millions of bytes of lines go through a block that does not grow; a long line makes it grow to
- * its limit, and no further. */
+/* Megabytes of lines use a block that does not grow. A long line makes it grow up to its limit. */
 static void test_memory(void)
 {
 	static char text[4096], want[64], out[65536];

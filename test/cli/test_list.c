@@ -21,7 +21,7 @@
 static max_align_t arena[20];
 static int input; /* where a test writes what the list reads from standard input */
 
-/* What a list brought: its lines, with '|' after each */
+/* The lines of a list, with '|' after each */
 static char got[MOST];
 
 static void begin_input(struct wq_list *l)
@@ -36,7 +36,7 @@ static void begin_input(struct wq_list *l)
 	CHECK_EQ_U(wq_list_open(l, "-"), 0);
 }
 
-/* Takes all lines that are there. Returns what the list said then. */
+/* Takes all lines that have arrived. Returns the list's last result. */
 static enum wq_list_result take_lines(struct wq_list *l)
 {
 	enum wq_list_result r;
@@ -51,7 +51,7 @@ static enum wq_list_result take_lines(struct wq_list *l)
 	return r;
 }
 
-/* Reads a list that arrives in pieces of so many bytes. */
+/* Reads a list that arrives in pieces of this many bytes. */
 static void read_list(const char *text, size_t len, size_t piece)
 {
 	struct wq_list l;
@@ -93,9 +93,9 @@ static void test_lines(void)
 	    ROW("ws://a/ \r\r\n", "ws://a/|"),
 	    ROW("ws://a/\rws://b/\n", "ws://a/\rws://b/|"),
 	    ROW("ws://a b/\n", "ws://a b/|"),
-	    /* What is no URL is a line all the same: its query says what is wrong. */
+	    /* An invalid URL is a line, too: its query reports the error. */
 	    ROW("nonsense\nhttp:/x\nws://[::1\n\xff\n", "nonsense|http:/x|ws://[::1|\xff|"),
-	    /* A byte order mark at the beginning of the list alone */
+	    /* A byte order mark counts only at the beginning of the list */
 	    ROW("\xef\xbb\xbfws://a/\n\xef\xbb\xbfws://b/\n", "ws://a/|\xef\xbb\xbfws://b/|"),
 	    ROW("\xef\xbb\xbf# a comment\nws://a/\n", "ws://a/|"),
 	    ROW("\xef\xbb\xbf", ""),
@@ -121,11 +121,11 @@ static void test_lines(void)
 	check_row_end();
 }
 
-/* Lists of one long line and a short one, which is read as it stands. */
+/* Lists of one long line and a short one, which is read unchanged. */
 static void test_long_lines(void)
 {
 	static const struct {
-		const char *before; /* the long line: this, and so many times 'x' */
+		const char *before; /* the long line: this, and then this many times 'x' */
 		size_t n;
 		const char *after;
 		size_t kept; /* bytes of it that are handed out. 0: it is skipped */

@@ -16,11 +16,11 @@ static max_align_t arena[20];
 static char ended[WORKS + 1]; /* the names of the works that have ended, in that order */
 static size_t n_ended;
 
-/* A work that ends when enough of its steps are made, or something has come */
+/* A work that ends after a number of steps, at a time, or when something arrives */
 struct script {
 	struct wq_work work;
 	char name;
-	int steps;        /* to make until it ends */
+	int steps;        /* it ends after this many steps */
 	bool computes;    /* uses up each turn */
 	int fd;           /* ends when this can be read; -1: none */
 	int64_t until_us; /* ends at this time */
@@ -71,7 +71,7 @@ static void script_ended(struct wq_work *w)
 struct owner {
 	struct wq_work work;
 	int turn, last;    /* ends in this turn at the latest */
-	size_t works;      /* that have to end */
+	size_t works;      /* how many must end */
 	int write_in_turn; /* 0: never */
 	int fd;
 	int wake_in_turn; /* the first work; 0: never */
@@ -137,7 +137,7 @@ static void run(void)
 	wq_loop_end(&loop);
 }
 
-/* A work that is alone never has to give way. */
+/* A work that is the only one never has to give way. */
 static void test_alone(void)
 {
 	struct script s = {.work = {.step = script_step, .wants = script_wants},
@@ -151,7 +151,7 @@ static void test_alone(void)
 	CHECK_EQ_U(s.made, 1);
 }
 
-/* Those whose time comes, while the others' time is far away */
+/* Works that end at a time, while the time of another is far away */
 static void test_times(void)
 {
 	int64_t now_us = wq_now_us();
@@ -163,10 +163,10 @@ static void test_times(void)
 	owner.works = 2;
 	run();
 	CHECK_EQ_S(ended, "ab");
-	CHECK(scripts[0].made <= 3 && scripts[2].made <= 3); /* nobody spins */
+	CHECK(scripts[0].made <= 3 && scripts[2].made <= 3); /* none of them busy-waits */
 }
 
-/* A work that waits for nothing else goes on when it is woken, and no other one does. */
+/* A work that waits for nothing else continues when it is woken, and no other does. */
 static void test_waking(void)
 {
 	int64_t now_us = wq_now_us();
@@ -203,7 +203,7 @@ static void test_descriptors(void)
 	close(second[1]);
 }
 
-/* While many works compute, another one is stepped in the turn after something has come for it. */
+/* While many works compute, another one is stepped in the turn after something arrives for it. */
 static void test_others_go_on(void)
 {
 	int ends[2];
@@ -227,7 +227,7 @@ static void test_others_go_on(void)
 	close(ends[1]);
 }
 
-/* Those that compute take turns: none is stepped a second time before all the others were. */
+/* Computing works take turns: none is stepped a second time before all others were stepped. */
 static void test_circle(void)
 {
 	int least = 1000, most = 0;
@@ -250,7 +250,7 @@ static void test_circle(void)
 	CHECK(most - least <= 1);
 }
 
-/* All that compute come to their end, wherever in the loop the others' ends have moved them. */
+/* All computing works end, wherever the ends of others have moved them in the loop. */
 static void test_all_end(void)
 {
 	size_t i;

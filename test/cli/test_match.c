@@ -18,7 +18,7 @@
 #define S(lit) lit, sizeof(lit) - 1
 #define BAD 0xfffd
 
-/* In memory of exactly the size asked for, so that a sanitizer sees what is beyond it */
+/* Compiles into memory of the exact size, so that a sanitizer notices an access beyond it */
 static struct wsi_match *compile(const char *pattern, size_t len)
 {
 	const char *why = NULL;
@@ -58,7 +58,8 @@ static int run(struct wsi_match *m, const char *text, size_t len, size_t step)
 	return wsi_match_end(m);
 }
 
-/* At once, cut at every byte, and in pieces of one, two and three bytes: what all say, or -1 */
+/* Matches at once, cut at every byte, and in pieces of one, two and three bytes. Returns the common
+ * result, or -1. */
 static int run_all(struct wsi_match *m, const char *text, size_t len)
 {
 	int want = run(m, text, len, 0);
@@ -310,7 +311,7 @@ static const struct vector {
     {S("[a-z]*[0-9]{2}"), S("ab1x22"), 1},
     {S("^([a-c]{2}){2}$"), S("abca"), 1},
     {S("^([a-c]{2}){2}$"), S("abcd"), 0},
-    /* What is no UTF-8: U+FFFD for each byte that begins no character */
+    /* Invalid UTF-8: U+FFFD for each byte that does not begin a character */
     {S("^.$"), S("\xff"), 1},
     {S("^.$"), S("\x80"), 1},
     {S("^.{2}$"), S("\xc3("), 1},
@@ -337,7 +338,7 @@ static const struct vector {
     {S("\xc3\xa9"), S("\xc3"), 0},
     {S("\xc3\xa9"), S("\xc3\xc3\xa9"), 1},
     {S("a\xef\xbf\xbd"), S("a\xe2\x82"), 1},
-    /* Where a search begins in the middle of what it skips */
+    /* A search that begins in the middle of what is skipped */
     {S("bc"),
      S("\xc3\xa9\xc3"
        "b\xff"
@@ -373,8 +374,8 @@ static void test_vectors(void)
 	}
 }
 
-/* Each class against C's own definition, character by character, and as a set of a longer list and
- * negated */
+/* Each class is compared with C's own definition, character by character, alone, in a longer set,
+ * and negated */
 static void test_classes(void)
 {
 	static const struct {
@@ -637,7 +638,7 @@ static void test_limits(void)
 	      && run(m, text, 4093, 0) == 0);
 	free(m);
 	CHECK(wsi_match_size(S("^((a{255}){8}){2}a{13}$"), &why, &where) == 0);
-	m = compile(S("(((a{255}){16}){0}b){2}")); /* more on the way than at the end */
+	m = compile(S("(((a{255}){16}){0}b){2}")); /* larger while it is compiled */
 	CHECK(m && run(m, S("xbb"), 0) == 1 && run(m, S("xb"), 0) == 0);
 	free(m);
 
@@ -657,7 +658,7 @@ static void test_limits(void)
 	m = compile(pattern, strlen(pattern));
 	CHECK(m && run(m, S("xa"), 0) == 1);
 	free(m);
-	repeat(pattern, "(a)", 1000); /* one after the other is not deep */
+	repeat(pattern, "(a)", 1000); /* many groups side by side are not deep */
 	m = compile(pattern, strlen(pattern));
 	CHECK(m && run(m, text, 1000, 0) == 1 && run(m, text, 999, 0) == 0);
 	free(m);
@@ -693,7 +694,7 @@ static void test_limits(void)
 	CHECK(wsi_match_size(S("^[[:alnum:]_]+@([a-z0-9-]+\\.)+[a-z]{2,6}$"), &why, &where) < 1536);
 }
 
-/* feed says 1 with the byte that makes the match certain, and goes on saying so */
+/* feed returns 1 at the byte that makes the match certain, and from then on */
 static void test_early(void)
 {
 	static const struct {
@@ -728,14 +729,14 @@ static void test_early(void)
 		}
 		wsi_match_start(m);
 		CHECK(wsi_match_feed(m, early[i].text, (size_t)len) == (early[i].at >= 0));
-		/* Another text with the same matcher is another search */
+		/* the same matcher can search another text */
 		wsi_match_start(m);
 		CHECK(wsi_match_feed(m, NULL, 0) == (early[i].at == 0));
 		free(m);
 	}
 }
 
-/* A new text owes nothing to the one before, wherever that was left */
+/* A new text is independent of the one before, wherever that one stopped */
 static void test_restart(void)
 {
 	struct wsi_match *m = compile(S("^a$"));
@@ -752,7 +753,7 @@ static void test_restart(void)
 	free(m);
 }
 
-/* A copy goes on where the matcher was, whatever becomes of that. */
+/* A copy continues independently of the original. */
 static void test_copy(void)
 {
 	static const struct {
@@ -797,7 +798,7 @@ static void test_copy(void)
 	check_row_end();
 }
 
-/* So many steps that the 16-bit number of the round comes by again */
+/* So many steps that the 16-bit number of the round wraps around */
 static void test_rounds(void)
 {
 	static char text[200000];
@@ -849,10 +850,10 @@ static struct {
 	char pattern[16384];
 	size_t len;
 	int ascii;     /* no other characters */
-	int portable;  /* what POSIX defines, and glibc and musl agree upon, see below */
+	int portable;  /* only what POSIX defines, and glibc and musl agree on */
 	int collating; /* with [=a=] and [.a.] */
 	int simple;    /* no { } and no anchors */
-	int repeated;  /* within what is repeated */
+	int repeated;  /* within a repetition */
 } gen;
 
 static int new_node(enum kind kind)
@@ -1109,7 +1110,7 @@ static int gen_alternatives(int depth)
 	return n;
 }
 
-/* The positions (bits) where a match of the node may end that begins at one of those in from */
+/* The positions (as bits) where a match of the node that begins at a position in `from` may end */
 static uint64_t ends(int n, uint64_t from, const uint32_t *text, unsigned len)
 {
 	const struct node *t = &gen.node[n];
@@ -1157,7 +1158,7 @@ static uint64_t ends(int n, uint64_t from, const uint32_t *text, unsigned len)
 	return to;
 }
 
-/* A text as characters and as bytes; broken: with bytes that are no UTF-8 */
+/* Generates a text as characters and as bytes; broken: with invalid UTF-8 */
 static unsigned gen_text(uint32_t *text, char *bytes, size_t *bytes_len, int broken)
 {
 	static const char *const wrong[] = {"\xff", "\x80", "\xc0", "\xbf", "\xf8"};
@@ -1173,7 +1174,7 @@ static unsigned gen_text(uint32_t *text, char *bytes, size_t *bytes_len, int bro
 		} else if (broken && below(16) == 0) {
 			unsigned cut = 1 + below(3);
 
-			/* A character that breaks off, before one that does not go on with it */
+			/* An incomplete character, before one that does not continue it */
 			memcpy(bytes + *bytes_len, "\xf0\x9f\x98", cut);
 			*bytes_len += cut;
 			while (cut-- > 0)
@@ -1226,9 +1227,8 @@ static void check_generated(unsigned patterns, int portable, int ascii)
 
 	gen.ascii = ascii;
 	gen.portable = portable;
-	/* musl has no collating elements, and errs where { } and groups nest, and where anchors
-	 * meet what may be empty
-	 */
+	/* musl has no collating elements, and is wrong where { } and groups nest, and where anchors
+	 * meet what may be empty */
 	gen.collating = !portable || libc_says("[[=a=][.b.]]", "b") == 1;
 	gen.simple = portable && libc_says("((0b{2,3}a)*ac+){2,4}", "aaabacbbbbaacbcccababa") != 0;
 	for (i = 0; i < patterns; i++) {
@@ -1264,7 +1264,7 @@ static void check_generated(unsigned patterns, int portable, int ascii)
 			regfree(&re);
 		free(m);
 	}
-	/* The comparison would be worth little if all or none matched */
+	/* the comparison would prove little if all or none matched */
 	CHECK(matched > patterns && matched < patterns * 11);
 }
 
@@ -1562,7 +1562,7 @@ static void test_generated(void)
 	check_generated(3000U / (unsigned)check_step(5), 0, 0);
 }
 
-/* Against regexec too, with characters beyond ASCII where libc has a locale that knows them */
+/* Compares with regexec, too, with characters beyond ASCII if libc has a locale for them */
 static void test_generated_portable(void)
 {
 	int ascii =

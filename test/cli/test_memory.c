@@ -17,7 +17,7 @@
 #define SLOTS 24
 #define UNITS 512    /* of max_align_t, in the largest arena */
 #define LARGEST 3000 /* bytes of a block */
-#define BEFORE 64    /* bytes before the arena that are watched; after it lies the guard page */
+#define BEFORE 64    /* watched bytes before the arena; the guard page is after it */
 
 static unsigned char *arena;
 
@@ -39,7 +39,7 @@ static int in_arena(const unsigned char *p, size_t units)
 	       && (uintptr_t)p < (uintptr_t)(arena + units * sizeof(max_align_t));
 }
 
-/* The first thing that is wrong, or NULL */
+/* Describes the first error found, or returns NULL */
 static const char *wrong(size_t units)
 {
 	size_t i, k;
@@ -102,7 +102,7 @@ static void test_shadow(void)
 			for (n = 0; n < 4000 && !what; n++) {
 				i = below(SLOTS);
 				if (n % 1000
-				    > 900) /* the last one again and again, so that the arena gets empty */
+				    > 900) /* the last one, so that the arena becomes empty */
 					for (i = SLOTS - 1; i > 0 && !blocks[i].p; i--)
 						;
 				resize(&blocks[i], below(3) ? 1 + below(sizes[s]) : 0);
@@ -115,7 +115,7 @@ static void test_shadow(void)
 	}
 }
 
-/* Freed in the reverse order, all of the arena can be used again */
+/* After freeing in reverse order, the whole arena can be used again */
 static void test_stack(void)
 {
 	int n;
@@ -134,8 +134,8 @@ static void test_stack(void)
 	CHECK_EQ_S(wrong(64) ? wrong(64) : "right", "right");
 }
 
-/* The last block grows and shrinks where it lies; one that fits no more goes to malloc with its
- * bytes */
+/* The last block grows and shrinks in place. One that no longer fits moves to malloc with its
+ * bytes. */
 static void test_last_block(void)
 {
 	unsigned char *first;
@@ -152,13 +152,14 @@ static void test_last_block(void)
 	CHECK(blocks[1].p == first + sizeof(max_align_t));
 	resize(&blocks[1], 8 * sizeof(max_align_t));
 	CHECK(blocks[1].p && !in_arena(blocks[1].p, 8));
-	resize(&blocks[2], 7 * sizeof(max_align_t)); /* the place that it left */
+	resize(&blocks[2], 7 * sizeof(max_align_t)); /* uses the place of the block that moved */
 	CHECK(blocks[2].p == first + sizeof(max_align_t));
 	CHECK_EQ_S(wrong(8) ? wrong(8) : "right", "right");
 	resize(&blocks[1], 0);
 }
 
-/* Comes last: malloc is not called any more. A block that cannot grow is as it was. */
+/* This test comes last, because malloc fails from now on. A block that cannot grow does not change.
+ */
 static void test_no_memory(void)
 {
 	static const size_t more[] = {100000, SIZE_MAX / 2, SIZE_MAX - 100, SIZE_MAX};
@@ -180,7 +181,7 @@ static void test_no_memory(void)
 		CHECK(p[0] == 1 && p[49] == 1 && last[0] == 2 && last[49] == 2);
 	}
 	check_row_end();
-	p = wq_alloc(NULL, NULL, 0, 50); /* and the last one's place is not given away */
+	p = wq_alloc(NULL, NULL, 0, 50); /* the place of the last block is not reused */
 	CHECK(p >= last + 50);
 }
 

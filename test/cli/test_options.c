@@ -16,7 +16,7 @@ static int parse(const char *line)
 	char *argv[100] = {name, NULL}, *p = buf;
 	int argc = 1;
 
-	wq_memory_init(arena, sizeof arena / sizeof arena[0]); /* all anew */
+	wq_memory_init(arena, sizeof arena / sizeof arena[0]); /* starts with an empty arena */
 	snprintf(buf, sizeof buf, "%s", line);
 	while (p && *p && argc < 99) {
 		argv[argc] = p;
@@ -302,7 +302,7 @@ static void test_wrong(void)
 	    {"--unix-socket /s -x http://h ws://h", "--unix-socket"},
 	    {"-d @- -d @- ws://h", "\"@-\""},
 	    {"-d \xff ws://h", "UTF-8"},
-	    {"--no-utf8-check -d \xff ws://h", "UTF-8"}, /* that is about what is received */
+	    {"--no-utf8-check -d \xff ws://h", "UTF-8"}, /* this option is about received text */
 	    {"-e ( ws://h", "\"(\" is not a pattern: "},
 	    {"-d x -e y -n 1 ws://h", "-n, --count cannot be combined"},
 	    {"--data-raw \xed\xa0\x80 ws://h", "--data-raw"},
@@ -319,7 +319,7 @@ static void test_wrong(void)
 	    {"-F ws://h ws://i", "--follow works with one URL only"},
 	    {"-l --from list", "--follow works with one URL only"},
 	    {"-l -d @- ws://h", "-d, --data: \"@-\" is a second use"},
-	    /* An option took the next one for its value, which holds a secret. */
+	    /* An option took the next option, which holds a secret, as its value. */
 	    {"-t -usecret ws://h", "-t, --timeout: \"-u...\" is not"},
 	    {"-n -Dqusecret ws://h", "-n, --count: \"-Dqu...\" is not"},
 	    {"-n --bearer=secret ws://h", "-n, --count: \"--bearer=...\" is not"},
@@ -351,7 +351,7 @@ static void test_wrong(void)
 	}
 	check_row_end();
 	CHECK_EQ_U(parse("-t abc -e ( --fail-on [ ws://h"),
-	           WQ_USAGE); /* the first wrong option is told, alone */
+	           WQ_USAGE); /* only the first wrong option is reported */
 	CHECK_EQ_S(o.why.t.p, "-t, --timeout: \"abc\" is not a duration (try 500ms, 2s, 1m)");
 	CHECK_EQ_U(parse("-B -d \xff ws://h"), 0);
 #ifdef WSQUERY_NO_FORMATS

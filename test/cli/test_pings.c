@@ -24,7 +24,7 @@ static void answer(struct wq_pings *p, size_t number, int64_t now_us)
 
 static void test_round_trips(void)
 {
-	/* The round trips in the order in which they end, which is not that of the pings */
+	/* The round trips in the order in which the pongs arrive, not in that of the pings */
 	static const struct {
 		const char *name;
 		size_t n;
@@ -59,7 +59,7 @@ static void test_round_trips(void)
 	}
 }
 
-/* In any order, each round trip stands at its place. */
+/* In any order, each round trip belongs to its ping. */
 static void test_many(void)
 {
 	struct wq_round_trips r;
@@ -119,10 +119,10 @@ static void test_what_counts(void)
 	    {"1123456789abcdef00000000", 0},  /* of another query */
 	    {"0123456789abcdef0000000", 0},   /* too short */
 	    {"0123456789abcdef000000000", 0}, /* too long */
-	    {"0123456789abcdef0000000g", 0},  /* no number */
+	    {"0123456789abcdef0000000g", 0},  /* not a number */
 	    {"0123456789abcdef-0000000", 0},
 	    {"0123456789abcdef       0", 0},
-	    {"0123456789ABCDEF00000000", 0}, /* a payload comes back byte by byte */
+	    {"0123456789ABCDEF00000000", 0}, /* a pong must have the payload unchanged */
 	    {"", 0},
 	};
 	struct wq_pings p;
@@ -141,7 +141,7 @@ static void test_what_counts(void)
 	}
 }
 
-/* The payload's last byte may be NUL, where a table of digits ends, too. */
+/* The payload's last byte may be NUL, which also ends a table of digits. */
 static void test_a_nul_is_no_digit(void)
 {
 	char payload[WQ_PING_LEN];
@@ -162,7 +162,7 @@ static void test_freed(void)
 	struct wq_pings p;
 
 	memset(&p, 0, sizeof p);
-	wq_pings_free(&p); /* that was not begun */
+	wq_pings_free(&p); /* one that was not begun */
 	begin(&p, WQ_MAX_PINGS);
 	wq_pings_free(&p);
 	CHECK(!p.sent_us && p.n == 0);

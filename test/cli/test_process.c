@@ -21,7 +21,7 @@ static void make_pipe(int p[2])
 	}
 }
 
-/* Until it takes not one byte more */
+/* Writes until not one more byte is taken */
 static void fill(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
@@ -47,7 +47,7 @@ static void test_nothing_blocks(void)
 	close(p[1]);
 }
 
-/* Whatever the reader's pipe is, and however late it is */
+/* A reader that has gone, whatever kind of pipe it has, and however late it is */
 static void test_a_reader_that_is_gone(void)
 {
 	struct wq_out o;
@@ -71,7 +71,8 @@ static void test_a_reader_that_is_gone(void)
 	}
 }
 
-/* 200,000 bytes to a reader that takes 4 KiB each 5 ms, after the deadline: how it ended */
+/* Writes 200,000 bytes after the deadline to a reader that takes 4 KiB every 5 ms. Returns the
+ * result. */
 static int write_to_a_slow_reader(size_t size)
 {
 	static char data[200000], taken[4096];
@@ -110,7 +111,7 @@ static void test_a_slow_reader(void)
 	CHECK_EQ_U(err, 0);
 }
 
-/* poll refuses more descriptors than may be open: that must not make a loop around it spin */
+/* poll refuses more descriptors than the process may open: a loop around it must not busy-wait */
 static void test_poll_fails(void)
 {
 	struct rlimit old, none;

@@ -85,7 +85,7 @@ static const struct row {
 	int send_big; /* 1: the first step sends more than any buffer holds */
 	const char *phase, *reason, *data;
 } rows[] = {
-    /* --fail-on, in every state that receives */
+    /* --fail-on, in every state that receives messages */
     {"fail-on, ping", "-p --fail-on bad", "x|bad", READS, 0, "ping", "unmatched", "bad"},
     {"fail-on, ping, array", "-p -n 3 --fail-on bad", "x|bad", READS, 0, "ping", "unmatched",
      "[x|bad]"},
@@ -120,7 +120,7 @@ static const struct row {
      "bad"},
     {"fail-on, not matched", "--fail-on bad -e z", "x|z|bad", READS, 0, "done", "ok", "z"},
     {"fail-on, collected before", "--fail-on bad -n 2", "x|y|bad", READS, 0, "done", "ok", "[x|y]"},
-    /* -e that stays unmatched, at any place */
+    /* an unmatched -e, in any place */
     {"expect, the only one", "-e z", "x|y", ENDS, 0, "receive", "closed", "y"},
     {"expect, nothing came", "-e z", "", ENDS, 0, "receive", "closed", "null"},
     {"expect, the first", "-e z -d q", "x|y", ENDS, 0, "receive", "closed", "y"},
@@ -147,7 +147,8 @@ static const struct row {
     {"flush", "-d x -n 0", "x|y", DEAF_ENDS, 0, "send", "closed", "y"},
 };
 
-/* Steps q until it is answered or closed: 0, or -1: it waits for what never comes */
+/* Steps q until it is answered or closed. Returns 0, or -1 if it waits for something that never
+ * comes. */
 static int run(struct wq_query *q, struct fake *f)
 {
 	while (!wq_query_step(q)) {
@@ -190,7 +191,7 @@ static void try_row(const struct row *row, size_t step)
 	f.step = step;
 	f.end = row->peer == ENDS || row->peer == DEAF_ENDS ? WS_IO_EOF : 0;
 	begin(&q, &f, &io);
-	wq_query_step(&q); /* the request is written, its answer not there yet */
+	wq_query_step(&q); /* the request is written, and its answer has not arrived */
 	if (row->peer == DEAF || row->peer == DEAF_ENDS)
 		f.room = f.drain = 0;
 
@@ -202,7 +203,7 @@ static void try_row(const struct row *row, size_t step)
 	CHECK_EQ_U(wq_query_status(&q), strcmp(row->reason, "ok") == 0 ? 0 : 3);
 	if (q.err == WQ_EUNMATCHED)
 		CHECK(strstr(q.error, "--fail-on \"") != NULL);
-	if (q.error) { /* such an answer may be printed after the close of its try */
+	if (q.error) { /* such an answer may be printed after the connection of its try is closed */
 		ws_timeout(q.ws, 0);
 		wq_query_close(&q, WQ_NEVER);
 		wq_query_step(&q);
@@ -226,7 +227,7 @@ static void test_ends(void)
 	}
 }
 
-/* A ping that the peer does not take is not tried again until it can be written. */
+/* A ping that the peer does not take is tried again only when it can be written. */
 static void test_blocked_pings(void)
 {
 	struct pollfd p[WS_FDS_MAX];

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 
 #define MAX ((size_t)1 << 20)
-#define WAITING 64 /* messages at most that the test has in the store at a time */
+#define WAITING 64 /* most messages that a test keeps in the store at a time */
 
 static struct wq_store store;
-/* The message of this number: its bytes, length and type follow from it */
+/* The message with this number, which determines its bytes, length and type */
 static struct ws_msg message(size_t number, size_t largest)
 {
 	static unsigned char buf[2000];
@@ -50,7 +50,7 @@ static void take(size_t number, size_t largest)
 		CHECK(is_message(&m, number, largest));
 }
 
-/* All that waits, seen by a walk that takes nothing */
+/* Looks at all waiting messages without taking any */
 static void walk(size_t first, size_t end, size_t largest)
 {
 	size_t at = store.head;
@@ -88,8 +88,8 @@ static void test_first_in_first_out(void)
 	}
 }
 
-/* Compaction: with always some messages waiting the store is never empty, and yet it does not grow
- * with what has passed through it. The bound is twice what waits at most, for a store grows by
+/* Compaction: the store, in which some messages always wait, does not grow with the number of
+ * messages that pass through it. The bound is twice the most that waits, because a store grows by
  * doubling. */
 static void test_memory_is_bounded_by_what_waits(void)
 {
@@ -116,7 +116,7 @@ static void test_memory_is_bounded_by_what_waits(void)
 	}
 }
 
-/* The store grows by doubling: that many messages are not copied again for each that comes */
+/* The store grows by doubling, so many messages are not copied again for each new one */
 static void test_growth(void)
 {
 	struct ws_msg m = message(1, 100);
@@ -132,8 +132,8 @@ static void test_growth(void)
 	wq_store_free(&store);
 }
 
-/* Compaction moves what waits, and that alone: the bytes are right before and after, for every
- * place of the head */
+/* Compaction moves exactly the waiting messages: the bytes are the same before and after, for every
+ * position of the head */
 static void test_compaction_keeps_the_bytes(void)
 {
 	size_t kept, taken, i, end;
@@ -149,8 +149,7 @@ static void test_compaction_keeps_the_bytes(void)
 				take(i, 50);
 			cap = store.cap;
 			for (i = taken + kept; store.cap == cap && i < 200; i++) {
-				put(i,
-				    50); /* until the store has to grow: it was compacted before that */
+				put(i, 50); /* until the store, once compacted, has to grow */
 				walk(taken, i + 1, 50);
 			}
 			CHECK(i < 200);
@@ -169,13 +168,13 @@ static void test_limits(void)
 	size_t n;
 
 	m.len = 10;
-	CHECK_EQ_U(wq_store_put(&store, &m, 10), 0); /* all of the limit */
+	CHECK_EQ_U(wq_store_put(&store, &m, 10), 0); /* this reaches the limit */
 	m.len = 0;
 	CHECK_EQ_U(wq_store_put(&store, &m, 10), 0);
 	m.len = 1;
 	CHECK(wq_store_put(&store, &m, 10) == WS_ETOOBIG);
 	CHECK(wq_store_take(&store, &out) && out.len == 10);
-	CHECK_EQ_U(wq_store_put(&store, &m, 10), 0); /* what was taken does not count */
+	CHECK_EQ_U(wq_store_put(&store, &m, 10), 0); /* a message that was taken does not count */
 	m.len = 11;
 	CHECK(wq_store_put(&store, &m, 10) == WS_ETOOBIG);
 	m.len = SIZE_MAX;
@@ -187,7 +186,7 @@ static void test_limits(void)
 	CHECK_EQ_U(wq_store_put(&store, &m, 10), 0);
 	wq_store_free(&store);
 
-	m.len = 0; /* in number: WQ_MAX_KEPT, or the limit of bytes where that is more */
+	m.len = 0; /* the limit of messages: WQ_MAX_KEPT, or the limit of bytes if that is more */
 	for (n = 0; n < WQ_MAX_KEPT && wq_store_put(&store, &m, 10) == 0; n++)
 		;
 	CHECK_EQ_U(n, WQ_MAX_KEPT);
@@ -198,7 +197,7 @@ static void test_limits(void)
 	CHECK(store.p == NULL && store.n == 0);
 }
 
-/* Comes last: memory is short from here on. What was kept stays. */
+/* This test comes last, because memory is short from here on. Kept messages stay. */
 static void test_no_memory(void)
 {
 	struct ws_msg m = message(1, 2000);

@@ -13,9 +13,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CAME_BACK 77 /* exit status of a child whose call was not cut short */
+#define CAME_BACK 77 /* exit status of a child whose call was not interrupted */
 
-/* The long calls */
+/* Calls that take long */
 
 static void compute(void)
 {
@@ -25,7 +25,7 @@ static void compute(void)
 		n++;
 }
 
-static void use_malloc(void) /* so that it is mostly in there that it stops */
+static void use_malloc(void) /* most interruptions happen within malloc */
 {
 	void *kept[64] = {NULL};
 	size_t i;
@@ -48,7 +48,7 @@ static void use_our_memory(void)
 	}
 }
 
-static void wait_for_ever(void) /* a file that never ends: poll gives EINTR, and is called again */
+static void wait_for_ever(void) /* a file that never ends: poll returns EINTR and is called again */
 {
 	for (;;)
 		poll(NULL, 0, -1);
@@ -78,8 +78,8 @@ static const struct watchdog_case {
 	enum ws_phase
 	    phase; /* of the library when the call begins; WS_PHASE_URL: it is ws_new, which has no report yet */
 	int timeout_ms, connect_timeout_ms;
-	int sig;      /* comes before the call, 0: none */
-	int alarm_ms; /* that whoever started us has set */
+	int sig;      /* the signal that arrives before the call; 0: none */
+	int alarm_ms; /* an alarm that the parent process has set */
 	int status;   /* negative: the signal that kills it */
 	const char *says[3];
 } cases[] = {

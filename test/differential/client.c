@@ -21,7 +21,7 @@ static void print_message(const struct ws_msg *msg)
 	fputs(", ", stdout);
 }
 
-/* Reads the next conversation after what is in script. False: there is no other one. */
+/* Adds the next conversation to the script. Returns 0 if there is none. */
 static int read_conversation(struct script *script)
 {
 	unsigned char length[4], byte;

@@ -12,7 +12,7 @@
 
 int __real_fcntl(int fd, int command, ...); /* not counted: see faults.c */
 
-#define DESCRIPTORS 64 /* that are looked at */
+#define DESCRIPTORS 64 /* how many are checked */
 
 static int open_descriptors(void)
 {

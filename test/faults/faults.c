@@ -52,7 +52,7 @@ __attribute__((destructor)) static void fault_log(void)
 	fclose(f);
 }
 
-/* Counts a call. True: it fails; kinds are those that the function has. */
+/* Counts a call. True: it must fail. kinds: how this function can fail. */
 static bool fault_is_here(const char *name, unsigned kinds)
 {
 	const char *at = getenv("FAULT_AT");
@@ -131,7 +131,7 @@ FAULT_MOVE(read, (int fd, void *buf, size_t len), (fd, buf, len), (fd, buf, len 
 FAULT_MOVE(write, (int fd, const void *buf, size_t len), (fd, buf, len), (fd, buf, len > 0), EIO)
 /* Functions with another way to fail */
 
-/* After an error of send the connection is dead, as it is in reality. */
+/* After an error of send the connection is dead, as a real one is. */
 ssize_t __real_send(int fd, const void *buf, size_t len, int flags);
 ssize_t __wrap_send(int fd, const void *buf, size_t len, int flags);
 ssize_t __wrap_send(int fd, const void *buf, size_t len, int flags)

@@ -22,7 +22,7 @@ static void must(int ok, int line, const char *what)
 	abort();
 }
 
-/* The same bytes at an address of their own, with nothing after them */
+/* A copy in its own block, with nothing after it */
 static unsigned char *copy(const unsigned char *p, size_t len)
 {
 	unsigned char *c = malloc(len > 0 ? len : 1);
@@ -33,7 +33,7 @@ static unsigned char *copy(const unsigned char *p, size_t len)
 	return c;
 }
 
-/* What wsi_utf8_check says, told by wsi_utf8_decode */
+/* The result of wsi_utf8_check, computed with wsi_utf8_decode */
 static size_t utf8_by_decoding(const unsigned char *p, size_t len, int *whole)
 {
 	size_t i = 0, k;
@@ -77,7 +77,7 @@ static void fuzz_frame(const unsigned char *p, size_t len)
 	if (f.head > 0)
 		MUST(wsi_frame_encode(out, f.b0, f.len, NULL) == f.head
 		     && memcmp(out, p, f.head) == 0);
-	for (n = 0; n < most; n++) { /* fewer bytes: the same, or not yet */
+	for (n = 0; n < most; n++) { /* fewer bytes: the same error, or more is needed */
 		unsigned char *exact = copy(p, n);
 
 		why_not = wsi_frame_decode(&g, exact, n);
@@ -190,7 +190,7 @@ static void fuzz_text(const unsigned char *p, size_t len, size_t cut)
 	MUST(part[u.len] == '\0');
 	free(part);
 
-	/* A token is its own list, and none is found where it does not stand */
+	/* A token is a list with itself as the only element, and is not found in other lists */
 	if (len > 0 && wsi_span_if((const char *)p, len, wsi_is_tchar) == len) {
 		struct wsi_str a, b;
 

@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 static struct {
 	const char *p;
 	size_t len, at, piece;
-	int stutter; /* each other read has nothing */
+	int stutter; /* every other read has nothing */
 	int turn;
 } in;
 
@@ -64,7 +64,7 @@ static void set_input(const char *p, size_t len, unsigned piece, int stutter)
 
 /* ---- Lines ---- */
 
-/* The line that begins at text[at..len): its length, and with its newline */
+/* The length of the line that begins at text[at..len). *size includes its newline. */
 static size_t plain_line(const char *text, size_t at, size_t len, bool keep_return, size_t *size)
 {
 	const char *newline = memchr(text + at, '\n', len - at);
@@ -76,8 +76,8 @@ static size_t plain_line(const char *text, size_t at, size_t len, bool keep_retu
 	return n;
 }
 
-/* Where text[from..to) ends that was written: of the lines' frames and begun bytes more, the last
- * unsent ones were not. */
+/* Where the written part of text[from..to) ends. Of the lines' frames, and `begun` bytes of another
+ * one, the last `unsent` bytes were not written. */
 static size_t plain_written(const char *text, size_t from, size_t to, size_t len, bool keep_return,
                             size_t begun, size_t unsent, unsigned *back)
 {
@@ -152,7 +152,7 @@ static void fuzz_lines(const unsigned char *how, const char *text, size_t len)
 			MUST(r == 0 || r == WS_AGAIN || (r == WS_EMEMORY && blocks_fail_at));
 			if (r == WS_EMEMORY)
 				break;
-		} else { /* as when the connection has written what it took */
+		} else { /* as when the connection has written all that it took */
 			MUST(l.begin < l.next);
 			wq_lines_forget(&l);
 			begin = at;
@@ -264,7 +264,7 @@ static void check_expanded(const struct wq_step *send, const struct wq_captured 
 	int r = wq_expand(send, c, max, &data, &len);
 
 	MUST(all.len == msg->len && memcmp(all.p, msg->data, msg->len) == 0);
-	for (i = 1; i <= WQ_CAPTURE_GROUPS; i++) { /* each lies in the message */
+	for (i = 1; i <= WQ_CAPTURE_GROUPS; i++) { /* each group lies within the message */
 		group = wq_captured_group(c, i);
 		MUST(group.len == 0
 		     || (group.p >= all.p && group.p + group.len <= all.p + all.len));

@@ -38,7 +38,7 @@ static int in_pieces(struct wsi_match *m, const uint8_t *text, size_t len, size_
 		end = wsi_match_feed(m, piece, n);
 		free(piece);
 		if (end < yes)
-			abort(); /* a match does not go away */
+			abort(); /* a match stays a match */
 		yes = end;
 	}
 	end = wsi_match_end(m);
@@ -47,7 +47,7 @@ static int in_pieces(struct wsi_match *m, const uint8_t *text, size_t len, size_
 	return end;
 }
 
-/* The groups of a match lie in the text, and the whole match is there if match.c says so. */
+/* The groups of a match lie within the text, and group 0 is set if match.c says that it matches. */
 static void check_groups(const char *pattern, size_t len, const char *text, size_t text_len,
                          int yes)
 {

@@ -34,7 +34,7 @@ static bool holds_secret(const void *p, size_t len)
 	return false;
 }
 
-/* What a person is told: a sentence of valid UTF-8, on one line, without a secret */
+/* An error for the user: a sentence of valid UTF-8, on one line, without a secret */
 static void check_sentence(const struct wq_options *o)
 {
 	const char *p = o->why.t.p;
@@ -158,7 +158,7 @@ static void check_step(const struct wq_options *o, const struct wq_step *step)
 		MUST(wsi_utf8_check(&state, step->p, step->len) == step->len && state == 0);
 }
 
-/* Lists end, and no option stands beside one that it excludes */
+/* Lists have an end, and options that exclude each other are not both set */
 static void check_lists(const struct command_line *c)
 {
 	const struct wq_options *o = &c->o;
@@ -201,7 +201,7 @@ static void check_headers(const struct wq_options *o)
 				MUST(strchr(*h, ':') && !strpbrk(*h, "\r\n"));
 }
 
-/* Gives each file the same content, and looks at what becomes of it */
+/* Gives each file the same content, and checks what is done with it */
 static void use_files(struct command_line *c, const unsigned char *content, size_t len)
 {
 	struct wq_options *o = &c->o;

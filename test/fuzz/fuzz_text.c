@@ -22,7 +22,7 @@ static void fuzz_fail(const char *what, int line)
 	abort();
 }
 
-/* A copy of its exact size: reading beyond it is seen by the sanitizer */
+/* A copy of its exact size, so that the sanitizer notices a read beyond it */
 static char *fuzz_copy(const void *p, size_t len)
 {
 	char *copy = malloc(len > 0 ? len : 1);
@@ -82,7 +82,7 @@ static void fuzz_url(const char *p, size_t len)
 		wsi_put_url(&t, p, len);
 		for (i = len, at = NULL; i > 0 && at == NULL; i--)
 			at = p[i - 1] == '@' ? p + i - 1 : NULL;
-		n = wsi_span_if(p, len, wsi_is_blank); /* after blanks it may be right */
+		n = wsi_span_if(p, len, wsi_is_blank); /* without leading blanks it may be valid */
 		MUST(at == NULL || memchr(shown, '@', t.len) == NULL
 		     || wsi_url_parse(&v, p + n, len - n) == NULL);
 		return;
@@ -92,7 +92,7 @@ static void fuzz_url(const char *p, size_t len)
 	fuzz_inside(u.zone, p, len);
 	fuzz_inside(u.path, p, len);
 	MUST(u.host.len > 0 && u.port > 0 && u.path.p + u.path.len == p + len);
-	for (i = 0; i < len; i++) /* nothing that a request, or a terminal, would stumble over */
+	for (i = 0; i < len; i++) /* nothing that could break a request or confuse a terminal */
 		if ((unsigned char)p[i] < 0x80 || p + i < u.path.p)
 			MUST(p[i] > ' ' && p[i] < 0x7f && p[i] != '\\' && p[i] != '#');
 	MUST(wsi_utf8_check(&state, u.path.p, u.path.len) == u.path.len && state == 0);
@@ -139,7 +139,7 @@ static void fuzz_resolve(const char *p, size_t len)
 		MUST(n <= base_len + ref_len + 1
 		     && (n == 0 || (strlen(out) <= n && out[n] == '\0')));
 		MUST(memchr(out, '#', n) == NULL);
-		if (n > 0) { /* absolute: it is its own reference, for any base */
+		if (n > 0) { /* an absolute URL resolves to itself, with any base */
 			m = fuzz_resolved(again, sizeof again, out, n, "", 0);
 			MUST(m == n && memcmp(out, again, n) == 0);
 		}
@@ -317,7 +317,7 @@ static void fuzz_play(struct fuzz_played *f, const struct wsi_proxy *proxy, cons
 	}
 }
 
-/* What came is quoted, as far as it has come */
+/* The error quotes what has arrived, so only that part may differ */
 static int fuzz_same_but_quote(const char *a, const char *b)
 {
 	const char *quote = strstr(a, "begins with");
@@ -347,7 +347,7 @@ static void fuzz_proxy(const char *p, size_t len)
 	MUST(a.r < 0 || a.used == b.used);
 	MUST((a.r < 0) == (a.why[0] != '\0'));
 	MUST(strstr(a.why, "sesame") == NULL
-	     || fuzz_contains(p, len, "sesame", 6)); /* unless the proxy says it */
+	     || fuzz_contains(p, len, "sesame", 6)); /* unless the proxy sent it */
 }
 
 static void fuzz_lists(const char *p, size_t len)
@@ -381,7 +381,8 @@ static void fuzz_lists(const char *p, size_t len)
 	}
 }
 
-/* The input's lines become options; what passes the check must not get beyond its place */
+/* The input's lines become options. Values that pass the check must not reach beyond their place in
+ * the request. */
 static void fuzz_request(const char *p, size_t len)
 {
 	const char *headers[8] = {0}, *protocols[3] = {0}, *option = NULL, *why = NULL,
@@ -578,7 +579,7 @@ static void run_random(void)
 			case 2: /* cut off */
 				len = at;
 				break;
-			default: /* a word more */
+			default: /* one word more */
 				memmove(buf + at + n, buf + at, len - at);
 				memcpy(buf + at, w, n);
 				len += n;

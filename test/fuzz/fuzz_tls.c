@@ -45,7 +45,7 @@ static void must(int ok, int line, const char *what)
 
 #define NOW 1800000000 /* 2027-01-15 */
 
-/* In place of libc's, for the library's look at a certificate's dates */
+/* Replaces libc's time, because the library checks a certificate's dates */
 time_t time(time_t *t)
 {
 	if (t != NULL)
@@ -124,7 +124,7 @@ struct stream {
 	unsigned char *out; /* what the client sends is kept here, or NULL */
 	size_t out_len, out_cap;
 	size_t
-	    piece; /* at most so many bytes a call, and each other call blocks; 0: as they come */
+	    piece; /* at most this many bytes in a call, and every other call blocks; 0: no limit */
 	int turn;
 	long calls, reset_at; /* the connection is reset at that call; -1: never */
 };
@@ -143,7 +143,7 @@ static ptrdiff_t stream_read(void *io, void *buf, size_t len)
 		len = s->piece;
 	if (len == 0)
 		return s->out != NULL ? WS_IO_READ
-		                      : WS_IO_EOF; /* while it is recorded there is more to come */
+		                      : WS_IO_EOF; /* while recording, more is still to come */
 	memcpy(buf, s->in + s->in_at, len);
 	s->in_at += len;
 	return (ptrdiff_t)len;
@@ -209,7 +209,7 @@ static struct record {
 	unsigned char bytes[8192];
 	size_t len;
 } record;
-static struct stream up; /* while it is recorded: to the server */
+static struct stream up; /* what the client sends while recording */
 
 static int server_send(void *ctx, const unsigned char *buf, size_t len)
 {
@@ -240,8 +240,7 @@ static const struct ws_tls *client_options(void)
 	return &options;
 }
 
-/* The other end's random bytes are its own, so that the client's are the same with and without it
- */
+/* The server has its own random bytes, so the client's are the same with and without it */
 static int server_random(void *ctx, unsigned char *buf, size_t len)
 {
 	uint64_t client = random_state;
@@ -332,7 +331,7 @@ static void prepare(void)
 
 /* ---- One input ---- */
 
-/* The handshake's messages among records, one after another, up to the first record of data */
+/* Extracts the handshake messages from records, up to the first record of data */
 static size_t messages(unsigned char *out, const unsigned char *p, size_t len)
 {
 	size_t i = 0, n, out_len = 0;
@@ -350,7 +349,7 @@ static size_t messages(unsigned char *out, const unsigned char *p, size_t len)
 	return out_len;
 }
 
-/* Spoils the record as the input says: what the server sends, and its length */
+/* Changes the recording as the input says. Returns the length of what the server sends. */
 static size_t spoil(unsigned char *out, size_t cap, const unsigned char *data, size_t size)
 {
 	size_t len = record.len, at, n;
@@ -388,7 +387,7 @@ static size_t spoil(unsigned char *out, size_t cap, const unsigned char *data, s
 	return len;
 }
 
-/* All that is to be read: how much it was */
+/* Reads everything. Returns how much it was. */
 static size_t drink(struct client *k, unsigned char *buf, size_t cap)
 {
 	size_t len = 0;
@@ -469,7 +468,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 		(void)wsi_tls_pending(k.t);
 	}
 	if (size == 4 && s.reset_at < 0 && !(data[0] & 8))
-		MUST(rc == 0); /* nothing was spoiled */
+		MUST(rc == 0); /* nothing was changed */
 	client_free(&k);
 	MUST(blocks == 0);
 	return 0;

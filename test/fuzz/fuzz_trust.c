@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DER_MAX 8192 /* of trust.c: a longer certificate is met, not taken */
+#define DER_MAX 8192 /* the limit of trust.c: a longer certificate is counted, but not passed on */
 #define TAKEN_MAX (1 << 17)
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
@@ -55,7 +55,7 @@ WSI int64_t wsi_clock_us(void)
 
 /* ---- Certificates and chains ---- */
 
-/* The same bytes at an address of their own, with nothing after them */
+/* A copy in its own block, with nothing after it */
 static unsigned char *copy(const unsigned char *p, size_t len)
 {
 	unsigned char *c = malloc(len > 0 ? len : 1);
@@ -66,7 +66,7 @@ static unsigned char *copy(const unsigned char *p, size_t len)
 	return c;
 }
 
-/* c lies in p[0..n) */
+/* d must lie within p[0..n) */
 static void must_lie_in(const struct wsi_der *d, const unsigned char *p, size_t n)
 {
 	MUST(d->len == 0 || (d->p >= p && d->len <= n && d->p + d->len <= p + n));
@@ -156,7 +156,7 @@ static int base64_value(int c)
 	return at != NULL ? (int)(at - digits) : -1;
 }
 
-/* The second reader: all of the text in memory, and no state but where it is */
+/* The second reader has the whole text in memory, and no state except its position */
 static void read_plainly(struct taken *t, const unsigned char *p, size_t n)
 {
 	static const char begin[] = "-----BEGIN CERTIFICATE-----";
@@ -198,7 +198,7 @@ static void read_plainly(struct taken *t, const unsigned char *p, size_t n)
 		t->trust.seen++;
 		if (len <= DER_MAX)
 			take(t, der, len);
-		i++; /* over the '-'; what follows it is the rest of a line that begins no certificate */
+		i++; /* skip this '-'; the rest of the line cannot begin a certificate */
 	}
 }
 

@@ -69,7 +69,7 @@ static void note(struct result *r, const char *fmt, ...)
 		r->got_len += (size_t)n;
 }
 
-/* Everything that the client sent after its request keeps RFC 6455 section 5 */
+/* Everything that the client sent after its request obeys RFC 6455 section 5 */
 static void check_sent(struct fake *f)
 {
 	size_t at = fake_request_end(f), n;
@@ -160,7 +160,7 @@ static int receive_within(struct client *c, int wait_ms)
 	return 0;
 }
 
-/* After a call returned r: 0: make it again; 1: it is done, or failed with r */
+/* Handles the result r of a call. Returns 0: call again; 1: it is done, or failed with r. */
 static int is_done(struct client *c, int *r)
 {
 	int got;
@@ -182,7 +182,7 @@ static int is_done(struct client *c, int *r)
 	return 0;
 }
 
-/* As ws.h says: what is not taken waits until ws_recv was called */
+/* Follows ws.h: bytes that were not taken wait until ws_recv was called */
 static int send_pieces(struct client *c, int type, const char *data, size_t len)
 {
 	size_t sent = 0;
@@ -222,7 +222,7 @@ static int ping(struct client *c, size_t len)
 	return r;
 }
 
-/* From then on nothing can be sent, but all is received */
+/* From now on nothing can be sent, but everything is received */
 static int shut_down(struct client *c)
 {
 	int r;
@@ -238,7 +238,7 @@ static int shut_down(struct client *c)
 	return r;
 }
 
-/* What the program does between two messages. 0, or the error that ends the connection */
+/* What the program does between two messages. Returns 0, or the error that ends the connection. */
 static int meanwhile(struct client *c, unsigned k)
 {
 	static char data[3000];
@@ -271,7 +271,7 @@ static int meanwhile(struct client *c, unsigned k)
 		return send_pieces(c, WS_BINARY | more, data, k * 97 % sizeof data);
 	case 5:
 		return send_message(c, WS_BINARY | more, data, k * 97 % sizeof data);
-	case 6: /* it goes out together with what follows */
+	case 6: /* it is sent together with the next message */
 		return send_pieces(c, WS_BINARY | more | WS_HOLD, data, k * 7 % 200);
 	default:
 		return 0;
@@ -317,7 +317,7 @@ static void set_up(struct client *c, const struct how *h, const void *in, size_t
 	c->mix = 2166136261u;
 }
 
-/* ws_open, and what it says: 0, or the error */
+/* Calls ws_open and checks its report. Returns 0 or the error. */
 static int open_it(struct client *c)
 {
 	struct result *r = c->r;
@@ -340,7 +340,7 @@ static int open_it(struct client *c)
 	return err;
 }
 
-/* Receives until the connection ends, and closes it: what ended it */
+/* Receives until the connection ends, and closes it. Returns what ended it. */
 static int use(struct client *c, int64_t begin)
 {
 	int64_t closing;
@@ -371,7 +371,7 @@ static int use(struct client *c, int64_t begin)
 	return err;
 }
 
-/* What is told at the end holds together, and all is given back */
+/* The final report is consistent, and everything was freed */
 static void finish(struct client *c, size_t len)
 {
 	struct result *r = c->r;
@@ -417,7 +417,7 @@ static void play(const unsigned char *config, const void *in, size_t len, const 
 	finish(&c, len);
 }
 
-/* What the server says. 1: the frames of an open connection; 0: any response */
+/* Makes what the server sends. Returns 1: frames after a successful upgrade; 0: any response. */
 static int make_script(struct script *s, const unsigned char *data, size_t len)
 {
 	int frames = !(data[0] & 128), k;
@@ -447,7 +447,7 @@ static void check_same(const struct result *a, const struct result *b, int strea
 	}
 	ASSERT(a->messages == b->messages && strcmp(a->got, b->got) == 0);
 	ASSERT(a->err == b->err);
-	if (a->err != WS_ETIMEOUT) /* then the close is what ends it */
+	if (a->err != WS_ETIMEOUT) /* otherwise the close ends it */
 		ASSERT(a->close_code == b->close_code && a->reason_len == b->reason_len
 		       && a->reason == b->reason);
 }

@@ -15,8 +15,8 @@
 #include "ws.h"
 
 #define WARM_UP 2000                  /* rounds */
-#define MAX_MESSAGE ((size_t)1 << 20) /* /flood sends more */
-#define GROWTH_KIB 512                /* what resident memory may vary by */
+#define MAX_MESSAGE ((size_t)1 << 20) /* the server sends more for /flood */
+#define GROWTH_KIB 512                /* resident memory may vary by this much */
 
 static const struct soak_case {
 	const char *path;
