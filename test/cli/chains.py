@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Chains of certificates that no CA would issue, in raw DER, and a server of TLS 1.2 that sends them without having any key."""
+"""Chains of certificates that no CA would issue, in raw DER, and a server of TLS 1.2 that sends them without owning a key."""
 
 import base64
 import os
@@ -39,13 +39,13 @@ def common_name(cn):
 
 
 def odd(bits):
-    """A random number of so many bits."""
+    """A random number with this many bits."""
     return random.getrandbits(bits) | 1 << (bits - 1) | 1
 
 
 def rsa(bits=2048, exponent_bits=17):
-    """A public key that nobody knows the private one of."""
-    modulus = odd(bits) | 1 << (bits - 2)  # more than any exponent below
+    """A public key whose private key nobody knows."""
+    modulus = odd(bits) | 1 << (bits - 2)  # larger than any exponent used here
     exponent = 65537 if exponent_bits == 17 else odd(exponent_bits) & ~(1 << (exponent_bits - 2))
     key = der(0x30, integer(modulus), integer(exponent))
     return der(0x30, der(0x30, oid("1.2.840.113549.1.1.1"), der(0x05)), der(0x03, b"\0", key))
@@ -70,7 +70,7 @@ def extension(number, *value, critical=False):
 
 
 def certificate(subject, issuer, key, dates=VALID, extensions=CA):
-    """Its signature is garbage. RSA's is as long as that of the largest key; ECDSA's is two numbers."""
+    """A certificate whose signature is random: for RSA as long as that of the largest key, for ECDSA two numbers."""
     is_ec = oid("1.2.840.10045.2.1") in key
     algorithm = der(0x30, oid("1.2.840.10045.4.3.4") if is_ec else oid("1.2.840.113549.1.1.11") + der(0x05))
     signature = der(0x30, integer(odd(500)), integer(odd(500))) if is_ec else os.urandom(1024)
@@ -82,7 +82,7 @@ def certificate(subject, issuer, key, dates=VALID, extensions=CA):
 
 
 def authorities(n, key, name="X"):
-    """A leaf, and n that may have issued it. Of expired ones the library tries each, whatever came of the one before."""
+    """A leaf, and n certificates that may have issued it. If they have expired, the library tries each of them."""
     return [certificate("leaf", name, key())] + [certificate(name, name, key(), EXPIRED) for _ in range(n)]
 
 
@@ -92,7 +92,7 @@ def repeated(make, *args):
     return lambda: made[0] if made else made.append(make(*args)) or made[0]
 
 
-# What a chain is, how it is made, and what is said of it
+# What a chain is, how it is made, and a part of the error
 COSTLY = {
     "huge exponents": (lambda: authorities(4, lambda: rsa(8192, 8192)), ["RSA", "public exponent has 8192 bits"]),
     "a huge exponent": (lambda: [certificate("leaf", "X", rsa(2048, 2048))], ["public exponent has 2048 bits"]),
@@ -125,8 +125,8 @@ def certificate_message(chain):
 
 
 def keyless(chain, suite=0xC02F, more=b"", piece=16384):
-    """A script: ServerHello, Certificate and, if given, more messages; then it listens to the end. A server needs no key to
-    come so far. piece: bytes of a record."""
+    """A script: ServerHello, Certificate and, if given, more messages; then it listens to the end. A server needs no key
+    for that. piece: bytes of a record."""
 
     def script(c):
         head = c.read(5)

@@ -109,7 +109,7 @@ sys.exit(p.returncode)
 
 @needs_tools("ip", "unshare")
 def test_resolver(root):
-    """Its /etc/resolv.conf names a server, in a network of its own."""
+    """/etc/resolv.conf names a server that runs in a separate network."""
     (root / "etc").mkdir()
     (root / "etc" / "resolv.conf").write_text("nameserver 127.0.0.1\n")
     command = ["sh", "-c", IN_ROOT, "sh", root, "/wsquery"]
@@ -136,7 +136,7 @@ def test_certificates(root, pki):  # noqa: F811
 
 
 class Images:
-    """A store of images of its own."""
+    """A separate store of images."""
 
     def __init__(self, directory):
         self.store = ["--storage-driver", "vfs", "--root", directory / "images", "--runroot", directory / "run"]
@@ -197,7 +197,7 @@ def service(images, tmp_path_factory):
 
 
 def test_image(images):
-    """It is small, runs as a user without rights, and answers."""
+    """The image is small, runs as an unprivileged user, and answers."""
     config = images.config("wsquery")
     assert config["User"] == "1000:1000" and config["Entrypoint"] == ["/wsquery"]
     container = images.buildah("from", "--pull-never", "wsquery").stdout.strip()
@@ -218,7 +218,7 @@ def test_podman(images):
 
 
 def test_health_check_of_an_image(images, service):
-    """It is kept in Docker's format, and dropped with a warning in OCI's."""
+    """Docker's image format keeps the health check. OCI's drops it with a warning."""
     warned = images.build("in-oci", HERE / "Dockerfile.service", service, "--format", "oci").stderr
     assert "HEALTHCHECK is not supported for OCI image format" in warned
     assert "Healthcheck" not in images.config("in-oci")

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(not PROGRAM, reason="run it by `make faults`")
 
 
 def play(command, log, kind=None, at=0, stdin=b"", **variables):
-    """Runs a command whose call with that number fails: the process, the number of its calls, and which one failed."""
+    """Runs a command whose n-th call fails. Returns the process, the number of its calls, and which one failed."""
     log.unlink(missing_ok=True)
     faults = {"FAULT_AT": str(at), "FAULT_KIND": kind, "FAULT_LOG": str(log)} if kind else {"FAULT_LOG": str(log)}
     env = environment({"ASAN_OPTIONS": "detect_leaks=1:exitcode=99:allocator_may_return_null=1", **variables, **faults})
@@ -42,7 +42,7 @@ def objects(out):
 
 
 def judge_program(p, name):
-    """A result after an error: whole, and its status agrees with it."""
+    """Checks a result after an error: it is complete and agrees with the status."""
     assert p.returncode in STATUSES, p
     assert b"Sanitizer" not in p.stderr and b"runtime error" not in p.stderr, p.stderr
     if p.returncode == 64:
@@ -57,7 +57,7 @@ def judge_program(p, name):
 
 
 def every_call(command, log, kind, judge, stdin=b"", same=lambda p: p.stdout):
-    """Plays the command once for each of its calls. How often a call failed"""
+    """Runs the command once for each of its calls. Returns how often a call failed."""
     good, _, _ = play(command, log, stdin=stdin)
     assert good.returncode == 0, good
     failed, at = 0, 0

@@ -28,7 +28,7 @@ from servers import Server, echo, says, unused_port
 
 HERE = ROOT / "contrib" / "keep"
 ENV = pathlib.Path(os.environ.get("KEEP_ENV", "/nonexistent"))
-LIMIT = 240  # seconds for anything that Keep is asked for
+LIMIT = 240  # seconds for anything that Keep does
 
 pytestmark = pytest.mark.skipif(not (ENV / "bin" / "keep").exists(), reason="Keep is not installed (KEEP_ENV)")
 
@@ -46,7 +46,7 @@ def install(part, cwd):
 
 @pytest.fixture(scope="module")
 def beside(tmp_path_factory):
-    """Installed under its own name; Keep's provider stays."""
+    """Our provider has its own name, and Keep's provider stays."""
     directory = tmp_path_factory.mktemp("install")
     shutil.copy(HERE / "websocket_provider.py", directory)
     install("As a provider of its own", directory)
@@ -94,7 +94,7 @@ def slack():
 
 
 def environment(directory, slack=None, **more):
-    """Keep's: everything that it writes is in directory, and what it would tell its makers goes nowhere."""
+    """Keep's environment: it writes only into directory, and its telemetry is off."""
     env = {
         "PATH": "%s:/usr/bin:/bin" % (ENV / "bin"),
         "HOME": str(directory),
@@ -127,7 +127,7 @@ def example(kind, port, name="check-websocket-is-up", seconds=1):
     ]:
         assert old in text
         text = text.replace(old, new)
-    if kind == "keep's":  # its own provider takes neither
+    if kind == "keep's":  # its own provider accepts neither
         text = text.replace("type: keep's", "type: websocket")
         text = text.replace('          timeout: "5"\n', "").replace('          check: "true"\n', "")
     return text
@@ -177,7 +177,7 @@ def workflow(kind="wsquery", url="ws://127.0.0.1:9/", shown="{{ steps.s.results.
 
 
 def rows(directory, workflows, **env):
-    """What each workflow printed and raised in Keep's engine."""
+    """What each workflow printed, and the error that it raised, in Keep's engine."""
     file = directory / "rows.json"
     file.write_text(json.dumps(workflows))
     p = subprocess.run(

@@ -22,7 +22,7 @@ LIMIT = 120  # seconds for a daemon to run one check
 
 
 def found(name):
-    """The path of a tool; administrators' tools are not in every PATH."""
+    """The path of a tool, which may be in a directory that is not in PATH, such as /usr/sbin."""
     path = shutil.which(name, path="%s:/usr/sbin:/sbin" % os.environ["PATH"])
     if path is None:
         pytest.skip("not installed: " + name)
@@ -48,7 +48,7 @@ def path(tmp_path, monkeypatch):
 
 
 def copy(name, directory, url=URL, **more):
-    """The file with another URL, and with the program that is tested."""
+    """The file, with the test's URL and the program under test."""
     text = (HERE / name).read_text()
     assert URL in text or url == URL
     text = text.replace(URL, url).replace("/usr/local/bin/wsquery", str(pathlib.Path(WSQUERY).resolve()))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""run(): the program, its one line of JSON held against the schema, its status and its time."""
+"""run() runs the program, and checks its line of JSON against the schema, its status and its time."""
 
 import base64
 import contextlib
@@ -33,7 +33,7 @@ def pytest_terminal_summary(terminalreporter):
 
 
 def environment(env=None):
-    """The program's: nothing of ours that it would heed."""
+    """The program's environment, without our variables that it would read."""
     keep = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", "LD_LIBRARY_PATH", "QEMU_LD_PREFIX")
     e = {k: v for k, v in os.environ.items() if k in keep}
     e["LC_ALL"] = "C"
@@ -61,7 +61,7 @@ def parse(out):
 
 
 def check(obj):
-    """What holds for every result."""
+    """Checks what must be true for every result."""
     VALIDATOR.validate(obj)
     text = json.dumps(obj)
     assert "error" not in obj or obj["error"].strip(), text
@@ -162,7 +162,7 @@ class Running:
 
     @contextlib.contextmanager
     def killed_after(self, seconds):
-        """So that reading its output ends in any case."""
+        """Ends the process, so that reading its output ends, too."""
         timer = threading.Timer(seconds, self.p.kill)
         timer.start()
         yield
@@ -184,7 +184,7 @@ class Running:
 
 
 def built_in():
-    """What --version says is built in: "tls", "resolver", "threads", "proxies", "redirects", "formats" ..."""
+    """The parts that --version says are built in: "tls", "resolver", "threads", "proxies", "redirects", "formats" ..."""
     try:
         p = subprocess.run([WSQUERY, "--version"], capture_output=True, env=environment(), timeout=60)
     except OSError:

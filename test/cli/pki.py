@@ -17,7 +17,7 @@ TLS13_SERVER = ssl.HAS_TLSv1_3
 
 
 def speaks_tls13():
-    """Whether the program under test does."""
+    """Whether the program under test has TLS 1.3."""
     try:
         p = subprocess.run(
             [WSQUERY, "--tls-min", "1.3", "--check", "ws://["], capture_output=True, env=environment(), timeout=60
@@ -36,7 +36,7 @@ def openssl(*args, stdin=None):
 
 
 def heard(c):
-    """A script for clients that must not say anything: what they did say is in .rest."""
+    """A script for clients that must not send anything. What they do send is in .rest."""
     c.eof()
 
 
@@ -54,7 +54,7 @@ def goodbye(c):
 
 
 class TlsServer(Server):
-    """Each Conn's .error is why its handshake failed, None if it did not; .sni of the server: the names asked for."""
+    """A Conn's .error says why its handshake failed, or is None. The server's .sni lists the names that were asked for."""
 
     def __init__(self, context, *scripts, **kw):
         super().__init__(*[self._over_tls(s) for s in scripts], **kw)
@@ -83,16 +83,16 @@ class TlsServer(Server):
         return wrapped
 
     def _linger(self, c):
-        """The alert that was sent must not be overtaken by a reset."""
+        """Reads first, so that no reset overtakes the alert that was sent."""
         try:
             c.sock.shutdown(socket.SHUT_WR)
-            while c.sock.recv(65536):  # of TLS no more: plain
+            while c.sock.recv(65536):  # not TLS any more
                 pass
         except OSError:
             pass
 
     def hears_nothing(self):
-        """Whatever clients did, they sent no byte of a request."""
+        """Checks that no client has sent any byte of a request."""
         self.wait()
         assert self.conns
         for c in self.conns:
@@ -102,7 +102,7 @@ class TlsServer(Server):
 class Pki:
     def __init__(self, directory):
         self.dir = directory
-        shared = os.environ.get("TLS_CERTS", "")  # those that other tests use, too
+        shared = os.environ.get("TLS_CERTS", "")  # shared with other tests
         if os.path.isdir(shared):
             shutil.copytree(shared, directory, dirs_exist_ok=True)
         else:
@@ -111,7 +111,7 @@ class Pki:
         self.issue("rsausage", "rsa", "keyUsage = critical,keyCertSign\nsubjectAltName = DNS:localhost,IP:127.0.0.1\n")
 
     def issue(self, name, key, extensions, issuer="int", subject=None):
-        """One more certificate, for a key that is there. issuer None: it signs itself."""
+        """Makes another certificate for an existing key. issuer None: it is self-signed."""
         if name != key:
             shutil.copy(self(key + ".key"), self(name + ".key"))
         (self.dir / (name + ".cnf")).write_text(extensions)
@@ -126,8 +126,8 @@ class Pki:
         (self.dir / (name + ".pem")).write_bytes(made + rest)
 
     def below(self, authority, leaf, subject="localhost", root=False):
-        """A server's certificate below an authority, both with these extensions: what the client trusts. root: that is
-        the authority itself, in place of one above it."""
+        """Makes a server's certificate and the authority that issued it, with these extensions, and returns what the client
+        trusts. root: that is the authority itself, and not one above it."""
         extensions = "basicConstraints = critical,CA:TRUE\n" + authority
         self.issue("authority", "good", extensions, issuer=None if root else "ca", subject="Some Authority")
         self.issue("below", "p384", leaf, issuer="authority", subject=subject)
@@ -160,7 +160,7 @@ class Pki:
         return run("-D", "-4", "-t", 60, *trust, *args, "wss://%s:%d%s" % (host, port, path), **kw)
 
     def not_after(self, name):
-        """In seconds since 1970."""
+        """A time in seconds since 1970."""
         line = openssl("x509", "-in", self(name), "-noout", "-enddate").decode()
         return ssl.cert_time_to_seconds(line.strip().split("=", 1)[1])
 
@@ -170,7 +170,7 @@ class Pki:
         return "sha256//" + openssl("base64", stdin=hashed).decode().strip()
 
     def hashed(self, directory, *names):
-        """A directory as c_rehash makes it."""
+        """A directory like those that c_rehash makes."""
         os.makedirs(directory, exist_ok=True)
         for name in names:
             link = openssl("x509", "-in", self(name), "-noout", "-hash").decode().strip()
@@ -185,13 +185,13 @@ made = []
 def pki(tmp_path_factory):
     if not shutil.which("openssl"):
         pytest.skip("openssl is not installed")
-    if not made:  # each module that imports this has a session of its own
+    if not made:  # each module that imports this fixture gets its own session
         made.append(Pki(tmp_path_factory.mktemp("pki")))
     return made[0]
 
 
 def fails(r, reason, *words):
-    """The TLS handshake failed, for this reason and in these words."""
+    """Checks that the TLS handshake failed with this reason and these words."""
     assert r.status == 1 and r.json["connection"] is False and r.data in (None, [])
     assert (r.details["phase"], r.details["reason"]) == ("tls", reason)
     assert r.details["status"] is None and r.details["timings_ms"]["upgrade"] is None
@@ -206,7 +206,7 @@ def version(n):
 
     def configure(context):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of TLS 1.1: that is the point
+            warnings.simplefilter("ignore", DeprecationWarning)  # about TLS 1.1, which the test needs
             context.minimum_version = context.maximum_version = ssl.TLSVersion["TLSv1_%d" % n]
 
     return configure

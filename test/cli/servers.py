@@ -18,7 +18,7 @@ from collections import namedtuple
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
-LONG = 120  # seconds after which a script stops waiting for a peer: only a broken program comes there
+LONG = 120  # seconds after which a script stops waiting for a peer; only a broken program takes that long
 
 Frame = namedtuple("Frame", "fin rsv opcode payload key")
 
@@ -28,7 +28,7 @@ class Gone(Exception):
 
 
 def frame(opcode, payload=b"", fin=True, rsv=0, key=None, length=None, wide=None):
-    """A frame's bytes. length: what the header says in place of the truth; wide: bytes of extended length (0, 2, 8)."""
+    """A frame's bytes. length: a false length for the header; wide: bytes of the extended length (0, 2, 8)."""
     if isinstance(payload, str):
         payload = payload.encode()
     n = len(payload) if length is None else length
@@ -107,7 +107,7 @@ class Conn:
         return out
 
     def eof(self):
-        """Reads to the end of the stream; what came is kept in .rest."""
+        """Reads to the end of the stream, and keeps the bytes in .rest."""
         self.rest = self.buf
         try:
             while True:
@@ -120,12 +120,12 @@ class Conn:
         return self
 
     def hold(self):
-        """Says nothing and reads nothing until the test is over."""
+        """Sends and reads nothing until the test ends."""
         self.server.stop.wait(LONG)
         return self
 
     def end(self):
-        """The end of our stream; the peer may have gone already."""
+        """Ends our stream. The peer may have gone already."""
         try:
             self.sock.shutdown(socket.SHUT_WR)
         except OSError:
@@ -147,13 +147,13 @@ class Conn:
         return self
 
     def header(self, name):
-        """The value of a request's header, None if absent; twice is an error of the client."""
+        """The value of a request's header, or None. A header that occurs twice is an error of the client."""
         values = [v for n, v in self.headers if n == name.lower()]
         assert len(values) <= 1, (name, values)
         return values[0] if values else None
 
     def response(self, extra=(), drop=(), status=b"HTTP/1.1 101 Switching Protocols", **replace):
-        """The bytes of a right answer, but for what the arguments change."""
+        """The bytes of a valid response, except for what the arguments change."""
         if self.request is None:
             self.read_request()
         head = {
@@ -182,7 +182,7 @@ class Conn:
 
     # frames
     def recv(self):
-        """The next frame, held to the rules for a client (RFC 6455 5.1 to 5.5)."""
+        """The next frame, checked against the rules for a client (RFC 6455 5.1 to 5.5)."""
         b0, b1 = self.read(2)
         assert b1 & 0x80, "client's frame is not masked"
         n = b1 & 0x7F
@@ -204,12 +204,12 @@ class Conn:
             assert f.fin and n <= 125
         self.keys.add(key)
         self.frames.append(f)
-        # by chance it happens once in 2**32 pairs of frames, of which 5000 frames are 12 millions
+        # by chance this happens for one in 2**32 pairs of frames; 5000 frames make 12 million pairs
         assert len(self.frames) - len(self.keys) <= len(self.frames) // 1000, "a mask was used twice"
         return f
 
     def recv_message(self):
-        """The next whole message as (opcode, bytes); control frames between are kept in .frames alone."""
+        """The next whole message as (opcode, bytes). Control frames in between are only kept in .frames."""
         opcode, data = None, b""
         while True:
             f = self.recv()
@@ -224,7 +224,7 @@ class Conn:
                 return opcode, data
 
     def recv_close(self):
-        """Reads until the client's close frame; its code, or None, and its reason."""
+        """Reads until the client's close frame. Returns its code, or None, and its reason."""
         while True:
             f = self.recv()
             if f.opcode == CLOSE:
@@ -268,7 +268,7 @@ class Server:
         self.listener.listen(backlog)
 
     def listen_at(self, host, port):
-        """A port of ::1 is kept on 127.0.0.1, too: a client may try both, and must not find another test's server there."""
+        """Also reserves a port of ::1 on 127.0.0.1, because a client may try both and must not find another test's server."""
         while True:
             self.listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -351,7 +351,7 @@ class Server:
             script(c)
         except (Gone, ConnectionError):
             pass
-        except Exception as e:  # told by __exit__
+        except Exception as e:  # reported by __exit__
             gone = isinstance(e, OSError) and e.errno == errno.ENOTCONN
             if not gone and not self.stop.is_set():
                 self.errors.append(e)
@@ -363,7 +363,7 @@ class Server:
             c.done.set()
 
     def wait(self, seconds=LONG):
-        """Until every script that has begun is done, so that the test sees all that it saw."""
+        """Waits until every script that has begun has ended, so that the test sees all that they saw."""
         for c in list(self.conns):
             assert c.done.wait(seconds), "a script is still waiting for the client"
         return self
@@ -393,7 +393,7 @@ class Server:
 
 
 def echo(c):
-    """Echoes until the client closes, and closes as it should."""
+    """Echoes until the client closes, then completes the closing handshake."""
     c.upgrade()
     while True:
         f = c.recv()
@@ -409,7 +409,7 @@ def echo(c):
 
 
 def says(*messages):
-    """A script that sends messages (str: text, bytes: binary) after the upgrade, then closes as it should."""
+    """A script that sends messages (str: text, bytes: binary) after the upgrade, then closes properly."""
 
     def script(c):
         c.upgrade()
@@ -434,7 +434,7 @@ def sends(*parts):
 
 
 def stopped(p):
-    """Ends a server that is a process of its own."""
+    """Ends a server that runs as a separate process."""
     p.terminate()
     try:
         p.wait(20)
@@ -444,7 +444,7 @@ def stopped(p):
 
 
 def fill(c, seconds):
-    """Sends messages until the client has read nothing for so long."""
+    """Sends messages until the client has read nothing for some time."""
     c.sock.settimeout(seconds)
     try:
         while True:

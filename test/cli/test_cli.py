@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The command line: faults are named, secrets are not shown, output goes where it should."""
+"""The command line: errors are named, secrets are not shown, and output goes to the right place."""
 
 import ast
 import pathlib
@@ -142,7 +142,7 @@ def test_wrong(args, named):
     assert named in r.err
     options = [a if isinstance(a, str) else a.decode("latin-1") for a in args]
     options = [a.split("=")[0] for a in options if a.startswith("-") and a != "--" and not a[1].isdigit()]
-    # at least one of the options given; the cases above say which where several are
+    # at least one of the given options; if there are several, the cases above say which
     assert not options or any(o in r.err or LONG.get(o, o) in r.err for o in options)
 
 
@@ -160,7 +160,7 @@ def test_secrets_of_a_wrong_command_line():
         run(*args, URL, status=64, secrets=["s3cret"])
 
 
-# What comes after an option whose value was forgotten, and where the secret begins that is not shown
+# What follows an option whose value was forgotten, and where the secret begins, which is not shown
 MISPLACED = ["-uME:s3cret", "-kus3cret", "--bearer=s3cret", "-bs3cret", "-Hs3cret", "-xs3cret", "ws://me:s3cret@h/", "wss://h/?token=s3cret"]
 PLAIN = ["--from", "-o", "--unix-socket", "--interface", "--host", "-A", "-s", "--resolve"]
 WITH_TLS = ["--cacert", "--capath", "--cert", "--key", "--server-name", "--ciphers", "--pinnedpubkey"]
@@ -168,7 +168,7 @@ WITH_TLS = ["--cacert", "--capath", "--cert", "--key", "--server-name", "--ciphe
 
 @pytest.mark.parametrize("option", PLAIN + [pytest.param(o, marks=needs("tls")) for o in WITH_TLS])
 def test_a_forgotten_value_shows_no_secret(option, tmp_path):
-    """Nor is the secret the name of a file, or sent as the value of a header."""
+    """The secret is not taken for the name of a file either, nor sent as the value of a header."""
     for value in MISPLACED:
         r = run(option, value, URL, status=64, secrets=["s3cret"], cwd=tmp_path)
         assert "a value is missing" in r.err
@@ -200,7 +200,7 @@ def test_a_file_may_have_such_a_name(tmp_path):
 
 @pytest.mark.parametrize("option, needs", [("-b", "NAME=VALUE"), ("-u", "USER:PASSWORD"), ("-H", "NAME: VALUE")])
 def test_a_file_without_its_at_sign(option, needs, tmp_path):
-    """curl reads a file with -b FILE; we need -b @FILE."""
+    """curl reads a file with -b FILE, but wsquery needs -b @FILE."""
     (tmp_path / "f.txt").write_text("a=s3cret")
     r = run(option, "f.txt", URL, status=64, cwd=tmp_path, secrets=["s3cret"])
     assert '"f.txt"' in r.err and "write @" in r.err and needs in r.err
@@ -259,7 +259,7 @@ def test_help(args):
 
 
 def test_help_names_the_traps_of_steps():
-    """Two -d, and a server that greets, are told where the steps are."""
+    """The errors for two -d, and for a server that greets, name the steps."""
     steps = run("--help", json=False, status=0).out.decode().split("Following")[0]
     assert "two -d\nneed -n 2" in steps and "greets first needs -e GREETING before the -d" in steps
 
@@ -382,7 +382,7 @@ UNSEEN = "\u200b\u200e\u200f\u061c\u2060\u202e\u2069\ufeff\ufff9\U000e0000\U000e
     ids=["refused", "closed", "shown by -v"],
 )
 def test_invisible_characters_are_not_printed(args, answer):
-    """A peer sends invisible characters, and characters that change the direction of text."""
+    """A peer sends invisible characters and characters that change the direction of text. They are not shown."""
     with Server(lambda c: answer(c)) as s:
         r = run(*args, s.url, json=False)
     if r.status == 64 and "not built in" in r.err:
@@ -460,11 +460,11 @@ def test_secrets_in_a_url_that_failed(args):
 def test_secrets_in_a_second_url():
     r = run("--resolve", "h:80:127.0.0.1", URL, "ws://h:1/?token=s3cret", status=1, secrets=["s3cret"], json=False)
     assert b"ws://h:1/?token=***" in r.out
-    r = run("-H", "Authorization:", "Bearer", "s3cret", URL, status=64, secrets=["s3cret"])  # quotes were forgotten
+    r = run("-H", "Authorization:", "Bearer", "s3cret", URL, status=64, secrets=["s3cret"])  # the quotes were forgotten
     assert "more than one URL" in r.err and "quotes" in r.err
 
 
-# A URL, and what the sentence must say about its wrong byte.
+# A URL, and what the error must say about its invalid byte.
 CULPRITS = [
     ("ws://DOM\\joe:s3cret@h/", "user name, \\ is written %5C"),
     ("ws://joe:s3\\cret@h/", "in its password (byte 12)"),
@@ -519,7 +519,7 @@ def test_a_file_that_is_not_utf8(tmp_path):
 
 def test_standard_input_that_is_not_utf8():
     run("-d", "@-", URL, stdin=b"\xff", status=64)
-    for before in (0, 1, (1 << 20) - 2, (1 << 20) - 1, 1 << 20, (2 << 20) + 1):  # it is checked in pieces
+    for before in (0, 1, (1 << 20) - 2, (1 << 20) - 1, 1 << 20, (2 << 20) + 1):  # the text is checked in pieces
         r = run("-d", "@-", URL, stdin=b"x" * before + b"\xe2\x82x", status=64)
         assert "byte %d is not UTF-8" % (before + 3) in r.err
         r = run("-d", "@-", URL, stdin=b"x" * before + b"\xe2\x82", status=64)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The completions of --completion, in the shells that they are for: what a user types, TAB included, becomes these words."""
+"""The completions of --completion, in the shells that they are for: what a user types, including TAB, becomes these words."""
 
 import os
 import pty
@@ -38,7 +38,7 @@ TYPED = [
 
 
 def options():
-    """Of the help."""
+    """The options in the help."""
     return sorted(set(re.findall(r" --([a-z][a-z0-9-]+)", run("--help", json=False, status=0).out.decode())))
 
 
@@ -53,14 +53,14 @@ def scripts(tmp_path_factory):
 
 @pytest.fixture
 def place(tmp_path):
-    """A directory with a file and a directory to name."""
+    """A directory that contains a file and a directory."""
     (tmp_path / "file one.pem").write_text("")
     (tmp_path / "directory").mkdir()
     return tmp_path
 
 
 class Terminal:
-    """A shell on a terminal, as a user has it."""
+    """A shell on a terminal, as for a user."""
 
     def __init__(self, args, cwd):
         self.pid, self.fd = pty.fork()
@@ -71,7 +71,7 @@ class Terminal:
         self.seen = b""
 
     def type(self, text, until):
-        """Types text, and returns the match of a pattern in what is shown then."""
+        """Types text, and returns the match of a pattern in the output that follows."""
         os.write(self.fd, text.encode())
         end = time.monotonic() + LONG
         while True:
@@ -111,7 +111,7 @@ def typed(shell, scripts, place, text):
 
 
 def plain(words):
-    """The same words for shells that write "=" after an option, or take back the "/" after a directory."""
+    """The same words, for shells that write "=" after an option, or remove the "/" after a directory."""
     return " ".join(words).replace("=", " ").rstrip("/")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""contrib/container: its files are well formed, and each command of a health check or a probe is run as it stands."""
+"""contrib/container: its files are well formed, and each command of a health check or a probe is run unchanged."""
 
 import json
 import re
@@ -47,7 +47,7 @@ COMMANDS = {
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_health_check(name):
-    """It succeeds with a server, and fails without one and with one that says nothing."""
+    """The check succeeds with a server, and fails without a server and with a silent one."""
     command = COMMANDS[name]()
     assert command[0] == "/wsquery" and command.count(URL) == 1
 
@@ -77,7 +77,7 @@ def test_health_checks_end_before_docker_ends_them():
 
 
 def test_compose():
-    """The client waits for the service to be healthy, and its command is one of wsquery's."""
+    """The client waits until the service is healthy, and its command is a valid one of wsquery."""
     services = load("compose.yaml")["services"]
     assert services["client"]["depends_on"] == {"service": {"condition": "service_healthy"}}
     with Server(echo) as s:
@@ -86,7 +86,7 @@ def test_compose():
 
 
 def test_dockerfiles():
-    """Both end with an empty image, the user is not root, and the sources that they copy are there."""
+    """Both Dockerfiles end with an empty image, the user is not root, and the files that they copy exist."""
     for name in ("Dockerfile", "Dockerfile.service"):
         lines = [line for line in (HERE / name).read_text().splitlines() if line and not line.startswith("#")]
         last = max(i for i, line in enumerate(lines) if line.startswith("FROM "))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""--ping --every SEC -n N: many pings on one connection, and what is told of them."""
+"""--ping --every SEC -n N: many pings on one connection, and their summary."""
 
 import re
 import signal
@@ -9,7 +9,7 @@ import pytest
 from conftest import BUILT_IN, Running, run
 from servers import PING, PONG, TEXT, CLOSE, Gone, Server, close_frame, frame, unused_port
 
-FOREVER = 60  # a deadline that no test comes to
+FOREVER = 60  # a deadline that no test reaches
 
 
 def pings(c):
@@ -66,7 +66,7 @@ def answers_rest(c, got):
 
 
 def sends_other_pongs(c):
-    """Before each answer pongs that answer nothing: also one for the ping that comes next."""
+    """Sends pongs that answer nothing before each answer, also one for the next ping."""
     c.upgrade(pong(b""), pong(b"0" * 24))
     for i, p in enumerate(pings(c)):
         c.send(pong(p[:-8] + b"%08x" % (i + 1)), pong(p + b"0"), pong(p[:-1]), pong(p.upper() + b"x"), pong(p))
@@ -157,7 +157,7 @@ def test_a_late_answer_counts_from_its_ping():
 
 
 def test_each_goes_out_at_its_time():
-    """However slow the answers: no ping goes out before its time, and none waits for the answer to another one."""
+    """However slow the answers are, no ping is sent before its time, and none waits for the answer to another one."""
     times = []
 
     def script(c):
@@ -321,6 +321,6 @@ RIGHT = [
 
 @pytest.mark.parametrize("args", RIGHT, ids=[" ".join(map(str, a)) for a in RIGHT])
 def test_right(args):
-    """The URL is wrong, so that the query ends at once."""
+    """The URL is invalid, so that the query ends at once."""
     r = run("-p", "-D", *args, "ws://", status=1)
     assert r.details["phase"] == "url" and r.details["pings"] is None

@@ -60,7 +60,7 @@ def test_what_the_server_sends_is_not_expanded_again():
 
 
 def test_a_kept_message():
-    """It arrived during an earlier send, and waits in the store."""
+    """The message arrived during an earlier send, and waits in the store."""
 
     def script(c):
         c.upgrade(frame(TEXT, "token=7"))
@@ -149,7 +149,7 @@ def test_shortest_repetitions_work_where_no_group_is_asked_for():
 
 
 def test_what_was_matched_is_not_shown():
-    """-v shows what the server sends, but not what we send; a sentence does not repeat it."""
+    """-v shows what the server sends, but not what we send. An error does not repeat it."""
 
     def script(c):
         c.upgrade(frame(TEXT, "first"), frame(TEXT, "token=s3cretToken"))

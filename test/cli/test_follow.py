@@ -16,7 +16,7 @@ from conftest import Running, run
 from servers import BINARY, PING, PONG, TEXT, Server, close_frame, fill, frame
 
 def objects(out):
-    """The objects of a stream, one a line, each held against the schema."""
+    """The objects of a stream, one on each line, each checked against the schema."""
     assert out == b"" or out.endswith(b"\n"), out[-100:]
     result = []
     for text in out.decode("utf-8").splitlines():
@@ -27,7 +27,7 @@ def objects(out):
 
 
 def follow(*args, **kw):
-    """Runs wsquery --follow: the objects that are messages, and the last one if it is an error or has details."""
+    """Runs wsquery --follow. Returns the messages' objects, and the last object if it is an error or has details."""
     r = run("--follow", *args, json=False, **kw)
     r.objects = objects(r.out)
     r.last = r.objects.pop() if r.objects and ("error" in r.objects[-1] or "details" in r.objects[-1]) else None
@@ -253,7 +253,7 @@ def test_signal_while_the_output_is_blocked():
 
 
 def test_end_nobody_reads():
-    """The reader goes after three messages, as head -3 does: 74, and nothing on stderr."""
+    """The reader exits after three messages, like head -3. The status is 74, and stderr is empty."""
 
     def flood(c):
         c.upgrade()
@@ -369,7 +369,7 @@ def test_binary_stream():
 
 
 def test_messages_are_printed_at_once():
-    """Each message is there before the next one is sent."""
+    """Each message is printed before the next one is sent."""
     go = threading.Semaphore(0)
 
     def script(c):
@@ -418,7 +418,7 @@ def memory_kib(pid):
 
 
 def is_asleep(pid):
-    """True if the process hardly computes for half a second: it waits in poll, and does not spin."""
+    """True if the process uses hardly any processor time for half a second: it waits in poll, and does not busy-wait."""
 
     def ticks():
         with open("/proc/%d/stat" % pid) as f:
@@ -431,7 +431,7 @@ def is_asleep(pid):
 
 
 def test_a_reader_that_stops():
-    """The server's send blocks, our memory stays flat, and in the end nothing is lost."""
+    """The server's send blocks, our memory does not grow, and in the end nothing is lost."""
     sent = [0]
     enough = threading.Event()
 
@@ -464,7 +464,7 @@ def test_a_reader_that_stops():
 
 
 def test_a_slow_reader_does_not_find_the_peer_dead():
-    """While nobody reads, we do not read either. That is no silence of the server."""
+    """While nobody reads our output, we do not read from the server. That does not count as silence of the server."""
 
     def script(c):
         c.upgrade()
@@ -482,7 +482,7 @@ def test_a_slow_reader_does_not_find_the_peer_dead():
 
 
 def test_pings_while_nobody_reads_the_output():
-    """The server still sees that we are there, although we do not receive."""
+    """The server still sees that we are alive, although we do not receive."""
     seen = threading.Semaphore(0)
 
     def script(c):
@@ -501,7 +501,7 @@ def test_pings_while_nobody_reads_the_output():
 
 @pytest.mark.parametrize("code", [1000, 1001])
 def test_the_reader_stops_and_the_server_closes(code):
-    """What has come waits for the reader as long as it takes, and then the last object."""
+    """Messages that have arrived wait for the reader as long as it takes, and so does the last object."""
     n = 1000  # 85 KB: more than a pipe holds, less than we keep
 
     def script(c):

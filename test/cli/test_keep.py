@@ -17,7 +17,7 @@ from servers import Server, echo, says, unused_port
 
 FILE = ROOT / "contrib" / "keep" / "websocket_provider.py"
 
-# Stands for wsquery: prints its arguments, the files that they name and its input as the data of an answer
+# Takes the place of wsquery: prints its arguments, the files that they name and its input as the data of an answer
 RECORDER = """#!%s
 import json, re, sys
 def content(a):
@@ -30,7 +30,7 @@ print(json.dumps({"connection": True, "data": json.dumps(asked)}))
 
 
 class BaseProvider:
-    """What the provider needs of Keep's class."""
+    """The part of Keep's class that the provider needs."""
 
     def __init__(self, context_manager, provider_id, config):
         self.config = config
@@ -170,7 +170,7 @@ def test_steps(provider):
 
 # How options are passed on
 
-# what a workflow has, what wsquery gets; a list is a file's name and its content
+# the option in a workflow, and what wsquery gets; a list is the name of a file and its content
 MAPPED = [
     ({"timeout": 5}, ["--timeout=5"]),
     ({"timeout": 0.25}, ["--timeout=0.250000"]),
@@ -327,7 +327,7 @@ def test_every_documented_option_is_in_the_manual():
 
 
 def test_workflow(recorded):
-    """The step of the example gives what the provider understands; its condition and its message are those of Keep."""
+    """The provider understands the example's step. Its condition and its message have Keep's form."""
     yaml = pytest.importorskip("yaml")
     w = yaml.safe_load((FILE.parent / "websocket.yaml").read_text())["workflow"]
     (step,), (action,) = w["steps"], w["actions"]
@@ -340,7 +340,7 @@ def test_workflow(recorded):
 
 
 def test_options_of_the_program(module):
-    """What is passed on under its own name is an option of the program."""
+    """Each name that is passed on unchanged is an option of the program."""
     text = subprocess.run([WSQUERY, "--help"], capture_output=True, text=True, check=True).stdout
     options = set(re.findall(r"--([a-z][a-z0-9-]+)", text))
     passed = module.FLAGS + module.VALUES + module.LISTS + module.SECRETS + module.OF_THEIR_OWN
@@ -421,7 +421,7 @@ def test_proxy(provider):
 
 @needs("tls")
 def test_ciphers_of_openssl(module):
-    """Every name of TLS 1.2 that OpenSSL translates is translated the same way."""
+    """The provider translates every cipher suite name of TLS 1.2 as OpenSSL does."""
     if not shutil.which("openssl"):
         pytest.skip("openssl is not installed")
     text = subprocess.run(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""--lines: standard input's lines as messages, both ways at once."""
+"""--lines: standard input's lines are sent as messages, while messages are received."""
 
 import os
 import pty
@@ -174,7 +174,7 @@ def test_a_server_that_goes_on_for_ever():
 
 
 def test_an_answer_that_takes_longer_than_the_close_timeout():
-    """What the server still has to answer is waited for, as long as something comes."""
+    """Answers that are still missing are waited for as long as something arrives."""
 
     def script(c):
         c.upgrade()
@@ -221,7 +221,7 @@ def test_the_server_closes_first():
 
 
 def test_a_dialogue():
-    """Each answer is there before the next line is typed."""
+    """Each answer is printed before the next line is typed."""
     with Server(echo) as s, Running("--lines", "-f", "raw", s.url, stdin=subprocess.PIPE) as p:
         for i in range(50):
             type_(p, b"%d\n" % i)
@@ -290,7 +290,7 @@ def test_much_both_ways():
 
 
 def test_a_server_that_does_not_read():
-    """Then standard input is not read either, and memory stays flat."""
+    """While the server does not read, standard input is not read either, and memory does not grow."""
 
     def script(c):
         c.upgrade()
@@ -370,7 +370,7 @@ def close_1001(c):
 
 @pytest.mark.parametrize("how", [close_1001, lambda c: c.reset(), lambda c: c.sock.close()], ids=["close", "reset", "end"])
 def test_reconnecting_sends_each_line_once(how):
-    """A server that drops the connection after each message. The next line is typed once the answer is there."""
+    """A server that drops the connection after each message. The next line is typed when the answer is printed."""
     received = []
     with Server(dropping(received, how)) as s:
         with Running("--lines", "-f", "raw", "--retry", 20, "--retry-delay", 0.05, s.url, stdin=subprocess.PIPE) as p:
@@ -414,7 +414,7 @@ def test_lines_typed_in_a_pause_are_sent_afterwards():
 
 
 def test_lines_that_were_not_written_are_sent_again():
-    """The first server reads little and goes. What was not written to it is sent to the second one: nothing twice."""
+    """The first server reads little and ends. What was not written to it is sent to the second one, and nothing twice."""
     received = []
 
     def first(c):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The examples of wsquery.1: each command in them is run, against scripted servers, and must print what stands there.
+"""The examples of wsquery.1: each command is run against scripted servers, and must print what the page shows.
 
 A row of EXAMPLES says what an example needs; a new example of the manual page fails until it has one. example.com, the
 proxies and port 8080 are replaced by our servers; "..." in what an example prints stands for anything.
@@ -26,7 +26,7 @@ PAGE = ROOT / "wsquery.1"
 PASSPHRASE = "secret"  # of the keys that test/tls/make-certs makes
 
 
-# The servers after the URLs
+# The servers that answer for the URLs
 
 
 def answers(*turns):
@@ -109,7 +109,7 @@ def unescaped(text):
 
 
 def examples():
-    """{what is said above it: its lines} of each display in EXAMPLES."""
+    """{the sentence above it: its lines} of each display in EXAMPLES."""
     section = re.search(r"^\.Sh EXAMPLES\n(.*?)^\.Sh ", PAGE.read_text(), re.M | re.S)[1]
     found, words, lines = {}, [], None
     for line in section.splitlines():
@@ -131,7 +131,7 @@ FOUND = examples()
 
 
 def turns(lines):
-    """[command, what it prints] of each; a command goes on after \\, | and ||."""
+    """[command, what it prints] of each. A command continues after \\, | and ||."""
     pairs = []
     open_ended = False
     for line in lines:
@@ -147,8 +147,8 @@ def turns(lines):
 
 
 class Example:
-    """How one is run. files: {name: text}. shows: what it prints, where the page does not say. input: what is typed.
-    after: a function that looks at what happened. until: a function that says when an endless one has done its work."""
+    """How an example is run. files: {name: text}. shows: what it prints, if the page does not say. input: what is typed.
+    after: a function that checks what happened. until: a function that says when an endless one may be ended."""
 
     def __init__(self, files=None, shows=None, input=b"", after=None, until=None, resolve=True, trust=True, client=False):
         self.files, self.shows, self.input, self.after, self.until = files or {}, shows, input, after, until
@@ -196,7 +196,7 @@ QUESTION = {"question.bin": "\0\1\2 any bytes"}
 PROXY = {"proxy.txt": "http://user:password@proxy.example.com:3128\n"}
 CLIENT = {"passphrase.txt": PASSPHRASE + "\n"}
 
-# By how what stands above the example begins
+# The key is the beginning of the sentence above the example
 EXAMPLES = {
     "Send a message and": Example(),
     "Only the message": Example(),
@@ -279,7 +279,7 @@ class Running:
                 context.verify_mode = ssl.CERT_REQUIRED
                 context.load_verify_locations(pki("ca.pem"))
 
-        old = "mbedTLS/2." in run("--version", json=False).out.decode()  # it reads no key encrypted with AES
+        old = "mbedTLS/2." in run("--version", json=False).out.decode()  # it cannot read a key encrypted with AES
         key = "client-des.key" if old else "client-enc.key"
         for name, source in (("ca.pem", "ca.pem"), ("client.pem", "client.pem"), ("client.key", key)):
             shutil.copy(pki(source), self.cwd / name)

@@ -49,7 +49,7 @@ def many(*args, **kw):
 
 class Crowd:
     """A server in one thread for any number of clients, which greets each of them with its path. With together=N it
-    greets nobody until N of them are there. It is told what they sent in .sent, and counts them in .most and .seen."""
+    greets nobody until N of them are connected. .sent has what they sent, .most and .seen count them."""
 
     def __init__(self, together=1):
         self.together = together
@@ -182,7 +182,7 @@ def test_lines_of_a_list(tmp_path):
         r = many("-n", 1, "--from", path, status=1)
         for name in ("a", "b", "crlf", "last"):
             assert r.objects[c.url + name] == [{"url": c.url + name, "connection": True, "data": "/" + name}]
-        assert [o["connection"] for o in r.objects[long]].count(True) == 1  # those that are too long are shown cut
+        assert [o["connection"] for o in r.objects[long]].count(True) == 1  # the shown URL is cut if it is too long
         wrong = [o["error"] for objs in r.objects.values() for o in objs if not o["connection"]]
         assert len(wrong) == 4 and sum("long" in e for e in wrong) == 2, wrong
         assert c.seen == 5
@@ -212,7 +212,7 @@ def test_a_list_that_cannot_be_read(what, tmp_path):
 
 
 def test_standard_input_as_it_comes():
-    """Each URL is asked as soon as its line is there."""
+    """Each URL is asked as soon as its line has arrived."""
     with Crowd() as c, Running("--from", "-", stdin=subprocess.PIPE) as p:
         for i in range(3):
             p.p.stdin.write(lines([c.url + str(i)]))
@@ -233,7 +233,7 @@ def test_a_long_list_is_not_held():
         for _ in range(n // 1000):
             p.stdin.write(block)
         p.stdin.flush()
-        # all but what a pipe and our buffer hold has been read
+        # everything has been read, except what a pipe and our buffer hold
         with open("/proc/%d/status" % p.pid) as f:
             peak.append(int(re.search(r"VmHWM:\s+(\d+)", f.read()).group(1)))
         p.stdin.close()
@@ -246,7 +246,7 @@ def test_a_long_list_is_not_held():
 
 @pytest.mark.parametrize("jobs", [1, 2, 64, 1000])
 def test_jobs(jobs):
-    """So many at a time and no more; with them all the answers come."""
+    """Exactly --jobs queries run at a time, and all of them are answered."""
     n = max(3 * jobs, 10) if jobs < 1000 else 1000
     with Crowd(together=jobs) as c:
         urls = [c.url + str(i) for i in range(n)]
@@ -257,7 +257,7 @@ def test_jobs(jobs):
 
 
 def test_descriptors_are_used_up():
-    """With few descriptors queries wait for one another."""
+    """If there are few descriptors, queries wait for one another."""
     with Crowd() as c:
         urls = [c.url + str(i) for i in range(300)]
         name = "ws://localhost:%d/" % c.port
@@ -267,8 +267,8 @@ def test_descriptors_are_used_up():
 
 
 class Short(Running):
-    """A run with --from -, which has asked one URL and now finds no more than n descriptors. They are taken away while
-    it runs, so that it does not know."""
+    """A run with --from -, which has asked one URL and now finds no more than n descriptors. The limit is set while
+    it runs, so it does not know it."""
 
     def __init__(self, n, first, *args):
         super().__init__("--from", "-", *args, stdin=subprocess.PIPE)
@@ -280,7 +280,7 @@ class Short(Running):
         resource.prlimit(self.p.pid, resource.RLIMIT_NOFILE, (taken + 1 + n,) * 2)
 
     def opened(self):
-        """What each of its descriptors is: "pipe", "socket" ..."""
+        """The kind of each of its descriptors: "pipe", "socket" ..."""
         found, directory = {}, "/proc/%d/fd/" % self.p.pid
         for fd in os.listdir(directory):
             with contextlib.suppress(FileNotFoundError):
@@ -314,7 +314,7 @@ def test_descriptors_are_taken_away():
 
 @needs_prlimit
 def test_descriptors_do_not_come_back():
-    """Each waits until its deadline, and then says what was missing."""
+    """Each query waits until its deadline, and its error says what was missing."""
     with Crowd() as c, Short(0, c.url + "first", "-D", "-t", 0.5) as p:
         urls = [c.url + str(i) for i in range(3)]
         p.feed(urls)
@@ -363,8 +363,8 @@ GROUPS = "((((a*)*)*(a|aa)*(b|ab)*)*(a{50}|(a{49})*))*"
     ids=["expect", "fail-on", "groups"],
 )
 def test_a_costly_match_holds_up_no_other(options):
-    """The match would take most of a minute. The others' answers come while it is under way, and it is the last that
-    ends, by the signal, with the message that was being matched."""
+    """The match would take most of a minute. The other answers are printed meanwhile. This query ends last, by the signal,
+    and its result has the message that was being matched."""
     message = "a" * (1 << 20)
     started = threading.Event()
 
@@ -376,7 +376,7 @@ def test_a_costly_match_holds_up_no_other(options):
     def later(c):
         c.upgrade()
         started.wait(SLACK)
-        time.sleep(0.2)  # most of the message has come by then
+        time.sleep(0.2)  # by then most of the message has arrived
         c.text("no").text("go on").finish()
 
     with Server(costly) as s, Server(later) as t:
@@ -390,7 +390,7 @@ def test_a_costly_match_holds_up_no_other(options):
 
 
 def test_a_costly_match_lets_the_others_time_out():
-    """Each ends at its deadline, those that are silent and those that are being matched."""
+    """Each query ends at its deadline, whether its server is silent or a message is being matched."""
     with Server(lambda c: c.upgrade().text("a" * (1 << 20)).hold()) as s, Server(lambda c: c.upgrade().hold()) as deaf:
         urls = [deaf.url] * 3 + [s.url] * 3
         r = many("-D", "-t", "0.5", "-e", COSTLY, *urls, status=3, within=1)
@@ -401,7 +401,7 @@ def test_a_costly_match_lets_the_others_time_out():
 
 @pytest.mark.parametrize("how", ["expect", "fail-on", "groups"])
 def test_matches_side_by_side_do_not_disturb_one_another(how):
-    """Each takes several turns of the loop, and ends as if it were the only one."""
+    """Each query takes several turns of the loop, and ends as if it were the only one."""
     big = {"expect": 30000, "fail-on": 30000, "groups": 16000}[how]
     ends = ["b", "c", "xb", "bcd", "cb", "xcb"] if how == "groups" else ["b", "c", "d", "bcd", "cb", ""]
     greetings = ["a" * (big + 100 * i) + end for i, end in enumerate(ends)]
@@ -448,11 +448,11 @@ def test_tries_of_each():
         assert r.objects[t.url][0]["details"]["attempts"] == 3 and not r.objects[t.url][0]["connection"]
 
 
-# the same fate alone and among others
+# a query ends in the same way alone and among others
 
 
 def without_times(obj):
-    """An object but for its url, its times, and the times and ports in its sentences."""
+    """An object without its url, its times, and the times and ports in its sentences."""
     obj = json.loads(json.dumps(obj))
     obj.pop("url", None)
     if "details" in obj:
@@ -507,7 +507,7 @@ def test_mixed_fates(options):
 
 
 def test_raw_stays_together():
-    """The messages of each query stand together, though they came side by side."""
+    """The messages of each query are printed together, although they arrived at the same time."""
 
     def slowly(word):
         def script(c):
@@ -550,7 +550,7 @@ def test_prometheus():
         for line in out.splitlines():
             assert line.startswith("# ") or re.fullmatch(r'\w+\{target="[^"]*"(,phase="\w+")?\} -?[\d.]+', line), line
         assert re.findall(r'^probe_success\{target="(.*)"\} (\d)$', out, re.M) == [(s.url, "1"), (bad, "0"), ("nonsense", "0")]
-        # all samples of a metric stand together, after its TYPE
+        # all samples of a metric are together, after its TYPE
         metric = None
         for line in out.splitlines():
             if line.startswith("# TYPE"):
@@ -592,7 +592,7 @@ def test_data_that_is_wrong_is_told_once(tmp_path):
 
 
 def test_environment_of_each():
-    """A wrong proxy in the environment fails those that need it, as if each were asked alone."""
+    """An invalid proxy in the environment fails the queries that need it, as if each ran alone."""
     with Server(echo) as s:
         r = many("-D", "-d", "x", s.url, "ws://192.0.2.1/", env={"ws_proxy": "gopher://p"}, status=1)
         assert r.objects[s.url][0]["connection"]
@@ -602,7 +602,7 @@ def test_environment_of_each():
 
 @pytest.mark.parametrize("sig, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signal(sig, status):
-    """What has not ended is printed as interrupted."""
+    """Queries that have not ended are printed as interrupted."""
     with Server(lambda c: c.read_request().hold()) as s, Server(echo) as t:
         urls = [s.url + str(i) for i in range(5)]
         with Running("-D", "-t", 60, "-d", "x", "--jobs", 3, t.url, *urls) as p:
@@ -644,7 +644,7 @@ def test_nobody_reads():
 
 @contextlib.contextmanager
 def long_list_that_nobody_reads():
-    """A program, and a list that goes on after the answers have stopped it, because its reader takes nothing."""
+    """A program whose reader takes nothing, and a list that goes on after the program has stopped reading it."""
     n = 3000
     with Crowd() as c, Running("-t", 30, "--from", "-", stdin=subprocess.PIPE) as running, running.killed_after(120):
         p = running.p
@@ -663,13 +663,13 @@ def long_list_that_nobody_reads():
 
 
 def test_a_slow_reader_holds_the_list_up():
-    """Nothing is lost, no query times out, and no more is begun than the reader can keep up with."""
+    """Nothing is lost, no query times out, and no more queries begin than the reader can keep up with."""
     with long_list_that_nobody_reads():
         pass
 
 
 def test_a_reader_that_takes_everything_at_once():
-    """All that waits is written at once, while no query is under way that would begin the next one when it ends."""
+    """All waiting output is written at once, although no query is running whose end would start the next one."""
     with long_list_that_nobody_reads() as p:
         fcntl.fcntl(p.stdout, fcntl.F_SETPIPE_SZ, 1 << 20)
 
@@ -710,7 +710,7 @@ def on_a_terminal(*args, until, stdin=None):
 
 
 def screen(text):
-    """What a terminal of one line shows in the end."""
+    """What a terminal with one line shows at the end."""
     shown, at = "", 0
     for c in text.decode():
         if c == "\r":
@@ -736,12 +736,12 @@ def test_progress_is_left_out():
         for args in (["--no-progress"], ["-q"]):
             text, _ = on_a_terminal("-t", "1.5", *args, deaf.url, deaf.url, until=b"\n")
             assert text == b"", text
-        r = many("-t", "1.3", deaf.url, deaf.url, status=1)  # no terminal
+        r = many("-t", "1.3", deaf.url, deaf.url, status=1)  # stderr is not a terminal
         assert r.err == ""
 
 
 def test_progress_of_an_upload(tmp_path):
-    """A long message to a server that takes its time"""
+    """A long message to a slow server."""
 
     def slow(c):
         c.upgrade()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Several wss:// URLs in one run: they share what they trust, and each ends as if it were asked alone."""
+"""Several wss:// URLs in one run: they share the trusted certificates, and each ends as if it ran alone."""
 
 import contextlib
 import re
@@ -21,7 +21,7 @@ def url(server, path="/"):
 
 
 def peak(pki, jobs, *args):
-    """Most resident memory, in KiB, of so many queries of which all are open at the same time."""
+    """Peak resident memory, in KiB, of this many queries that are all open at the same time."""
     everybody, measured = threading.Barrier(jobs), threading.Event()
 
     def script(c):
@@ -48,14 +48,14 @@ def peak(pki, jobs, *args):
 
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer keeps what is freed")
 def test_trust_takes_no_memory_of_each(pki):
-    """A bundle of some hundred certificates costs a query hardly more than to verify nothing."""
+    """A bundle of about a hundred certificates costs a query hardly more than no verification."""
     trust = (peak(pki, 64, "--cacert", pki("bundle.pem")) - peak(pki, 1, "--cacert", pki("bundle.pem"))) / 63
     nothing = (peak(pki, 64, "-k") - peak(pki, 1, "-k")) / 63
     assert trust < nothing + 6, (trust, nothing)
 
 
 def test_trust_is_read_once(pki, fifo):
-    """From a pipe there is no second time."""
+    """A pipe can be read only once."""
     with open(pki("bundle.pem"), "rb") as f:
         ca = fifo("ca", f.read())
     with pki.server(cert="ip") as s:
@@ -92,7 +92,7 @@ def test_a_trust_that_cannot_be_read(pki, option, path, scheme):
 
 @pytest.mark.parametrize("path", ["none.pem", "empty.pem", "garbage.pem", "broken.pem"])
 def test_a_trust_of_the_environment_that_cannot_be_read(pki, path):
-    """It fails those that need it, in the words that each would say alone."""
+    """A bad file fails the queries that need it, with the error that each would have alone."""
     env = {"SSL_CERT_FILE": pki(path)}
     with Server(echo) as plain, pki.server(cert="ip") as s:
         urls = [url(s, "/1"), plain.url, url(s, "/2")]
@@ -111,7 +111,7 @@ def test_a_trust_of_the_environment(pki):
 
 
 def test_each_has_its_time_for_a_pipe(fifo):
-    """The deadline of each holds while a pipe is empty that all read from."""
+    """Each query ends at its deadline while all of them wait for a pipe that is empty."""
     urls = ["wss://127.0.0.1:9/%d" % i for i in range(3)]
     r = many("-D", "-t", "0.3", "--jobs", 1, "--cacert", fifo("held", 3600), *urls, status=1, at_least=0.9, within=0.9)
     for u in urls:
@@ -122,7 +122,7 @@ def test_each_has_its_time_for_a_pipe(fifo):
 
 @needs_prlimit
 def test_descriptors_are_taken_away(pki):
-    """A file of TLS for which there is no descriptor is no wrong option: the query waits."""
+    """A lack of descriptors for a TLS file does not count as a wrong option: the query waits."""
     args = ("--cacert", pki("bundle.pem"), "--cert", pki("client.pem"), "--key", pki("client.key"))
     with Server(echo) as plain, pki.server(cert="ip") as s, Short(2, plain.url, "-d", "x", "-t", 60, *args) as p:
         urls = [url(s, "/%d" % i) for i in range(30)]

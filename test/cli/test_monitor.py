@@ -12,7 +12,7 @@ URL = "ws://127.0.0.1:1/"
 
 
 def slow(seconds):
-    """Answers after so long."""
+    """Answers after some time."""
 
     def script(c):
         c.upgrade()
@@ -169,7 +169,7 @@ def test_output_to_what_is_no_file():
     with Server(echo) as s:
         assert run("-o", "/dev/null", "-d", "x", s.url, status=0, json=False).out == b""
         assert run("-o", "/dev/full", "-d", "x", s.url, status=74, json=False).out == b""
-        for more in ([], [s.url]):  # what could not be written is told by its name
+        for more in ([], [s.url]):  # the error names the file that could not be written
             r = run("-o", "/dev/full", *more, "-f", "raw", "-d", "x", s.url, status=74, json=False)
             assert "wsquery: /dev/full: No space left on device" in r.err and "standard output" not in r.err
         assert run("-o", "-", "-d", "x", s.url, status=0).data == "x"

@@ -83,7 +83,7 @@ COMMANDS = {
 
 
 def execute(line, url, directory):
-    """The line as a shell runs it, with wsquery in PATH and another URL."""
+    """Runs the line in a shell, with wsquery in PATH and another URL."""
     (directory / "bin").mkdir(exist_ok=True)
     program = directory / "bin" / "wsquery"
     if not program.exists():
@@ -135,7 +135,7 @@ def test_options_of_icinga():
 
 
 def test_every_file():
-    """Each is in the README, is run above, and begins with what the statuses mean."""
+    """Each file is in the README, is run above, and begins with what the statuses mean."""
     names = {p.name for p in HERE.iterdir()}
     assert names - {"README.md"} == set(re.findall(r"\]\((?!\.\.)([\w.-]+)\)", text("README.md")))
     for name in names - HEAD:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""A build without TLS is whole but for wss://, and says so."""
+"""A build without TLS does everything except wss://, and says so."""
 
 import pytest
 from conftest import BUILT_IN, run

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Proxies: the bytes of each dialogue, whose environment is heeded, refusals, what is never sent to whom."""
+"""Proxies: the bytes of each dialogue, the environment, refusals, and what is never sent to a proxy or a server."""
 
 import base64
 import re
@@ -15,7 +15,7 @@ SECRET = "pr0xy-s3cret"
 
 
 def tunnel(c, hostport, after=b""):
-    """To the end: bytes between the client and hostport, those in after first."""
+    """Copies bytes between the client and hostport until the end, beginning with those in after."""
     c.target = hostport
     s = socket.create_connection(hostport, 100)
     try:
@@ -182,7 +182,7 @@ def test_http_refuses(status):
     assert status in r.error and p.hostport in r.error
 
 
-# what an HTTP proxy answers, and what is said of it beside that
+# what an HTTP proxy answers, and what the error says besides
 REFUSALS = [
     ("407 Auth", ["Proxy-Authenticate: NTLM"], "it asks for a login (NTLM); only Basic is supported"),
     ("407 Auth", ['Proxy-Authenticate: Digest realm="x"'], "only Basic is supported"),
@@ -207,7 +207,7 @@ def test_http_asks_for_a_login():
     assert "it asks for a login (Basic); user and password go in its URL" in r.error
 
 
-# what answers is no proxy, or one of another kind
+# the peer is not a proxy, or a proxy of another kind
 OTHERS = [
     ("http", b"SSH-2.0-x\r\n", 'it begins with "SSH-2.0-x"'),
     ("http", b"\x15\x03\x01\0\2\2\x28", "it is TLS, and proxies behind TLS are not supported"),
@@ -363,7 +363,7 @@ def test_a_redirect_goes_through_the_proxy_too():
         assert [c.asked for c in p.conns] == ["some.example:80", "other.example:81"]
 
 
-# the environment: some.example resolves nowhere but through a proxy that takes it
+# the environment; some.example can only be reached through a proxy that accepts it
 
 
 @pytest.fixture
@@ -472,7 +472,7 @@ def test_option_noproxy_replaces_the_environment(proxy):
     assert by_proxy("--noproxy", "other", env=env)
 
 
-# a wrong proxy's URL with a secret in it, with and without an '@'
+# an invalid proxy URL with a secret in it, with and without an '@'
 SECRET_URLS = [
     "nonsense://u:%s@h", "http://u:1/%s@h", "socks5://u?%s@h", "http://u:%s%%40h:80", "u:%s%%40h:80", "socks5://u:%s", "http://u:1%s", "u:%s",
     "http://u:1/%s%%40h:80", "u:/%s%%40h", "http://u:1:%s", "http:u:%s%%40h", "http://u:x/%s", "http://[u:%s%%40h",

@@ -301,7 +301,7 @@ def test_expect_then_closed():
     assert r.data == "a" and r.details["close"] == {"code": 1000, "reason": ""}
 
 
-# -e that stays unmatched, and --fail-on: test_query.c has each state, here are real sockets, output and time
+# unmatched -e, and --fail-on: test_query.c tests each state, these tests use real sockets, output and time
 
 
 def test_a_refusal_in_the_middle_of_a_dialogue():
@@ -324,7 +324,7 @@ def test_a_signal_shows_the_last_message():
         c.upgrade()
         c.text("no")
         c.send(frame(PING, b"p"))
-        while c.recv().opcode != PONG:  # by now "no" was received as well
+        while c.recv().opcode != PONG:  # by then "no" has been received, too
             pass
         passed.set()
         c.eof()
@@ -424,7 +424,7 @@ def test_many_small_messages_and_a_costly_pattern_keep_the_deadline():
     def script(c):
         c.upgrade()
         f = c.recv()
-        c.send(frame(TEXT, "a" * 60) * n, frame(PONG, f.payload))  # kept, then matched one after the other
+        c.send(frame(TEXT, "a" * 60) * n, frame(PONG, f.payload))  # kept, then matched one after another
         c.eof()
 
     with Server(script) as s:
@@ -743,7 +743,7 @@ def test_a_message_of_just_the_limit():
         assert run("--max-message", 1000, s.url, status=0).data == "x" * 1000
 
 
-# of a message, not only of a frame (undici)
+# limits of a message, not only of a frame (undici)
 BIG = {
     "one frame": frame(TEXT, "x" * 1001),
     "promised": frame(TEXT, b"", length=1001),
@@ -909,7 +909,7 @@ def test_hidden_bytes_in_a_reason_stay_json():
     with Server(lambda c: c.upgrade(close_frame(4000, "a\0\x1b[31m\"\\\u2028")).eof()) as s:
         r = run("-D", s.url, status=3)
     assert r.details["close"]["reason"] == "a\0\x1b[31m\"\\\u2028"
-    assert "\x1b" not in r.error  # a sentence for a terminal
+    assert "\x1b" not in r.error  # an error may be shown on a terminal
 
 
 # details
@@ -978,7 +978,7 @@ def test_subprotocol_in_details():
     assert d["subprotocol"] == "b"
 
 
-# ways there
+# ways to the server
 
 
 def test_ipv6():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Against servers that nobody here wrote; each is skipped, with its reason, where it is not installed."""
+"""Tests with servers of other projects. Each is skipped, with a reason, if it is not installed."""
 
 import base64
 import os
@@ -66,7 +66,7 @@ process.stdin.on('end', () => process.exit(0));
 
 
 class Process:
-    """A server in a process of its own that prints its port and ends with its standard input."""
+    """A server in a separate process, which prints its port and ends with its standard input."""
 
     def __init__(self, args):
         self.p = subprocess.Popen(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -297,7 +297,7 @@ def test_through_a_real_proxy(tmp_path, behind, scheme):
             "cache_log /dev/null\ncoredump_dir %s\nshutdown_lifetime 0 seconds\n"
             % (port, tmp_path)
         )
-        # a name of its own: its shared memory must not meet another squid's
+        # a unique name, so that its shared memory does not collide with another squid's
         args = [program, "-n", "test%d" % os.getpid(), "-N", "-f", str(tmp_path / "conf")]
     else:
         program = which("microsocks")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Redirects: followed where they may be, and what never goes to another origin."""
+"""Redirects: which are followed, and what is never sent to another origin."""
 
 import base64
 
@@ -66,7 +66,7 @@ def test_the_same_origin_keeps_credentials():
         assert s.conns[1].header("authorization") == "Bearer " + SECRET and s.conns[1].header("cookie") == "id=1"
 
 
-# headers of the user that go to no other origin, and ones that do
+# headers of the user that are not sent to another origin, and some that are
 SECRET_HEADERS = ["Authorization", "Proxy-Authorization", "Cookie", "cookie2", "X-Api-Key", "X-Auth-Token", "X-Session-Id", "x-client-SECRET", "X-Amz-Credential"]
 OTHER_HEADERS = ["X-Keep", "Accept-Language", "Referer"]
 
@@ -81,7 +81,7 @@ def test_headers_to_another_origin(name):
 
 
 def test_back_from_another_origin():
-    """Once another origin was on the way it may have chosen the path: nothing secret goes any more."""
+    """After a redirect to another origin, which may have chosen the path, no secret is sent any more."""
     with Server(redirect(lambda: "ws://%s/back?evil" % s.hostport)) as other:
         with Server(redirect(lambda: other.url), redirect("/on"), says("a")) as s:
             run("-b", "id=" + SECRET, "-H", "X-Api-Key: " + SECRET, "-H", "X-Keep: 1", "ws://joe:%s@%s/" % (SECRET, s.hostport), status=0, secrets=[SECRET])
@@ -100,7 +100,7 @@ def test_bearer_to_another_origin_and_back():
         assert other.conn.header("authorization") is None
 
 
-# the Location, and the path that is then asked for; the secret is sent, and shown to nobody
+# the Location, and the path of the next request; the secret is sent, but never shown
 @pytest.mark.parametrize(
     "ref, path",
     [
@@ -188,7 +188,7 @@ def test_no_location():
         assert run("-D", s.url, status=1).details["reason"] == "redirect"
 
 
-# each cause has a sentence of its own
+# each cause has its own sentence
 @pytest.mark.parametrize(
     "headers, said",
     [
@@ -252,7 +252,7 @@ def test_a_long_chain_needs_no_more_memory_than_a_short_one():
 
 
 def test_userinfo_goes_to_the_first_origin_again():
-    """Whatever the Location looks like, as long as it does not leave that origin."""
+    """Any form of Location that stays at the same origin."""
     with Server(redirect("two"), redirect(lambda: s.url + "three"), says("a")) as s:
         run("ws://joe:%s@%s/one" % (SECRET, s.hostport), status=0, secrets=[SECRET])
         assert [c.header("authorization") for c in s.conns] == [basic("joe:" + SECRET)] * 3

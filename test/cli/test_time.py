@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Deadlines in each phase, retries, signals, and a stdout that does not take the answer."""
+"""Deadlines in each phase, retries, signals, and a stdout that does not accept the answer."""
 
 import fcntl
 import json
@@ -97,7 +97,7 @@ def test_in_a_flood():
 
 
 def test_in_a_send(tmp_path):
-    # over a Unix socket, whose buffers hold far less than 1 MiB: little is to be done before the peer does not read
+    # over a Unix socket, whose buffers hold far less than 1 MiB, so that they are soon full
     with Server(lambda c: c.upgrade().hold(), unix=str(tmp_path / "s")) as s:
         r = run("-D", "-d", "@-", "-t", 3, "--unix-socket", s.unix, "ws://example.com/", stdin=b"x" * (1 << 20), status=3, at_least=3, within=3)
     assert (r.details["phase"], r.details["reason"]) == ("send", "timeout")
@@ -236,7 +236,7 @@ def test_wait_for_a_server_that_comes():
 
 
 def test_a_slow_failure_is_tried_again_until_the_end():
-    # the first try takes more than half of the time that there is; another one may be quicker
+    # the first try takes more than half of the time; another one may be quicker
     def slow(c):
         c.read_request()
         c.server.stop.wait(2.2)
@@ -275,7 +275,7 @@ def test_wait_bounds_a_close():
     with Server(script) as s:
         r = run("-D", "--max-message", 4, "--wait", 5, "--close-timeout", 60, s.url, at_least=4.9, within=5)
     assert r.details["attempts"] >= 3
-    assert r.status == 3 and r.details["reason"] == "too_big" or r.details["reason"] == "timeout"  # of a late last try
+    assert r.status == 3 and r.details["reason"] == "too_big" or r.details["reason"] == "timeout"  # if the last try began late
 
 
 def test_what_wait_left_is_told():
@@ -448,7 +448,7 @@ def test_stdout_is_not_read():
 
 
 def test_stdout_is_read_late():
-    # given up at the deadline, but until then it is waited for
+    # stdout is given up at the deadline, but not earlier
     with Server(says("x" * 500000)) as s, Running("-t", 60, s.url) as p:
         time.sleep(0.5)
         assert p.end(status=0).data == "x" * 500000
@@ -456,7 +456,7 @@ def test_stdout_is_read_late():
 
 @pytest.fixture(params=["blocking", "nonblocking"])
 def unread_terminal(request):
-    """The slave of a terminal that nobody reads: poll says that it takes bytes, but not how few. Its flags must stay."""
+    """A terminal that nobody reads: poll says that it accepts bytes, but not how few. Its flags must not change."""
     master, slave = pty.openpty()
     tty.setraw(slave)
     os.write(slave, b"x" * 2048)
@@ -487,7 +487,7 @@ def test_stderr_is_a_terminal_that_is_not_read(unread_terminal):
 
 
 class SlowReader(threading.Thread):
-    """Reads a pipe, a page each pause seconds, to its end."""
+    """Reads a pipe to its end, a page every pause seconds."""
 
     def __init__(self, pause):
         super().__init__(daemon=True)
@@ -535,7 +535,7 @@ def test_stderr_is_read_too_slowly():
         p = subprocess.run([WSQUERY, "-v", "-n", "2", "-t", "1", s.url], stdout=subprocess.PIPE, stderr=w, env=environment(), timeout=100)
         assert time.monotonic() - begin < 1 + SLACK
     assert p.returncode == 3 and "error" in json.loads(p.stdout)
-    assert reader.got < 180000  # what it took in a second, and what the pipe held
+    assert reader.got < 180000  # what it read in a second, and what the pipe held
 
 
 def test_an_alarm_of_the_parent_goes_on():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""wss:// as a user sees it: whom it trusts, what it says when it does not, its options, and what it never sends."""
+"""wss:// as a user sees it: which certificates it trusts, its errors, its options, and what it never sends."""
 
 import datetime
 import os
@@ -28,7 +28,7 @@ SECRET = "secret"  # of the encrypted keys
 VERSIONS = [pytest.param(2, id="TLSv1.2"), pytest.param(3, id="TLSv1.3", marks=needs_tls13)]
 
 
-# what a good query shows
+# what a successful query shows
 
 
 @pytest.mark.parametrize("n", VERSIONS)
@@ -117,7 +117,7 @@ def test_over_record_boundaries(pki, n, size):
         assert pki.query(s, "-d", "@-", stdin=text.encode(), status=0).data == text
 
 
-# whom it trusts
+# certificates that are trusted
 
 
 def test_cacert(pki, tmp_path):
@@ -169,7 +169,7 @@ def test_order_of_trust(pki):
               "certificate")  # fmt: skip
         fails(pki.query(s, ca="other.pem", env={"SSL_CERT_FILE": pki("ca.pem")}), "certificate")
         pki.query(s, env={"SSL_CERT_FILE": pki("other.pem")}, status=0)
-        # what goes unused is not looked at
+        # unused files are not checked
         pki.query(s, env={"SSL_CERT_FILE": pki("none.pem")}, status=0)
         pki.query(s, "-k", ca=None, env={"SSL_CERT_FILE": pki("none.pem")}, status=0)
 
@@ -206,7 +206,7 @@ def test_a_trusted_self_signed_certificate(pki):
         assert pki.query(s, ca="self.pem", status=0).details["tls"]["verified"] is True
 
 
-# whom it does not
+# certificates that are not trusted
 
 BAD = [
     # certificate, host, words of the sentence
@@ -297,7 +297,7 @@ def test_a_costly_chain_in_tls_1_3(pki, more):
         s.hears_nothing()
 
 
-# rules of a chain that mbedTLS does not know: the authority's extensions, the leaf's, the host, words or None if it holds
+# rules for a chain that mbedTLS does not check: the authority's extensions, the leaf's, the host, words of the error or None
 
 IP_127 = "IP:127.0.0.0/255.0.0.0"
 NAME = "subjectAltName = "
@@ -358,7 +358,7 @@ ROOTS = [
     ("nameConstraints = critical,permitted;DNS:corp.test", NAME + "DNS:localhost", ["name constraints"]),
     ("nameConstraints = critical,permitted;email:corp.test", NAME + "DNS:localhost,email:a@b.test", ["kind that is not supported"]),
     ("certificatePolicies = critical,1.2.3.4", NAME + "DNS:localhost", None),
-    ("extendedKeyUsage = clientAuth", NAME + "DNS:localhost", None),  # who trusts it says what for
+    ("extendedKeyUsage = clientAuth", NAME + "DNS:localhost", None),  # whoever trusts it decides for what
 ]
 
 
@@ -509,7 +509,7 @@ KEYS = {
 
 
 def skip_unless_read(pki, key):
-    """mbedTLS 2.28 reads no PKCS #8 with AES, one with a small configuration no DES and nothing traditional."""
+    """mbedTLS 2.28 cannot read PKCS #8 with AES. A small configuration has no DES and no old formats."""
     if key in ("client-enc.key", "client-des.key", "client-old.key"):
         r = run("--cert", pki("client.pem"), "--key", pki(key), "--pass", SECRET, "ws://[", secrets=[SECRET])
         if r.status == 64:
@@ -550,14 +550,14 @@ def test_a_client_that_the_server_does_not_want(pki, which, n):
     with pki.server(configure=wants_client(pki, n=n)) as s:
         r = pki.query(s, *args)
         assert r.status == 1 and "client certificate" in r.error
-        # TLS 1.3 tells it only when the client thinks that the handshake is over
+        # with TLS 1.3 the client learns it only after its handshake has ended
         assert r.details["phase"] in (("tls",) if n == 2 else ("tls", "upgrade")) and r.details["reason"] == "tls"
         s.wait()
         assert s.conn.error
 
 
 def test_an_alert_before_a_reset(pki):
-    """A server that says why and hangs up with our messages unread: the reason is told, not the reset."""
+    """A server that sends an alert and hangs up with our messages unread: the error is about the alert, not the reset."""
     def record(c):
         head = c.read(5)
         return head + c.read(int.from_bytes(head[3:], "big"))
@@ -569,7 +569,7 @@ def test_an_alert_before_a_reset(pki):
             c.send(record(front))
         c.sock.recv(1)  # the client's answer begins
         c.send(b"\x15\3\3\0\2\2\x28")
-        front.sock.close()  # and what is unread makes it a reset
+        front.sock.close()  # the unread bytes make this a reset
 
     with pki.server(configure=wants_client(pki)) as s, Server(hangs_up) as p:
         for _ in range(10):
@@ -604,7 +604,7 @@ USAGE = [
     (["--cert", "client.pem", "--key", "empty.pem"], "--key"),
     (["--cert", "client.pem", "--key", "client.pem"], "--key"),
     (["--cert", "client.pem", "--key", "clientrsa.key"], "--key"),  # another's
-    (["--cert", "client.pem", "--key", "good.key"], "--key"),  # another's of the same kind
+    (["--cert", "client.pem", "--key", "good.key"], "--key"),  # another certificate's key of the same kind
     (["--cert", "client.pem", "--key", "client-des.key"], "--pass"),
     (["--cert", "client.pem", "--pass", "wr0ngpass", "--key", "client-des.key"], "--pass"),
     (["--cert", "client.pem", "--key", "client-old.key"], "--pass"),
@@ -642,7 +642,7 @@ USAGE = [
 @pytest.mark.parametrize("scheme", ["ws", "wss"])
 @pytest.mark.parametrize("args, option", USAGE, ids=lambda v: " ".join(v)[:60] if isinstance(v, list) else "")
 def test_wrong_command_line(pki, args, option, scheme):
-    """Found before connecting, and whenever given: for ws:// too."""
+    """These errors are found before connecting, and also for ws://."""
     for a in args:
         skip_unless_read(pki, a)
     full = [("@" + pki(a[1:]) if a[0] == "@" else pki(a)) if re.search(r"\.(pem|key|der)$|^emptydir$", a) else a for a in args]
@@ -663,7 +663,7 @@ def test_a_file_that_cannot_be_read(pki, option):
     assert option in r.err and re.search("(Input/output|I/O) error", r.err) and "no certificate" not in r.err
 
 
-# files that take their time
+# files that are slow to read
 
 
 @pytest.fixture
@@ -798,7 +798,7 @@ def test_no_cipher_for_the_key_in_common(pki):
         s.hears_nothing()
 
 
-# pins and the certificate's end
+# pins, and the expiry of the certificate
 
 
 @pytest.mark.parametrize("n", VERSIONS)
@@ -810,7 +810,7 @@ def test_pinned(pki, n):
     with pki.server(heard, configure=version(n)) as s:
         for more in ([], ["-k"], ["--no-check-hostname"]):
             r = pki.query(s, "--pinnedpubkey", other, *more)
-            fails(r, "certificate", "pinned", good)  # the right one is told: the user can compare
+            fails(r, "certificate", "pinned", good)  # the error shows the right pin, so that the user can compare
         s.hears_nothing()
 
 
@@ -911,7 +911,7 @@ def test_key_log(pki, tmp_path, n):
 def test_a_key_log_that_cannot_be_written(pki, tmp_path):
     with pki.server() as s:
         r = pki.query(s, env={"SSLKEYLOGFILE": str(tmp_path / "none" / "x")})
-    # a debugging aid: whether it stops the query or not, it is told which variable was wrong
+    # whether it stops the query or not, the error names the variable
     assert "SSLKEYLOGFILE" in (r.err if r.status == 0 else r.error)
 
 
@@ -948,7 +948,7 @@ def test_the_environment_s_proxy(pki, name, used):
 
 @needs("proxies")
 def test_a_proxy_gets_nothing_of_the_target(pki):
-    """What a proxy sees of a wss query is CONNECT, then TLS."""
+    """A proxy sees only CONNECT and then TLS of a wss query."""
     seen = []
 
     def script(c):
@@ -1057,7 +1057,7 @@ def test_unreadable_files(pki, tmp_path):
         assert option in r.err and str(path) in r.err
 
 
-# a library call that computes on and on: cli/watchdog.c
+# a library call that computes for a very long time: cli/watchdog.c
 
 
 def der(tag, *parts):
@@ -1072,7 +1072,7 @@ def oid(text):
 
 @pytest.fixture
 def endless_key(pki, tmp_path):
-    """A key whose passphrase takes hours to be tried (PKCS #5, 2147483647 iterations), in the options for it."""
+    """The options of a key whose passphrase takes hours to try (PKCS #5, 2147483647 iterations)."""
     kdf = der(0x30, oid("2a864886f70d01050c"), der(0x30, der(4, bytes(8)), der(2, b"\x7f\xff\xff\xff")))
     cipher = der(0x30, oid("2a864886f70d0307"), der(4, bytes(8)))
     (tmp_path / "endless.key").write_bytes(
@@ -1091,7 +1091,7 @@ def test_a_key_that_takes_hours(endless_key):
 
 def test_a_key_that_takes_hours_ends_retries(endless_key):
     r = run("-D", "-t", 0.3, "--retry", 99, *endless_key, "ws://127.0.0.1:9/", status=1, within=0.3, secrets=[SECRET])
-    assert r.details["attempts"] == 1  # there is no way back
+    assert r.details["attempts"] == 1  # the call cannot be interrupted safely, so there is no second try
 
 
 @pytest.mark.parametrize("sig, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""wss:// with servers that nobody here wrote, and with those that stall, break off, lie or speak something else."""
+"""wss:// with servers of other projects, and with servers that stall, break off, lie or do not speak TLS."""
 
 import base64
 import os
@@ -173,7 +173,7 @@ def test_real_refused(pki, real):
 
 
 def test_real_http_on_a_tls_port(pki, real):
-    # nginx answers in HTTP and says what is wrong, the others hang up
+    # nginx answers in HTTP and says what is wrong; the others hang up
     r = run("-D", "-4", "-t", 60, "ws://localhost:%d/" % real, status=1)
     assert r.details["phase"] == "upgrade"
     assert "wss://" in r.error or "HTTPS" in (r.details["body"] or ""), r.error
@@ -183,7 +183,7 @@ def test_real_http_on_a_tls_port(pki, real):
 
 
 class SServer:
-    """openssl s_server, whose standard input is what it sends, or a line with a letter that is a command."""
+    """openssl s_server, which sends its standard input, except for lines with a command letter."""
 
     def __init__(self, pki, *args):
         self.p = subprocess.Popen(
@@ -208,7 +208,7 @@ class SServer:
             self.more.notify_all()
 
     def wait(self, pattern, n=1):
-        """Until pattern stands n times in what it printed."""
+        """Waits until it has printed the pattern n times."""
         end = time.monotonic() + LONG
         with self.more:
             while len(found := list(re.finditer(pattern, self.out))) < n:
@@ -243,7 +243,7 @@ def test_renegotiation_is_refused(pki):
     with SServer(pki, "-tls1_2") as s, running(pki, s, "-n", 2, "-t", 20) as r:
         s.upgrade()
         s.send(frame(TEXT, "one"))
-        time.sleep(0.3)  # a command must begin a read of its own
+        time.sleep(0.3)  # s_server must read a command separately
         s.send(b"R\n")
         s.wait(rb"SSL_do_handshake ->")
         time.sleep(0.3)
@@ -252,7 +252,7 @@ def test_renegotiation_is_refused(pki):
         except OSError:
             pass
         r = r.end()
-        # the client answers with no_renegotiation, which the server may take or hang up on; it does not do it
+        # the client answers with no_renegotiation, and the server may hang up; there is no renegotiation
         assert r.seconds < 15
         assert r.status == 0 and r.data == ["one", "two"] or r.status == 3 and r.data == ["one"] and r.details["reason"] in ("closed", "reset", "tls")
         assert s.out.count(b"Client_Hello") == 0 and len(re.findall(rb"CIPHER is ", s.out)) <= 1
@@ -281,7 +281,7 @@ def test_key_update(pki, command):
         except OSError:
             pass
         r = r.end(within=10)
-    # mbedTLS 3.6 refuses a key update: then it is told, and what came before is not lost
+    # mbedTLS 3.6 refuses a key update: the error says so, and what arrived before is not lost
     if r.status == 0:
         assert r.data == ["one", "two"]
     else:
@@ -302,7 +302,7 @@ def shovel(a, b, size=65536):
 
 
 class Behind:
-    """The connection of a server between c and a real one: the client's bytes go up by themselves, records come down."""
+    """The connection between c and a real server. The client's bytes are passed on at once, the server's record by record."""
 
     def __init__(self, c, to):
         self.sock = socket.create_connection(("127.0.0.1", to.port))
@@ -315,7 +315,7 @@ class Behind:
         return head + self.down.read(int.from_bytes(head[3:], "big"))
 
     def hang_up(self, c):
-        """Resets c, of which no other thread may read then."""
+        """Resets c. No other thread may read from it then."""
         c.sock.shutdown(socket.SHUT_RD)
         self.up.join(LONG)
         c.reset()
@@ -333,7 +333,7 @@ class Behind:
 
 
 def relay(to, records, extra, then):
-    """Passes on so many records of the server, extra bytes of the next one, and then it stalls, closes or resets."""
+    """Passes on a number of the server's records and extra bytes of the next one. Then it stalls, closes or resets."""
 
     def script(c):
         with Behind(c, to) as back:
@@ -374,7 +374,7 @@ def test_breaks_off(pki, records, extra, n, then, reason, word):
     with pki.server(heard, configure=version(n)) as s, Server(relay(s, records, extra, then)) as p:
         r = pki.query(p, "-t", 60, within=20)
         if (then, records, extra) == ("reset", 0, 0) and r.details["phase"] == "connect":
-            assert r.status == 1 and r.details["reason"] == "reset"  # before the connection was seen to stand
+            assert r.status == 1 and r.details["reason"] == "reset"  # before the connection was known to be established
         else:
             fails(r, reason, word)
         p.stop.set()
@@ -389,7 +389,7 @@ def test_connect_timeout_holds_for_tls(pki, n):
 
 @pytest.mark.parametrize("n", VERSIONS)
 def test_a_dribbling_server(pki, n):
-    """A byte each time moves no deadline."""
+    """A single byte now and then does not move the deadline."""
 
     def dribbles(c):
         with Behind(c, s) as back:
@@ -496,7 +496,7 @@ def test_alerts(pki, alert):
 
 
 def test_no_dhe(pki):
-    # a server that picks a group of its own, which may be as large as it likes: it is not offered
+    # with DHE a server picks the group, of any size, so DHE is not offered
     with SServer(pki, "-tls1_2", "-cipher", "DHE", "-cert", pki("rsa.pem"), "-key", pki("rsa.key")) as s:
         fails(pki.query(s, within=20), "tls", "no cipher suite")
 
@@ -525,7 +525,7 @@ def test_ws_to_a_tls_server(pki, cert):
     assert r.details["phase"] == "upgrade" and "wss://" in r.error
 
 
-# what comes after the handshake, in records of all shapes
+# records of all kinds after the handshake
 
 
 @pytest.mark.parametrize("n", VERSIONS)
@@ -557,7 +557,7 @@ def test_one_byte_in_each_segment(pki, n):
 
 @pytest.mark.parametrize("n", VERSIONS)
 def test_records_that_the_library_holds_already(pki, n):
-    """Ten messages in one segment, each a record: all are there at once, and nothing more ever comes."""
+    """Ten messages in one segment, each in its own record: all arrive at once, and nothing ever follows."""
 
     def script(c):
         c.upgrade()
@@ -620,7 +620,7 @@ def test_closed_by_the_server(pki, n, how):
 
 @pytest.mark.parametrize("n", VERSIONS)
 def test_a_body_that_ends_with_the_stream(pki, n):
-    """A refused upgrade without a length: cut off or not, what came is shown."""
+    """A refused upgrade whose body has no length: what arrived is shown, whether it was cut off or not."""
     for how in (ragged, polite):
         with pki.server(lambda c: (c.refuse("503 Busy", b"busy", length=False), how(c)), configure=version(n)) as s:
             r = pki.query(s, within=20, status=1)
@@ -629,7 +629,7 @@ def test_a_body_that_ends_with_the_stream(pki, n):
 
 @pytest.mark.parametrize("n", VERSIONS)
 def test_the_client_says_goodbye(pki, n):
-    """close_notify comes, and ours is not awaited."""
+    """The server sends close_notify, and does not wait for ours."""
 
     def script(c):
         c.upgrade(frame(TEXT, "a"))
@@ -662,7 +662,7 @@ def test_garbage_after_the_handshake(pki, n, what, upgraded):
             c.upgrade(frame(TEXT, "a"))
         else:
             c.read_request()
-        socket.socket.sendall(c.sock, AFTER[what])  # past the TLS
+        socket.socket.sendall(c.sock, AFTER[what])  # bypasses TLS
         c.eof()
 
     with pki.server(script, configure=version(n)) as s:
@@ -674,7 +674,7 @@ def test_garbage_after_the_handshake(pki, n, what, upgraded):
 
 @pytest.mark.parametrize("n", VERSIONS)
 def test_a_replayed_record(pki, n):
-    """The same record twice: its number is part of what is signed."""
+    """The same record is sent twice. It is rejected, because a record's number is authenticated."""
 
     def twice(c):
         with Behind(c, s) as back:

@@ -142,7 +142,7 @@ def test_options_may_follow_the_url():
         assert s.conn.header("user-agent") == "behind"
 
 
-# what is taken for an answer
+# what is accepted as an answer
 
 GOOD = {
     "case": dict(Upgrade=b"WebSocket", Connection=b"UPGRADE"),
@@ -155,7 +155,7 @@ GOOD = {
     "near 16 KiB": dict(extra=["X: " + "y" * 15800]),
     "no space after a colon": dict(extra=["X:y", "Y:", "Z:\t z\t "]),
     "bytes over 127": dict(extra=[b"X: \xe9\xff"]),
-    # RFC 9110 15.2: a 101 has no body, so what it says of one is ignored
+    # RFC 9110 15.2: a 101 has no body, so headers about a body are ignored
     "Content-Length": dict(extra=["Content-Length: 5"]),
     "Content-Length 00": dict(extra=["Content-Length: 00"]),
     "Content-Length that is no number": dict(extra=["Content-Length: abc"]),
@@ -357,8 +357,8 @@ def test_all_lines_end_in_lf():
     assert r.data == "a" and r.details["headers"]["upgrade"] == "websocket"
 
 
-# What users of such tools have reported: the bytes that a server sends, what goes before the URL, and what the sentence
-# says. UP is a good answer up to its last empty line. One line is one case.
+# Problems that users of such tools have reported: the bytes that a server sends, the arguments before the URL, and what the
+# error says. UP is a valid answer without its last empty line. One line is one case.
 
 UP = object()
 REPORTED = [
@@ -418,7 +418,7 @@ def test_a_body_that_quotes_a_secret_is_not_quoted():
         assert SECRET not in run(s.url + "?token=" + SECRET, status=1).error.replace("?token=" + SECRET, "")
 
 
-# what of an answer has no body that was read
+# answers without a body that is read
 
 
 NO_BODY = {
