@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # For GNU make and bmake. CC, CFLAGS, CPPFLAGS, LDFLAGS and LDLIBS are yours.
-#	TLS=mbedtls or none     default: auto, which takes mbedTLS where the compiler finds it
+#	TLS=mbedtls or none     default: auto, which uses mbedTLS if the compiler finds it
 #	CPPFLAGS=-DWS_NO_...    leave out parts: WS_NO_RESOLVER WS_NO_THREADS WS_NO_PROXY WS_NO_REDIRECTS
 #	                        WSQUERY_NO_FORMATS
 #	MUSL_CC=, MBEDTLS_SRC=  for make static
@@ -64,7 +64,7 @@ LIB_OBJ = $(ALL_LIB_SRC:.c=.o)
 LIB_LO = $(ALL_LIB_SRC:.c=.lo)
 PROG_OBJ = $(PROG_SRC:.c=.o)
 
-# Objects made with other flags are made anew: .flags changes when they do
+# .flags changes when the flags do, so that objects are built again
 FLAGS_NOTED != f='$(CC) $(ALL_CFLAGS) $(MUSL_CC) $(MBEDTLS_SRC)'; echo "$$f" | cmp -s - .flags || echo "$$f" > .flags
 
 all: wsquery libwsquery.a
@@ -95,8 +95,8 @@ wsquery.pc: wsquery.pc.in
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 		-e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(ALL_LIBS)|' wsquery.pc.in > $@
 
-# One static program for a container that has nothing else; musl-gcc (or MUSL_CC) is all it takes. With
-# MBEDTLS_SRC=DIRECTORY, mbedTLS's sources, which are only read, it speaks wss:// too
+# One static program for an empty container. It needs musl-gcc (or MUSL_CC). With the sources of mbedTLS in
+# MBEDTLS_SRC=DIRECTORY, which are only read, it also supports wss://
 STATIC = -std=c11 -I. -Os -flto=auto -fno-inline-functions-called-once -ffunction-sections -fdata-sections \
 	-fno-asynchronous-unwind-tables -fno-pie -no-pie -static -s \
 	-Wl,--gc-sections,-z,noseparate-code,-z,norelro,--build-id=none $(USER_CPPFLAGS)
@@ -116,7 +116,7 @@ build/completion/bash build/completion/zsh build/completion/fish: wsquery
 	$(RUN) ./wsquery --completion $(@F) >$@.new
 	mv $@.new $@
 
-# The header is <wsquery/ws.h>, so that it meets no other ws.h
+# The header is <wsquery/ws.h>, so that it does not collide with another ws.h
 install: all libwsquery.so wsquery.pc $(COMPLETION:%=build/completion/%)
 	$(INSTALL) -d -m 755 $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/wsquery \
 		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man3

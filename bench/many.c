@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * many.c - many queries side by side, by the library alone
+ * many.c - many queries side by side, with the library alone
  *
  * usage: many serve TOGETHER    A server for any number of clients. It prints its port, and serves
  *                               until its standard input ends. It upgrades nobody until TOGETHER
- *                               clients are there, answers each message with the same message, and
+ *                               clients are connected, answers each message with the same message, and
  *                               each close frame with one.
  *        many ask PORT N JOBS   Asks N queries of it in one poll loop, JOBS at a time.
  */
@@ -147,7 +147,7 @@ static int serve(int together)
 struct query {
 	struct ws_conn *ws;
 	enum { OPEN, SEND, RECEIVE, CLOSE } state;
-	bool ready; /* to be stepped */
+	bool ready; /* must be stepped */
 };
 
 static void begin(struct query *q, const char *url)

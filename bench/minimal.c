@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * minimal.c - the smallest program on the library: a query, its answer printed. For its size.
+ * minimal.c - the smallest program with the library: it prints the answer of a query. Its size is measured.
  */
 #include <string.h>
 #include <unistd.h>

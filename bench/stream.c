@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * stream.c - how fast a stream of messages can go from a server to a pipe at all
+ * stream.c - how fast a stream of messages can possibly go from a server to a pipe
  *
  * usage: stream PORT PATH
- * Opens a WebSocket on the loopback and copies what the server sends to standard output as it is,
+ * Opens a WebSocket on the loopback and copies what the server sends to standard output unchanged,
  * with nothing but recv and write. It ends with the connection.
  */
 #define _GNU_SOURCE

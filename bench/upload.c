@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * upload.c - how long 2 GiB from a pipe take to go out: with the default send buffer, and with one
+ * upload.c - how long sending 2 GiB from a pipe takes, with the default send buffer and with one
  * of 64 KiB
  *
  * usage: upload [ROUNDS [MEBIBYTES]] A forked process writes to the pipe, and another one accepts
- * the upgrade and discards what comes. By turns; the best round of each counts. Lines: name, value,
+ * the upgrade and discards what arrives. The two take turns; the best round of each counts. Lines: name, value,
  * unit.
  */
 #define _GNU_SOURCE
@@ -49,7 +49,7 @@ static void discard(int fd)
 	_exit(0);
 }
 
-/* A connected descriptor, at whose other end a process discards. */
+/* A connected descriptor. A process at the other end discards what arrives. */
 static int start_sink(void)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -72,7 +72,7 @@ static int start_sink(void)
 	return fd;
 }
 
-/* The reading end of a pipe into which a process writes. */
+/* The reading end of a pipe into which another process writes. */
 static int start_source(size_t total)
 {
 	int pipe_fd[2];

@@ -63,7 +63,7 @@ static void *work(void *number)
 	return NULL;
 }
 
-/* Sends until the queue is empty. 0; WS_AGAIN: first there is something to receive; or an error. */
+/* Sends until the queue is empty. 0; WS_AGAIN: receive first; or an error. */
 static int send_queue(void)
 {
 	static struct message *taken; /* from the queue, and not sent yet */
@@ -131,7 +131,7 @@ int main(int argc, char **argv)
 	if (answers < EACH * n)
 		fprintf(stderr, "%s\n", ws_errmsg(ws));
 	for (i = 0; i < n; i++)
-		pthread_join(threads[i], NULL); /* none may call ws_cancel after this */
+		pthread_join(threads[i], NULL); /* no thread may call ws_cancel after this */
 	printf("%d threads, %d answers\n", n, answers);
 	ws_close(ws, 1000, NULL);
 	ws_free(ws);

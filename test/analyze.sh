@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # usage: test/analyze.sh gcc | clang-tidy | cppcheck | shellcheck
-# Static analysis of the library and the program, or of the scripts. What a tool reports fails. A report that is wrong is
-# suppressed by its name, beside the code or here, with the reason. Exits with 77 where the tool is missing.
+# Static analysis of the library and the program, or of the scripts. Any report is a failure. A false report is suppressed
+# by its name, next to the code or here, with the reason. Exits with 77 if the tool is missing.
 cd "$(dirname "$0")/.." || exit 1
 tool=$1
 command -v "$tool" >/dev/null || {

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # usage: test/autobahn.sh TESTEE
-# Runs the testee against the fuzzing server of the Autobahn test suite: $WSTEST, wstest or kosoku, whichever is there.
-# Cases 12.* and 13.* (compression) aside, each must be OK; INFORMATIONAL ones state no rule. Exit status 77: no suite.
+# Runs the testee against the fuzzing server of the Autobahn test suite: $WSTEST, wstest or kosoku, whichever is
+# installed. Except for cases 12.* and 13.* (compression), each must be OK or INFORMATIONAL. Exit status 77: no suite.
 cd "$(dirname "$0")/.." || exit 1
 testee=$1
 out=build/autobahn

@@ -13,7 +13,7 @@ differential: libwsquery.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o build/differential-client test/differential/client.c libwsquery.a $(ALL_LIBS)
 	$(PYTHON) test/differential/compare.py --count $(CONVERSATIONS) --seed $(SEED) build/differential-client
 
-# Each fuzz target with libFuzzer (clang) for FUZZ_SECONDS, two at a time; or FUZZ="text ws" alone
+# Each fuzz target with libFuzzer (clang) for FUZZ_SECONDS, two at a time; with FUZZ="text ws" only these
 FUZZ_SECONDS = 60
 FUZZ =
 fuzz:
@@ -23,14 +23,14 @@ fuzz:
 coverage:
 	$(PYTHON) test/coverage.py -v
 
-# One process queries, streams and reconnects against misbehaving servers; nothing may accumulate
+# One process queries, streams and reconnects against misbehaving servers; its memory must not grow
 SOAK_SECONDS = 3600
 soak: libwsquery.a
 	mkdir -p build
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o build/soak test/soak/soak.c libwsquery.a $(ALL_LIBS)
 	PYTHON='$(PYTHON)' sh test/soak/run build/soak $(SOAK_SECONDS)
 
-# Every call of the system and of the allocator fails once, under sanitizers: test/cli/ci_faults.py
+# Every system call and every allocation fails once, under sanitizers: test/cli/ci_faults.py
 FAULTY = socket socketpair pipe eventfd bind connect setsockopt getsockopt shutdown poll fstat stat lseek \
 	nanosleep getrandom read write send malloc realloc getaddrinfo pthread_create fcntl open
 faults:

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: ISC
 # usage: test/cross.sh TRIPLET
 # The unit tests for another machine, such as mips-linux-gnu: built with Debian's cross compiler TRIPLET-gcc, without TLS,
-# and run by qemu-user. With musl, as for arm-linux-musleabihf, they are static programs, and those that take long are left
-# out. Exits with 77 and the reason where one of these is missing. Last line: N passed, N failed
+# and run by qemu-user. With musl, as for arm-linux-musleabihf, they are static programs, and the slow ones are left out.
+# Exits with 77 and the reason if a tool is missing. Last line: N passed, N failed
 cd "$(dirname "$0")/.." || exit 1
 triplet=$1
 case ${triplet%%-*} in
@@ -21,7 +21,7 @@ done
 set -- "cross-$triplet" CC="$triplet-gcc" CFLAGS=-Os TLS=none
 case $triplet in
 *-musl*)
-	# These take no part of the C library but malloc and memcpy, and minutes in qemu
+	# These use only malloc and memcpy of the C library, and take minutes in qemu
 	slow='ws_fail|ws_send|ws_recv|ws_buffer|ws_upgrade|ws_attack|utf8|capture|match'
 	tests=$(find test/test_*.c test/cli/test_*.c | grep -vE "/test_($slow)\.c" | sed 's/\.c$//')
 	set -- "$@" LDFLAGS=-static RUN="qemu-$cpu-static" TESTS="$(echo "$tests" | tr '\n' ' ')"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# Builds the Debian packages out of the sources, checks them with lintian, and uses what they hold: the program answers,
-# and a program is compiled with the library. Exits with 77 and the reason where the tools are missing.
+# Builds the Debian packages out of the sources, checks them with lintian, and uses their contents: the program answers,
+# and a program is compiled with the library. Exits with 77 and the reason if the tools are missing.
 # Last line: N passed, N failed
 for tool in dpkg-buildpackage dh lintian; do
 	command -v $tool >/dev/null || {
@@ -22,7 +22,7 @@ build() {
 	}
 }
 check 'dpkg-buildpackage' build
-tested() { # the unit tests ran within it
+tested() { # the build ran the unit tests
 	grep -E '^[0-9]+ passed, 0 failed' "$tmp/build"
 }
 check 'the unit tests ran' tested
@@ -52,7 +52,7 @@ for package in "$tmp"/*.deb; do
 	dpkg -x "$package" "$tmp/root" || exit 1
 done
 check 'the program answers' gives '{"connection": true, "data": "packed"}' "$tmp/root/usr/bin/wsquery" -d packed "$url"
-library() { # as a build would find it, were the packages installed
+library() { # finds the library as if the packages were installed
 	sed 's|"ws.h"|<wsquery/ws.h>|' test/consumer/app.c >"$tmp/app.c"
 	flags=$(PKG_CONFIG_SYSROOT_DIR=$tmp/root PKG_CONFIG_LIBDIR=$tmp/root/$lib/pkgconfig pkg-config --cflags --libs wsquery) || return
 	# shellcheck disable=SC2086

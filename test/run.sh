@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # usage: test/run.sh TEST...
-# Runs the tests, programs and scripts (*.sh), each of which ends with "N passed, N failed"; beside them, as it mostly
-# waits, pytest with the first of $PYTHON, python3, /usr/bin/python3 that can import what it needs (PYTHON empty: no
+# Runs the tests, programs and scripts (*.sh), each of which ends with "N passed, N failed". At the same time it runs
+# pytest, which mostly waits, with the first of $PYTHON, python3, /usr/bin/python3 that can import what it needs (PYTHON empty: no
 # pytest). RUN is what runs a program built for another machine. Ends with one line that adds up all that ran.
 cd "$(dirname "$0")/.." || exit 1
 dir=$(mktemp -d) || exit 1
@@ -12,7 +12,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 passed=0 failed=0 skipped=0
 
-# Certificates that all tests share. Where pytest does not run, the first test that needs them makes them
+# Certificates that all tests share. Without pytest, the first test that needs them makes them
 TLS_CERTS=${TLS_CERTS:-$dir/certs}
 export TLS_CERTS
 
@@ -49,7 +49,7 @@ for t; do
 	EOF
 	s=${s%% *}
 	if [ -z "$line" ] || { [ $status -ne 0 ] && [ "$f" -eq 0 ]; }; then
-		f=$((f + 1)) # it did not come to its end
+		f=$((f + 1)) # the test has not reached its end
 	fi
 	grep -i skipped "$dir/out" | grep -v "^$line\$"
 	if [ "$f" -gt 0 ]; then
@@ -65,7 +65,7 @@ if [ -n "$pytest" ]; then
 	status=$?
 	pytest=
 	cat "$dir/pytest"
-	p=0 f=1 s=0 # unless it came to its end
+	p=0 f=1 s=0 # unless pytest reached its end
 	[ ! -s "$dir/counts" ] || read -r p f s <"$dir/counts"
 	[ $status -eq 0 ] || [ "$f" -gt 0 ] || f=1
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# What the shell tests share. It changes to the top of the project, makes a directory $tmp that is
-# removed at the end, and gives the functions below.
-# CC, CXX and CFLAGS are the user's, sanitizers' flags too.
+# Common code of the shell tests. It changes to the top of the project, makes a directory $tmp that is
+# removed at the end, and defines the functions below.
+# CC, CXX and CFLAGS are the user's, and may turn on sanitizers.
 cd "$(dirname "$0")/.." || exit 1
-unset MAKEFLAGS MFLAGS MAKELEVEL # those of the make that runs the tests are not meant for what they make
+unset MAKEFLAGS MFLAGS MAKELEVEL # these belong to the make that runs the tests, not to those that the tests run
 tmp=$(mktemp -d) || exit 1
 trap 'stop_servers; rm -rf "$tmp"' EXIT
 trap 'exit 130' INT
@@ -21,7 +21,7 @@ strict="-std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototy
 	-Wwrite-strings -Wvla -Wundef -Werror"
 passed=0 failed=0 skipped=0 servers=
 
-# check WHAT COMMAND...: counts; what it said is shown if it failed
+# check WHAT COMMAND...: counts a test. The command's output is shown if it fails
 check() {
 	check_what=$1
 	shift
@@ -34,13 +34,13 @@ check() {
 	fi
 }
 
-# skip WHY [N]: N checks are not made here
+# skip WHY [N]: counts N skipped tests
 skip() {
 	echo "skipped: $1"
 	skipped=$((skipped + ${2:-1}))
 }
 
-# gives TEXT COMMAND...: the command succeeds, and its stdout is TEXT
+# gives TEXT COMMAND...: checks that the command succeeds, and that its stdout is TEXT
 gives() {
 	gives_text=$1
 	shift
@@ -51,7 +51,7 @@ gives() {
 	}
 }
 
-# says STATUS TEXT COMMAND...: its exit status, and a line on stdout or stderr with TEXT in it
+# says STATUS TEXT COMMAND...: checks the exit status, and that a line on stdout or stderr contains TEXT
 says() {
 	says_status=$1 says_text=$2
 	shift 2
@@ -74,12 +74,12 @@ start_echo() {
 		|| $CC -std=c11 -O1 -I. -o "$tmp/echo_server" test/echo_server.c sha1.c base64.c || exit 1
 	mkfifo "$tmp/echo.in" "$tmp/echo.url" || exit 1
 	"$tmp/echo_server" <"$tmp/echo.in" >"$tmp/echo.url" &
-	exec 9>"$tmp/echo.in" # it serves until this is closed
+	exec 9>"$tmp/echo.in" # the server runs until this is closed
 	read -r url <"$tmp/echo.url" || exit 1
 	port=${url#ws://*:} port=${port%/}
 }
 
-# offered HEADER [LIBRARY...]: a program of this compiler can have it
+# offered HEADER [LIBRARY...]: a program that uses them can be compiled
 offered() {
 	offered_header=$1
 	shift
@@ -87,7 +87,7 @@ offered() {
 	$CC $CFLAGS -o "$tmp/offered" "$tmp/offered.c" "$@" 2>/dev/null
 }
 
-# copy_tree DIRECTORY: the project as a stranger has it, nothing built
+# copy_tree DIRECTORY: copies the sources, without anything that was built
 copy_tree() {
 	mkdir -p "$1/test" "$1/bench" "$1/cli" || exit 1
 	cp -R Makefile CMakeLists.txt LICENSE *.c *.h *.sh *.in *.md *.json *.[0-9] examples tls-static "$1" 2>/dev/null
@@ -96,7 +96,7 @@ copy_tree() {
 	cp bench/*.[cpm]* "$1/bench" 2>/dev/null
 }
 
-# table_into DOCUMENT BEGINNING: $tmp/table takes the place of the document's table whose first line begins so
+# table_into DOCUMENT BEGINNING: replaces the document's table whose first line begins so by $tmp/table
 table_into() {
 	awk -v table="$tmp/table" -v beginning="$2" '
 	index($0, beginning) == 1 { while ((getline line <table) > 0) print line; old = 1 }
@@ -104,12 +104,12 @@ table_into() {
 	!old { print }' "$1" >"$tmp/document" && cat "$tmp/document" >"$1"
 }
 
-# background COMMAND...: ended when the script ends. line has the first line of its stdout
+# background COMMAND...: starts a command that ends with the script. Sets line to the first line of its stdout
 background() {
 	[ -p "$tmp/line" ] || mkfifo "$tmp/line" || exit 1
 	"$@" 9>&- >"$tmp/line" 2>/dev/null &
 	servers="$servers $!"
-	# shellcheck disable=SC2034 # the script that called uses it
+	# shellcheck disable=SC2034 # the calling script uses it
 	read -r line <"$tmp/line" || line=
 }
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 # The library on microcontrollers, without an operating system: how much flash a device's program takes (test/cortex-m), and
 # examples/memory.c on an emulated one. Last line: N passed, N failed
-# usage: test-cortex-m.sh [-t | -w]	-t: the table of sizes alone; -w: puts it into INSTALL.md
+# usage: test-cortex-m.sh [-t | -w]	-t: only the table of sizes; -w: puts it into INSTALL.md
 . "$(dirname "$0")/shell.sh"
 
 arm=${ARM_CC:-arm-none-eabi-gcc}
@@ -18,7 +18,7 @@ if [ -n "$table" ]; then
 	exec 8>&1 >/dev/null
 fi
 
-# cross CORE FLAGS FILE...: the program $tmp/arm of these files and the library
+# cross CORE FLAGS FILE...: builds the program $tmp/arm from these files and the library
 cross() {
 	core=$1 flags=$2
 	shift 2
@@ -26,11 +26,11 @@ cross() {
 	$arm -mcpu="$core" -mthumb -Os -ffunction-sections -fdata-sections $strict -Wl,--gc-sections -I. -DWS_NO_NET \
 		$flags -o "$tmp/arm" "$@" $lib
 }
-# the bytes of the library and of what it needs of the C library, without startup code
+# prints the bytes of the library and of the parts of the C library that it needs, without startup code
 device() { # device CORE FLAGS
 	cross "$1" "$2 --specs=nano.specs -nostartfiles -Wl,-e,main,--no-warn-rwx-segments" test/cortex-m/device.c
 }
-row() { # row NAME FLAGS: its line of the table
+row() { # row NAME FLAGS: writes its line of the table
 	printf '| %s |' "$1" >>"$tmp/table"
 	for core in $cores; do
 		check "$core, $1: built" device "$core" "$2"
@@ -45,7 +45,7 @@ row() { # row NAME FLAGS: its line of the table
 row WS_NO_NET ''
 row 'WS_NO_NET, -flto' -flto
 
-# emulated CORE BOARD: examples/memory.c, whose output comes through semihosting
+# emulated CORE BOARD: runs examples/memory.c, which prints through semihosting
 emulated() {
 	cross "$1" '--specs=rdimon.specs -Wl,-u,vectors,--section-start=.vectors=0,--no-warn-rwx-segments' \
 		test/cortex-m/vectors.c examples/memory.c || return

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# Builds each example as a program of its own and runs it against our echo server. Last line: N passed, N failed
+# Builds each example as a separate program and runs it against our echo server. Last line: N passed, N failed
 . "$(dirname "$0")/shell.sh"
 
 lib=
@@ -40,7 +40,7 @@ if offered ev.h -lev; then
 	check 'ev: one fails' says 1 'Connection refused' "$tmp/ev" question ws://localhost:9/ "$url"
 	line=
 	python3 -c '' 2>/dev/null && background python3 test/deaf_port.py "$port"
-	if [ "$line" = ready ]; then # the race: the first address is silent, the second is tried beside it
+	if [ "$line" = ready ]; then # the race: the first address is silent, and the second is tried meanwhile
 		check 'ev: addresses race' says 0 "ws://localhost:$port/: question" "$tmp/ev" question "ws://localhost:$port/" "$url"
 		check 'poll: addresses race' says 0 "ws://localhost:$port/: question" "$tmp/poll" question "ws://localhost:$port/"
 	else
@@ -80,7 +80,7 @@ feed() {
 		&& grep -q 'closed by .* with 1001' "$tmp/feed.err" \
 		&& [ "$(wc -l <"$tmp/feed.err")" -eq 3 ]
 }
-# flooded: keepalive against a server that always has one more message. A signal ends it all the same.
+# flooded: keepalive against a server that always has one more message. A signal ends it nevertheless.
 flooded() {
 	"$tmp/keepalive" "${url}flood/0/16" x >"$tmp/flood" 2>&1 &
 	flood_pid=$!
@@ -128,9 +128,9 @@ memory() {
 }
 check 'memory: no operating system beneath' memory
 
-# stream_in BYTES: one message of that many, and what the connection held in memory
+# stream_in BYTES: receives one message of this size, and checks the connection's memory
 stream_in() {
-	# shellcheck disable=SC3045 # a shell without it does without the limit
+	# shellcheck disable=SC3045 # a shell without this option sets no limit
 	got=$( ([ -n "$sanitized" ] || ulimit -v 100000 2>/dev/null; "$tmp/stream" "${url}flood/1/$1" </dev/null 2>"$tmp/stream.err") | wc -c)
 	cat "$tmp/stream.err"
 	held=$(sed -n 's/.*received, \([0-9]*\) bytes of memory.*/\1/p' "$tmp/stream.err")
@@ -143,8 +143,8 @@ stream_through() {
 }
 check 'stream: fragments of unknown number, out and back' stream_through
 
-# own_tls NAME LIBRARIES UNTRUSTED OTHER-NAME: an example with a TLS library of its own, by name and by address,
-# through a proxy, and with certificates that it must reject, in these words
+# own_tls NAME LIBRARIES UNTRUSTED OTHER-NAME: an example with its own TLS library, by name and by address,
+# through a proxy, and with certificates that it must reject with these words
 own_tls() {
 	name=$1 program=$tmp/$1
 	# shellcheck disable=SC2086

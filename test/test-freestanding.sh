@@ -1,18 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# The layers of bytes need no operating system and no libc but memcpy, memmove, memset, memcmp and strlen; nor does a
-# connection over a transport of the program's. No file has writable data. What the library exports is what ws.h declares, and all other
-# names begin with wsi_. Last line: N passed, N failed
+# The parts that only handle bytes need no operating system, and of libc only memcpy, memmove, memset, memcmp and strlen.
+# The same is true for a connection over the program's own transport. No file has writable data. The library exports
+# exactly what ws.h declares, and all its other names begin with wsi_. Last line: N passed, N failed
 . "$(dirname "$0")/shell.sh"
 
-[ -z "$sanitized" ] || CFLAGS=-Os # they need a libc
+[ -z "$sanitized" ] || CFLAGS=-Os # sanitizers need a libc
 pure='sha1 base64 utf8 text ip secret url frame header request response refusal proxy no_proxy'
 flags="-std=c11 -ffreestanding -fno-stack-protector -fno-pie -DWS_NO_NET -I."
-names() { # names NM-ARGUMENTS...: symbols, one a line
+names() { # names NM-ARGUMENTS...: prints symbols, one on each line
 	nm "$@" | awk 'NF > 1 { print $NF }' | sort -u
 }
 
-# alone NAME FILE...: what its objects want is at most the five
+# alone NAME FILE...: these objects need at most those five functions
 alone() {
 	name=$1
 	shift

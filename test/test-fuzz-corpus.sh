@@ -4,17 +4,17 @@
 # Last line: N passed, N failed
 . "$(dirname "$0")/shell.sh"
 
-# `make test` has built both, perhaps with flags that are not known here; a run of its own builds them
+# `make test` has built both, perhaps with flags that are not known here; if this script runs alone, it builds them
 if ! [ -f test/libprog.a ] || ! [ -f libwsquery.a ]; then
 	make -s CC="$CC" CFLAGS="$CFLAGS" test/libprog.a libwsquery.a || exit 1
 fi
 
-# Those that test what only a build with TLS has
+# Targets that test parts of a build with TLS
 tls=
 nm libwsquery.a 2>/dev/null | grep -q ' T wsi_tls_new' && tls=${MBEDTLS_LIBS:--lmbedtls -lmbedx509 -lmbedcrypto}
 
 replay() { # replay NAME
-	# shellcheck disable=SC2086 # flags, which are words
+	# shellcheck disable=SC2086 # several flags
 	$CC -std=c11 $CFLAGS -I. -pthread -DFUZZ_MAIN ${tls:+-DWS_WITH_MBEDTLS} -o "$tmp/fuzz_$1" "test/fuzz/fuzz_$1.c" \
 		test/libprog.a libwsquery.a $tls $LDLIBS && "$tmp/fuzz_$1" test/fuzz/corpus/"$1"/* </dev/null
 }

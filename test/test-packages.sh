@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# The files for packagers: their versions, and what their functions and rules build and install, with stand-ins for the
-# tools of the distributions. Two builds in different directories give the same bytes. Last line: N passed, N failed
+# The files for packagers: their versions, and what their functions and rules build and install. Small scripts replace the
+# tools of the distributions. Two builds in different directories must give the same bytes. Last line: N passed, N failed
 . "$(dirname "$0")/shell.sh"
 
 CFLAGS=-Os
@@ -9,13 +9,13 @@ version=$(sed -n 's/^#define WS_VERSION "\(.*\)"$/\1/p' ws.h)
 tls=none
 offered mbedtls/ssl.h -lmbedtls -lmbedx509 -lmbedcrypto && tls=mbedtls
 
-versions() { # every file for packagers has the version of ws.h
+versions() { # every file for packagers must have the version of ws.h
 	head -n 1 debian/changelog | grep "^wsquery ($version)" && grep -x "pkgver=$version" contrib/packages/alpine/APKBUILD \
 		&& grep -x "PKG_VERSION:=$version" contrib/packages/openwrt/Makefile
 }
 check 'the versions are that of ws.h' versions
 
-# A make that builds for this machine as the others do: with mbedTLS only if it is here
+# make for this machine, like the other builds: with mbedTLS only if it is installed
 mkdir "$tmp/bin"
 cat >"$tmp/bin/make" <<-X
 	#!/bin/sh
@@ -28,7 +28,7 @@ chmod +x "$tmp/bin/make"
 copy_tree "$tmp/alpine"
 cat >"$tmp/abuild" <<'X'
 set -e
-amove() { # moves files from $pkgdir to the package that is made
+amove() { # moves files from $pkgdir to the package being made
 	for file; do
 		(cd "$pkgdir" && ls $file | while read -r name; do
 			mkdir -p "$subpkgdir/$(dirname "$name")" && mv "$name" "$subpkgdir/$name" || exit
@@ -49,7 +49,7 @@ alpine() {
 }
 check 'Alpine: APKBUILD builds and installs' alpine
 
-# OpenWrt: the rules, with stand-ins for its two files
+# OpenWrt: the rules, with replacements for the two files that it includes
 copy_tree "$tmp/a directory/openwrt/wsquery-$version"
 mkdir "$tmp/openwrt"
 cat >"$tmp/openwrt/rules.mk" <<'X'
@@ -75,7 +75,7 @@ openwrt() {
 }
 check 'OpenWrt: the Makefile builds and installs' openwrt
 
-same() { # same FILE: it is in both trees, and the same
+same() { # same FILE: it must be in both trees, with the same content
 	cmp "$tmp/alpine/$1" "$tmp/a directory/openwrt/wsquery-$version/$1"
 }
 "$tmp/bin/make" -C "$tmp/openwrt/tree" PREFIX=/usr all libwsquery.so wsquery.pc >/dev/null 2>&1

@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# The examples of README.md, INSTALL.md and LIBRARY.md are tried as they stand there, except that port 8080 becomes that of our
-# echo server. What stands above a block in <!-- --> may name a file, or say that the block is not run.
-#	```console	its commands are typed; "..." in what they print stands for anything
+# Runs the examples of README.md, INSTALL.md and LIBRARY.md unchanged, except that port 8080 becomes that of our echo server.
+# A comment <!-- --> above a block may name a file, or say that the block is not run.
+#	```console	its commands are typed; "..." in their output matches anything
 #	```sh		run
 #	```c		compiled without a warning, as C++20 too, and run; kept in the named file
 #	```dockerfile	the command of HEALTHCHECK is run
 #	```cmake, ```meson	if the file is CMakeLists.txt or meson.build: builds app.c with dist, and the program is run
-# The manual pages have all functions and options. The examples of wsquery.1 are run by test/cli/test_manual.py.
+# Also checks that the manual pages have all functions and options. The examples of wsquery.1 are run by test/cli/test_manual.py.
 # Last line: N passed, N failed
 . "$(dirname "$0")/shell.sh"
 
@@ -26,7 +26,7 @@ mbedtls=
 offered mbedtls/ssl.h -lmbedtls -lmbedx509 -lmbedcrypto && mbedtls=1
 
 documents='README.md INSTALL.md LIBRARY.md'
-# NUMBER.DOCUMENT.LANGUAGE, and .note after that for the comment above
+# NUMBER.DOCUMENT.LANGUAGE, with .note added for the comment above the block
 awk -v dir="$tmp/blocks" -v port="$port" '
 	{ sub(/^   /, "") }
 	/^<!-- .* -->$/ { note = $0 }
@@ -41,7 +41,7 @@ awk -v dir="$tmp/blocks" -v port="$port" '
 	inside { gsub(/:8080/, ":" port); print > file }
 	!inside && !/^<!--/ && NF { note = "" }' $documents
 
-# typed BLOCK: a script of its commands, each shown before it runs; what comes out must be the block
+# typed BLOCK: runs a script of its commands, which shows each before it runs; the output must be the block
 typed() {
 	awk '
 	/^\$ / {
@@ -79,7 +79,7 @@ program() { # program BLOCK NAME
 		"$work/libwsquery.a" $(sed -n 's/^Libs.private://p' "$work/wsquery.pc") && "$tmp/program"
 }
 
-cxx20() { # cxx20 BLOCK: the same text is C++
+cxx20() { # cxx20 BLOCK: compiles the same text as C++
 	cp "$1" "$tmp/example.cc"
 	$CXX $CFLAGS -std=c++20 -Wall -Wextra -Wpedantic -Wno-missing-field-initializers -Werror -I"$work" -c -o "$tmp/example.o" \
 		"$tmp/example.cc"
@@ -103,7 +103,7 @@ by_meson() {
 	meson setup build && meson compile -C build
 }
 
-health() { # the words of HEALTHCHECK's CMD
+health() { # prints the words of HEALTHCHECK's CMD
 	eval "set -- $(sed -n 's/^HEALTHCHECK.*CMD \[\(.*\)\]$/\1/p' "$1" | sed 's/", "/" "/g')"
 	cmd=$1
 	shift
@@ -167,7 +167,7 @@ manual() {
 check 'libwsquery.3: its example' manual
 [ -z "$cxx" ] || check 'libwsquery.3: its example (C++20)' cxx20 "$tmp/manual.c"
 
-# each WORDS COMMAND...: the command takes each word, and there are words
+# each WORDS COMMAND...: runs the command with each word; there must be at least one
 each() {
 	each_words=$1
 	shift
@@ -183,11 +183,11 @@ each() {
 	done
 }
 
-links() { # links DOCUMENT: what it points to is there
+links() { # links DOCUMENT: the targets of its links must exist
 	linking=$1
 	each "$(grep -o '](\([^)]*\))' "$1" | sed 's/](\(.*\))/\1/')" leads
 }
-leads() { # leads LINK: a file, a heading of it, or a heading of the same document
+leads() { # leads LINK: the target is a file, one of its headings, or a heading of the same document
 	case $1 in
 	http*) return ;;
 	'#'*) target=$linking ;;
@@ -201,7 +201,7 @@ leads() { # leads LINK: a file, a heading of it, or a heading of the same docume
 for document in $documents SECURITY.md HACKING.md; do
 	check "$document: its links" links "$document"
 done
-limits() { # the limits in the manual are those of ws.h
+limits() { # the limits in the manual must be those of ws.h
 	max() {
 		sed -n "s/^#define WS_MAX_$1 \([0-9]*\).*/\1/p" ws.h
 	}
@@ -213,14 +213,14 @@ upgrade's body, $(($(max URL) / 1024)) KiB of a URL, $(max ADDRESSES) addresses 
 	}
 }
 check 'wsquery.1: its limits' limits
-map() { # every source file has its line
+map() { # every source file must have its line
 	each "$(sh make-dist.sh -l | sed 's/[^ ]*/&.c/g') main.c tls*.c $(ls cli/*.c)" mapped
 }
 mapped() { # FILE
 	grep -qF -e "\`$1\`" HACKING.md
 }
 check 'HACKING.md: all source files' map
-named_limits() { # SECURITY.md has each limit of ws.h with its value
+named_limits() { # SECURITY.md must have each limit of ws.h with its value
 	each "$(sed -n 's/^#define WS_MAX_\([A-Z_]*\) \([0-9]*\).*/\1=\2/p' ws.h)" limit_named
 }
 limit_named() { # NAME=VALUE
@@ -241,7 +241,7 @@ manual_has_option() { # OPTION
 	grep -qE "^\.It .*Fl -$1( |\$)" wsquery.1
 }
 check 'wsquery.1: all options of --help' manual_options
-options() { # and no others
+options() { # the manual must not have other options
 	wsquery --help | grep -oE -- '--[a-z][a-z0-9-]+' >"$tmp/options"
 	each "$(grep '^\.It .*Fl' wsquery.1 | grep -oE -- 'Fl -[a-z][a-z0-9-]+' | sed 's/Fl /-/' | grep -vx -e --completion)" help_has
 }

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# Each build switch, and all of them: the program is built with it, asks a query, and says what it lacks. With -t or -w, a
-# table of what each saves, in bytes of code and data at -Os: in a program with the library (examples/query.c) and in
-# wsquery. Without, it builds at -O0, which is faster. Last line: N passed, N failed
-# usage: test-switches.sh [-t | -w]	-t: the table alone; -w: puts it into INSTALL.md
+# Builds the program with each build switch and with all of them; it must answer a query and say what it lacks. With -t or
+# -w, makes a table of what each switch saves, in bytes of code and data at -Os: in a program with the library
+# (examples/query.c) and in wsquery. Without these options it builds at -O0, which is faster. Last line: N passed, N failed
+# usage: test-switches.sh [-t | -w]	-t: only the table; -w: puts it into INSTALL.md
 . "$(dirname "$0")/shell.sh"
 
 table=${1-}
@@ -21,7 +21,7 @@ bytes() { # bytes FILE: code and data
 	size "$1" | awk 'NR == 2 { print $1 + $2 }'
 }
 
-# build TLS FLAGS: wsquery in $tmp/tree, and the example with the library's objects made there
+# build TLS FLAGS: builds wsquery in $tmp/tree, and the example with the library's objects from there
 build() {
 	make -C "$tmp/tree" CC="$CC" CFLAGS="$CFLAGS" LDFLAGS="$LDFLAGS" CPPFLAGS="$2" TLS="$1" wsquery || return
 	objects=$lib libs=
@@ -29,7 +29,7 @@ build() {
 	$CC -std=c11 $CFLAGS $2 -I. -pthread -o "$tmp/example" "$tmp/example.c" $objects $libs $LDFLAGS
 }
 
-row() { # row NAME TLS FLAGS: built; its line of the table, if that is wanted
+row() { # row NAME TLS FLAGS: builds, and writes its line of the table if that is wanted
 	check "$1: built" build "$2" "$3"
 	[ -n "$table" ] || return 0
 	example=$(bytes "$tmp/example") program=$(bytes "$tmp/tree/wsquery")
@@ -43,14 +43,14 @@ query() {
 	echo "$url"
 	gives "{\"connection\": true, \"data\": \"$1\"}" "$tmp/tree/wsquery" -d "$1" "$url"
 }
-built_in() { # built_in PARTS: what --version lists, and nothing else
+built_in() { # built_in PARTS: --version must list exactly these
 	"$tmp/tree/wsquery" --version >"$tmp/version" && gives "built in:${1:+ $1}" sed -n '/^built in:/p' "$tmp/version"
 }
-resolves() { # what needs no resolver is resolved
+resolves() { # hosts that need no resolver must work
 	gives '{"connection": true, "data": "by name"}' "$tmp/tree/wsquery" -d 'by name' "ws://localhost:$port/"
 }
 
-asks() { # asks FUNCTION: of the C library
+asks() { # asks FUNCTION: the program uses this function of the C library
 	nm -u "$tmp/tree/wsquery" >"$tmp/undefined" && grep -q "$1" "$tmp/undefined"
 }
 asks_no() {

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# Each way into somebody's program: the sources as they are, the single file, the static and the shared library, in C and
-# in C++ (test/consumer). Last line: N passed, N failed
+# Each way to use the library in another program: the sources, the single file, the static and the shared library, in C
+# and in C++ (test/consumer). Last line: N passed, N failed
 . "$(dirname "$0")/shell.sh"
 
 consumer=$tmp/consumer prefix=$tmp/prefix root=$tmp/root
@@ -9,7 +9,7 @@ copy_tree "$tmp/tree"
 cp -R test/consumer "$consumer" || exit 1
 start_echo
 
-answers() { # answers PROGRAM: it works
+answers() { # answers PROGRAM: the program must work
 	gives 'is it there?' "$1" "$url" 'is it there?'
 }
 
@@ -20,7 +20,7 @@ if ! $CXX $CFLAGS -o "$tmp/offered" "$tmp/offered.cc" 2>/dev/null; then
 	cxx=
 fi
 
-# The sources as they are
+# The sources
 mkdir "$consumer/ws"
 for name in $(sh make-dist.sh -l); do
 	cp "$name.c" "$consumer/ws"
@@ -33,7 +33,7 @@ check 'sources: it works' answers "$consumer/app"
 mkdir "$tmp/single"
 check 'single file: made' sh make-dist.sh "$tmp/single"
 cp "$consumer/app.c" "$consumer/app.cc" "$consumer/unity.c" "$tmp/single"
-single() { # single CC FLAGS...: without a warning, alone
+single() { # single CC FLAGS...: compiles without a warning
 	cc=$1
 	shift
 	$cc -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wundef -Werror "$@" -c -o "$tmp/single.o" "$tmp/single/ws.c"
@@ -41,7 +41,7 @@ single() { # single CC FLAGS...: without a warning, alone
 every='-DWS_NO_RESOLVER -DWS_NO_THREADS -DWS_NO_PROXY -DWS_NO_REDIRECTS'
 mbedtls=
 offered mbedtls/ssl.h -lmbedtls -lmbedx509 -lmbedcrypto && mbedtls=-DWS_WITH_MBEDTLS
-# Each switch alone with gcc and clang, whose warnings differ. musl-gcc is gcc with other headers: all of it, and the least
+# Each switch alone with gcc and clang, whose warnings differ. musl-gcc is gcc with other headers, so two builds are enough
 for cc in gcc clang musl-gcc; do
 	if ! command -v $cc >/dev/null; then
 		skip "single file: no $cc here"
@@ -60,7 +60,7 @@ for cc in gcc clang musl-gcc; do
 		skip 'single file: no mbedTLS here' 2
 	fi
 done
-single_c() { # $tmp/single/ws.o is for the next checks, too
+single_c() { # $tmp/single/ws.o is used by the next checks, too
 	$CC $CFLAGS -pthread -c -o "$tmp/single/ws.o" "$tmp/single/ws.c" \
 		&& $CC $CFLAGS -pthread -o "$tmp/single/app" "$tmp/single/app.c" "$tmp/single/ws.o" && answers "$tmp/single/app"
 }
@@ -76,19 +76,19 @@ single_unity() {
 check 'single file: in C' single_c
 [ -z "$cxx" ] || check 'single file: in C++' single_cxx
 check 'single file: included by another' single_unity
-exported() { # the single file's object has no symbol of ours but those of ws.h
+exported() { # the object of the single file must export only the names of ws.h
 	nm -g --defined-only "$tmp/single/ws.o" | awk 'NF > 1 { print $NF }' >"$tmp/names"
 	grep -qx ws_open "$tmp/names" && ! grep -v '^ws_\|^__x86\.' "$tmp/names"
 }
 check 'single file: all else is static' exported
-twice() { # two libraries of one program, each with a copy of its own
+twice() { # two libraries in one program, each with its own copy
 	for copy in one two; do
 		PREFIX_SYMBOLS=${copy}_ sh make-dist.sh "$tmp/$copy" \
 			&& $CC $CFLAGS -Wall -Wextra -Werror -pthread -c -o "$tmp/$copy/ws.o" "$tmp/$copy/ws.c" \
 			&& $CC $CFLAGS -Wall -Wextra -Werror -I"$tmp/$copy" -DASK=ask_$copy -c -o "$tmp/$copy/twice.o" "$consumer/twice.c" \
 			|| return
 		nm -g --defined-only "$tmp/$copy/ws.o" | awk 'NF > 1 { print $NF }' >"$tmp/names"
-		grep -qx "#define ws_type ${copy}_ws_type" "$tmp/$copy/ws.h" || return # a type of one line
+		grep -qx "#define ws_type ${copy}_ws_type" "$tmp/$copy/ws.h" || return # a type that is declared on one line
 		grep -qx ${copy}_ws_open "$tmp/names" && ! grep -v "^${copy}_ws_\|^__x86\." "$tmp/names" || return
 	done
 	$CC $CFLAGS -Wall -Wextra -Werror -pthread -DBOTH -o "$tmp/twice" "$consumer/twice.c" "$tmp"/one/*.o "$tmp"/two/*.o \
@@ -116,7 +116,7 @@ for std in ${cxx:+c++11 c++17 c++20}; do
 		"$tmp/h.cc"
 done
 
-# Names that others have: Wireshark's macros, phases of anyone, and in C++ a namespace
+# Names that other code uses: Wireshark's macros, common words, and in C++ a namespace
 cat >"$tmp/names.c" <<'E'
 #define ws_info(...) this is no function
 #define ws_error(...) this is no function
@@ -137,12 +137,12 @@ struct ws {
 };
 #endif
 E
-check 'ws.h beside names of others' $CC -std=c11 $strict -I. -c -o "$tmp/names.o" "$tmp/names.c"
+check 'ws.h next to common names' $CC -std=c11 $strict -I. -c -o "$tmp/names.o" "$tmp/names.c"
 cp "$tmp/names.c" "$tmp/names.cc"
-[ -z "$cxx" ] || check 'ws.h beside names of others, C++' $CXX -std=c++11 -Wall -Wextra -Wpedantic -Werror -I. -c \
+[ -z "$cxx" ] || check 'ws.h next to common names, C++' $CXX -std=c++11 -Wall -Wextra -Wpedantic -Werror -I. -c \
 	-o "$tmp/names.o" "$tmp/names.cc"
 
-# The libraries, installed, beside another library that has a ws.h and functions of these names, too
+# The installed libraries, next to another library that also has a ws.h and functions with these names
 mkdir -p "$prefix/include" "$prefix/lib" "$prefix/share/man/man3"
 cat >"$prefix/include/ws.h" <<'E'
 #ifndef WS_H
@@ -170,13 +170,13 @@ done
 } >"$consumer/both.c"
 grep -q ws_socket "$consumer/both.c" || exit 1
 echo other | tee "$prefix/lib/libws.a" "$prefix/lib/libws.so" >"$prefix/share/man/man3/ws_ping.3"
-state() { # state DIRECTORY: its files and what is in them
+state() { # state DIRECTORY: prints its files and their contents
 	(cd "$1" && find . -type f -exec cksum {} + | sort)
 }
 state "$prefix" >"$tmp/before"
 
 check 'make install' make -C "$tmp/tree" CC="$CC" CFLAGS="$CFLAGS" PREFIX="$prefix" install
-pc() { # pc ARGUMENT...: as a build would ask
+pc() { # pc ARGUMENT...: runs pkg-config as a build would
 	PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config "$@" wsquery
 }
 shared_c() {
@@ -191,7 +191,7 @@ shared_both() {
 	$CC $CFLAGS -Wall -Wextra -Werror -o "$tmp/both" "$consumer/both.c" "$consumer/other.c" $(pc --cflags --libs) || return
 	LD_LIBRARY_PATH=$prefix/lib answers "$tmp/both"
 }
-# Options were added at the end of struct ws_options: a program may have been built before that, or its library
+# Options were added at the end of struct ws_options, and either the program or the library was built before that
 newer=$tmp/newer
 with_options() { # with_options HEADERS FLAG...: makes $tmp/with
 	headers=$1
@@ -226,7 +226,7 @@ archive_cxx() {
 version() {
 	gives "$(sed -n 's/^#define WS_VERSION "\(.*\)"$/\1/p' ws.h)" pc --modversion
 }
-soname() { # it is the name of the file that the link leads to
+soname() { # it must be the name of the file that the link points to
 	soname_is "$prefix/lib/libwsquery.so" && [ -f "$prefix/lib/libwsquery.so.0" ]
 }
 soname_is() {
@@ -245,12 +245,12 @@ if command -v pkg-config >/dev/null; then
 else
 	skip 'no pkg-config here' 9
 fi
-undisturbed() { # undisturbed LIST: the other library's files are as they were
+undisturbed() { # undisturbed LIST: the other library's files must be unchanged
 	state "$prefix" >"$tmp/after"
 	[ "$(comm -12 "$tmp/before" "$tmp/after")" = "$(cat "$tmp/before")" ]
 }
 check 'make install: another library stays as it was' undisturbed
-staged() { # DESTDIR goes before the prefix, and into no file; the modes do not depend on the umask
+staged() { # DESTDIR is put before the prefix, and is in no file; the modes do not depend on the umask
 	(umask 077 && make -C "$tmp/tree" CC="$CC" CFLAGS="$CFLAGS" PREFIX=/opt/ws DESTDIR="$root" install) || return
 	modes "$root/opt/ws" >"$tmp/modes"
 	diff - "$tmp/modes" <<-E || return
@@ -283,7 +283,7 @@ staged() { # DESTDIR goes before the prefix, and into no file; the modes do not 
 	E
 	! grep -rl "$root" "$root" && grep -qx prefix=/opt/ws "$root/opt/ws/lib/pkgconfig/wsquery.pc"
 }
-modes() { # modes DIRECTORY: mode and name of each file
+modes() { # modes DIRECTORY: prints mode and name of each file
 	(cd "$1" && find . -mindepth 1 -exec stat -c '%a %n' {} + | sed 's|\./||' | sort -k 2)
 }
 check 'make install DESTDIR' staged
@@ -301,21 +301,21 @@ else
 	skip 'no bmake here'
 fi
 
-# CMake. What is checked here does not depend on the level; -O0 is faster
+# CMake. These checks do not depend on the optimization; -O0 is faster
 CFLAGS="$CFLAGS -O0"
-cmake_app() { # cmake_app BUILD CMAKE-ARGUMENT...: the consumer's project, built there, works
+cmake_app() { # cmake_app BUILD CMAKE-ARGUMENT...: the consumer's project is built there, and must work
 	build=$1
 	shift
 	cmake -S "$consumer" -B "$build" -DCMAKE_C_COMPILER="$CC" -DCMAKE_C_FLAGS="$CFLAGS" "$@" && cmake --build "$build" \
 		&& answers "$build/app"
 }
-cmake_install() { # cmake_install PREFIX CMAKE-ARGUMENT...: then the consumer finds it there
+cmake_install() { # cmake_install PREFIX CMAKE-ARGUMENT...: installs, and the consumer must find it there
 	at=$1
 	shift
 	cmake -S "$tmp/tree" -B "$at.build" -DCMAKE_INSTALL_PREFIX="$at" -DCMAKE_C_COMPILER="$CC" -DCMAKE_C_FLAGS="$CFLAGS" "$@" \
 		&& cmake --build "$at.build" && cmake --install "$at.build" && cmake_app "$at.app" -DCMAKE_PREFIX_PATH="$at"
 }
-cmake_shared() { # its name and its functions are those of the Makefile's
+cmake_shared() { # it must have the name and the functions of the Makefile's library
 	cmake_install "$tmp/cmake-shared" -DBUILD_SHARED_LIBS=ON && soname_is "$tmp/cmake-shared/lib/libwsquery.so" \
 		&& [ -f "$tmp/cmake-shared/lib/libwsquery.so.0" ] || return
 	make -C "$tmp/tree" CC="$CC" CFLAGS="$CFLAGS" TLS=none libwsquery.so || return

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # usage: test/variant.sh NAME [MAKE_ARGUMENT]...
-# Runs ${MAKE:-make} in build/NAME, a tree of links to this one's sources: a build of its own beside others.
+# Runs ${MAKE:-make} in build/NAME, a tree of links to these sources, so that several builds can exist side by side.
 cd "$(dirname "$0")/.." || exit 1
 name=$1
 shift

@@ -2,7 +2,7 @@
 """A provider for Keep that asks a WebSocket server with wsquery.
 
 Installed as keep/providers/websocket_provider/websocket_provider.py it takes the place of Keep's own provider.
-Installed as keep/providers/wsquery_provider/wsquery_provider.py it is a provider of the type "wsquery" beside it.
+Installed as keep/providers/wsquery_provider/wsquery_provider.py it adds the type "wsquery" to Keep's own.
 README.md in this directory explains both.
 
 Every query gives a dict with "connection", "data" and, if something failed, "error". A wrong option is such a failure
@@ -29,7 +29,7 @@ class Wrong(Exception):
     """An option cannot be passed on. The text says which one, why, and what to write instead."""
 
 
-# Options of wsquery, under the name that a workflow uses; "_" stands for "-" of the command line
+# Options of wsquery, under the name that a workflow uses; "_" replaces "-" of the command line
 FLAGS = ("binary", "check", "ping", "ipv4", "ipv6", "insecure", "no_check_hostname", "no_utf8_check", "details")
 VALUES = (
     "count", "every", "max_time", "connect_timeout", "close_timeout", "retry", "retry_delay", "wait", "max_message", "user_agent",
@@ -38,7 +38,7 @@ VALUES = (
 )  # fmt: skip
 LISTS = ("fail_on", "resolve")
 OF_THEIR_OWN = ("timeout", "data", "data_raw", "data_expand", "expect", "header", "cookie", "origin", "host", "subprotocol", "ciphers")
-SECRETS = ("user", "bearer", "pass", "proxy")  # @FILE is their file
+SECRETS = ("user", "bearer", "pass", "proxy")  # @FILE reads them from a file
 
 # Options of the Python package websocket-client that keep their meaning
 SAME_VALUES = {"origin": "origin", "host": "host", "redirect_limit": "max_redirs", "http_proxy_timeout": "connect_timeout"}
@@ -90,7 +90,7 @@ SSL_NO_MEANING = {
 }
 
 
-# From the values of a workflow. Keep hands on strings and dicts alone, so each value may be a string
+# Values of a workflow. Keep passes on only strings and dicts, so each value may be a string
 
 
 def words_of(name, value):
@@ -122,7 +122,7 @@ def list_of(name, value):
 
 
 def names_of(name, value):
-    """As list_of, and commas separate elements too."""
+    """Like list_of, but commas separate elements, too."""
     if isinstance(value, str):
         value = value.replace(",", "\n")
     return [v.strip() for v in list_of(name, value)]
@@ -179,7 +179,7 @@ def login_of(auth):
     return ":".join(quote(words_of("http_proxy_auth", p), safe="") for p in pair if p is not None) + "@"
 
 
-# Cipher suites: OpenSSL's names of TLS 1.2 follow rules
+# Cipher suites: OpenSSL's names for TLS 1.2 follow rules
 
 KEY_EXCHANGES = (
     "ECDHE-ECDSA", "ECDHE-RSA", "ECDHE-PSK", "DHE-RSA", "DHE-DSS", "DHE-PSK", "RSA-PSK", "PSK", "ADH", "AECDH", "SRP-DSS",
@@ -195,7 +195,7 @@ CIPHER = re.compile(
 
 
 def iana_of(openssl):
-    """The IANA name of a suite that OpenSSL names so; None if the name does not follow the rules."""
+    """The IANA name of the suite with this OpenSSL name; None if the name does not follow the rules."""
     exchange, rest = "RSA", openssl
     for known in KEY_EXCHANGES:
         if openssl.startswith(known + "-"):
@@ -221,13 +221,13 @@ def iana_of(openssl):
     if not digest and mode not in ("CCM", "CCM8"):
         return None
     exchange = IANA_EXCHANGES.get(exchange, exchange.replace("-", "_"))
-    if exchange == "DHE_PSK" and mode == "CCM8":  # RFC 6655 names these two so
+    if exchange == "DHE_PSK" and mode == "CCM8":  # the names of these two in RFC 6655
         exchange = "PSK_DHE"
     return "TLS_%s_WITH_%s" % (exchange, cipher)
 
 
 def cipher_list(value):
-    """A list for --ciphers. IANA's and mbedTLS's names stay, OpenSSL's are translated."""
+    """A list for --ciphers. Names of IANA and mbedTLS are kept, those of OpenSSL are translated."""
     found = []
     for name in re.split(r"[:, \n]+", words_of("ciphers", value).strip()):
         if not name.upper().startswith("TLS"):
@@ -259,7 +259,7 @@ class Command:
         self.args.append("--%s=%s" % (name.replace("_", "-"), text))
 
     def in_file(self, text):
-        """A name under which only the child process finds text."""
+        """A file name under which only the child process can read text."""
         if hasattr(os, "memfd_create"):
             file = os.fdopen(os.memfd_create("wsquery"), "w+b")
         else:
@@ -318,7 +318,7 @@ def add_headers(command, options):
 
 
 def add_origin(options):
-    """Leaves the Origin that is to be sent in options."""
+    """Puts the Origin header that will be sent into options."""
     if options.get("suppress_origin") is None:
         return
     if truth_of("suppress_origin", options["suppress_origin"]):
@@ -397,7 +397,7 @@ def add_ssl_version(command, what, value):
 
 
 def add_option(command, name, value):
-    """One option that stands for itself."""
+    """An option of wsquery with its own name."""
     plain = name.replace("-", "_")
     if name in NO_MEANING or plain in NO_MEANING:
         raise Wrong("%s: has no meaning here: %s" % (name, NO_MEANING.get(name) or NO_MEANING[plain]))
@@ -417,7 +417,7 @@ def add_option(command, name, value):
 
 
 def data_steps(command, data, raw):
-    """What goes to standard input: the message, however long it is."""
+    """The standard input: the message, of any length."""
     if data in (None, "", b"") and raw in (None, "", b""):
         return None
     if data not in (None, "", b"") and raw not in (None, "", b""):
@@ -457,7 +457,7 @@ def add_steps(command, options):
 
 
 def named(options):
-    """Those that are given, with "_" in their names."""
+    """The given options, with "_" in their names."""
     found = {}
     for name, value in options.items():
         plain = name.replace("-", "_")
@@ -470,7 +470,7 @@ def named(options):
 
 
 def add_url(command, url):
-    """The URL is in a file too, since a password or a token may be in it."""
+    """Puts the URL into a file, too, because it may contain a password or a token."""
     url = words_of("socket_url", url)
     if not url.strip() or url.lstrip().startswith("#") or re.search(r"[\r\n]", url):
         raise Wrong("socket_url: must be one URL, as ws://127.0.0.1:8080/")
@@ -478,7 +478,7 @@ def add_url(command, url):
 
 
 def build(command, url, timeout, data, options):
-    """Fills the command. Returns what its standard input is."""
+    """Builds the command. Returns its standard input."""
     options = named(options)
     add_url(command, url)
     if timeout is not None:
@@ -499,7 +499,7 @@ def build(command, url, timeout, data, options):
 
 
 def harmless(value):
-    """The result without text that Keep would run: it evaluates keep.NAME(...) in a message after it was rendered."""
+    """The result without text that Keep would run: Keep evaluates keep.NAME(...) in a rendered message."""
     if isinstance(value, str):
         return re.sub(r"\bkeep\.(?=\w*(\(|\Z))", "keep. ", value)
     if isinstance(value, list):

@@ -49,14 +49,14 @@ def beside(tmp_path_factory):
     """Our provider has its own name, and Keep's provider stays."""
     directory = tmp_path_factory.mktemp("install")
     shutil.copy(HERE / "websocket_provider.py", directory)
-    install("As a provider of its own", directory)
+    install("As an additional provider", directory)
     yield directory
     shutil.rmtree(next(ENV.glob("lib/*/site-packages/keep/providers/wsquery_provider")))
 
 
 @pytest.fixture(scope="module")
 def in_place(beside):
-    install("In the place of Keep's provider", beside)
+    install("Instead of Keep's provider", beside)
     yield beside
     install("To go back", beside)
     text = next(ENV.glob("lib/*/site-packages/keep/providers/websocket_provider/websocket_provider.py")).read_text()
