@@ -661,7 +661,7 @@ static void check_short_pattern(const char *pattern, size_t len)
 	static const char *const texts[] = {"", "b", "aa", "aba", "(bab)"};
 	char want[SHOWN], got[SHOWN];
 	struct wq_capture *c;
-	const char *why = NULL, *guarded = guard_behind(pattern, len);
+	const char *why = NULL, *guarded = guard_after(pattern, len);
 	size_t where = len + 1, size, i;
 	unsigned groups;
 	int tree;

@@ -1477,7 +1477,7 @@ static void check_short_pattern(const char *bytes, size_t len)
 	    {"\xc3\xa9", {0xe9}, 1},
 	    {"a)-", {'a', ')', '-'}, 3},
 	};
-	const char *pattern = guard_behind(bytes, len), *why = NULL;
+	const char *pattern = guard_after(bytes, len), *why = NULL;
 	int root = read_pattern(pattern, len), got, want;
 	size_t where = len + 1, size = wsi_match_size(pattern, len, &why, &where), i;
 	struct wsi_match *m;
