@@ -242,7 +242,7 @@ static enum shown shown_of(const char *option)
 /* The characters of an entry of no_proxy, up to a comma, a blank or a control character */
 static bool is_entry_character(int c)
 {
-	return c != ',' && c != ' ' && (c < 1 || c > 0x1f);
+	return c != ',' && c > ' ';
 }
 
 /* Puts what may be shown of the value of an option that is wrong. */

@@ -171,8 +171,6 @@ static int refusal_shows_userinfo(struct wsi_str text, struct wsi_str userinfo)
 	char buf[REFUSAL_CODE_SIZE];
 	struct wsi_text code;
 
-	if (userinfo.len == 0)
-		return 0;
 	wsi_text_init(&code, buf, sizeof buf);
 	wsi_put_basic_userinfo(&code, userinfo);
 	return refusal_shows_words_of(text, userinfo) || refusal_shows_code(text, &code);

@@ -30,7 +30,6 @@ int wsi_take_url(struct ws_conn *ws, const char *url, size_t len)
 	why = wsi_url_parse(u, url, len);
 	if (!why)
 		return 0;
-	wsi_enter(ws, WS_PHASE_URL);
 	t = wsi_sentence(ws);
 	wsi_put(t, "URL: ");
 	wsi_put_url_why(t, u, url, len, why);

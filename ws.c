@@ -71,7 +71,6 @@ static void init_time(struct ws_conn *ws, const struct ws_options *o)
 	ws->ping_interval_ms = o->ping_interval_ms;
 	if (o->connect_timeout_ms)
 		ws->connect_deadline = wsi_after_ms(ws->start, o->connect_timeout_ms);
-	ws->phase_start = ws->start;
 }
 
 /* The program's transport or descriptor, or a socket of our own that is still to come. */
