@@ -6,6 +6,8 @@
 /* Redirects (RFC 6455 4.1), and which headers are sent to which origin. */
 static const char *base64_user = "Authorization: Basic bWU6czNjcmV0"; /* me:s3cret */
 
+#define INTERIM "HTTP/1.1 100 x\r\n\r\n"
+
 static void test_redirects(void)
 {
 	struct server s, other;
@@ -33,7 +35,11 @@ static void test_redirects(void)
 			script[i].acts[0].until = "\r\n\r\n";
 			script[i].acts[0].say = to[i];
 		}
-		away[0] = good[0];
+		/* the limit of eight interim responses applies to each hop alone */
+		away[0].acts[0].until = "\r\n\r\n";
+		away[0].acts[0].say =
+		    INTERIM INTERIM INTERIM INTERIM INTERIM INTERIM INTERIM INTERIM FAKE_101
+		    "\x81\x02hi\x88\x02\x03\xe8";
 		server_on(&s, s.fd, script, 3);
 		server_on(&other, other.fd, away, 1);
 		client_init(&c, "ws://me:s3cret@127.0.0.1:%d/one/?a", s.port);
@@ -79,13 +85,21 @@ static void test_redirects(void)
 			int max, err;
 		} cases[] = {
 		    {"max_redirects is 0", "Location: /x\r\n", "302", 0, WS_EHTTP},
-		    {"no Location", "", "Location", 1, WS_EREDIRECT},
+		    {"no Location", "", "\" (HTTP 302): it has no Location header", 1,
+		     WS_EREDIRECT},
 		    {"an empty one", "Location: \r\n", "Location", 1, WS_EREDIRECT},
 		    {"two", "Location: /x\r\nLocation: /y\r\n", "Location", 1, WS_EREDIRECT},
 		    {"userinfo", "Location: ws://u:pw@127.0.0.1:1/\r\n", "user", 1, WS_EREDIRECT},
-		    {"another scheme", "Location: ftp://127.0.0.1:1/\r\n", "", 1, WS_EREDIRECT},
+		    {"a user name of one character", "Location: ws://u@127.0.0.1:1/\r\n", "user", 1,
+		     WS_EREDIRECT},
+		    {"another scheme", "Location: ftp://127.0.0.1:1/\r\n",
+		     "\"ftp://127.0.0.1:1/\" (HTTP 302): it does not begin with ws:// or wss://", 1,
+		     WS_EREDIRECT},
 		    {"no host", "Location: ws://\r\n", "", 1, WS_EREDIRECT},
-		    {"a bad byte", "Location: /a b\r\n", "", 1, WS_EREDIRECT},
+		    {"a bad byte", "Location: /a b\r\n",
+		     "it has a character that must be percent-encoded: in its path, a space is "
+		     "written %20",
+		     1, WS_EREDIRECT},
 		    {"one too long", NULL, "", 1, WS_EREDIRECT},
 		};
 		size_t k;
@@ -122,6 +136,22 @@ static void test_redirects(void)
 			server_end(&s);
 		}
 		check_row_end();
+		/* a URL of the greatest length is followed; the server then closes the connection */
+		memset(script, 0, sizeof script);
+		memset(longest, 'x', sizeof longest);
+		server_start(&s, script, 2);
+		i = sprintf(longest, "HTTP/1.1 302 Found\r\nLocation: ");
+		longest[i + sprintf(longest + i, "ws://127.0.0.1:%d/", s.port)] = 'x';
+		memcpy(longest + i + WS_MAX_URL, "\r\n\r\n", 5);
+		script[0].acts[0].until = "\r\n\r\n";
+		script[0].acts[0].say = longest;
+		script[1].then = HANG_UP;
+		client_init(&c, "ws://127.0.0.1:%d/", s.port);
+		c.o.max_redirects = 1;
+		CHECK(client_open(&c) != WS_EREDIRECT);
+		CHECK_EQ_U(ws_report(c.ws)->redirects, 1);
+		client_free(&c);
+		server_end(&s);
 		/* 300 and 304 are not redirects */
 		memset(script, 0, sizeof script);
 		script[0].acts[0].until = script[1].acts[0].until = "\r\n\r\n";
@@ -141,7 +171,7 @@ static void test_redirects(void)
 	memset(script, 0, sizeof script);
 	for (i = 0; i < 4; i++) {
 		script[i].acts[0].until = "\r\n\r\n";
-		script[i].acts[0].say = i % 2 ? "HTTP/1.1 308 x\r\nLocation: /a\r\n\r\n"
+		script[i].acts[0].say = i % 2 ? "HTTP/1.1 308 x\r\nLocation: a\r\n\r\n"
 		                              : "HTTP/1.1 307 x\r\nLocation: /b\r\n\r\n";
 	}
 	server_start(&s, script, 4);
@@ -152,6 +182,7 @@ static void test_redirects(void)
 	sprintf(text, "ws://127.0.0.1:%d/a -> ws://127.0.0.1:%d/b -> ws://127.0.0.1:%d/a", s.port,
 	        s.port, s.port);
 	HAS(&c, text);
+	HAS(&c, "(HTTP 308): over the limit of redirects, which is 3");
 	client_free(&c);
 	server_end(&s);
 	/* one deadline for all hops */
@@ -177,7 +208,9 @@ static void test_redirects(void)
 		CHECK_EQ_U(client_open(&c), WS_ERESOLVE);
 		HAS(&c, "none.test");
 		HAS(&c, " -> ");
-		CHECK_EQ_S(ws_report(c.ws)->address, ""); /* that was the first server's */
+		CHECK_EQ_S(ws_report(c.ws)->address, "");    /* that was the first server's */
+		CHECK_EQ_U(ws_report(c.ws)->http_status, 0); /* this hop has no response */
+		CHECK_EQ_S(ws_report(c.ws)->head, "");
 		client_free(&c);
 		server_end(&s);
 	}
@@ -237,6 +270,7 @@ static void test_redirects(void)
 		                  : r == WS_EMEMORY && c.f.failed_allocs))
 			fprintf(stderr, "allocation %d: %d %s\n", i, r, a.error);
 		ws_answer_free(&a, &c.o);
+		CHECK(!a.data && a.len == 0);
 		CHECK(c.f.alive == 0 && c.f.blocks == 0 && !c.f.wrong);
 		server_end(&s);
 		CHECK_EQ_U(count_fds(), before);
@@ -255,6 +289,7 @@ static void note_heads(void *user_data, int sent, int type, const void *data, si
 	size_t n = strlen(heads);
 
 	(void)user_data;
+	CHECK(sent == 0 || sent == 1);
 	if (type == WS_TRACE_HEAD && len + 1 < sizeof heads - n)
 		snprintf(heads + n, sizeof heads - n, "%c%.*s", sent ? '>' : '<', (int)len,
 		         (const char *)data);
@@ -353,6 +388,17 @@ static void test_proxies(void)
 	     WS_PHASE_READY,
 	     "",
 	     "target.test"},
+	    {"socks5h, with the beginning of the second answer after the first",
+	     "socks5h",
+	     "",
+	     {{{"\x05\x01", "\x05\x00\x05\x00\x00\x01", 6},
+	       {"target.test", "\x7f\x00\x00\x01\x22\x3d", 6},
+	       {"\r\n\r\n", FAKE_101 "\x81\x02hi\x88\x02\x03\xe8", sizeof FAKE_101 - 1 + 8}},
+	      LINGER},
+	     0,
+	     WS_PHASE_READY,
+	     "",
+	     "target.test"},
 	    {"socks5h, refused",
 	     "socks5h",
 	     "",
@@ -378,6 +424,7 @@ static void test_proxies(void)
 	struct client c;
 	char proxy[100], text[100];
 	const char *known[] = {text, NULL};
+	uint64_t sent, received;
 	size_t i;
 	int nonblock, port, fd;
 
@@ -412,10 +459,17 @@ static void test_proxies(void)
 			           && !strstr(ws_errmsg(c.ws), "s3cret")
 			           && strcmp(ws_report(c.ws)->address, text) == 0))
 				fprintf(stderr, "%s: %d %s\n", cases[i].what, r, ws_errmsg(c.ws));
+			sent = ws_report(c.ws)->bytes_sent;
+			received = ws_report(c.ws)->bytes_received;
 			if (r == 0)
 				client_talk(&c);
 			client_free(&c);
 			server_end(&s);
+			if (r == 0) { /* bytes to and from the proxy are not counted */
+				CHECK_EQ_U(sent, strlen(strstr(s.seen[0], "GET ")));
+				CHECK(received >= strlen(FAKE_101)
+				      && received <= strlen(FAKE_101) + 8);
+			}
 			if (!CHECK(strstr(s.seen[0], cases[i].saw) != NULL))
 				fprintf(stderr, "%s: saw %s\n", cases[i].what, s.seen[0]);
 		}

@@ -28,7 +28,7 @@ struct step {
 static const struct dialogue {
 	const char *proxy, *target, *addr; /* addr NULL: we do not look it up */
 	struct step step[4];               /* `in` is empty in the first step, `out` in the last */
-	const char *why;                   /* NULL: the tunnel is open */
+	const char *why; /* NULL: the tunnel is open. The whole error, if it begins with "said" */
 	int status;
 } dialogues[] = {
     /* CONNECT */
@@ -80,7 +80,7 @@ static const struct dialogue {
      NULL,
      {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)},
       {STR(INTERIM INTERIM INTERIM INTERIM INTERIM INTERIM INTERIM INTERIM INTERIM), STR("")}},
-     "said 100",
+     "said 100 Continue",
      100},
     {"http://p",
      "ws://h/",
@@ -123,7 +123,8 @@ static const struct dialogue {
      NULL,
      {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)},
       {STR("HTTP/1.1 407 x\r\nA\r\n\r\n"), STR("")}},
-     "said 407 x; its response is not valid: its header line \"A\" is not of the form",
+     "said 407 x; its response is not valid: its header line \"A\" is not of the form \"Name: "
+     "value\"",
      407},
     {"http://p",
      "ws://h/",
@@ -137,7 +138,7 @@ static const struct dialogue {
      NULL,
      {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)},
       {STR("HTTP/1.1 501 x\r\n\r\n"), STR("")}},
-     "said 501 x: it does not support CONNECT",
+     "said 501 x: it does not support CONNECT, which a WebSocket needs",
      501},
     {"http://p",
      "ws://h/",
@@ -166,14 +167,14 @@ static const struct dialogue {
      NULL,
      {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)},
       {STR("HTTP/1.1 502\r\nA: b\r\n\r\n"), STR("")}},
-     "said 502",
+     "said 502: it could not reach the host",
      502},
     {"http://p",
      "ws://h/",
      NULL,
      {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)},
       {STR("HTTP/1.1 403 \x9b[31m\xff\r\n\r\n"), STR("")}},
-     "said 403 ?[31m?",
+     "said 403 ?[31m?: perhaps its rules do not allow this host or port",
      403},
     {"http://p",
      "ws://h/",
@@ -201,14 +202,14 @@ static const struct dialogue {
      NULL,
      {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)},
       {STR("HTTP/1.1 101 Switching Protocols\r\n\r\n"), STR("")}},
-     "said 101",
+     "said 101 Switching Protocols",
      101},
     {"http://p",
      "ws://h/",
      NULL,
      {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)},
       {STR("HTTP/1.1 200 OK\r\n A: b\r\n\r\n"), STR("")}},
-     "first header line begins with a space",
+     "said 200 OK; its response is not valid: its first header line begins with a space",
      200},
     {"http://p",
      "ws://h/",
@@ -267,13 +268,13 @@ static const struct dialogue {
      "ws://h/",
      "1.2.3.4",
      {{STR(""), STR("\4\1\0\x50\1\2\3\4\0")}, {STR("\0\x5c"), STR("")}},
-     "said 92 request rejected: it cannot reach an identd",
+     "said 92 request rejected: it cannot reach an identd on this machine",
      92},
     {"socks4://p",
      "ws://h/",
      "1.2.3.4",
      {{STR(""), STR("\4\1\0\x50\1\2\3\4\0")}, {STR("\0\x5d"), STR("")}},
-     "said 93 request rejected: the identd",
+     "said 93 request rejected: the identd on this machine names another user",
      93},
     {"socks4://p",
      "ws://h/",
@@ -291,7 +292,7 @@ static const struct dialogue {
      "ws://h/",
      "1.2.3.4",
      {{STR(""), STR("\4\1\0\x50\1\2\3\4\0")}, {STR("\4"), STR("")}},
-     "begins with \"\\x04",
+     "did not answer in SOCKS4: its response begins with \"\\x04",
      0},
     {"socks4://p",
      "ws://h/",
@@ -571,6 +572,9 @@ static int play(const struct dialogue *d, size_t first, size_t step, size_t len,
 		CHECK_EQ_U(strncmp(what, "said ", 5) == 0 ? strtol(what + 5, NULL, 10) : 0,
 		           d->status);
 		CHECK(strstr(what, "sesame") == NULL);
+		if (d->why != NULL && strncmp(d->why, "said ", 5) == 0)
+			CHECK_EQ_S(what, d->why);
+		CHECK(!strstr(what, "for an HTTP proxy") == !strstr(d->why, "for an HTTP proxy"));
 	} else {
 		CHECK(what[0] == '\0');
 	}

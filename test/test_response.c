@@ -79,10 +79,17 @@ static const struct {
     {"HTTP/1.1 200 OK\nA: b\r\n\n", "", NULL},
     {"HTTP/1.1 200 OK\r\n\n", "", NULL},
     {"HTTP/1.1 200 OK\r\r", "\n\r\n",
-     "line 1 of its head has the control character 0x0d, a carriage return"},
-    {"HTTP/1.1 200 OK\rA", ": b\r\n\r\n", "line 1 of its head has the control character 0x0d"},
-    {"HTTP/1.1 200 OK\r\n\rA", ": b\r\n\r\n", "line 2 of its head has the control character 0x0d"},
-    {"HTTP/1.1 200 OK\r\n\r\r", "\n", "line 2 of its head has the control character 0x0d"},
+     "line 1 of its head has the control character 0x0d, a carriage return that does not end a "
+     "line"},
+    {"HTTP/1.1 200 OK\rA", ": b\r\n\r\n",
+     "line 1 of its head has the control character 0x0d, a carriage return that does not end a "
+     "line"},
+    {"HTTP/1.1 200 OK\r\n\rA", ": b\r\n\r\n",
+     "line 2 of its head has the control character 0x0d, a carriage return that does not end a "
+     "line"},
+    {"HTTP/1.1 200 OK\r\n\r\r", "\n",
+     "line 2 of its head has the control character 0x0d, a carriage return that does not end a "
+     "line"},
     {"HTTP/1.1 200 OK\r\nA: \x01", "b\r\n\r\n",
      "line 2 of its head has the control character 0x01"},
     {"HTTP/1.1 200 OK\r\nA: \x7f", "b\r\n\r\n",
@@ -113,6 +120,9 @@ static void test_head_end(void)
 				    || (heads[k].why != NULL
 				        && !CHECK(strstr(r.why, heads[k].why) != NULL)))
 					fprintf(stderr, "\t%s: %s\n", heads[k].head, r.why);
+				if (heads[k].why != NULL)
+					CHECK(!strstr(r.why, "carriage")
+					      == !strstr(heads[k].why, "carriage"));
 			}
 		}
 		for (i = 0; i < end; i++) /* not a whole head, and no error yet */
@@ -133,7 +143,21 @@ static void test_head_end(void)
 	CHECK(scan(big, sizeof big, 0, 1000).n == WS_MAX_HEAD);
 	memcpy(big + WS_MAX_HEAD - 4, "a\r\n\r\n", 5);
 	r = scan(big, sizeof big, 0, sizeof big);
-	CHECK(r.n == -1 && strstr(r.why, "over 16384 bytes") != NULL && r.status == 200);
+	CHECK(r.n == -1 && r.status == 200
+	      && strstr(r.why, "over 16384 bytes long (1 complete line so far)") != NULL);
+	memcpy(big + 20, "\r\n", 2);
+	r = scan(big, sizeof big, 0, sizeof big);
+	CHECK(strstr(r.why, "(2 complete lines so far)") != NULL);
+	{ /* the reason ends where the head reaches its limit */
+		struct wsi_response whole = {0};
+		char buf[700];
+		struct wsi_text why;
+
+		memset(big + 13, 'a', sizeof big - 13);
+		wsi_text_init(&why, buf, sizeof buf);
+		CHECK_EQ_U(wsi_response_read(&whole, big, sizeof big, &why), -1);
+		CHECK_EQ_MEM(whole.reason.p, whole.reason.len, big + 13, WS_MAX_HEAD - 13);
+	}
 	/* the error names the limit that was passed, even if the other one was just reached */
 	memset(big, 'a', sizeof big);
 	memcpy(big, "HTTP/1.1 200 ", 13);
@@ -175,6 +199,7 @@ static int parse(struct wsi_response *r, char **copy, const char *head, size_t l
 	wsi_text_init(&t, buf, sizeof buf);
 	*why = buf;
 	n = wsi_response_read(r, *copy, len, &t);
+	CHECK(n == -1 || n == 0 || n == 1);
 	if (n == 0)
 		*why = "it is not whole";
 	return n > 0 && r->len == len ? 0 : -1;
@@ -403,7 +428,7 @@ static const struct {
      "Upgrade: websockets\r\n" CO AC,
      {NULL},
      NULL,
-     "Upgrade header is \"websockets\", not \"websocket\""},
+     "its Upgrade header is \"websockets\", not \"websocket\""},
     {"HTTP/1.1 101 x", "Upgrade: web socket\r\n" CO AC, {NULL}, NULL, "is \"web socket\""},
     {"HTTP/1.1 101 x", "Upgrade:\r\n" CO AC, {NULL}, NULL, "Upgrade header is \"\""},
     {"HTTP/1.1 101 x", "Upgrade: xwebsocket\r\n" CO AC, {NULL}, NULL, "is \"xwebsocket\""},
@@ -457,13 +482,17 @@ static const struct {
      {NULL},
      NULL,
      "answers our key"},
-    {"HTTP/1.1 101 x", UP CO "Sec-WebSocket-Accept: " KEY CRLF, {NULL}, NULL, "answers our key"},
+    {"HTTP/1.1 101 x",
+     UP CO "Sec-WebSocket-Accept: " KEY CRLF,
+     {NULL},
+     NULL,
+     "its Sec-WebSocket-Accept is \"" KEY "\", but \"" ACCEPT "\" answers our key"},
     {"HTTP/1.1 101 x", UP CO AC "Sec-WebSocket-Extensions:\r\n", {NULL}, NULL, NULL},
     {"HTTP/1.1 101 x",
      UP CO AC "Sec-WebSocket-Extensions: permessage-deflate\r\n",
      {NULL},
      NULL,
-     "extension \"permessage-deflate\""},
+     "it chose the extension \"permessage-deflate\", but none was offered"},
     {"HTTP/1.1 101 x",
      UP CO AC "Sec-WebSocket-Extensions:\r\nsec-websocket-extensions: x\r\n",
      {NULL},
@@ -521,7 +550,7 @@ static const struct {
      UP CO AC "Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b\r\n",
      {"a", "b"},
      NULL,
-     "2 Sec-WebSocket-Protocol headers"},
+     "it has 2 Sec-WebSocket-Protocol headers, but may choose one subprotocol"},
     {"HTTP/1.1 101 x",
      UP CO AC "Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: a\r\n",
      {"a", "b"},
@@ -595,6 +624,7 @@ static const struct {
 } bodies[] = {
     {403, "Content-Length: 5\r\n", "hello", "hello", 1, 5},
     {403, "Content-Length: 5\r\n", "hello world", "hello", 1, 5},
+    {403, "Content-Length: 1\r\n", "hello", "h", 1, 1},
     {403, "Content-Length: 50\r\n", "hello", "hello", 0, 0},
     {403, "content-length: 0\r\n", "hello", "", 1, 0},
     {403, "Content-Length: 0\r\nContent-Length: 5\r\n", "hello", "hello", 1, 5},
@@ -703,24 +733,29 @@ static void test_headers_fit(void)
 	                                    "Ab:\nC:ccc\naB:x\n\n", "\n", "A:b\r\n\r\n"};
 	static const char *const want[] = {"A|, , |B||", "A|b, c, |B|d|", "Ab|, x|C|ccc|", "",
 	                                   "A|b|"};
-	size_t i, k;
+	static const char *const olds[] = {"A\0old", "C\0old"};
+	const size_t before = sizeof "A\0old";
+	size_t i, k, old;
 
 	for (i = 0; i < sizeof dense / sizeof dense[0]; i++) {
-		const size_t len = strlen(dense[i]);
-		const size_t before = sizeof "A\0old";
-		char *room = malloc(before + len + 1);
-		struct wsi_text t;
+		for (old = 0; old < 2; old++) {
+			const size_t len = strlen(dense[i]);
+			char *room = calloc(2 * before + len + 1, 1), *p = room + before;
+			struct wsi_text t;
 
-		check_row("%s", dense[i]);
-		wsi_text_init(&t, room, before + len + 1);
-		wsi_put_n(&t, "A\0old", before);
-		wsi_put_headers(&t, dense[i]);
-		CHECK(!t.cut);
-		for (k = before; k < t.len; k++)
-			if (!room[k])
-				room[k] = '|';
-		CHECK_EQ_MEM(room + before, t.len - before, want[i], strlen(want[i]));
-		free(room);
+			check_row("%s after %s", dense[i], olds[old]);
+			for (k = 0; k <= before + len; k += 2)
+				p[k] = 'A'; /* what is after the text is not searched */
+			wsi_text_init(&t, p, before + len + 1);
+			wsi_put_n(&t, olds[old], before);
+			wsi_put_headers(&t, dense[i]);
+			CHECK(!t.cut);
+			for (k = before; k < t.len; k++)
+				if (!p[k])
+					p[k] = '|';
+			CHECK_EQ_MEM(p + before, t.len - before, want[i], strlen(want[i]));
+			free(room);
+		}
 	}
 	check_row_end();
 }

@@ -162,6 +162,7 @@ static const struct {
     {S("abcdef"), 6, "\"abcdef\""},
     {S("abcdefg"), 6, "\"abcdef...\""},
     {S("abc\xe6\x97\xa5x"), 5, "\"abc...\""}, /* no partial character */
+    {"ab\xc3\xa9", 3, 100, "\"ab\\xc3\""}, /* the character's last byte is not part of the text */
     {S("abc\x01"), 6, "\"abc...\""},
     {S("abc\x01"), 7, "\"abc\\x01\""},
 };

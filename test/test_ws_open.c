@@ -10,6 +10,8 @@
 #include "talk.h"
 #include "guard.h"
 #include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ws_open names an invalid option before it does anything else */
@@ -46,6 +48,7 @@ static void test_wrong_options_are_named(void)
 	                                             {"[a]b:80:127.0.0.1", NULL},
 	                                             {"a:80:[::1]x", NULL},
 	                                             {"", NULL}};
+	struct rlimit before, none;
 	struct talk t;
 	size_t i;
 
@@ -100,6 +103,7 @@ static void test_wrong_options_are_named(void)
 	WRONG("send_buffer", t.o.send_buffer = 255);
 	WRONG("send_buffer", t.o.send_buffer = SIZE_MAX);
 	WRONG("max_message", t.o.max_message = SIZE_MAX);
+	WRONG("max_message", t.o.max_message = (size_t)PTRDIFF_MAX / 2 + 1);
 	WRONG("family", t.o.family = 5);
 	WRONG("family", t.o.family = -4);
 	WRONG("origin", t.o.origin = "http://a\r\nb");
@@ -163,6 +167,12 @@ static void test_wrong_options_are_named(void)
 	CHECK(ws_report(t.ws)->phase_us[WS_PHASE_CONNECT] >= 0);
 	CHECK(talk_sent_has(&t, "\r\nA: b\r\n")
 	      && talk_sent_has(&t, "\r\nConnection: keep-alive, Upgrade\r\n"));
+	talk_end(&t);
+	/* ws_new allocates the connection, what opening needs, and the URL; without options of TLS,
+	 * it prepares no TLS */
+	talk_begin(&t, "", 0);
+	t.ws = ws_new(URL, &t.o);
+	CHECK_EQ_U(t.f.blocks, 3);
 	talk_end(&t);
 	/* an error shows the invalid value, but no secret */
 	for (i = 0; i < 8; i++) {
@@ -274,6 +284,10 @@ static void test_wrong_options_are_named(void)
 	CHECK_EQ_S(ws_errmsg(t.ws),
 	           "URL: it does not begin with ws:// or wss:// (byte 1): ftp://a.test/");
 	talk_end(&t);
+	talk_begin(&t, "", 0); /* the *** may be longer than the secret */
+	t.ws = ws_new("ws://a/?token=b", &t.o);
+	CHECK_EQ_S(ws_report(t.ws)->url, "ws://a/?token=***");
+	talk_end(&t);
 	{
 		struct script s = {NULL, 0, 0};
 		int over;
@@ -317,6 +331,19 @@ static void test_wrong_options_are_named(void)
 		CHECK_EQ_U(ws_open(t.ws), WS_EUSAGE);
 		CHECK_EQ_S(ws_report(t.ws)->option, "tls.ca_file");
 		CHECK_EQ_U(ws_report(t.ws)->no_descriptor, 0);
+		talk_end(&t);
+		talk_begin(&t, "", 0);
+		t.o.io_is_plain = 1;
+		t.o.tls.ca_file = "/dev/null";
+		getrlimit(RLIMIT_NOFILE, &before);
+		none = before;
+		none.rlim_cur = 0;
+		setrlimit(RLIMIT_NOFILE, &none);
+		t.ws = ws_new("wss://a/", &t.o);
+		setrlimit(RLIMIT_NOFILE, &before);
+		CHECK_EQ_U(ws_open(t.ws), WS_EIO);
+		CHECK_EQ_S(ws_report(t.ws)->option, "tls.ca_file");
+		CHECK_EQ_U(ws_report(t.ws)->no_descriptor, 1);
 		talk_end(&t);
 	}
 	if (!(ws_features() & WS_HAS_TLS)) {
@@ -525,7 +552,12 @@ static void test_shared_trust(void)
 	struct ws_trust *trust;
 	struct ws_options o = {0};
 	struct ws_conn *ws;
+	struct fake f;
 	size_t i;
+
+	fake_init(&f, "", 0);
+	o.alloc = fake_alloc;
+	o.user_data = &f;
 
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		check_row("%s, %s", cases[i].ca_file ? cases[i].ca_file : "-",
@@ -552,7 +584,29 @@ static void test_shared_trust(void)
 		ws_free(ws);
 	}
 	check_row_end();
+	CHECK(f.alive == 0 && f.blocks == 0 && !f.wrong);
 	ws_trust_free(NULL);
+}
+
+/* A FIFO that stays empty and open is read until connect_timeout_ms is over. */
+static void test_shared_trust_in_time(void)
+{
+	char dir[] = "/tmp/test_ws_open.XXXXXX", path[40];
+	struct ws_options o = {.timeout_ms = -1, .connect_timeout_ms = 20};
+	struct ws_trust *trust;
+	int fd;
+
+	CHECK(mkdtemp(dir) != NULL);
+	snprintf(path, sizeof path, "%s/fifo", dir);
+	CHECK_EQ_U(mkfifo(path, 0600), 0);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	o.tls.ca_file = path;
+	trust = ws_trust_new(&o);
+	CHECK(strstr(ws_trust_errmsg(trust), "timed out"));
+	ws_trust_free(trust);
+	close(fd);
+	unlink(path);
+	rmdir(dir);
 }
 
 /* The system's certificates: it is no error that this machine has none until one is needed. */
@@ -699,6 +753,7 @@ static void test_open_keeps_its_deadline(void)
 		t.ws = ws_new(URL, &t.o);
 		REPEAT(r, &t.f, t.ws, nonblock, ws_open(t.ws));
 		timed("request not taken", r, WS_ETIMEOUT, &t.f, 10000000);
+		CHECK(!strstr(ws_errmsg(t.ws), "response"));
 		talk_end(&t);
 	}
 }
@@ -710,7 +765,8 @@ static void test_what_is_shown(void)
 	                         *const blank_in_name[] = {"My name: x", NULL},
 	                         *const bad_value[] = {"X-Token: a;b\r\nc", NULL},
 	                         *const at[] = {"me@a:0:1.2.3.4", NULL},
-	                         *const no_token[] = {"a@b;c", NULL};
+	                         *const no_token[] = {"a@b;c", NULL},
+	                         *const one_character[] = {"@", NULL};
 	struct talk t;
 
 #define SHOWS(sentence, set)                                                                       \
@@ -735,6 +791,10 @@ static void test_what_is_shown(void)
 	SHOWS("subprotocols: \"a@b;c\": must not have the character \"@\" (byte 2): a token has "
 	      "letters, digits and !#$%&'*+-.^_`|~",
 	      t.o.subprotocols = no_token);
+	SHOWS("subprotocols: \"@\": must not have the character \"@\" (byte 1): a token has "
+	      "letters, digits and !#$%&'*+-.^_`|~",
+	      t.o.subprotocols = one_character);
+	SHOWS("unix_socket: is empty", t.o.unix_socket = "");
 	SHOWS("origin: \"http://a/?token=***\": has a line break (byte 24)",
 	      t.o.origin = "http://me:pw@a/?token=b\n");
 	SHOWS("host: \"a b\": must not have the character \"@\" (byte 6)", t.o.host = "me:pw@a b");
@@ -748,6 +808,7 @@ static void test_what_is_shown(void)
 	      t.o.send_buffer = PTRDIFF_MAX / 4 + 1);
 	SHOWS("out of memory", t.o.recv_buffer = PTRDIFF_MAX / 4);
 #ifndef WS_NO_NET
+	SHOWS("fd: is not an open descriptor", (t.o.use_fd = 1, t.o.fd = INT_MAX));
 	SHOWS("resolve: \"a:0:1.2.3.4\": is not HOST:PORT:ADDRESS", t.o.resolve = at);
 	SHOWS("local_interface: \"not@an-interface-or-so\": is neither an address nor the name of "
 	      "a device",
@@ -766,6 +827,18 @@ static void test_what_is_shown(void)
 		      t.o.no_proxy = "a, 10.0.0.0/33 b");
 		SHOWS("no_proxy: \"10.0.0.0/33\": is not a host, domain, address or CIDR block",
 		      t.o.no_proxy = "10.0.0.0/33\tb");
+		SHOWS("no_proxy: \"10.0.0.0/33\": is not a host, domain, address or CIDR block",
+		      t.o.no_proxy = "a\x01"
+		                     "10.0.0.0/33\x1f"
+		                     "b");
+		SHOWS("no_proxy: \"10.0.0.0/33\": is not a host, domain, address or CIDR block",
+		      t.o.no_proxy = "10.0.0.0/33\x01"
+		                     "b");
+		SHOWS("no_proxy: \"a!b\": is not a host, domain, address or CIDR block",
+		      t.o.no_proxy = "a!b");
+		/* if two options are invalid, the error shows the first one's value */
+		SHOWS("user_agent: \"a@b?\": has a line break (byte 4)",
+		      (t.o.user_agent = "a@b\n", t.o.no_proxy = "10.0.0.0/33"));
 	}
 }
 
@@ -783,6 +856,8 @@ int main(void)
 	TEST(test_options_of_a_newer_program);
 	TEST(test_shared_trust);
 	TEST(test_shared_trust_of_the_system);
+	if (ws_features() & WS_HAS_TLS)
+		TEST(test_shared_trust_in_time);
 	TEST(test_names);
 	return check_done();
 }

@@ -90,6 +90,7 @@ static const struct answer answers[] = {
 	{"others", OK101 "Server: x\r\nDate: \r\n" UP CONN ACC "Set-Cookie: a=b\r\nSet-Cookie: c=d\r\n\r\n", 0, 101,
 	 ""},
 	{"the subprotocol offered", OK101 UP CONN ACC "Sec-WebSocket-Protocol: chat\r\n\r\n", 0, 101, ""},
+	{"long", OK101 UP CONN ACC "A: " SIXTY SIXTY SIXTY SIXTY SIXTY SIXTY SIXTY "\r\nB: 01234567890\r\n\r\n", 0, 101, ""},
 	{"no extension", OK101 UP CONN ACC "Sec-WebSocket-Extensions: \r\n\r\n", 0, 101, ""},
 	{"an interim 100", "HTTP/1.1 100 Continue\r\n\r\n" OK101 UP CONN ACC "\r\n", 0, 101, ""},
 	{"interim 102 and 103",
@@ -101,9 +102,10 @@ static const struct answer answers[] = {
 	{"nine interim ones",
 	 "HTTP/1.1 100 a\r\n\r\nHTTP/1.1 100 b\r\n\r\nHTTP/1.1 100 c\r\n\r\nHTTP/1.1 100 d\r\n\r\nHTTP/1.1 100 e\r\n\r\n"
 	 "HTTP/1.1 100 f\r\n\r\nHTTP/1.1 100 g\r\n\r\nHTTP/1.1 100 h\r\n\r\nHTTP/1.1 100 i\r\n\r\n" OK101 UP CONN ACC
-	 "\r\n", E, 100, "interim"},
+	 "\r\n", E, 100, "over 8 interim responses came, the last with HTTP 100"},
 	{"the last interim status", "HTTP/1.1 199 x\r\n\r\n" OK101 UP CONN ACC "\r\n", 0, 101, ""},
-	{"no Upgrade", OK101 CONN ACC "\r\n", E, 101, "Upgrade"},
+	{"no Upgrade", OK101 CONN ACC "\r\n", E, 101,
+	 "upgrade of " URL ": the response of server.example.com:80 is not valid: it has no \"Upgrade"},
 	{"another Upgrade", OK101 "Upgrade: h2c\r\n" CONN ACC "\r\n", E, 101, "Upgrade"},
 	{"an Upgrade that only contains it", OK101 "Upgrade: websockets\r\n" CONN ACC "\r\n", E, 101, "Upgrade"},
 	{"no Connection", OK101 UP ACC "\r\n", E, 101, "Connection"},
@@ -167,8 +169,10 @@ static const struct answer answers[] = {
 	 WS_EHTTP, 503, "HTTP 503 y; its response is not valid: line 2"},
 	{"a redirect with a wrong byte", "HTTP/1.1 302 Found\r\nLocation: /\x01\r\n\r\n", E, 302,
 	 ", HTTP 302, is not valid: line 2"},
+	{"an interim status with a wrong byte", "HTTP/1.1 199 x\r\nA: \x01\r\n\r\n", E, 0, " is not valid: line 2"},
 	{"a status under 300 with a wrong byte", "HTTP/1.1 299 x\r\nA: \x01\r\n\r\n", WS_EHTTP, 299, "HTTP 299 x"},
 	{"several choices with a wrong byte", "HTTP/1.1 300 x\r\nA: \x01\r\n\r\n", E, 300, ", HTTP 300, is not valid"},
+	{"the last 3xx with a wrong byte", "HTTP/1.1 399 x\r\nA: \x01\r\n\r\n", E, 399, ", HTTP 399, is not valid"},
 	{"a refusal over 399 with a wrong byte", "HTTP/1.1 400 x\r\nA: \x01\r\n\r\n", WS_EHTTP, 400, "HTTP 400 x"},
 	{"a refusal under 300 with a wrong byte", "HTTP/1.1 200 x\r\nA: \x01\r\n\r\n", WS_EHTTP, 200, "HTTP 200 x"},
 	{"no answer after an interim one", "HTTP/1.1 103 x\r\n\r\nhello", E, 103, "not HTTP, it begins with \"h"},
@@ -284,32 +288,38 @@ static void test_responses(void)
 static void test_incomplete_response_is_shown(void)
 {
 	static const struct {
-		const char *came;
+		const char *url, *came;
 		int end, err;
 		const char *said;
 	} rows[] = {
-	    {"HTTP/1.1 401 No\r\nX", WS_IO_EOF, WS_ECLOSED,
+	    {URL, "HTTP/1.1 401 No\r\nX", WS_IO_EOF, WS_ECLOSED,
 	     "closed within its response, which begins with \"HTTP/1.1 401 No\""},
-	    {"HTTP/1.1 401 No\r\nX", WS_IO_RESET, WS_ERESET,
+	    {URL, "HTTP/1.1 401 " SIXTY SIXTY SIXTY, WS_IO_EOF, WS_ECLOSED,
+	     "which begins with \"HTTP/1.1 401 " SIXTY SIXTY "012345678901234567890123456...\""},
+	    {URL, "HTTP/1.1 401 No\r\nX", WS_IO_RESET, WS_ERESET,
 	     "reset within its response, which begins with \"HTTP/1.1 401 No\""},
-	    {"HTTP/1.1 401 No\r\nX", 0, WS_ETIMEOUT,
+	    {URL, "HTTP/1.1 401 No\r\nX", 0, WS_ETIMEOUT,
 	     "timed out after 10 s: the response is still incomplete; it begins with \"HTTP/1.1 "
 	     "401 "
 	     "No\""},
-	    {"HTTP/1.1 103 a\r\n\r\nHTTP", 0, WS_ETIMEOUT,
+	    {URL, "HTTP/1.1 103 a\r\n\r\nHTTP", 0, WS_ETIMEOUT,
 	     "timed out after 10 s: the response is still incomplete; it begins with \"HTTP\""},
-	    {"H", 0, WS_ETIMEOUT,
+	    {URL, "H", 0, WS_ETIMEOUT,
 	     "timed out after 10 s: the response is still incomplete; it begins with \"H\""},
-	    {"HTTP/1.1 103 a\r\n\r\n", WS_IO_EOF, WS_ECLOSED, "closed without a response"},
-	    {"HTTP/1.1 103 a\r\n\r\n", 0, WS_ETIMEOUT,
+	    {URL, "HTTP/1.1 103 a\r\n\r\n", WS_IO_EOF, WS_ECLOSED, "closed without a response"},
+	    {URL, "HTTP/1.1 103 a\r\n\r\n", 0, WS_ETIMEOUT,
 	     "timed out after 10 s: no response to the upgrade"},
-	    {"", WS_IO_EOF, WS_ECLOSED,
+	    {URL, "", WS_IO_EOF, WS_ECLOSED,
 	     "closed without a response (if this port speaks TLS, try wss://)"},
-	    {"", WS_IO_RESET, WS_ERESET,
+	    {URL, "", WS_IO_RESET, WS_ERESET,
 	     "reset without a response (if this port speaks TLS, try wss://)"},
-	    {"", 0, WS_ETIMEOUT,
+	    {URL, "", 0, WS_ETIMEOUT,
 	     "timed out after 10 s: no response to the upgrade (if this port speaks TLS, try "
 	     "wss://)"},
+	    {"wss://h/", "", WS_IO_EOF, WS_ECLOSED,
+	     "upgrade at h:443: the connection was closed without a response"},
+	    {"wss://h/", "", 0, WS_ETIMEOUT,
+	     "upgrade at h:443 timed out after 10 s: no response to the upgrade"},
 	};
 	size_t i;
 
@@ -325,7 +335,7 @@ static void test_incomplete_response_is_shown(void)
 		fake_options(&f, &o, &io);
 		o.timeout_ms = 10000;
 		f.end = rows[i].end;
-		ws = ws_new(URL, &o);
+		ws = ws_new(rows[i].url, &o);
 		CHECK_EQ_U(ws_open(ws), rows[i].err);
 		end = strstr(ws_errmsg(ws), rows[i].said);
 		if (!CHECK(end && strlen(end) == strlen(rows[i].said)))
@@ -339,13 +349,16 @@ static void test_incomplete_response_is_shown(void)
 static void test_error_names_the_option_that_helps(void)
 {
 	static const struct {
-		const char *head, *option;
+		const char *user, *head, *option;
 	} rows[] = {
-	    {OK101 UP CONN ACC "Sec-WebSocket-Protocol: x\r\n\r\n", "subprotocols"},
-	    {OK101 UP CONN "\r\n", ""},
-	    {"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n", "user"},
-	    {"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", ""},
-	    {OK101 UP CONN ACC "\r\n", ""},
+	    {NULL, OK101 UP CONN ACC "Sec-WebSocket-Protocol: x\r\n\r\n", "subprotocols"},
+	    {NULL, OK101 UP CONN "\r\n", ""},
+	    {NULL, "HTTP/1.1 401 No\r\nWWW-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n",
+	     "user"},
+	    {"joe:s3cret",
+	     "HTTP/1.1 401 No\r\nWWW-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n", ""},
+	    {NULL, "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", ""},
+	    {NULL, OK101 UP CONN ACC "\r\n", ""},
 	};
 	size_t i;
 
@@ -358,6 +371,7 @@ static void test_error_names_the_option_that_helps(void)
 		check_row("%s", rows[i].head);
 		fake_init(&f, rows[i].head, strlen(rows[i].head));
 		fake_options(&f, &o, &io);
+		o.user = rows[i].user;
 		ws = ws_new(URL, &o);
 		ws_open(ws);
 		CHECK_EQ_S(ws_report(ws)->option, rows[i].option);
@@ -491,6 +505,7 @@ static void run_refusal(const struct refusal *a, const void *in, size_t in_len, 
 	struct fake f;
 	struct ws_conn *ws;
 	const struct ws_report *info;
+	char shown[40];
 	int r, ok;
 
 	fake_init(&f, in, in_len);
@@ -505,6 +520,8 @@ static void run_refusal(const struct refusal *a, const void *in, size_t in_len, 
 		      && info->phase == WS_PHASE_UPGRADE
 		      && info->http_status == atoi(info->head + 9);
 		ok &= cut ? starts(a->body, info->body) : strcmp(info->body, a->body) == 0;
+		snprintf(shown, sizeof shown, "(\"%s\")", a->body);
+		ok &= cut || !*a->body || strstr(ws_errmsg(ws), shown) != NULL;
 	} else {
 		ok &= cut && r == WS_ECLOSED;
 	}
@@ -666,6 +683,63 @@ static void test_headers(void)
 	script_free(&s);
 }
 
+/* ws_open returns after the request: it reads only when the transport is readable. */
+static void test_waits_for_the_response(void)
+{
+	struct talk t;
+	int i;
+
+	talk_begin(&t, "", 0);
+	t.o.nonblock = 1;
+	t.ws = ws_new(URL, &t.o);
+	CHECK_EQ_U(ws_open(t.ws), WS_AGAIN);
+	CHECK(t.f.out_len > 0 && t.f.reads == 0);
+	CHECK_EQ_U(wants(&t).timeout_ms, 10000);
+	talk_end(&t);
+	/* a transport that must write before it can read the response: the open connection waits to
+	 * read again */
+	talk_begin(&t, "", 0);
+	t.o.nonblock = 1;
+	t.f.io_fail_at = 3;
+	t.f.io_fail = WS_IO_WRITE;
+	t.ws = ws_new(URL, &t.o);
+	for (i = 0; i < 2; i++) {
+		CHECK_EQ_U(ws_open(t.ws), WS_AGAIN);
+		CHECK_EQ_U(wants(&t).fd[0].events, i == 0 ? WS_POLL_READ : WS_POLL_WRITE);
+		fake_poll(&t.f, t.ws);
+	}
+	CHECK_EQ_U(ws_open(t.ws), 0);
+	CHECK_EQ_U(wants(&t).fd[0].events, WS_POLL_READ);
+	talk_end(&t);
+}
+
+/* A response comes in very many pieces: with nonblock one call does not read them all. */
+static void test_leaves_time_for_other_work(void)
+{
+	struct script s = {NULL, 0, 0};
+	struct ws_options o;
+	struct ws_conn *ws;
+	struct ws_io io;
+	struct fake f;
+
+	script_str(&s, OK101);
+	while (s.len < 1000)
+		script_str(&s, "A: b\r\n");
+	fake_init(&f, s.p, s.len);
+	fake_options(&f, &o, &io);
+	f.read_max = 1;
+	o.nonblock = 1;
+	ws = ws_new(URL, &o);
+	CHECK_EQ_U(ws_open(ws), WS_AGAIN);
+	fake_poll(&f, ws);
+	CHECK_EQ_U(ws_open(ws), WS_AGAIN);
+	CHECK(f.pos > 0 && f.pos < 100);
+	ws_free(ws);
+	check_clean(&f);
+	fake_free(&f);
+	script_free(&s);
+}
+
 /* A server may select none of the subprotocols, unless the program insists. */
 static void test_required_subprotocol(void)
 {
@@ -712,6 +786,8 @@ int main(void)
 {
 	TEST(test_rfc_handshake);
 	TEST(test_responses);
+	TEST(test_waits_for_the_response);
+	TEST(test_leaves_time_for_other_work);
 	TEST(test_incomplete_response_is_shown);
 	TEST(test_error_names_the_option_that_helps);
 	TEST(test_subprotocol_without_offer);
