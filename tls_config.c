@@ -91,7 +91,7 @@ static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size
 static int tls_load_own_in(struct wsi_tls_config *c, unsigned char *buf)
 {
 	const char *path = c->opt->cert_file, *cause, *words;
-	ptrdiff_t len = wsi_read_file(path, buf, TLS_FILE_MAX - 1, c->until_us, &cause);
+	ptrdiff_t len = wsi_read_file(&c->mem, path, buf, TLS_FILE_MAX - 1, c->until_us, &cause);
 	int ret;
 
 	if (len < 0)
@@ -109,7 +109,7 @@ static int tls_load_own_in(struct wsi_tls_config *c, unsigned char *buf)
 		                        "its certificate cannot be read", ret);
 	if (c->opt->key_file) {
 		path = c->opt->key_file;
-		len = wsi_read_file(path, buf, TLS_FILE_MAX - 1, c->until_us, &cause);
+		len = wsi_read_file(&c->mem, path, buf, TLS_FILE_MAX - 1, c->until_us, &cause);
 		if (len < 0)
 			return wsi_tls_bad_file(&c->wrong, "tls.key_file", path, len, cause);
 		buf[len] = 0;

@@ -17,13 +17,16 @@
 
 #define TRUST_DER_MAX 8192 /* one certificate */
 #define TRUST_MAX                                                                                  \
-	(16 * 1024 * 1024)  /* all that is read of a file, or of the files of a directory */
-#define TRUST_POLL_MS 60000 /* between two looks at the clock while a pipe is empty */
+	(16 * 1024 * 1024) /* all that is read of a file, or of the files of a directory */
+/* Between two looks at the clock while a pipe is empty, and between two calls of give_up */
+#define TRUST_POLL_MS 60000
+#define TRUST_ASK_MS 100
 
 enum trust_mode { TRUST_TEXT, TRUST_BASE64, TRUST_DER };
 
 struct trust_scan {
 	struct wsi_trust *t;
+	const struct wsi_mem *mem;
 	enum trust_mode mode;
 	uint32_t bits;
 	int bits_n;
@@ -46,10 +49,12 @@ bool wsi_trust_is_no_fd(int system_errno)
 	return system_errno == EMFILE || system_errno == ENFILE;
 }
 
-/* read(2), but at until_us WS_ETIMEOUT. -1: see errno. It waits for a pipe, also for the first
- * writer of a FIFO, whose absence looks like the end of the file. */
-static ptrdiff_t trust_read(int fd, bool wait, void *buf, size_t len, int64_t until_us)
+/* read(2), but at until_us, or when the program gives up, WS_ETIMEOUT. -1: see errno. It waits for a
+ * pipe, also for the first writer of a FIFO, whose absence looks like the end of the file. */
+static ptrdiff_t trust_read(const struct wsi_mem *mem, int fd, bool wait, void *buf, size_t len,
+                            int64_t until_us)
 {
+	const int most_ms = mem->give_up ? TRUST_ASK_MS : TRUST_POLL_MS;
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	ssize_t n;
 	int left_ms;
@@ -58,8 +63,10 @@ static ptrdiff_t trust_read(int fd, bool wait, void *buf, size_t len, int64_t un
 		left_ms = wsi_ms_until(wsi_clock_us(), until_us);
 		if (left_ms == 0)
 			return WS_ETIMEOUT;
-		if (left_ms < 0 || left_ms > TRUST_POLL_MS)
-			left_ms = TRUST_POLL_MS;
+		if (wait && mem->give_up && mem->give_up(mem->user_data))
+			return WS_ETIMEOUT;
+		if (left_ms < 0 || left_ms > most_ms)
+			left_ms = most_ms;
 		if (wait && poll(&p, 1, left_ms) <= 0)
 			continue;
 		n = read(fd, buf, len);
@@ -149,8 +156,8 @@ static int trust_fd(struct trust_scan *s, int fd, bool wait, const char **cause)
 	s->mode = TRUST_TEXT;
 	s->line_len = s->der_len = 0;
 	for (; !s->t->stop; first = false) {
-		n = trust_read(fd, wait, s->buf, sizeof s->buf < s->left ? sizeof s->buf : s->left,
-		               s->t->until_us);
+		room = sizeof s->buf < s->left ? sizeof s->buf : s->left;
+		n = trust_read(s->mem, fd, wait, s->buf, room, s->t->until_us);
 		if (n < 0) {
 			*cause = trust_cause(n);
 			return (int)n;
@@ -261,6 +268,7 @@ WSI int wsi_trust_scan(struct wsi_trust *t, const struct wsi_mem *mem, const cha
 	}
 	memset(s, 0, sizeof *s);
 	s->t = t;
+	s->mem = mem;
 	s->left = TRUST_MAX;
 	t->again = S_ISDIR(st.st_mode) || S_ISREG(st.st_mode);
 	r = trust_scan(s, fd, &st, cause);
@@ -300,8 +308,8 @@ WSI int wsi_trust_system(struct wsi_trust *t, const struct wsi_mem *mem)
 	return 0;
 }
 
-WSI ptrdiff_t wsi_read_file(const char *path, void *buf, size_t cap, int64_t until_us,
-                            const char **cause)
+WSI ptrdiff_t wsi_read_file(const struct wsi_mem *mem, const char *path, void *buf, size_t cap,
+                            int64_t until_us, const char **cause)
 {
 	unsigned char *b = buf;
 	size_t len = 0;
@@ -315,7 +323,7 @@ WSI ptrdiff_t wsi_read_file(const char *path, void *buf, size_t cap, int64_t unt
 	if (fd < 0 || fstat(fd, &st) != 0)
 		*cause = strerror(errno);
 	while (!*cause) {
-		n = trust_read(fd, !S_ISREG(st.st_mode), b + len, cap - len, until_us);
+		n = trust_read(mem, fd, !S_ISREG(st.st_mode), b + len, cap - len, until_us);
 		if (n <= 0)
 			break;
 		len += (size_t)n;

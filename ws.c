@@ -45,7 +45,7 @@ static bool copy_options(struct ws_options *o, const struct ws_options *opt, siz
 
 static struct wsi_mem world_of(const struct ws_options *o)
 {
-	struct wsi_mem mem = {o->alloc, o->now_us, o->entropy, o->trace, o->user_data};
+	struct wsi_mem mem = {o->alloc, o->now_us, o->entropy, o->trace, o->user_data, o->give_up};
 
 	return mem;
 }

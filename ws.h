@@ -539,6 +539,12 @@ struct ws_options {
 	/* clang-format on */
 	/* The first argument of the callbacks in this struct. */
 	void *user_data;
+
+	/* Asked while ws_new or ws_trust_new waits for a pipe that a field of
+	 * tls names: after each signal, and at least every 100 ms. Not 0: it
+	 * waits no longer, and the error is WS_ETIMEOUT. NULL: it waits as long
+	 * as timeout_ms and connect_timeout_ms allow. */
+	int (*give_up)(void *user_data);
 };
 
 /* What trace is shown. */
@@ -928,8 +934,8 @@ WS_API struct ws_trust *ws_trust_new_sized(const struct ws_options *opt,
 
 /* Reads what opt->tls trusts: ca_file and ca_dir, or the system's certificates
  * if both are NULL. Besides these it looks at timeout_ms and
- * connect_timeout_ms, which begin with this call, at alloc and at user_data.
- * opt may be NULL.
+ * connect_timeout_ms, which begin with this call, at alloc, give_up and
+ * user_data. opt may be NULL.
  *
  * NULL: out of memory. A file that cannot be read is not NULL: ws_trust_errmsg
  * has the sentence, and each connection with this tls.trust fails with the

@@ -20,6 +20,7 @@ struct wsi_mem {
 	int (*entropy)(void *user_data, void *buf, size_t len);
 	void (*trace)(void *user_data, int sent, int type, const void *data, size_t len);
 	void *user_data;
+	int (*give_up)(void *user_data);
 };
 /* Resizes a block, or frees it if new_len is 0. Uses m->alloc, or realloc. NULL: out of memory;
  * the old block stays. */

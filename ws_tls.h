@@ -38,8 +38,8 @@ WSI int wsi_trust_system(struct wsi_trust *t, const struct wsi_mem *mem);
 WSI bool wsi_trust_is_no_fd(int system_errno);
 /* The file's length, which is less than cap; -1, WS_ETIMEOUT or WS_EIO (no descriptor was free) with
  * the reason in *cause. */
-WSI ptrdiff_t wsi_read_file(const char *path, void *buf, size_t cap, int64_t until_us,
-                            const char **cause);
+WSI ptrdiff_t wsi_read_file(const struct wsi_mem *mem, const char *path, void *buf, size_t cap,
+                            int64_t until_us, const char **cause);
 
 /* der.c: the parts of a certificate (RFC 5280). Slices point into its bytes. */
 struct wsi_der {

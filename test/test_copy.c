@@ -231,7 +231,7 @@ static void test_options_may_go_after_ws_new(void)
  * adds a reserved one as well. */
 static void test_options_end_with_a_field(void)
 {
-	const size_t last = offsetof(struct ws_options, user_data);
+	const size_t last = offsetof(struct ws_options, give_up);
 
 	CHECK_EQ_U(sizeof(struct ws_options), last + sizeof(void *));
 }

@@ -5,6 +5,7 @@
 #include "fake.h"
 
 #ifdef WS_WITH_MBEDTLS
+#include <sys/stat.h>
 
 /* ---- The connection above the session ---- */
 
@@ -177,6 +178,37 @@ static void test_late_search(void)
 	      != NULL);
 	ws_free(ws);
 	pair_free(p);
+}
+
+static int gives_up(void *user_data)
+{
+	++*(int *)user_data;
+	return 1;
+}
+
+/* Nobody writes into a pipe, and there is no deadline: the program gives up. */
+static void test_give_up(void)
+{
+	int asked = 0;
+	struct ws_options o = {.timeout_ms = -1, .give_up = gives_up, .user_data = &asked};
+	struct ws_conn *ws;
+	struct ws_trust *trust;
+
+	CHECK(mkfifo(in_scratch("fifo"), 0600) == 0);
+	o.tls.ca_file = in_scratch("fifo");
+	trust = ws_trust_new(&o);
+	CHECK_EQ_U(asked, 1);
+	CHECK(trust && strstr(ws_trust_errmsg(trust), "timed out") != NULL);
+	ws_trust_free(trust);
+
+	o.tls.ca_file = NULL;
+	o.tls.cert_file = in_scratch("fifo");
+	ws = ws_new("wss://localhost/", &o);
+	CHECK_EQ_U(asked, 2);
+	CHECK_EQ_U(ws_open(ws), WS_ETIMEOUT);
+	CHECK_EQ_S(ws_report(ws)->option, "tls.cert_file");
+	ws_free(ws);
+	unlink(in_scratch("fifo"));
 }
 
 /* A handshake that does not end in time: whether the server has said anything */
@@ -452,6 +484,7 @@ int main(void)
 	TEST(test_read_budget);
 	TEST(test_transport_words);
 	TEST(test_late_search);
+	TEST(test_give_up);
 	TEST(test_late_handshake);
 	TEST(test_failing_upgrade);
 	TEST(test_many_records);

@@ -44,7 +44,16 @@ static void *test_alloc(void *user_data, void *ptr, size_t old_len, size_t new_l
 	return realloc(ptr, new_len);
 }
 
-static const struct wsi_mem mem = {.alloc = test_alloc};
+/* The program gives up when it is asked for the give_up_at-th time. 0: never */
+static int asked, give_up_at;
+
+static int gives_up(void *user_data)
+{
+	CHECK(user_data == &asked);
+	return ++asked == give_up_at;
+}
+
+static struct wsi_mem mem = {.alloc = test_alloc};
 static char dir[200];
 
 static const char *path_of(const char *name)
@@ -113,7 +122,8 @@ static ptrdiff_t read_file(const char *name, void *buf, size_t cap, int64_t unti
                            const char **cause)
 {
 	int lowest = free_descriptor();
-	ptrdiff_t r = wsi_read_file(*name == '/' ? name : path_of(name), buf, cap, until, cause);
+	ptrdiff_t r =
+	    wsi_read_file(&mem, *name == '/' ? name : path_of(name), buf, cap, until, cause);
 
 	CHECK_EQ_U(free_descriptor(), lowest);
 	return r;
@@ -387,7 +397,7 @@ static void note_signal(int number)
 	(void)number;
 }
 
-/* A pipe is read until the deadline, and a file that was cut short is not accepted */
+/* A pipe is read to its end, and a file that was cut short is not accepted */
 static void test_pipes(void)
 {
 	static const char pem[] = BEGIN "\nQUJD\n" END "\n" BEGIN "\nREVG\n" END "\n";
@@ -404,8 +414,6 @@ static void test_pipes(void)
 	    {"half, a pause", 70, "go on", 0, 2},
 	    {"a pause", 0, "go on", 0, 2},
 	};
-	static const struct itimerval every = {{0, 5000}, {0, 5000}}, never;
-	struct sigaction interrupt;
 	struct got g;
 	const char *cause;
 	char buf[sizeof pem + 1];
@@ -419,7 +427,12 @@ static void test_pipes(void)
 		for (whole = 0; whole < 2; whole++) {
 			check_row("%s, %s", cases[i].name, whole ? "read as a whole" : "scanned");
 			pid = start_writer(pem, cases[i].first, cases[i].then);
-			until_us = cases[i].r == 0 ? INT64_MAX : wsi_clock_us() + 30000;
+			/* What is there comes with the first read: after that the program gives
+			 * up. */
+			asked = 0;
+			give_up_at = cases[i].r == 0 ? 0 : 2;
+			mem.give_up = gives_up;
+			mem.user_data = &asked;
 			if (whole) {
 				len = read_file("fifo", buf, sizeof buf, until_us, &cause);
 				CHECK(len == (cases[i].r ? cases[i].r : (ptrdiff_t)strlen(pem)));
@@ -429,23 +442,78 @@ static void test_pipes(void)
 			}
 			if (cases[i].r != 0)
 				CHECK(strstr(cause, "timed out") != NULL);
+			mem.give_up = NULL;
 			kill(pid, SIGKILL);
 			waitpid(pid, NULL, 0);
 		}
 	}
-	check_row("nobody ever writes");
-	until_us = wsi_clock_us() + 30000;
-	CHECK(scan(&g, "fifo", 0, 0, &cause) == WS_ETIMEOUT);
-	check_row("nobody ever writes, and signals come");
+	check_row_end();
+	unlink(path_of("fifo"));
+}
+
+/* Nobody ever writes into a pipe: it is waited for until the deadline, or until the program gives
+ * up. */
+static void test_silent_pipes(void)
+{
+	static const struct {
+		const char *name;
+		int64_t for_us; /* the deadline; -1: none */
+		int give_up_at;
+		int signals; /* 1: some come meanwhile */
+	} cases[] = {
+	    {"a deadline", 30000, 0, 0},
+	    {"a deadline, and signals", 50000, 0, 1},
+	    {"a deadline that is over", 0, 0, 0},
+	    {"the program gives up at once", -1, 1, 0},
+	    {"the program gives up later", -1, 2, 0},
+	    {"the program gives up, and signals", -1, 3, 1},
+	};
+	static const struct itimerval every = {{0, 5000}, {0, 5000}}, never;
+	struct sigaction interrupt;
+	struct got g;
+	const char *cause;
+	char buf[10];
+	size_t i;
+
 	memset(&interrupt, 0, sizeof interrupt);
 	interrupt.sa_handler = note_signal;
 	sigaction(SIGALRM, &interrupt, NULL);
-	setitimer(ITIMER_REAL, &every, NULL);
-	until_us = wsi_clock_us() + 50000;
-	CHECK(scan(&g, "fifo", 0, 0, &cause) == WS_ETIMEOUT);
-	setitimer(ITIMER_REAL, &never, NULL);
+	CHECK(mkfifo(path_of("fifo"), 0600) == 0);
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s", cases[i].name);
+		give_up_at = cases[i].give_up_at;
+		mem.give_up = give_up_at > 0 ? gives_up : NULL;
+		mem.user_data = &asked;
+		if (cases[i].signals)
+			setitimer(ITIMER_REAL, &every, NULL);
+		asked = 0;
+		until_us = cases[i].for_us < 0 ? INT64_MAX : wsi_clock_us() + cases[i].for_us;
+		CHECK(scan(&g, "fifo", 0, 0, &cause) == WS_ETIMEOUT);
+		CHECK(strstr(cause, "timed out") != NULL);
+		CHECK_EQ_U(asked, give_up_at);
+		CHECK(cases[i].for_us < 0 || wsi_clock_us() >= until_us);
+		asked = 0;
+		if (cases[i].for_us >= 0)
+			until_us = wsi_clock_us() + cases[i].for_us;
+		CHECK(read_file("fifo", buf, sizeof buf, until_us, &cause) == WS_ETIMEOUT);
+		CHECK_EQ_U(asked, give_up_at);
+		CHECK(cases[i].for_us < 0 || wsi_clock_us() >= until_us);
+		setitimer(ITIMER_REAL, &never, NULL);
+	}
 	until_us = INT64_MAX;
 	unlink(path_of("fifo"));
+
+	check_row("a file is not waited for, so the program is not asked");
+	put_file("f.txt", "0123", 4);
+	asked = 0;
+	give_up_at = 1;
+	mem.give_up = gives_up;
+	CHECK(scan(&g, "f.txt", 0, 0, &cause) == 0);
+	CHECK_EQ_U(read_file("f.txt", buf, sizeof buf, INT64_MAX, &cause), 4);
+	CHECK_EQ_U(asked, 0);
+	mem.give_up = NULL;
+	unlink(path_of("f.txt"));
+	check_row_end();
 }
 
 #ifdef __linux__
@@ -670,6 +738,7 @@ int main(void)
 	TEST(test_large);
 	TEST(test_paths);
 	TEST(test_pipes);
+	TEST(test_silent_pipes);
 	if (fcntl(0, F_GETFD) >= 0)
 		TEST(test_descriptor_0);
 	TEST(test_unreadable);
