@@ -293,6 +293,13 @@ static bool query_new_ws(struct wq_query *q, struct ws_options *lib)
 	return true;
 }
 
+/* For ws_new(), while it waits for a pipe */
+static int query_gives_up(void *user_data)
+{
+	(void)user_data;
+	return wq_signal() != 0;
+}
+
 /* Calls ws_new() with the options of this try. */
 static int query_make_ws_with(struct wq_query *q, struct wq_env *env)
 {
@@ -300,6 +307,7 @@ static int query_make_ws_with(struct wq_query *q, struct wq_env *env)
 	int r;
 
 	lib->alloc = wq_alloc;
+	lib->give_up = query_gives_up;
 	if (!lib->user_agent)
 		lib->user_agent = "wsquery/" WS_VERSION;
 	if (q->o->verbose)
@@ -317,6 +325,8 @@ static int query_make_ws_with(struct wq_query *q, struct wq_env *env)
 		if (strncmp(q->info->option, "tls.ca_", 7) == 0)
 			wq_share_no_trust(q->o);
 		lib->tls.trust = NULL;
+		if (r == WS_ETIMEOUT && wq_signal())
+			return wq_query_interrupted(q);
 		/* A file of an option did not end in time, or found no descriptor. */
 		if (r == WS_ETIMEOUT || (r == WS_EIO && *q->info->option)) {
 			query_put_wrong_option(q, env);

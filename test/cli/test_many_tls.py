@@ -2,12 +2,15 @@
 """Several wss:// URLs in one run: they share the trusted certificates, and each ends as if it ran alone."""
 
 import contextlib
+import os
 import re
+import signal
 import subprocess
 import threading
+import time
 
 import pytest
-from conftest import SANITIZED, SLACK, WSQUERY, environment, needs, run
+from conftest import SANITIZED, SLACK, WSQUERY, Running, environment, needs, run
 from pki import pki  # noqa: F401
 from servers import Server, echo
 from test_many import Short, lines, many, needs_prlimit, objects, without_times
@@ -118,6 +121,29 @@ def test_each_has_its_time_for_a_pipe(fifo):
         details = r.objects[u][0]["details"]
         assert (details["reason"], details["phase"]) == ("timeout", "input")
         assert "--cacert" in r.objects[u][0]["error"] and "timed out" in r.objects[u][0]["error"]
+
+
+@pytest.mark.parametrize("came", [b"", b"-----BEGIN CERT"], ids=["nothing", "half"])
+@pytest.mark.parametrize("option", ["--cacert", "--cert"])
+def test_a_signal_ends_the_waiting_for_a_pipe(tmp_path, option, came):
+    pipe, urls = tmp_path / "pipe", ["wss://127.0.0.1:9/1", "ws://127.0.0.1:9/2"]
+    os.mkfifo(pipe)
+    with Running("-D", "-t", 0, "--jobs", 3, option, pipe, "--from", "-", stdin=subprocess.PIPE) as p:
+        p.p.stdin.write(lines(urls))
+        p.p.stdin.flush()
+        while True:
+            try:
+                writer = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+                break
+            except OSError:  # the program has not opened it yet
+                assert p.p.poll() is None, "the program has ended"
+                time.sleep(0.01)
+        os.write(writer, came)
+        p.signal(signal.SIGTERM)
+        found = objects(p.end(status=143, json=False, within=3).out)
+        os.close(writer)
+    assert sorted(found) == sorted(urls)
+    assert {(o[0]["details"]["reason"], o[0]["details"]["phase"]) for o in found.values()} == {("interrupted", "input")}
 
 
 @needs_prlimit
