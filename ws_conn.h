@@ -141,17 +141,17 @@ struct ws_conn {
 	/* The transport. */
 	int fd; /* of our own socket or the program's descriptor, or -1 */
 	void (*on_close)(void *user_data, int fd); /* ws_options.on_close, or NULL */
-	bool own_io;                               /* raw is the program's transport */
-	/* raw is the program's transport or its descriptor, and so leads to one server only. */
-	bool given;
-	bool own_tls;     /* the program's start_tls fills io */
-	struct ws_io raw; /* below TLS */
+	struct ws_io raw;                          /* below TLS */
 	struct ws_io *io; /* below the WebSocket: a block with TLS's functions, or &raw */
 	unsigned change;  /* counts changes of the set of descriptors */
 	/* WS_POLL_READ or WS_POLL_WRITE: what a blocked read waits for. While opening, this is also
 	 * what a blocked write waits for. */
 	int read_waits;
-	int write_waits;    /* what a blocked write waits for */
+	int write_waits; /* what a blocked write waits for */
+	bool own_io;     /* raw is the program's transport */
+	/* raw is the program's transport or its descriptor, and so leads to one server only. */
+	bool given;
+	bool own_tls;       /* the program's start_tls fills io */
 	bool write_blocked; /* the transport has not taken all bytes of the last write */
 	/* The buffered bytes contain nothing that can be handled: wait for the transport. */
 	bool need_input;
@@ -160,9 +160,9 @@ struct ws_conn {
 	unsigned reads;   /* reads that this call has made */
 	unsigned interim; /* 1xx responses to this request */
 #ifdef WS_WITH_MBEDTLS
+	unsigned tls_reads; /* reads below TLS that this call to TLS has made */
 	struct wsi_tls_config *tls_config;
 	struct wsi_tls *tls;
-	unsigned tls_reads; /* reads below TLS that this call to TLS has made */
 	/* The server's first bytes of TLS, if they were read together with the proxy's answer. */
 	struct wsi_text tls_early;
 	size_t tls_early_used;
