@@ -284,10 +284,19 @@ void wsi_tls_put_problem(struct wsi_tls *t, const mbedtls_x509_crt *crt, int dep
 	}
 }
 
+struct wsi_text *wsi_tls_refuse(struct wsi_tls *t)
+{
+	t->flags |= MBEDTLS_X509_BADCERT_OTHER;
+	t->untrusted = 0; /* the sentence gives another reason */
+	wsi_text_init(&t->cert_why, t->cert_why_buf, sizeof t->cert_why_buf);
+	return &t->cert_why;
+}
+
 int wsi_tls_check_pin(struct wsi_tls *t, const mbedtls_x509_crt *crt)
 {
 	unsigned char hash[32];
 	char text[WSI_BASE64_LEN(32)];
+	struct wsi_text *why;
 	int i, ret;
 
 	ret = mbedtls_md(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), crt->pk_raw.p,
@@ -298,10 +307,9 @@ int wsi_tls_check_pin(struct wsi_tls *t, const mbedtls_x509_crt *crt)
 		t->pinned = memcmp(hash, t->c->pins[i], 32) == 0;
 	if (t->pinned)
 		return 0;
-	t->flags |= MBEDTLS_X509_BADCERT_OTHER;
-	wsi_text_init(&t->cert_why, t->cert_why_buf, sizeof t->cert_why_buf);
-	wsi_put(&t->cert_why, "the server's public key is not the pinned one but sha256//");
-	wsi_put_n(&t->cert_why, text, wsi_base64_encode(text, hash, sizeof hash));
+	why = wsi_tls_refuse(t);
+	wsi_put(why, "the server's public key is not the pinned one but sha256//");
+	wsi_put_n(why, text, wsi_base64_encode(text, hash, sizeof hash));
 	return MBEDTLS_ERR_X509_FATAL_ERROR;
 }
 
@@ -322,13 +330,6 @@ void wsi_tls_remember(struct wsi_tls *t, const mbedtls_x509_crt *crt)
 	if (wsi_cert_read(&c, crt->raw.p, crt->raw.len) == 0)
 		tls_remember_names(t, &c);
 	t->not_after = tls_seconds(&crt->valid_to);
-}
-
-struct wsi_text *wsi_tls_refuse(struct wsi_tls *t)
-{
-	t->flags |= MBEDTLS_X509_BADCERT_OTHER;
-	wsi_text_init(&t->cert_why, t->cert_why_buf, sizeof t->cert_why_buf);
-	return &t->cert_why;
 }
 
 /* mbedTLS calls this from the top of the chain down to the server's certificate (depth 0), whose
@@ -367,6 +368,7 @@ int wsi_tls_verify(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
 			wsi_tls_check_name(t, crt);
 	} else {
 		t->flags = 0;
+		t->untrusted = 0;
 	}
 	if (t->c->pins_n > 0 && (ret = wsi_tls_check_pin(t, crt)) != 0)
 		return ret;

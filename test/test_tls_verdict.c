@@ -156,6 +156,18 @@ static void test_pins(void)
 	CHECK(shake(p, -1) == WS_ECERT);
 	CHECK_EQ_S(p->why_buf, seen);
 	pair_free(p);
+	s.tls.ca_file = in_certs("other", ".pem"); /* then tls.ca_file is not the reason either */
+	for (i = 0; i < 2; i++) {
+		struct ws_report r = {.option = ""};
+
+		s.tls.insecure_no_verify = i;
+		p = pair_new(&s);
+		CHECK(shake(p, -1) == WS_ECERT);
+		CHECK_EQ_S(p->why_buf, seen);
+		wsi_tls_report(p->t, &r);
+		CHECK_EQ_S(r.option, "");
+		pair_free(p);
+	}
 }
 
 static void put_24(unsigned char *p, size_t v)

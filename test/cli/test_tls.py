@@ -819,6 +819,9 @@ def test_pinned_but_not_verified(pki):
     with pki.server(heard, cert="self") as s:
         fails(pki.query(s, "--pinnedpubkey", pin), "certificate", "self-signed")
         s.hears_nothing()
+        r = pki.query(s, "-k", "--pinnedpubkey", pki.pin("good.crt"))
+        fails(r, "certificate", "pinned")
+        assert "--cacert" not in r.error  # which would not help
     with pki.server(cert="self") as s:
         assert pki.query(s, "-k", "--pinnedpubkey", pin, status=0).details["tls"]["verified"] is False
 
