@@ -252,7 +252,7 @@ def costs(here, bench, directory):
     row(["one question"] + ["%s %s" % (t.name, t.version) for t in here])
     row(["---"] + ["---:"] * len(here))
     row(["size of the program or its package"] + [kib(t.size) for t in here])
-    row(["what it runs on, beside the C library"] + [t.interpreter for t in here])
+    row(["what it needs, besides the C library"] + [t.interpreter for t in here])
     with echo_servers(bench, directory) as urls:
         secure = [t for t in here if t.tls]
         for what, url, able in (("`ws://`", urls[0], here), ("`wss://`", urls[1], secure)):
@@ -281,7 +281,7 @@ def sized(name, path):
 
 
 def libraries(library, version, directory, absent):
-    row(["library", "its own file", "other libraries that it loads", "together"])
+    row(["library", "its own file", "other libraries that it loads", "total"])
     row(["---", "---:", "---:", "---:"])
     ours = os.path.join(directory, "libwsquery.so")
     subprocess.run(["strip", "-o", ours, library], check=True)  # as Debian's packages are
