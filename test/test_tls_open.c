@@ -3,6 +3,12 @@
  */
 #include "tls.h"
 #include "fake.h"
+#ifndef WS_NO_NET
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#endif
 
 #ifdef WS_WITH_MBEDTLS
 #include <sys/stat.h>
@@ -321,6 +327,105 @@ static void test_many_records(void)
 	pair_free(p);
 }
 
+#if !defined(WS_NO_NET) && !defined(WS_NO_REDIRECTS)
+/* A socket on a port of 127.0.0.1 that the system chooses */
+static int bound_socket(int *port)
+{
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t len = sizeof sin;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	CHECK(bind(fd, (struct sockaddr *)&sin, len) == 0);
+	CHECK(getsockname(fd, (struct sockaddr *)&sin, &len) == 0);
+	*port = ntohs(sin.sin_port);
+	return fd;
+}
+
+/* The server's end of a connection: what the socket brings and takes. False: there is nothing more
+ * to do now */
+static bool carry(struct pair *p, int fd)
+{
+	unsigned char buf[2000];
+	ssize_t n = recv(fd, buf, sizeof buf, MSG_DONTWAIT);
+	ptrdiff_t out;
+
+	if (n > 0)
+		CHECK_EQ_U(pipe_write(&p->up, buf, (size_t)n), n);
+	server_step(p);
+	out = pipe_read(&p->down, buf, sizeof buf);
+	if (out > 0)
+		CHECK_EQ_U(send(fd, buf, (size_t)out, MSG_NOSIGNAL), out);
+	return n > 0 || out > 0;
+}
+
+/* A server that redirects to itself, and then to a port where nobody listens */
+static void test_redirects(void)
+{
+	const struct setup s = good;
+	struct ws_options o = {.nonblock = 1, .max_redirects = 2};
+	const struct ws_report *report;
+	char url[100], answer[200], request[4000];
+	int port, nowhere, listener = bound_socket(&port), other = bound_socket(&nowhere), fd, hop;
+	struct ws_conn *ws;
+	struct pair *p;
+	size_t have;
+	int r = WS_AGAIN, n;
+
+	CHECK(listen(listener, 2) == 0);
+	sprintf(url, "wss://127.0.0.1:%d/", port);
+	o.tls.ca_file = in_certs("ca", ".pem");
+	ws = ws_new(url, &o);
+	report = ws_report(ws);
+	for (hop = 0; hop < 2; hop++) {
+		struct pollfd waits = {.fd = listener, .events = POLLIN};
+
+		sprintf(answer, "HTTP/1.1 301 x\r\nLocation: wss://127.0.0.1:%d/\r\n\r\n",
+		        hop == 0 ? port : nowhere);
+		r = ws_open(ws);
+		CHECK_EQ_U(r, WS_AGAIN);
+		CHECK(poll(&waits, 1, 20000) == 1);
+		fd = accept(listener, NULL, NULL);
+		p = pair_alone(&s);
+		memset(request, 0, sizeof request);
+		for (have = 0; r == WS_AGAIN && report->redirects == hop;) {
+			waits.fd = fd;
+			if (!carry(p, fd))
+				poll(&waits, 1, 10);
+			r = ws_open(ws);
+			n = 0;
+			if (p->server_done && !strstr(request, "\r\n\r\n"))
+				n = server_read(p, request + have, sizeof request - 1 - have);
+			have += (size_t)n;
+			if (n > 0 && strstr(request, "\r\n\r\n"))
+				CHECK(server_write(p, answer, strlen(answer)) > 0);
+		}
+		CHECK_EQ_U(report->redirects, hop + 1);
+		/* what was said of the server before is gone with the connection to it */
+		CHECK_EQ_S(report->tls_version, "");
+		CHECK_EQ_S(report->tls_cipher, "");
+		CHECK_EQ_S(report->cert_subject, "");
+		CHECK_EQ_S(report->cert_issuer, "");
+		CHECK_EQ_U(report->cert_not_after, 0);
+		CHECK_EQ_U(report->tls_verified, 0);
+		close(fd);
+		pair_free(p);
+	}
+	while (r == WS_AGAIN) {
+		struct ws_pollset set;
+		struct pollfd waits = {.events = POLLOUT};
+
+		ws_wants(ws, &set);
+		waits.fd = set.fd[0].fd;
+		poll(&waits, (nfds_t)set.n, set.timeout_ms);
+		r = ws_open(ws);
+	}
+	CHECK_EQ_U(r, WS_EREFUSED);
+	ws_free(ws);
+	close(listener);
+	close(other);
+}
+#endif
+
 /* Without a deadline, files are waited for without a limit */
 static void test_no_deadline(void)
 {
@@ -488,6 +593,9 @@ int main(void)
 	TEST(test_late_handshake);
 	TEST(test_failing_upgrade);
 	TEST(test_many_records);
+#if !defined(WS_NO_NET) && !defined(WS_NO_REDIRECTS)
+	TEST(test_redirects);
+#endif
 	TEST(test_no_deadline);
 	TEST(test_late_entropy);
 	TEST(test_open_without_memory);
