@@ -282,6 +282,45 @@ static void test_redirects(void)
 
 /* The connection's part in the dialogue with a proxy. test_proxy.c tests the bytes. */
 /* The heads that were passed to the trace callback, one after another */
+/* The time that a hop takes is added to that of the hops before. */
+static void test_time_of_redirects(void)
+{
+	struct visit script[2];
+	struct ws_pollset set;
+	struct server s;
+	struct client c;
+	int64_t start, spent = 0;
+	int i, r;
+
+	memset(script, 0, sizeof script);
+	script[0].acts[0].until = "\r\n\r\n";
+	script[0].acts[0].say = "HTTP/1.1 301 x\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n";
+	script[1] = good[0];
+	server_start(&s, script, 2);
+	client_init(&c, "ws://127.0.0.1:%d/a", s.port);
+	c.o.nonblock = 1;
+	c.o.max_redirects = 1;
+	c.o.timeout_ms = -1;
+	c.o.now_us = fake_now; /* a clock that moves only here */
+	start = c.f.now;
+	c.ws = ws_new(c.url, &c.o);
+	while ((r = ws_open(c.ws)) == WS_AGAIN) {
+		c.f.now += 1000;
+		ws_wants(c.ws, &set);
+		set.timeout_ms = 20000;
+		poll_set(&set);
+	}
+	CHECK_EQ_U(r, 0);
+	for (i = 0; i < WS_PHASES_TIMED; i++)
+		if (ws_report(c.ws)->phase_us[i] > 0)
+			spent += ws_report(c.ws)->phase_us[i];
+	CHECK(ws_report(c.ws)->phase_us[WS_PHASE_UPGRADE] >= 2000);
+	CHECK_EQ_U(spent, c.f.now - start);
+	client_talk(&c);
+	client_free(&c);
+	server_end(&s);
+}
+
 static char heads[4000];
 
 static void note_heads(void *user_data, int sent, int type, const void *data, size_t len)
@@ -662,6 +701,7 @@ int main(void)
 
 	if (ws_features() & WS_HAS_REDIRECTS)
 		TEST(test_redirects);
+	TEST(test_time_of_redirects);
 	if (ws_features() & WS_HAS_PROXY)
 		TEST(test_proxies);
 	if ((ws_features() & WS_HAS_PROXY) && (ws_features() & WS_HAS_TLS))

@@ -213,6 +213,16 @@ static void test_living_peer(void)
 		talk_end(&t);
 	}
 
+	check_row("a pong of ours with the shortest interval, then one that was asked for");
+	quiet_begin(&t, 1, 0);
+	CHECK_EQ_U(ws_ping(t.ws, "me", 2), 0);
+	script_frame(&t.s, 0x8a, KEEPALIVE, sizeof KEEPALIVE - 1);
+	script_frame(&t.s, 0x8a, "me", 2);
+	talk_more(&t, "", 0);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+	CHECK_EQ_MEM(msg.data, msg.len, "me", 2);
+	talk_end(&t);
+
 	check_row("a message that takes long: each byte counts, and no ping is needed");
 	quiet_begin(&t, 3000, 0);
 	begun = t.f.now;
