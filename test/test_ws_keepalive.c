@@ -410,6 +410,13 @@ static void test_counters(void)
 	t.f.room = t.f.drain = 0;
 	CHECK_EQ_U(ws_ping(t.ws, "hello", 5), 0);
 	CHECK_EQ_U(r->bytes_sent, t.f.out_len);
+	/* the time until the close is none of these */
+	t.f.room = SIZE_MAX;
+	t.f.now += SECOND;
+	talk_more(&t, "\x88\x00", 2);
+	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), 0);
+	CHECK_EQ_U(r->bytes_received, t.f.in_len);
+	CHECK_EQ_U(r->bytes_sent, t.f.out_len);
 	talk_end(&t);
 }
 
