@@ -133,6 +133,7 @@ static void test_order(void)
 	    {"a127-0-0-1.a127-0-0-2.a6.test", "127.0.0.1 ::1 127.0.0.2", 0},
 	    {"a6.a6.a127-0-0-1.a127-0-0-2.test", "::1 127.0.0.1 ::1 127.0.0.2", 0},
 	    {"a127-0-0-1.a6.a127-0-0-2.test", "127.0.0.1 127.0.0.2", 4},
+	    {"odd.a127-0-0-1.a6.test", "127.0.0.1 ::1", 0},
 	    {"a127-0-0-1.link7.a6.test", "127.0.0.1 fe80::1%7 ::1", 0},
 	    {"localhost", "::1 127.0.0.1", 0},
 	    {"localhost", "::1", 6},
@@ -175,8 +176,46 @@ static void test_order(void)
 		wsi_resolve_end(&l);
 	}
 	check_row_end();
-	CHECK(wsi_is_override("a:80:[::1]"));
-	CHECK(!wsi_is_override("a:80:[::1\0")); /* nothing is read after the end */
+}
+
+/* Entries of ws_options.resolve. */
+static void test_entries(void)
+{
+	static const struct {
+		const char *entry;
+		int valid;
+	} cases[] = {
+	    {"a:80:127.0.0.1", 1},
+	    {"a:80:::1", 1},
+	    {"a:80:[::1]", 1},
+	    {"[::1]:80:[::2]", 1},
+	    {"[a]:80:127.0.0.1", 1},
+	    {"a:1:127.0.0.1", 1},
+	    {"a:65535:127.0.0.1", 1},
+	    {"a:0:127.0.0.1", 0},
+	    {"a:65536:127.0.0.1", 0},
+	    {"a::127.0.0.1", 0},
+	    {":80:127.0.0.1", 0},
+	    {"[]:80:127.0.0.1", 0},
+	    {"", 0},
+	    {"a", 0},
+	    {"a:80", 0},
+	    {"a:80:", 0},
+	    {"a:80:b", 0},
+	    {"a:80:127.0.0.1 ", 0},
+	    {"a:80 :127.0.0.1", 0},
+	    {"[a:80:127.0.0.1", 0},
+	    {"[a]b:80:127.0.0.1", 0},
+	    {"a:80:[::1]:", 0},
+	    {"a:80:[::1\0]", 0}, /* nothing is read after the end */
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s", cases[i].entry);
+		CHECK_EQ_U(wsi_is_override(cases[i].entry), cases[i].valid);
+	}
+	check_row_end();
 }
 
 /* Lost lookups are limited in number and hold no descriptors. */
@@ -426,6 +465,7 @@ int main(void)
 {
 	int before = count_fds();
 
+	TEST(test_entries);
 	if (ws_features() & WS_HAS_THREADS) {
 		TEST(test_resolver);
 		TEST(test_order);
