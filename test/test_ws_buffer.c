@@ -388,6 +388,27 @@ static void test_growth_with_unsent_bytes(void)
 	check_row_end();
 }
 
+/* What fits into the first send buffer needs no memory. */
+static void test_short_messages_out(void)
+{
+	static const char data[4096];
+	struct talk t;
+	struct ws_msg msg;
+	unsigned long allocs;
+
+	talk_begin(&t, "", 0);
+	t.o.send_buffer = 0;
+	talk_open(&t);
+	CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
+	allocs = t.f.allocs;
+	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, data, 5), 5);
+	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, data, 4096 - 14), 4096 - 14); /* the longest */
+	CHECK_EQ_U(t.f.allocs, allocs);
+	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, data, 4096 - 14 + 1), 4096 - 14 + 1);
+	CHECK_EQ_U(t.f.allocs, allocs + 1);
+	talk_end(&t);
+}
+
 /* With a send buffer of the default size, a long message goes out in few writes. */
 static void test_long_messages_out(void)
 {
@@ -452,6 +473,7 @@ int main(void)
 	TEST(test_unread_messages_shrink);
 	TEST(test_sent_back_slowly);
 	TEST(test_growth_with_unsent_bytes);
+	TEST(test_short_messages_out);
 	TEST(test_long_messages_out);
 	return check_done();
 }
