@@ -695,6 +695,7 @@ static void test_open_keeps_its_deadline(void)
 	    {"timeout_ms", "", 1500, 0, 0, 0, 0, 0, 0, 1500000},
 	    {"connect_timeout_ms", "", 1500, 700, 0, 0, 0, 0, 0, 700000},
 	    {"connect_timeout_ms that is more", "", 1500, 2000, 0, 0, 0, 0, 0, 1500000},
+	    {"connect_timeout_ms that is as much", "", 1500, 1500, 0, 0, 0, 0, 0, 1500000},
 	    {"no limit but connect_timeout_ms", "", -1, 700, 0, 0, 0, 0, 0, 700000},
 	    {"a byte a second", FAKE_101, 0, 0, 1, 1, 1000000, 0, 0, 10000000},
 	    {"a byte a second, and signals", FAKE_101, 0, 0, 1, 1, 1000000, 333333, 0, 10000000},
@@ -734,6 +735,7 @@ static void test_open_keeps_its_deadline(void)
 			CHECK(strstr(ws_errmsg(ws), "server.example.com") != NULL);
 			CHECK((strstr(ws_errmsg(ws), "connect timeout") != NULL)
 			      == (cases[i].connect_timeout
+			          && cases[i].connect_timeout != cases[i].timeout
 			          && cases[i].connect_timeout * 1000 == cases[i].want_us));
 			ws_free(ws);
 			check_clean(&f);
