@@ -504,6 +504,7 @@ static void test_waiting_descriptor_0(void)
 		CHECK_EQ_U(set.n, WS_FDS_MAX);
 		CHECK(set.fd[0].fd != 0);
 		CHECK_EQ_U(set.fd[WS_FDS_MAX - 1].fd, 0);
+		CHECK_EQ_U(set.timeout_ms, 18000); /* there is nothing to begin any more */
 		client_free(&c);
 		CHECK(fcntl(0, F_GETFD) < 0);
 		dup2(kept, 0);
@@ -679,6 +680,7 @@ static void test_words(void)
 		atomic_store(&connect_errno, err);
 		client_init(&c, "ws://127.0.0.1:9/");
 		CHECK(client_open(&c) < 0);
+		CHECK_EQ_U(ws_report(c.ws)->no_descriptor, err == EMFILE || err == ENFILE);
 		words = strstr(ws_errmsg(c.ws), "127.0.0.1:9: ");
 		if (!CHECK(words && words[13] && !strpbrk(words + 13, "0123456789")))
 			fprintf(stderr, "errno %d: %s\n", err, ws_errmsg(c.ws));
@@ -724,6 +726,8 @@ static void test_ipv6_without_any(void)
 	    {"fe80::1%251", NULL, ECONNREFUSED, 0, WS_EREFUSED, ": Connection refused"},
 	    {"fe80::1%25nosuchdev0", NULL, ECONNREFUSED, 0, WS_ERESOLVE, "nosuchdev0"},
 	    {"fe80::1%25a-name-longer-than-any", NULL, ECONNREFUSED, 0, WS_ERESOLVE, "than-any"},
+	    {"fe80::1%25just-too-long-16", NULL, ECONNREFUSED, 0, WS_ERESOLVE, "long-16\""},
+	    {"fe80::1%250", NULL, ECONNREFUSED, 0, WS_ERESOLVE, "\"0\""},
 	    {"::1", "fe80::1", ECONNREFUSED, EINVAL, WS_EUNREACHABLE, " needs its zone"},
 	    {"::1", "fe80::1", ECONNREFUSED, EACCES, WS_EIO, ": Permission denied"},
 	    {"::1", "2001:db8::1", ECONNREFUSED, EINVAL, WS_EIO, ": Invalid argument"},
@@ -896,6 +900,14 @@ static void test_sockets(void)
 	HAS(&c, ": No such device: there is no network interface of this name");
 #endif
 	client_free(&c);
+	for (fd = 0; fd < 3; fd++) { /* the longest name that a device may have, and none */
+		static const char *const names[] = {"fifteen-letters", "sixteen--letters", ""};
+
+		client_init(&c, "ws://127.0.0.1:%d/", s.port);
+		c.o.local_interface = names[fd];
+		CHECK_EQ_U(client_open(&c), fd == 0 ? WS_EIO : WS_EUSAGE);
+		client_free(&c);
+	}
 	if (have_ipv6()) {
 		client_init(&c, "ws://[::1]:9/");
 		c.o.local_interface = "fe80::1";
