@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)          \
     && !defined(__clang__)
@@ -17,7 +18,6 @@
 static atomic_int malloc_fails;
 /* So many calls of calloc succeed, and the next one fails; < 0: all succeed. */
 static atomic_long callocs_left = -1;
-static atomic_ulong frees; /* blocks that free was given */
 /* Blocks that were allocated and not freed, in all of the program. */
 static atomic_long blocks_in_use;
 extern void *__libc_malloc(size_t len);
@@ -27,12 +27,17 @@ extern void __libc_free(void *p);
 
 void *malloc(size_t len)
 {
-	if (atomic_load(&malloc_fails)) {
+	void *p = NULL;
+
+	if (atomic_load(&malloc_fails))
 		errno = ENOMEM;
-		return NULL;
+	else
+		p = __libc_malloc(len);
+	if (p) {
+		atomic_fetch_add(&blocks_in_use, 1);
+		memset(p, 0xa5, len); /* nothing may rely on zeros */
 	}
-	atomic_fetch_add(&blocks_in_use, 1);
-	return __libc_malloc(len);
+	return p;
 }
 
 void *calloc(size_t n, size_t len)
@@ -58,10 +63,8 @@ void *realloc(void *p, size_t len)
 
 void free(void *p)
 {
-	if (p != NULL) {
-		atomic_fetch_add(&frees, 1);
+	if (p != NULL)
 		atomic_fetch_sub(&blocks_in_use, 1);
-	}
 	__libc_free(p);
 }
 #endif
@@ -69,7 +72,6 @@ void free(void *p)
 #ifdef __linux__
 #include <fcntl.h>
 #include <stdarg.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>

@@ -261,6 +261,8 @@ static void test_our_close_ends_the_connection(void)
 		t.f.end = WS_IO_EOF;
 		CHECK_EQ_U(ws_close(t.ws, 1000, NULL), WS_EPROTOCOL);
 		CHECK_EQ_U(t.f.now, 11000000);
+		CHECK_EQ_S(ws_errmsg(t.ws), "receive from server.example.com:80: a reserved bit is "
+		                            "set (closed with 1002, protocol error)");
 	}
 	talk_end(&t);
 }
