@@ -117,6 +117,14 @@ static void test_no_needless_waits(void)
 		talk_end(&t);
 	}
 
+	check_row("a read of nothing is an error, too");
+	talk_begin(&t, "", 0);
+	talk_open(&t);
+	t.f.io_fail_at = t.f.ios + 1;
+	t.f.io_fail = 0;
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_EIO);
+	talk_end(&t);
+
 	check_row("a transport that says in words why it failed");
 	for (k = 0; k < 2; k++) {
 		talk_begin(&t, "", 0);
