@@ -295,6 +295,33 @@ static void test_lost_lookups(void)
 	resolver_lets_go();
 }
 
+/* The program has closed its standard input, and the lookup that failed looks whether it could have had
+ * descriptors. */
+static void test_descriptor_0(void)
+{
+	struct ws_pollset set;
+	struct client c;
+	int kept = dup(0), r;
+
+	resolver_holds();
+	client_init(&c, "ws://x.hang.test/");
+	c.o.nonblock = 1;
+	c.ws = ws_new(c.url, &c.o);
+	CHECK_EQ_U(ws_open(c.ws), WS_AGAIN);
+	close(0);
+	resolver_lets_go();
+	while ((r = ws_open(c.ws)) == WS_AGAIN) {
+		ws_wants(c.ws, &set);
+		poll_set(&set);
+	}
+	CHECK_EQ_U(r, WS_ERESOLVE);
+	CHECK_EQ_U(ws_report(c.ws)->no_descriptor, 0);
+	CHECK(fcntl(0, F_GETFD) < 0);
+	client_free(&c);
+	dup2(kept, 0);
+	close(kept);
+}
+
 /* Many connections in many threads. Some of their names are never answered. */
 #define THREADS 12
 #define ROUNDS 6 /* a third of the lookups hang, in total fewer than WS_MAX_LOST_LOOKUPS */
@@ -470,6 +497,7 @@ int main(void)
 		TEST(test_resolver);
 		TEST(test_order);
 		TEST(test_lost_lookups);
+		TEST(test_descriptor_0);
 		TEST(test_threads);
 #if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 		TEST(test_stacks);

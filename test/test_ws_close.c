@@ -267,6 +267,44 @@ static void test_our_close_ends_the_connection(void)
 	talk_end(&t);
 }
 
+/* A call that times out says what it waited for, and what it had by then. */
+static void test_timeouts_in_words(void)
+{
+	static const struct {
+		const char *came;
+		size_t len;
+		bool closes;
+		const char *says;
+	} cases[] = {
+	    {"", 0, false, "receive from server.example.com:80 timed out after 1 s: nothing came"},
+	    {"\x89\x00", 2, false,
+	     "receive from server.example.com:80 timed out after 1 s: no message came"},
+	    {"\x81\x05xy", 4, false,
+	     "receive from server.example.com:80 timed out after 1 s: the message is still "
+	     "incomplete"},
+	    {"\x01\x01x", 3, false,
+	     "receive from server.example.com:80 timed out after 1 s: the message is still "
+	     "incomplete"},
+	    {"", 0, true,
+	     "close of server.example.com:80 timed out after 1 s: no close frame came"},
+	};
+	struct talk t;
+	struct ws_msg msg;
+	size_t i;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("case %lu: %s", (unsigned long)i, cases[i].says);
+		talk_begin(&t, cases[i].came, cases[i].len);
+		talk_open(&t);
+		ws_timeout(t.ws, 1000);
+		CHECK_EQ_U(cases[i].closes ? ws_close(t.ws, 1000, NULL) : ws_recv(t.ws, &msg),
+		           WS_ETIMEOUT);
+		CHECK_EQ_S(ws_errmsg(t.ws), cases[i].says);
+		talk_end(&t);
+	}
+	check_row_end();
+}
+
 /* The stream ends: the error says whether something was incomplete. */
 static void test_where_the_stream_ends(void)
 {
@@ -514,6 +552,7 @@ int main(void)
 	TEST(test_shutdown);
 	TEST(test_calls_in_each_state);
 	TEST(test_our_close_ends_the_connection);
+	TEST(test_timeouts_in_words);
 	TEST(test_where_the_stream_ends);
 	TEST(test_close_gets_through_a_full_buffer);
 	TEST(test_reasons_of_both_sides);
