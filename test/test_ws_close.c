@@ -97,6 +97,11 @@ static void test_our_close_ends_the_connection(void)
 	    {"\x82\x03"
 	     "abc",
 	     5, "max_message", "1009"},
+	    {"\x88\x02\x03\xed", 4, ": the close code 1005, which must not be sent", "1002"},
+	    {"\x88\x01\x03", 3, ": a close frame of one byte", "1002"},
+	    {"\x88\x05\x03\xe9"
+	     "bye",
+	     7, " with 1001 (going away): bye", "closed by"},
 	};
 	static const char r123[] = SIXTY SIXTY "abc", r124[] = SIXTY SIXTY "abcd";
 	struct talk t;
@@ -168,7 +173,7 @@ static void test_our_close_ends_the_connection(void)
 	}
 
 	check_row("the sentence for a violation has the peer and the code");
-	for (c = 0; c < 3; c++) {
+	for (c = 0; c < (int)(sizeof wrong / sizeof wrong[0]); c++) {
 		struct ws_msg msg;
 
 		talk_begin(&t, wrong[c].frame, wrong[c].len);
@@ -488,6 +493,8 @@ static void test_shutdown(void)
 	talk_open(&t);
 	CHECK_EQ_U(ws_shutdown(t.ws, 1000, NULL), 0);
 	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_EUTF8);
+	CHECK_EQ_S(ws_errmsg(t.ws), /* there is no close frame for it any more */
+	           "receive from server.example.com:80: text that is not UTF-8");
 	talk_end(&t);
 
 	check_row("not within a message, nor before the connection is open");

@@ -76,6 +76,8 @@ static void test_no_needless_waits(void)
 		           WS_AGAIN);
 		t.f.room = t.f.drain = SIZE_MAX;
 		CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
+		CHECK(
+		    strstr(ws_errmsg(t.ws), "the peer takes more now: call ws_send with the rest"));
 		CHECK_EQ_U(t.f.now, 1000000);
 		/* after giving up or after sending, a call waits again */
 		t.f.gap_us = 500;
