@@ -321,6 +321,9 @@ static void test_send_keeps_its_deadline(void)
 	timed("send", 0, 0, &t.f, 10000000);
 	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, data + n, sizeof data - (size_t)n), WS_ETIMEOUT);
 	timed("send again", 0, 0, &t.f, 10000000);
+	CHECK_EQ_S(ws_errmsg(t.ws),
+	           "send to server.example.com:80 timed out: the peer did not take "
+	           "the message within 10 s");
 	CHECK_EQ_U(ws_report(t.ws)->err, 0);
 	t.f.room = t.f.drain = SIZE_MAX;
 	ws_timeout(t.ws, 1000);
@@ -655,6 +658,17 @@ static void test_held_messages(void)
 		SENT_ALL(&t);
 		talk_end(&t);
 	}
+
+	check_row("messages that fill the buffer, whose longest header has 14 bytes, and one more");
+	talk_begin(&t, "", 0);
+	talk_open(&t);
+	before = t.f.writes;
+	CHECK_EQ_U(ws_send(t.ws, WS_BINARY | WS_HOLD, big, 4096 - 8 - 14 - 5), 4096 - 8 - 14 - 5);
+	CHECK_EQ_U(ws_send(t.ws, WS_BINARY | WS_HOLD, "12345", 5), 5);
+	CHECK_EQ_U(t.f.writes, before);
+	CHECK_EQ_U(ws_send(t.ws, WS_BINARY | WS_HOLD, "", 0), 0);
+	CHECK_EQ_U(t.f.writes, before + 1);
+	talk_end(&t);
 
 	check_row("a message that does not fit is sent in the usual way, after the held ones");
 	talk_begin(&t, "", 0);
