@@ -505,6 +505,11 @@ static void test_waiting_descriptor_0(void)
 		CHECK(set.fd[0].fd != 0);
 		CHECK_EQ_U(set.fd[WS_FDS_MAX - 1].fd, 0);
 		CHECK_EQ_U(set.timeout_ms, 18000); /* there is nothing to begin any more */
+		c.f.now += 18000000;
+		CHECK_EQ_U(ws_open(c.ws), WS_ETIMEOUT);
+		CHECK(fcntl(0, F_GETFD) < 0); /* all are given up at once, not by ws_free */
+		ws_wants(c.ws, &set);
+		CHECK_EQ_U(set.n, 0);
 		client_free(&c);
 		CHECK(fcntl(0, F_GETFD) < 0);
 		dup2(kept, 0);
