@@ -125,7 +125,8 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
 	for (s = 1; s < 32; s++)
 		if (s != SIGKILL && s != SIGSTOP && !sigismember(&now, s))
 			atomic_fetch_add(&signals_open, 1);
-	if (service || !hints || hints->ai_socktype != SOCK_STREAM)
+	if (service || !hints || hints->ai_socktype != SOCK_STREAM || hints->ai_flags
+	    || hints->ai_protocol || hints->ai_addr)
 		atomic_fetch_add(&odd_hints, 1);
 	*list = NULL;
 	if (strstr(name, ".hang.test")) {

@@ -315,6 +315,7 @@ static void test_descriptor_0(void)
 		poll_set(&set);
 	}
 	CHECK_EQ_U(r, WS_ERESOLVE);
+	CHECK_EQ_S(ws_errmsg(c.ws), "resolve x.hang.test: Name or service not known");
 	CHECK_EQ_U(ws_report(c.ws)->no_descriptor, 0);
 	CHECK(fcntl(0, F_GETFD) < 0);
 	client_free(&c);
