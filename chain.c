@@ -94,8 +94,8 @@ static unsigned der_bits(struct wsi_der n)
 	return bits;
 }
 
-/* bits: the BIT STRING of an RSA key. 1, with a clause in why: it is costly. 0: it is not. */
-static int chain_rsa_is_costly(struct wsi_der bits, struct wsi_text *why)
+/* bits: the BIT STRING of an RSA key. True, with a clause in why: it is costly. */
+static bool chain_rsa_is_costly(struct wsi_der bits, struct wsi_text *why)
 {
 	struct wsi_der key, modulus, exponent;
 
@@ -107,25 +107,25 @@ static int chain_rsa_is_costly(struct wsi_der bits, struct wsi_text *why)
 	    || wsi_der_take(&key, WSI_DER_INTEGER, &modulus) != 0
 	    || wsi_der_take(&key, WSI_DER_INTEGER, &exponent) != 0) {
 		wsi_put(why, "has an RSA key that cannot be read");
-		return 1;
+		return true;
 	}
 	if (der_bits(modulus) > CHAIN_RSA_MAX) {
 		wsi_put(why, "has an RSA key of ");
 		wsi_put_u(why, der_bits(modulus));
 		wsi_put(why, " bits, more than the 8192 that are accepted");
-		return 1;
+		return true;
 	}
 	if (der_bits(exponent) > CHAIN_EXPONENT_MAX) {
 		wsi_put(why, "has an RSA key whose public exponent has ");
 		wsi_put_u(why, der_bits(exponent));
 		wsi_put(why, " bits, more than the 32 that are accepted");
-		return 1;
+		return true;
 	}
-	return 0;
+	return false;
 }
 
-/* 1, with a clause in why: no public CA certifies keys of this kind or size. */
-static int chain_key_is_costly(const struct wsi_cert *c, struct wsi_text *why)
+/* True, with a clause in why: no public CA certifies keys of this kind or size. */
+static bool chain_key_is_costly(const struct wsi_cert *c, struct wsi_text *why)
 {
 	struct wsi_der key = c->key, algorithm, oid, curve, bits;
 
@@ -133,22 +133,22 @@ static int chain_key_is_costly(const struct wsi_cert *c, struct wsi_text *why)
 	    || wsi_der_take(&algorithm, WSI_DER_OID, &oid) != 0
 	    || wsi_der_take(&key, WSI_DER_BIT_STRING, &bits) != 0) {
 		wsi_put(why, "has a public key that cannot be read");
-		return 1;
+		return true;
 	}
 	if (wsi_der_equal(&oid, &oid_rsa))
 		return chain_rsa_is_costly(bits, why);
 	if (!wsi_der_equal(&oid, &oid_ec)) {
 		wsi_put(why,
 		        "has a public key that is neither RSA nor ECDSA, which is not supported");
-		return 1;
+		return true;
 	}
 	if (wsi_der_take(&algorithm, WSI_DER_OID, &curve) == 0
 	    && (wsi_der_equal(&curve, &oid_p256) || wsi_der_equal(&curve, &oid_p384)
 	        || wsi_der_equal(&curve, &oid_p521)))
-		return 0;
+		return false;
 	wsi_put(why, "has a key on an elliptic curve other than P-256, P-384 and P-521, the ones "
 	             "that are accepted");
-	return 1;
+	return true;
 }
 
 WSI int wsi_chain_check_cost(const struct wsi_cert *certs, int n, struct wsi_text *why)
@@ -200,12 +200,12 @@ struct chain_constraint {
 	struct wsi_text *why;
 };
 
-static int chain_ends_with(const struct wsi_der *name, const unsigned char *tail, size_t len)
+static bool chain_ends_with(const struct wsi_der *name, const unsigned char *tail, size_t len)
 {
 	struct wsi_str a, b;
 
 	if (len > name->len)
-		return 0;
+		return false;
 	a.p = (const char *)name->p + (name->len - len);
 	a.len = len;
 	b.p = (const char *)tail;
@@ -215,10 +215,10 @@ static int chain_ends_with(const struct wsi_der *name, const unsigned char *tail
 
 /* "corp.test" covers itself and the names below it; ".corp.test" only those below it; "" all names.
  * wide: a name with "*" is covered too if it may stand for a name that is. */
-static int chain_dns_is_within(const struct wsi_der *name, const struct wsi_der *base, int wide)
+static bool chain_dns_is_within(const struct wsi_der *name, const struct wsi_der *base, bool wide)
 {
 	if (base->len == 0)
-		return 1;
+		return true;
 	if (chain_ends_with(name, base->p, base->len)
 	    && (name->len == base->len || base->p[0] == '.'
 	        || name->p[name->len - base->len - 1] == '.'))
@@ -229,33 +229,33 @@ static int chain_dns_is_within(const struct wsi_der *name, const struct wsi_der 
 }
 
 /* base is an address followed by a mask. */
-static int chain_ip_is_within(const struct wsi_der *name, const struct wsi_der *base)
+static bool chain_ip_is_within(const struct wsi_der *name, const struct wsi_der *base)
 {
 	size_t i;
 
 	if (base->len != 2 * name->len)
-		return 0;
+		return false;
 	for (i = 0; i < name->len; i++) {
 		if ((name->p[i] ^ base->p[i]) & base->p[name->len + i])
-			return 0;
+			return false;
 	}
-	return 1;
+	return true;
 }
 
 /* A Name is covered if it begins with all parts of the base. Equal bytes have equal boundaries. */
-static int chain_directory_is_within(struct wsi_der name, struct wsi_der base)
+static bool chain_directory_is_within(struct wsi_der name, struct wsi_der base)
 {
 	struct wsi_der parts, base_parts;
 
 	if (wsi_der_take(&name, WSI_DER_SEQUENCE, &parts) != 0
 	    || wsi_der_take(&base, WSI_DER_SEQUENCE, &base_parts) != 0)
-		return 0;
+		return false;
 	return base_parts.len <= parts.len
 	       && wsi_der_may_equal(parts.p, base_parts.len, base_parts.p, base_parts.len);
 }
 
-static int chain_is_within(int kind, const struct wsi_der *name, const struct wsi_der *base,
-                           int wide)
+static bool chain_is_within(int kind, const struct wsi_der *name, const struct wsi_der *base,
+                            bool wide)
 {
 	if (kind == CHAIN_DNS)
 		return chain_dns_is_within(name, base, wide);
@@ -292,7 +292,7 @@ static int chain_put_constrained_name(const struct chain_constraint *k, int kind
 /* Looks at the subtrees of the name's kind. *seen: there are some. 1: one of them covers the name;
  * 0: none does; -1: they cannot be checked, and why has the sentence. */
 static int chain_subtrees_cover(const struct chain_constraint *k, struct wsi_der list, int kind,
-                                const struct wsi_der *name, int wide, int *seen)
+                                const struct wsi_der *name, bool wide, bool *seen)
 {
 	struct wsi_der subtree, base;
 	int tag;
@@ -320,7 +320,7 @@ static int chain_subtrees_cover(const struct chain_constraint *k, struct wsi_der
 		if (kind == CHAIN_IP && base.len != 8 && base.len != 32)
 			return chain_constraint_fails(k,
 			                              " has name constraints that cannot be read");
-		*seen = 1;
+		*seen = true;
 		if (chain_is_within(kind, name, &base, wide))
 			return 1;
 	}
@@ -330,13 +330,14 @@ static int chain_subtrees_cover(const struct chain_constraint *k, struct wsi_der
 /* 0; -1, with the sentence: the constraint does not allow this name. */
 static int chain_check_name(const struct chain_constraint *k, int kind, const struct wsi_der *name)
 {
-	int r, seen = 0;
+	bool seen = false;
+	int r;
 
-	r = chain_subtrees_cover(k, k->excluded, kind, name, 1, &seen);
+	r = chain_subtrees_cover(k, k->excluded, kind, name, true, &seen);
 	if (r != 0)
 		return r < 0 ? -1 : chain_put_constrained_name(k, kind, name);
-	seen = 0;
-	r = chain_subtrees_cover(k, k->permitted, kind, name, 0, &seen);
+	seen = false;
+	r = chain_subtrees_cover(k, k->permitted, kind, name, false, &seen);
 	if (r < 0)
 		return -1;
 	return seen && r == 0 ? chain_put_constrained_name(k, kind, name) : 0;
@@ -374,7 +375,7 @@ static int chain_check_common_names(const struct chain_constraint *k, const stru
 
 /* Checks all names of a certificate below the CA of k. */
 static int chain_check_names(const struct chain_constraint *k, const struct wsi_cert *c,
-                             int is_server)
+                             bool is_server)
 {
 	struct wsi_der value, list, name;
 	int critical, tag, r = wsi_cert_extension(c, WSI_EXT_ALTERNATIVE_NAMES, &critical, &value);
@@ -420,28 +421,29 @@ static int chain_read_constraint(struct chain_constraint *k, const struct wsi_ce
 	return 1;
 }
 
-/* 1: the certificate has no extended key usage, or one that allows a TLS server. */
-static int chain_may_serve(const struct wsi_cert *c)
+/* True: the certificate has no extended key usage, or one that allows a TLS server. */
+static bool chain_may_serve(const struct wsi_cert *c)
 {
 	struct wsi_der value, list, oid;
 	int critical, r = wsi_cert_extension(c, WSI_EXT_EXTENDED_KEY_USAGE, &critical, &value);
 
 	if (r == 0)
-		return 1;
+		return true;
 	if (r < 0 || wsi_der_take(&value, WSI_DER_SEQUENCE, &list) != 0)
-		return 0;
+		return false;
 	while (wsi_der_take(&list, WSI_DER_OID, &oid) == 0) {
 		if (wsi_der_equal(&oid, &oid_server_auth) || wsi_der_equal(&oid, &oid_any_usage))
-			return 1;
+			return true;
 	}
-	return 0;
+	return false;
 }
 
 WSI int wsi_chain_check_rules(const struct wsi_cert *path, int n, struct wsi_text *why)
 {
 	long left = CHAIN_COMPARED_MAX;
 	struct chain_constraint k = {.left = &left, .why = why};
-	int i, below, r, self_issued;
+	int i, below, r;
+	bool self_issued;
 
 	for (i = 0; i < n; i++) {
 		if (i > 0 && i == n - 1) /* the user decides what the trusted one is for */
@@ -473,26 +475,26 @@ WSI int wsi_chain_check_rules(const struct wsi_cert *path, int n, struct wsi_tex
 
 /* Extensions that mbedTLS does not support */
 
-/* 1: there is a certificate policy other than anyPolicy, the only critical one that mbedTLS
+/* True: there is a certificate policy other than anyPolicy, the only critical one that mbedTLS
  * supports. */
-static int chain_has_policy(struct wsi_der value)
+static bool chain_has_policy(struct wsi_der value)
 {
 	struct wsi_der list, policy, oid;
 
 	if (wsi_der_take(&value, WSI_DER_SEQUENCE, &list) != 0)
-		return 1;
+		return true;
 	while (wsi_der_take(&list, WSI_DER_SEQUENCE, &policy) == 0) {
 		if (wsi_der_take(&policy, WSI_DER_OID, &oid) != 0
 		    || !wsi_der_equal(&oid, &oid_any_policy))
-			return 1;
+			return true;
 	}
-	return 0;
+	return false;
 }
 
 /* "2.5.29.30" */
 static void chain_put_oid(struct wsi_text *t, const struct wsi_der *oid)
 {
-	uint64_t v = 0;
+	uint64_t v = 0, first;
 	bool is_first = true;
 	size_t i;
 
@@ -501,9 +503,10 @@ static void chain_put_oid(struct wsi_text *t, const struct wsi_der *oid)
 		if (oid->p[i] & 0x80)
 			continue;
 		if (is_first) { /* the first number holds two */
-			wsi_put_u(t, v < 80 ? v / 40 : 2);
+			first = v < 80 ? v / 40 : 2;
+			wsi_put_u(t, first);
 			wsi_put_c(t, '.');
-			wsi_put_u(t, v < 80 ? v % 40 : v - 80);
+			wsi_put_u(t, v - first * 40);
 			is_first = false;
 		} else {
 			wsi_put_c(t, '.');
@@ -513,7 +516,7 @@ static void chain_put_oid(struct wsi_text *t, const struct wsi_der *oid)
 	}
 }
 
-static int chain_is_unknown(const struct wsi_der *oid, const struct wsi_der *value)
+static bool chain_is_unknown(const struct wsi_der *oid, const struct wsi_der *value)
 {
 	/* subjectKeyIdentifier, keyUsage, subjectAltName, basicConstraints, authorityKeyIdentifier,
 	 * extKeyUsage */
@@ -521,9 +524,9 @@ static int chain_is_unknown(const struct wsi_der *oid, const struct wsi_der *val
 	                                      19, 35, WSI_EXT_EXTENDED_KEY_USAGE};
 
 	if (wsi_der_equal(oid, &oid_ns_cert_type))
-		return 0;
+		return false;
 	if (oid->len != 3 || oid->p[0] != 0x55 || oid->p[1] != 0x1d)
-		return 1;
+		return true;
 	if (oid->p[2] == WSI_EXT_POLICIES)
 		return chain_has_policy(*value);
 	return memchr(known, oid->p[2], sizeof known) == NULL;

@@ -10,7 +10,7 @@
 
 /* Elements */
 
-int wsi_der_equal(const struct wsi_der *a, const struct wsi_der *b)
+bool wsi_der_equal(const struct wsi_der *a, const struct wsi_der *b)
 {
 	return a->len == b->len && memcmp(a->p, b->p, a->len) == 0;
 }
@@ -79,18 +79,18 @@ WSI const unsigned char *wsi_der_subject(const unsigned char *p, size_t n, size_
 	return c.subject.p;
 }
 
-WSI int wsi_der_may_equal(const unsigned char *a, size_t a_len, const unsigned char *b,
-                          size_t b_len)
+WSI bool wsi_der_may_equal(const unsigned char *a, size_t a_len, const unsigned char *b,
+                           size_t b_len)
 {
 	size_t i;
 
 	if (a_len != b_len)
-		return 0;
+		return false;
 	for (i = 0; i < a_len; i++) {
 		if (wsi_lower(a[i]) != wsi_lower(b[i]) && (a[i] ^ b[i]) != (0x0c ^ 0x13))
-			return 0;
+			return false;
 	}
-	return 1;
+	return true;
 }
 
 /* One certificate */

@@ -485,17 +485,17 @@ int wsi_tls_handshake(struct wsi_tls *t, int64_t until_us, struct wsi_text *why)
 		                                     MBEDTLS_SSL_ALERT_MSG_BAD_CERT);
 	t->err = tls_settle(t, ret);
 	if (t->err != 0) {
-		t->gone = 1;
-		t->verified = 0;
+		t->gone = true;
+		t->verified = false;
 		return tls_explain(t, t->err, why);
 	}
-	t->done = 1;
+	t->done = true;
 	wsi_text_init(&cipher, t->cipher, sizeof t->cipher);
 	wsi_tls_put_iana(&cipher, mbedtls_ssl_get_ciphersuite(&t->ssl));
 	return 0;
 }
 
-int wsi_tls_answered(const struct wsi_tls *t)
+bool wsi_tls_answered(const struct wsi_tls *t)
 {
 	return t->answered;
 }
@@ -511,7 +511,7 @@ static ptrdiff_t tls_result(struct wsi_tls *t, int ret)
 		return WS_IO_WRITE;
 	if (ret == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY)
 		return WS_IO_EOF;
-	t->gone = 1;
+	t->gone = true;
 	t->err = ret;
 	return t->io_err == WS_IO_EOF || t->io_err == WS_IO_RESET ? WS_IO_RESET : WS_IO_ERROR;
 }
@@ -592,7 +592,7 @@ void wsi_tls_goodbye(struct wsi_tls *t)
 {
 	if (!t->done || t->gone)
 		return;
-	t->gone = 1;
+	t->gone = true;
 	(void)mbedtls_ssl_close_notify(&t->ssl);
 }
 

@@ -57,22 +57,22 @@ static void tls_put_clock(struct wsi_text *t)
 
 /* RFC 6125 6.4: ASCII case is ignored. "*" must be the whole left-most label, stands for one label,
  * and at least two labels must follow it. */
-static int tls_name_fits(const unsigned char *p, size_t len, const char *name)
+static bool tls_name_fits(const unsigned char *p, size_t len, const char *name)
 {
 	const char *pattern = (const char *)p;
 	size_t i;
 
 	if (wsi_is((struct wsi_str){pattern, len}, name))
-		return 1;
+		return true;
 	if (len < 3 || p[0] != '*' || p[1] != '.' || !memchr(p + 2, '.', len - 2))
-		return 0;
+		return false;
 	for (i = 0; name[i] != 0 && name[i] != '.'; i++)
 		;
 	return i > 0 && wsi_is((struct wsi_str){pattern + 1, len - 1}, name + i);
 }
 
-/* 1: the text is the address that we want, written as a name. */
-static int tls_is_our_address(const struct wsi_tls *t, const unsigned char *p, size_t len)
+/* True: the text is the address that we want, written as a name. */
+static bool tls_is_our_address(const struct wsi_tls *t, const unsigned char *p, size_t len)
 {
 	unsigned char ip[16];
 
@@ -82,7 +82,7 @@ static int tls_is_our_address(const struct wsi_tls *t, const unsigned char *p, s
 
 /* RFC 6125 6.4.4: the common name counts only in a certificate without alternative names. An empty
  * extension rules it out too. */
-static int tls_has_alternative_names(const mbedtls_x509_crt *crt)
+static bool tls_has_alternative_names(const mbedtls_x509_crt *crt)
 {
 	struct wsi_cert c;
 	struct wsi_der value;
@@ -92,10 +92,10 @@ static int tls_has_alternative_names(const mbedtls_x509_crt *crt)
 	       || wsi_cert_extension(&c, WSI_EXT_ALTERNATIVE_NAMES, &critical, &value) != 0;
 }
 
-/* 1: the certificate is for the name that we want. Its names are appended to names, unless that is
+/* True: the certificate is for the name that we want. Its names are appended to names, unless that is
  * NULL. *misplaced: it has the address that we want, but as a name. */
-static int tls_names(const struct wsi_tls *t, const mbedtls_x509_crt *crt, struct wsi_text *names,
-                     int *misplaced)
+static bool tls_names(const struct wsi_tls *t, const mbedtls_x509_crt *crt, struct wsi_text *names,
+                      bool *misplaced)
 {
 	const mbedtls_x509_sequence *san;
 	const mbedtls_x509_name *n;
@@ -118,22 +118,22 @@ static int tls_names(const struct wsi_tls *t, const mbedtls_x509_crt *crt, struc
 			*misplaced |= tls_is_our_address(t, san->buf.p, san->buf.len);
 		if (t->ip_len == 0 && kind == MBEDTLS_X509_SAN_DNS_NAME
 		    && tls_name_fits(san->buf.p, san->buf.len, t->name))
-			return 1;
+			return true;
 		if (t->ip_len > 0 && kind == MBEDTLS_X509_SAN_IP_ADDRESS
 		    && san->buf.len == (size_t)t->ip_len
 		    && memcmp(san->buf.p, t->ip, san->buf.len) == 0)
-			return 1;
+			return true;
 	}
 	if (n_listed > 8)
 		wsi_put(names, ", ...");
 	if (tls_has_alternative_names(crt))
-		return 0;
+		return false;
 	/* The common name never counts for an address */
 	for (n = &crt->subject; n && n->oid.p; n = n->next) {
 		if (n->oid.len != 3 || memcmp(n->oid.p, "\x55\x04\x03", 3) != 0)
 			continue;
 		if (t->ip_len == 0 && tls_name_fits(n->val.p, n->val.len, t->name))
-			return 1;
+			return true;
 		*misplaced |= tls_is_our_address(t, n->val.p, n->val.len);
 		if (names) {
 			wsi_put(names, sep);
@@ -141,13 +141,13 @@ static int tls_names(const struct wsi_tls *t, const mbedtls_x509_crt *crt, struc
 			wsi_put_safe(names, n->val.p, n->val.len);
 		}
 	}
-	return 0;
+	return false;
 }
 
 void wsi_tls_check_name(struct wsi_tls *t, const mbedtls_x509_crt *crt)
 {
 	size_t before;
-	int misplaced = 0;
+	bool misplaced = false;
 
 	if (tls_names(t, crt, NULL, &misplaced))
 		return;
@@ -399,7 +399,7 @@ int wsi_tls_look(struct wsi_tls *t, const struct wsi_cert *certs, int n)
 	if (n > 0)
 		tls_remember_names(t, &certs[0]);
 	wsi_put(wsi_tls_refuse(t), buf);
-	t->refused = 1;
+	t->refused = true;
 	return MBEDTLS_ERR_X509_CERT_VERIFY_FAILED;
 }
 
@@ -428,7 +428,7 @@ static int tls_judge_copy(struct wsi_tls *t, mbedtls_x509_crt *copy)
 	                                           NULL, &flags, wsi_tls_verify, t);
 	if (ret == 0 && !t->c->opt->insecure_no_verify
 	    && mbedtls_x509_crt_check_key_usage(copy, MBEDTLS_X509_KU_DIGITAL_SIGNATURE) != 0) {
-		t->verified = 0;
+		t->verified = false;
 		t->flags |= MBEDTLS_X509_BADCERT_KEY_USAGE;
 		wsi_tls_put_problem(t, copy, 0, t->flags);
 		ret = MBEDTLS_ERR_X509_CERT_VERIFY_FAILED;
@@ -444,7 +444,7 @@ int wsi_tls_judge_held(struct wsi_tls *t)
 
 	if (t->looked)
 		return 0;
-	t->looked = 1;
+	t->looked = true;
 	mbedtls_x509_crt_init(&copy);
 	ret = tls_judge_copy(t, &copy);
 	mbedtls_x509_crt_free(&copy);

@@ -69,7 +69,7 @@ static int tls_message_begins(struct wsi_tls *t)
 	if (h[0] != MBEDTLS_SSL_HS_CERTIFICATE)
 		return 0;
 	if (t->message_left < 3 || t->message_left > TLS_CHAIN_BYTES_MAX) {
-		t->looked = t->refused = 1;
+		t->looked = t->refused = true;
 		wsi_put(
 		    wsi_tls_refuse(t),
 		    t->message_left < 3
@@ -91,7 +91,7 @@ static int tls_chain_is_whole(struct wsi_tls *t)
 
 	if (n == 0) { /* mbedTLS 2.28 would continue with an empty certificate */
 		wsi_put(wsi_tls_refuse(t), "the server showed no certificate");
-		t->refused = 1;
+		t->refused = true;
 		ret = MBEDTLS_ERR_X509_CERT_VERIFY_FAILED;
 	} else {
 		ret = wsi_tls_look(t, certs, n);
@@ -99,7 +99,7 @@ static int tls_chain_is_whole(struct wsi_tls *t)
 	if (ret == 0)
 		wsi_chain_put_unknown(certs, n, &t->unknown);
 	wsi_tls_drop_chain(t);
-	t->looked = 1;
+	t->looked = true;
 	return ret;
 }
 
@@ -148,7 +148,7 @@ static void tls_record_begins(struct wsi_tls *t)
 	if (t->record[0] == MBEDTLS_SSL_MSG_APPLICATION_DATA && !t->done && !t->looked
 	    && !t->c->opt->config) {
 		mbedtls_ssl_conf_authmode(&t->conf, MBEDTLS_SSL_VERIFY_NONE);
-		t->holding = 1;
+		t->holding = true;
 	}
 #endif
 }
@@ -193,7 +193,7 @@ int wsi_tls_recv(void *ctx, unsigned char *buf, size_t len)
 
 	if (n <= 0)
 		return tls_io_error(t, n);
-	t->answered = 1;
+	t->answered = true;
 	ret = tls_sniff(t, buf, (size_t)n);
 	return ret != 0 ? ret : (int)n;
 }
@@ -209,7 +209,7 @@ int wsi_tls_release_held(struct wsi_tls *t)
 			return tls_io_error(t, n);
 		t->held_sent += (size_t)n;
 	}
-	t->holding = 0;
+	t->holding = false;
 	return 0;
 }
 #endif

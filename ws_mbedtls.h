@@ -181,7 +181,7 @@ struct wsi_tls {
 
 	/* The session. answered: bytes came from the server. done: the handshake is over. gone:
 	 * nothing more can be sent. got_data: application data came. */
-	int answered, done, gone, got_data;
+	bool answered, done, gone, got_data;
 	/* The error of mbedTLS that ended it. 0: none. */
 	int err;
 	/* How the transport failed: WS_IO_EOF, WS_IO_RESET or WS_IO_ERROR. 0: it did not. */
@@ -196,7 +196,7 @@ struct wsi_tls {
 	/* Bytes in that buffer, whether of a write or of an alert. */
 	size_t out_left;
 	/* TLS 1.3: output held back until the server's certificate has been verified. */
-	int holding;
+	bool holding;
 	unsigned char *held;
 	size_t held_len, held_sent;
 
@@ -207,8 +207,8 @@ struct wsi_tls {
 	size_t record_left;
 	/* The server's last alert, if it was in the clear. -1: none. */
 	int alert;
-	/* 1: the first bytes were "HTTP/". */
-	int plain;
+	/* The first bytes were "HTTP/". */
+	bool plain;
 
 	/* Input: the handshake message of TLS 1.2 that is coming in, counted in the same way. */
 	unsigned char message_head[4];
@@ -220,11 +220,11 @@ struct wsi_tls {
 
 	/* The verdict on the server's certificate. looked: its chain was examined before it was
 	 * verified. refused: we refused it, and must send the server an alert. */
-	int looked, refused;
+	bool looked, refused;
 	/* verified: the chain is valid, and so is the name unless it was not to be checked. pinned:
 	 * its key is one of the pins. */
-	int verified, pinned;
-	int untrusted; /* the chain does not end in a trusted certificate */
+	bool verified, pinned;
+	bool untrusted; /* the chain does not end in a trusted certificate */
 	/* WS_EMEMORY or WS_ETIMEOUT: why the search for its issuer failed. 0: it did not. */
 	int failed;
 	/* MBEDTLS_X509_BADCERT_..., and what they mean in words. */

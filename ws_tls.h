@@ -80,7 +80,7 @@ enum wsi_extension {
 	{                                                                                          \
 		(const unsigned char *)(bytes), sizeof(bytes) - 1                                  \
 	}
-WSI int wsi_der_equal(const struct wsi_der *a, const struct wsi_der *b);
+WSI bool wsi_der_equal(const struct wsi_der *a, const struct wsi_der *b);
 /* Takes the first element off `in`; its content is *content. 0; -1: there is no whole element. */
 WSI int wsi_der_next(struct wsi_der *in, int *tag, struct wsi_der *content);
 /* The same for an element with this tag. -1: `in` is unchanged. */
@@ -97,10 +97,10 @@ WSI int wsi_cert_extension(const struct wsi_cert *c, int id, int *critical, stru
 WSI void wsi_put_dn(struct wsi_text *t, const unsigned char *name, size_t len);
 /* The Name of a certificate's subject, with its header. NULL: it cannot be read. */
 WSI const unsigned char *wsi_der_subject(const unsigned char *p, size_t n, size_t *len);
-/* 1: the Names are equal but for case and kinds of strings. Every pair that a TLS library takes for
+/* True: the Names are equal but for case and kinds of strings. Every pair that a TLS library takes for
  * equal is. */
-WSI int wsi_der_may_equal(const unsigned char *a, size_t a_len, const unsigned char *b,
-                          size_t b_len);
+WSI bool wsi_der_may_equal(const unsigned char *a, size_t a_len, const unsigned char *b,
+                           size_t b_len);
 
 /* chain.c: rules for a chain of certificates that the TLS library does not check. n is what
  * wsi_chain_read returned. */
@@ -162,8 +162,8 @@ enum { WSI_TLS_LATE = 1 };
 /* 0; WS_IO_READ, WS_IO_WRITE: call again; WS_ETLS, WS_ECERT, WS_ERESET, WS_EIO, WS_EMEMORY, or
  * WSI_TLS_LATE. */
 WSI int wsi_tls_handshake(struct wsi_tls *t, int64_t until_us, struct wsi_text *why);
-/* 1: bytes have come from the server. */
-WSI int wsi_tls_answered(const struct wsi_tls *t);
+/* True: bytes have come from the server. */
+WSI bool wsi_tls_answered(const struct wsi_tls *t);
 /* What a sentence asks if none have. */
 #define WSI_TLS_DOUBT "does this port speak TLS (wss://)?"
 /* The functions of a transport; io is the struct wsi_tls. WS_IO_EOF: the peer sent close_notify.
