@@ -31,6 +31,9 @@ int main(void)
 
 static long allocs_left = -1, allocated;
 
+/* These bytes follow each block, and must stay. */
+static const char behind[] = "not a part of the block";
+
 static void *test_alloc(void *user_data, void *ptr, size_t old_len, size_t new_len)
 {
 	(void)user_data;
@@ -38,10 +41,14 @@ static void *test_alloc(void *user_data, void *ptr, size_t old_len, size_t new_l
 		return NULL;
 	allocated += (long)new_len - (long)old_len;
 	if (new_len == 0) {
+		CHECK(memcmp((char *)ptr + old_len, behind, sizeof behind) == 0);
 		free(ptr);
 		return NULL;
 	}
-	return realloc(ptr, new_len);
+	ptr = realloc(ptr, new_len + sizeof behind);
+	if (ptr != NULL)
+		memcpy((char *)ptr + new_len, behind, sizeof behind);
+	return ptr;
 }
 
 /* The program gives up when it is asked for the give_up_at-th time. 0: never */
@@ -164,6 +171,7 @@ static void test_pem(void)
 	     "ABCDEF", 2},
 	    {BEGIN "\nQUJD\n", "", 0},              /* without an end line */
 	    {"x" BEGIN "\nQUJD\n" END "\n", "", 0}, /* not at the start of a line */
+	    {"-----BEGIN CERTIFICATE----x\nQUJD\n" END "\n", "", 0},
 	    {"-----BEGIN TRUSTED CERTIFICATE-----\nQUJD\n" END "\n", "",
 	     0}, /* OpenSSL's own form */
 	    {"-----BEGIN RSA PRIVATE KEY-----\nQUJD\n-----END RSA PRIVATE KEY-----\n" BEGIN
@@ -248,12 +256,15 @@ static void test_characters(void)
 
 static void test_sizes(void)
 {
-	static unsigned char big[20000];
+	static unsigned char big[20000] = "\x30\x82";
 	static char pem[40000];
 	const char *cause;
 	struct got g;
 	size_t len, n, at;
 
+	put_file("f.der", big, sizeof big);
+	CHECK(scan(&g, "f.der", 0, 0, &cause) == 0);
+	CHECK(g.trust.seen == 1 && g.n == 0);
 	for (len = 8190; len <= 8194; len++) { /* 8192 is the limit; more is counted, not used */
 		memset(big, 0, sizeof big);
 		big[0] = 0x30;
