@@ -175,7 +175,7 @@ static void test_cost(void)
 	     0,
 	     0,
 	     NULL,
-	     "4 certificates of the same name, \"CN=A\""},
+	     "4 certificates of the same name, \"CN=A\", more than the 3 that are accepted"},
 	    {"RSA, the largest", 2, {"A", "B", "C"}, 8192, 32, NULL, NULL},
 	    {"RSA, a bit more",
 	     2,
@@ -218,6 +218,8 @@ static void test_cost(void)
 		CHECK_EQ_U(wsi_chain_check_cost(certs, n, &why), cases[i].why == NULL ? 0 : -1);
 		if (!CHECK(cases[i].why == NULL ? why.len == 0 : strstr(buf, cases[i].why) != NULL))
 			fprintf(stderr, "\t%s\n", buf);
+		if (cases[i].n == 5) /* the last of the four counts only if it was sent */
+			CHECK_EQ_U(wsi_chain_check_cost(certs, 4, &why), 0);
 		/* every truncation, in memory that ends there */
 		for (cut = 0; cut < len && cases[i].n <= 2; cut++) {
 			exact = malloc(cut ? cut : 1);
@@ -430,6 +432,15 @@ static void test_rules(void)
 	          "*a")},
 	     "",
 	     NULL},
+	    {"a star that may be a permitted name of one letter",
+	     {NC, 0,
+	      DER("\x30\x09\xa1\x07\x30\x05\x82\x03"
+	          "x.a")},
+	     {ALT, 0,
+	      DER("\x30\x05\x82\x03"
+	          "*.a")},
+	     "",
+	     "may not issue for *.a"},
 	    {"a star and a dot",
 	     {NC, 0,
 	      DER("\x30\x08\xa1\x06\x30\x04\x82\x02"
@@ -623,7 +634,8 @@ static void test_unknown(void)
 		const char *why; /* "": there is no error */
 	} cases[] = {
 	    {{WSI_EXT_NAME_CONSTRAINTS, 1, "", 0},
-	     "does not support: name constraints (2.5.29.30)"},
+	     "the server's certificate has a critical extension that this TLS library does not "
+	     "support: name constraints (2.5.29.30)"},
 	    {{WSI_EXT_NAME_CONSTRAINTS, 0, "", 0}, ""},
 	    {{WSI_EXT_POLICIES, 1, DER("\x30\x06\x30\x04\x06\x02\x2a\x03")},
 	     "certificate policies (2.5.29.32)"},
@@ -683,6 +695,8 @@ static void test_parts(void)
 	     "an RSA key that cannot be read"},
 	    {"RSA, no exponent", KEY, COST, DER(RSA "\x03\x06\x00\x30\x03\x02\x01\x01"),
 	     "an RSA key that cannot be read"},
+	    {"RSA, cut off by a byte", KEY, COST,
+	     DER(RSA "\x03\x08\x00\x30\x06\x02\x01\x01\x02\x01"), "an RSA key that cannot be read"},
 	    {"no algorithm", KEY, COST, DER("\x31\x00"), "a public key that cannot be read"},
 	    {"an algorithm without an OID", KEY, COST, DER("\x30\x00\x03\x01\x00"),
 	     "a public key that cannot be read"},
@@ -718,6 +732,8 @@ static void test_parts(void)
 	     DER("\x30\x0a\x06\x03\x4f\x00\x7f\x01\x01\xff\x04\x00"), "not support: (1.39.0.127)"},
 	    {"an OID that begins with 2.0", EXTENSIONS, UNKNOWN,
 	     DER("\x30\x0a\x06\x03\x50\x1d\x36\x01\x01\xff\x04\x00"), "not support: (2.0.29.54)"},
+	    {"an OID below one that is known", EXTENSIONS, UNKNOWN,
+	     DER("\x30\x0b\x06\x04\x55\x1d\x0e\x01\x01\x01\xff\x04\x00"), "support: (2.5.29.14.1)"},
 	    {"an OID beside 2.5.29", EXTENSIONS, UNKNOWN,
 	     DER("\x30\x0a\x06\x03\x55\x1c\x36\x01\x01\xff\x04\x00"), "not support: (2.5.28.54)"},
 	    {"FALSE is not critical", EXTENSIONS, UNKNOWN,

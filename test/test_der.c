@@ -42,6 +42,7 @@ static void test_elements(void)
 	    {"cut off", DER("\x04\x02x"), -1, 0, 0},
 	    {"the length of its header is not there", DER("\x04\x03xy"), -1, 0, 0},
 	    {"a length of one byte", DER("\x04\x81\x01x"), 4, 3, 1},
+	    {"a length of one byte, which is 0", DER("\x04\x81\x00"), 4, 3, 0},
 	    {"a length of two bytes", DER("\x30\x82\x00\x02xyz"), 0x30, 4, 2},
 	    {"a length of three bytes", DER("\x30\x83\x00\x00\x01x"), 0x30, 5, 1},
 	    {"a length of four bytes", DER("\x30\x84\x00\x00\x00\x01x"), -1, 0, 0},
