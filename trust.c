@@ -318,10 +318,11 @@ WSI ptrdiff_t wsi_read_file(const struct wsi_mem *mem, const char *path, void *b
 	struct stat st;
 
 	*cause = NULL;
-	if (fd < 0 && wsi_trust_is_no_fd(errno))
-		n = WS_EIO;
-	if (fd < 0 || fstat(fd, &st) != 0)
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		if (wsi_trust_is_no_fd(errno))
+			n = WS_EIO;
 		*cause = strerror(errno);
+	}
 	while (!*cause) {
 		n = trust_read(mem, fd, !S_ISREG(st.st_mode), b + len, cap - len, until_us);
 		if (n <= 0)

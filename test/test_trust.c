@@ -172,6 +172,9 @@ static void test_pem(void)
 	    {BEGIN "\nQUJD\n", "", 0},              /* without an end line */
 	    {"x" BEGIN "\nQUJD\n" END "\n", "", 0}, /* not at the start of a line */
 	    {"-----BEGIN CERTIFICATE----x\nQUJD\n" END "\n", "", 0},
+	    {BEGIN "\nQUJD\n" END "\n-----BEGIN CERTIFICATE----\nREVG\n" END "\n", "ABC", 1},
+	    {"0, the first character of DER\n" BEGIN "\nQUJD\n" END "\n", "ABC", 1},
+	    {"\x30\x82", "\x30\x82", 1}, /* the beginning of DER */
 	    {"-----BEGIN TRUSTED CERTIFICATE-----\nQUJD\n" END "\n", "",
 	     0}, /* OpenSSL's own form */
 	    {"-----BEGIN RSA PRIVATE KEY-----\nQUJD\n-----END RSA PRIVATE KEY-----\n" BEGIN
@@ -265,6 +268,12 @@ static void test_sizes(void)
 	put_file("f.der", big, sizeof big);
 	CHECK(scan(&g, "f.der", 0, 0, &cause) == 0);
 	CHECK(g.trust.seen == 1 && g.n == 0);
+	strcpy(pem, BEGIN "\n");
+	n = wsi_base64_encode(pem + strlen(BEGIN) + 1, big, sizeof big);
+	strcpy(pem + strlen(BEGIN) + 1 + n, "\n" END "\n");
+	put_file("f.pem", pem, strlen(pem));
+	CHECK(scan(&g, "f.pem", 0, 0, &cause) == 0);
+	CHECK(g.trust.seen == 1 && g.n == 0);
 	for (len = 8190; len <= 8194; len++) { /* 8192 is the limit; more is counted, not used */
 		memset(big, 0, sizeof big);
 		big[0] = 0x30;
@@ -307,6 +316,32 @@ static void test_large(void)
 			CHECK_EQ_S(cause, "is over 16 MiB");
 	}
 	unlink(path_of("f.pem"));
+}
+
+/* A directory of PEM and DER: each file is read as what it is, in whatever order. */
+static void test_mixed(void)
+{
+	const char *cause;
+	char name[10];
+	struct got g;
+	int i;
+
+	CHECK(mkdir(path_of("d"), 0700) == 0);
+	for (i = 0; i < 8; i++) {
+		sprintf(name, "d/%d", i);
+		if (i % 2)
+			put_file(name, BEGIN "\nQUJD\n" END "\n", strlen(BEGIN END) + 7);
+		else
+			put_file(name, "\x30\x82xyz", 5);
+	}
+	CHECK(scan(&g, "d", 1, 0, &cause) == 0);
+	CHECK_EQ_U(g.n, 8);
+	CHECK_EQ_U(g.len, 4 * 3 + 4 * 5);
+	for (i = 0; i < 8; i++) {
+		sprintf(name, "d/%d", i);
+		unlink(path_of(name));
+	}
+	rmdir(path_of("d"));
 }
 
 static void test_paths(void)
@@ -359,6 +394,8 @@ static void test_paths(void)
 	put_file("f.txt", "012345678", 9);
 	CHECK_EQ_U(read_file("f.txt", buf, 10, INT64_MAX, &cause), 9);
 	CHECK(memcmp(buf, "012345678", 9) == 0);
+	put_file("f.txt", "0", 1);
+	CHECK_EQ_U(read_file("f.txt", buf, 10, INT64_MAX, &cause), 1);
 	put_file("f.txt", "", 0);
 	CHECK_EQ_U(read_file("f.txt", buf, 10, INT64_MAX, &cause), 0);
 	CHECK_EQ_U(read_file("none", buf, 10, INT64_MAX, &cause), (unsigned long long)-1);
@@ -458,6 +495,14 @@ static void test_pipes(void)
 			waitpid(pid, NULL, 0);
 		}
 	}
+	check_row("too large, in two pieces");
+	pid = start_writer(pem, 70, "go on");
+	memset(buf, 'x', sizeof buf);
+	CHECK(read_file("fifo", buf, 80, INT64_MAX, &cause) == -1);
+	CHECK_EQ_S(cause, "too large");
+	CHECK(buf[80] == 'x');
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 	check_row_end();
 	unlink(path_of("fifo"));
 }
@@ -722,10 +767,11 @@ static void test_unreadable(void)
 	CHECK(scan(&g, "d", 1, 0, &cause) == 0);
 	CHECK(g.trust.seen == 1);
 	CHECK_EQ_S(g.trust.unread, strerror(ELOOP));
-	unlink(path_of("d/loop"));
+	g.trust.unread = "the first reason";
 	CHECK(wsi_trust_scan(&g.trust, &mem, path_of("d"), 1, &cause) == 0);
-	CHECK_EQ_S(g.trust.unread, strerror(ELOOP)); /* still the first cause */
-	until_us = wsi_clock_us();                   /* the deadline is the same for a directory */
+	CHECK_EQ_S(g.trust.unread, "the first reason");
+	unlink(path_of("d/loop"));
+	until_us = wsi_clock_us(); /* the deadline is the same for a directory */
 	CHECK(scan(&g, "d", 1, 0, &cause) == WS_ETIMEOUT);
 	CHECK(strstr(cause, "timed out") != NULL);
 	CHECK(scan(&g, "d/a.pem", 0, 0, &cause) == WS_ETIMEOUT);
@@ -747,6 +793,7 @@ int main(void)
 	TEST(test_characters);
 	TEST(test_sizes);
 	TEST(test_large);
+	TEST(test_mixed);
 	TEST(test_paths);
 	TEST(test_pipes);
 	TEST(test_silent_pipes);
