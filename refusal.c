@@ -38,6 +38,7 @@ static void refusal_note_login(struct wsi_sent *sent, struct wsi_str value)
 	struct wsi_str scheme = refusal_first_word(value);
 
 	sent->login = 1;
+	memset(sent->scheme, 0, sizeof sent->scheme);
 	if (refusal_is_known_scheme(scheme))
 		memcpy(sent->scheme, scheme.p, scheme.len);
 }
