@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: ISC
- * cbmc_login.c - for CBMC: the login in the URL of a proxy, as SOCKS5 and Basic send it.
- * test/prove/run starts it.
+ * cbmc_login.c - for CBMC: the URL of a proxy, and the login in it as SOCKS5 and Basic send it.
+ * test/prove/run starts each entry point.
  */
-#include "proxy.c"
+#include "ws_proto.h"
 
 void check_login(void);
+void check_proxy_parse(void);
+const char *any_proxy_url(struct wsi_url *u, const char *url, size_t len);
+
+#define wsi_url_parse_proxy any_proxy_url
+#include "proxy.c"
 
 size_t any_size(void);
+bool any_bool(void);
 
 #define ASSUME(cond) __CPROVER_assume(cond)
 #define MUST(cond) __CPROVER_assert(cond, #cond)
 
 #define USERINFO 6
+#define PROXY_URL 4
 
 static bool is_any(int c)
 {
@@ -39,4 +46,37 @@ void check_login(void)
 	user = p.login[1];
 	password = p.login[2 + user];
 	MUST(p.login_len == 3 + user + password && user + password <= len);
+}
+
+/* What url.c finds in the URL of a proxy is anything that it may find there. */
+const char *any_proxy_url(struct wsi_url *u, const char *url, size_t len)
+{
+	const size_t login_len = any_size(), path_len = any_size();
+
+	ASSUME(login_len <= len && path_len <= len - login_len);
+	u->scheme = WSI_HTTP + any_size() % 5;
+	u->userinfo.p = url;
+	u->userinfo.len = login_len;
+	u->path.p = url + len - path_len;
+	u->path.len = path_len;
+	if (any_bool())
+		return "wrong";
+	ASSUME(wsi_url_span_if(url, login_len, is_any) == login_len);
+	return NULL;
+}
+
+void check_proxy_parse(void)
+{
+	static struct wsi_proxy p;
+	char array[PROXY_URL];
+	const char *url;
+	size_t len = any_size();
+
+	ASSUME(len <= PROXY_URL);
+	url = array + PROXY_URL - len;
+	if (wsi_proxy_parse(&p, url, len))
+		return;
+	MUST(p.kind == p.url.scheme && p.state == PROXY_START);
+	MUST(p.url.path.len == 0 || (p.url.path.len == 1 && p.url.path.p[0] == '/'));
+	MUST(p.kind == WSI_HTTP || (p.login_len >= 3 && p.login_len <= 3 + p.url.userinfo.len));
 }
