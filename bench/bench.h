@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * bench.h - what several programs of the bench need
+ * bench.h - functions that several programs of the bench share
  */
 #ifndef BENCH_H
 #define BENCH_H

@@ -2,8 +2,9 @@
  * idle.c - what an open connection costs while nothing happens
  *
  * usage: idle [CONNECTIONS] A forked server upgrades and keeps them; this process opens them
- * all in one thread from one poll loop, with its own allocator to count, once with the least
- * buffers and once with the default ones; resident is what the system counts as this process's own.
+ * all in one thread from one poll loop, with its own allocator to count, once with the smallest
+ * buffers and once with the default ones; resident is what the system counts for this process
+ * alone.
  * Lines: name, value, unit.
  */
 #define _GNU_SOURCE

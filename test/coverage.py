@@ -5,10 +5,10 @@ gcc's --coverage, runs them, and prints for each file which part of its lines an
 
 usage: test/coverage.py [-v] [MAKE_ARGUMENT]...
 
--v also names each line and each branch that did not run. It needs gcovr (Debian: gcovr). Lines of assembly that a compiler
-makes for no line of C are left out, as gcovr does. test/uncovered.txt names what no test can reach, with the reason; what of
-it did not run is taken out of the sum. The exit status is 1 if fewer than LINES percent of the lines or BRANCHES percent of
-the branches ran, or if a row of that file is about no line.
+-v also names each line and each branch that did not run. It needs gcovr (Debian: gcovr). Lines of assembly that belong to
+no line of C are left out, as gcovr does. test/uncovered.txt names code that no test can reach, with the reason; such code
+is not counted if it did not run. The exit status is 1 if fewer than LINES percent of the lines or BRANCHES percent of
+the branches ran, or if a row of that file matches no line.
 """
 
 import importlib.util
@@ -39,7 +39,7 @@ def excuses():
 
 
 def measure(arguments):
-    """gcovr's report on a build of its own"""
+    """Makes a separate build and returns gcovr's report on it."""
     for old in BUILD.glob("**/*.gcda"):
         old.unlink()
     build = ["sh", "test/variant.sh", "coverage", "CC=gcc", "CFLAGS=-O0 -g --coverage", *arguments, "all", "unit"]

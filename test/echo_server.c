@@ -7,10 +7,10 @@
  * Prints its URL, "ws://127.0.0.1:PORT/", as one line. Without PORT it listens on a free port and
  * serves until its standard input ends, or with -n until that many connections were served; with
  * PORT it serves until it is killed.
- * Frames go back as they came, piece by piece, so a message of any size takes one buffer. The path
- * /flood/COUNT/SIZE sends COUNT text messages of SIZE bytes (COUNT 0: without end) as quickly as
- * they are taken, then closes. A client that breaks RFC 6455 is told 1002 and named on stderr; the
- * exit status is then 1.
+ * Frames are sent back unchanged, piece by piece, so a message of any size takes one buffer. The
+ * path /flood/COUNT/SIZE sends COUNT text messages of SIZE bytes (COUNT 0: without end) as fast as
+ * the client takes them, then closes. A client that breaks RFC 6455 gets a close frame with 1002,
+ * and the fault is printed on stderr; the exit status is then 1.
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L

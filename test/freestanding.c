@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * freestanding.c - examples/memory.c as a program without any libc: all there is beneath it are
- * these four functions
+ * freestanding.c - examples/memory.c as a program without libc: it needs only the functions below
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -87,7 +87,7 @@ TESTS = {
     "tls.c": TLS,
 }
 
-# One fault each: what is looked for in code (not in comments and strings), and what stands there instead
+# One fault each: a pattern in code (not in comments and strings), and its replacement
 FAULTS = [
     (r"(?<![<>=!-])<(?![<=])", "<="),
     (r"<=", "<"),
@@ -184,7 +184,7 @@ SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 
 
 class Builder:
-    """Compiles the library and its tests once, with these flags, then each mutant in a directory of its own."""
+    """Compiles the library and its tests once, with these flags, then each mutant in a separate directory."""
 
     def __init__(self, args, scratch, flags):
         self.scratch = scratch
@@ -235,7 +235,7 @@ class Builder:
             self.seconds[test] = time.monotonic() - begin
 
     def passes(self, test, directory, limit):
-        """Whether a test passes with the library in this directory, within so many seconds of processor time."""
+        """Whether a test passes with the library in this directory, within this many seconds of processor time."""
 
         def limits():
             resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
@@ -295,7 +295,7 @@ def known():
 def main():
     parser = argparse.ArgumentParser(description="Which small faults in FILE do the unit tests not notice?")
     parser.add_argument("--seconds", type=float, default=600, help="stop after this time")
-    parser.add_argument("--sample", type=int, help="only so many mutants of each file, taken at random")
+    parser.add_argument("--sample", type=int, help="only this many mutants of each file, chosen at random")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--plain", action="store_true", help="without sanitizers, which takes a third of the time")

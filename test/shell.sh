@@ -68,7 +68,7 @@ says() {
 	esac
 }
 
-# Starts test/echo_server, built anew in $tmp: url is "ws://127.0.0.1:PORT/", port its PORT
+# Builds test/echo_server in $tmp and starts it: url is "ws://127.0.0.1:PORT/", port its PORT
 start_echo() {
 	[ -x "$tmp/echo_server" ] \
 		|| $CC -std=c11 -O1 -I. -o "$tmp/echo_server" test/echo_server.c sha1.c base64.c || exit 1

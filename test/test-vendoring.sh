@@ -152,7 +152,7 @@ int ws_socket(int port, int timeout_ms);
 #endif
 E
 cat >"$consumer/other.c" <<'E'
-/* A library that serves, with names of its own: those of ours are called by no one here. */
+/* A server library. It has names like ours, which nobody calls here. */
 #include <stdlib.h>
 #include <ws.h>
 int ws_socket(int port, int timeout_ms) { return port + timeout_ms + WS_VERSION_OF_THE_OTHER; }

@@ -330,7 +330,7 @@ static void test_rules(void)
 	     "",
 	     NULL},
 	    {"the common name", MAY_ISSUE_AB, {0, 0, NULL, 0}, "cd", "may not issue for cd"},
-	    {"the common name beside others", MAY_ISSUE_AB, NAMED_AB, "cd", NULL},
+	    {"the common name after other attributes", MAY_ISSUE_AB, NAMED_AB, "cd", NULL},
 	    {"all", {NC, 0, DER("\x30\x06\xa0\x04\x30\x02\x82\x00")}, NAMED_AB, "", NULL},
 	    {"all are excluded",
 	     {NC, 0, DER("\x30\x06\xa1\x04\x30\x02\x82\x00")},
@@ -510,7 +510,7 @@ static void test_rules(void)
 	          "ab\x82")},
 	     "",
 	     "the names it issued for cannot be read"},
-	    {"a star of which one name is permitted",
+	    {"a wildcard that covers one permitted name",
 	     {NC, 0,
 	      DER("\x30\x0a\xa0\x08\x30\x06\x82\x04"
 	          "x.ab")},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * test_refusal.c - refusal.c: what is said of a refused upgrade, from its status, its headers, its
- * body and what was sent. A case is one line of the table. What is said of a proxy's refusal is in
+ * test_refusal.c - refusal.c: the error for a refused upgrade, from its status, its headers, its
+ * body and what was sent. A case is one line of the table. The errors for a proxy's refusal are in
  * test_proxy.c, with its dialogues.
  */
 #include "ws.h"

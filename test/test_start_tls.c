@@ -415,7 +415,7 @@ static void test_names(void)
 	check_row_end();
 }
 
-/* Every hop has a session of its own. tls.server_name is for the first origin only. */
+/* Every hop has its own session. tls.server_name is for the first origin only. */
 static void test_redirect(void)
 {
 	struct plan plan = {.results = {WS_IO_WRITE, 0}, .n = 2};

@@ -5,7 +5,7 @@
 #include "../ws_net.h"
 
 #ifdef __linux__
-/* What stands in place of /dev/urandom, and the flags it was last opened with. */
+/* The file that replaces /dev/urandom, and the flags it was last opened with. */
 static const char *urandom = "/dev/urandom";
 static int urandom_flags;
 

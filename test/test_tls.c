@@ -802,7 +802,7 @@ static void test_settled(void)
 		check_row("-0x%x, %u", (unsigned)-cases[i / 2].err, cases[i / 2].flags);
 		p = pair_new(&s);
 		t = p->t;
-		if (i % 2) { /* mbedTLS has no result of its own */
+		if (i % 2) { /* mbedTLS has no result */
 			mbedtls_ssl_free(&t->ssl);
 			mbedtls_ssl_init(&t->ssl);
 		}

@@ -298,7 +298,7 @@ static void test_failing_upgrade(void)
 	check_row_end();
 }
 
-/* Many messages, one record each: each read of the connection may read from the transport anew */
+/* Many messages, one record each: each read of the connection may read from the transport again */
 static void test_many_records(void)
 {
 	struct setup s = good;

@@ -78,7 +78,7 @@ static void test_bundle_read_late(void)
 	pair_free(p);
 	shake_until = INT64_MAX;
 
-	check_row("no longer there: the first is told");
+	check_row("the file is gone: the error names the first one");
 	p = pair_new(&s);
 	p->c->lazy_dir = dir; /* as if it had certificates that the file has not */
 	CHECK(unlink(link) == 0 && unlink(dir) == 0);
@@ -116,7 +116,7 @@ static void test_no_bundle(void)
 }
 #endif
 
-/* n certificates of the bundle, after so many others, in a file of their own */
+/* n certificates of the bundle, after a number of others, in a separate file */
 static const char *part_of_bundle(int after, int n)
 {
 	static char text[1 << 18];

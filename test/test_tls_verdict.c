@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * test_tls_verdict.c - which certificates of a server hold, and what is said of the others
+ * test_tls_verdict.c - which certificates of a server are accepted, and the errors for the others
  */
 #include "tls.h"
 

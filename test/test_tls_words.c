@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * test_tls_words.c - what is said in place of mbedTLS's numbers, and of files that hold something
- * else
+ * test_tls_words.c - sentences for mbedTLS's error numbers, and for files with the wrong
+ * contents
  */
 #include "check.h"
 #include "ws_tls.h"

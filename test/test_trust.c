@@ -758,7 +758,7 @@ static void test_unreadable(void)
 	CHECK_EQ_U(g.n, 1);
 	CHECK_EQ_S(cause, strerror(EBADF));
 	unlink(path_of("d/a.pem"));
-	check_row("one of a directory: the others count, and it is told");
+	check_row("one file of a directory: the others count, and the error names it");
 	CHECK(symlink("loop", path_of("d/loop")) == 0);
 	CHECK(scan(&g, "d", 1, 0, &cause) == 0);
 	CHECK(g.trust.seen == 0);

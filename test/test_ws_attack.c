@@ -65,7 +65,7 @@ static void test_frame_that_loops(void)
 	}
 }
 
-/* A string in a block of its own, which the caller frees */
+/* A string in its own block, which the caller frees */
 static char *own(const char *s)
 {
 	char *p = malloc(strlen(s) + 1);

@@ -140,7 +140,7 @@ class Images:
 
     def __init__(self, directory):
         self.store = ["--storage-driver", "vfs", "--root", directory / "images", "--runroot", directory / "run"]
-        # podman's limits, and the kind of cgroups that crun wants, in a mount namespace of its own
+        # podman's limits, and the kind of cgroups that crun wants, in a separate mount namespace
         self.off = "umount -R -l /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup; exec podman \"$@\""
 
     def buildah(self, *args, **kw):

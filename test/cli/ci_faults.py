@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: ISC
-"""Every call of the system and of the allocator fails once, in whole queries and followed streams, plain and over TLS.
+"""Every system call and every allocation fails once, in whole queries and followed streams, plain and over TLS.
 
 Run by `make faults`, which links test/faults/faults.c into the program and into test/faults/client.c, with sanitizers.
 For every n the n-th call fails. One that is short, interrupted or not ready must not change the result at all. After
-another error the result may be a failure, but a whole one: valid JSON, a status that agrees with it, no leak, and no
+another error the result may be a failure, but it must be complete: valid JSON, a status that agrees with it, no leak, and no
 descriptor that the library leaves open.
 """
 

@@ -212,7 +212,7 @@ object PerfdataWriter "perfdata" {{
 """
 
 
-# Debian's Icinga has fixed directories, which are empty ones in a mount namespace of its own
+# Debian's Icinga has fixed directories, which are empty in a separate mount namespace
 IN_NAMESPACE = """
 mount -t tmpfs none /run && mkdir /run/icinga2 && mount -t tmpfs none "$1" && shift && exec "$@"
 """

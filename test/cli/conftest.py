@@ -43,7 +43,7 @@ def environment(env=None):
 
 def no_duplicates(pairs):
     d = dict(pairs)
-    assert len(d) == len(pairs), "a name stands twice in the object"
+    assert len(d) == len(pairs), "a name occurs twice in the object"
     return d
 
 
@@ -129,7 +129,7 @@ def judge(r, args=(), status=None, within=None, at_least=None, secrets=(), json=
             assert form.encode() not in r.out and form not in r.err, "the secret " + s + " was shown"
     if r.status == 64 and json:
         assert r.out == b"", "a wrong command line prints nothing on stdout"
-        assert r.err.strip(), "a wrong command line is told on stderr"
+        assert r.err.strip(), "a wrong command line has an error on stderr"
     elif json:
         r.json = parse(r.out)
         if r.status == 0:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""netns_server.py MODE HOST PORT: a server of servers.py on an address of its own; "ready" once it listens, "open" where a
-client has come to the point of MODE. It ends with its standard input or when it is killed."""
+"""netns_server.py MODE HOST PORT: a server of servers.py on a separate address. Prints "ready" once it listens, and "open"
+when a client has reached the point of MODE. It ends with its standard input, or when it is killed."""
 
 import os
 import sys

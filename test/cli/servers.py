@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: ISC
 """Scripted servers on plain sockets: a test says which bytes go out, and sees which came in.
 
-A script is a function of one Conn; it runs in a thread of its own for each connection, the n-th script for the n-th
-connection and the last for all that follow. Its exceptions are kept and fail the test, but for those that say that the
-peer has gone. Everything listens on the loopback at a port that the system picks.
+A script is a function of one Conn; it runs in a separate thread for each connection, the n-th script for the n-th
+connection and the last for all that follow. Its exceptions are kept and fail the test, except those that say that the peer
+has gone. Everything listens on the loopback at a port that the system picks.
 """
 
 import base64

@@ -629,6 +629,6 @@ def test_max_time_bounds_all_tries():
     [["-F", "-q"], ["-F", "-f", "nagios"], ["--until", "x", "-f", "prometheus"], ["-F", "--check"], ["-F", "-n", "0"], ["--idle-timeout", "1"]],
 )
 def test_usage(args):
-    # nagios has statuses of its own, and prints its line whatever happens
+    # nagios has its own statuses, and always prints a line
     nagios = "nagios" in args and "nagios" in conftest.built_in()
     run(*args, "ws://127.0.0.1:9/", status=3 if nagios else 64, json=not nagios)

@@ -2,7 +2,7 @@
 """The examples of wsquery.1: each command is run against scripted servers, and must print what the page shows.
 
 A row of EXAMPLES says what an example needs; a new example of the manual page fails until it has one. example.com, the
-proxies and port 8080 are replaced by our servers; "..." in what an example prints stands for anything.
+proxies and port 8080 are replaced by our servers; "..." in the output of an example matches anything.
 """
 
 import json
@@ -230,7 +230,7 @@ EXAMPLES = {
     "Send a file": Example(QUESTION, after=same_file),
     "The same with JSON": Example(QUESTION, after=same_file),
 }
-APART = {"The health check", "A step of a workflow"}  # no commands: each has a test of its own
+APART = {"The health check", "A step of a workflow"}  # these have no commands, and each has its own test
 
 
 def of(beginning):

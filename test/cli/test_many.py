@@ -298,7 +298,7 @@ class Short(Running):
 
 
 HAS_PRLIMIT = hasattr(resource, "prlimit") and os.path.isdir("/proc/self/fd")
-needs_prlimit = pytest.mark.skipif(SANITIZED or not HAS_PRLIMIT, reason="no prlimit or /proc here, or a sanitizer needs descriptors of its own")
+needs_prlimit = pytest.mark.skipif(SANITIZED or not HAS_PRLIMIT, reason="no prlimit or /proc here, or a sanitizer needs additional descriptors")
 
 
 @needs_prlimit

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
  * test_memory.c - the arena against a shadow copy
  *
- * A sanitizer sees nothing of blocks within an arena (main.c has none then), so this test does its
- * work: it holds a copy of every live block, and after each call it looks whether blocks overlap,
- * whether their bytes are still the copy's, and whether anything before the arena was written to;
- * after it lies a page that ends the test when it is touched.
+ * A sanitizer cannot see the blocks within an arena (main.c uses none then), so this test does its
+ * work: it keeps a copy of every live block, and checks after each call that no blocks overlap,
+ * that their bytes are still those of the copy, and that nothing before the arena was written. An
+ * inaccessible page follows the arena.
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L

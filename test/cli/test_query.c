@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * test_query.c - what a query answers, by the state in which it ends
  *
- * A row is a command line and what the server sends. The peer is a script (fake.h), so that also
- * states which a real peer reaches only by chance are reached every time. Every row runs twice: all
+ * A row is a command line and what the server sends. The peer is a script (fake.h), so states that
+ * a real peer reaches only by chance are reached every time. Every row runs twice: all
  * bytes at once, and byte by byte.
  */
 #include "../fake.h"

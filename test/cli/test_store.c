@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * test_store.c - kept messages come out as they went in, and the store's memory is bounded by what
- * waits in it
+ * test_store.c - kept messages come out unchanged, and the store's memory is limited by the
+ * messages that wait in it
  */
 #include "../../cli/wsquery.h"
 #include "../check.h"

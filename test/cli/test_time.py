@@ -551,7 +551,7 @@ def test_an_alarm_of_the_parent_goes_on():
     assert p.returncode == -signal.SIGALRM
 
 
-few_descriptors = pytest.mark.skipif(SANITIZED, reason="a sanitizer needs descriptors of its own")
+few_descriptors = pytest.mark.skipif(SANITIZED, reason="a sanitizer needs additional descriptors")
 
 
 def limited(*args, closed=(), **limits):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The opening handshake: the request as the server sees it, what is taken for an answer, refusals."""
+"""The opening handshake: the request as the server sees it, which responses are accepted, and refusals."""
 
 import base64
 import re

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * test_watchdog.c - a library call that never comes back: each case is a child that makes one, and
- * what it prints
+ * test_watchdog.c - a library call that never returns: each case is a child process that makes one,
+ * and its output
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L

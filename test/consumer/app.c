@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * app.c - somebody's program that uses the library: usage: app URL TEXT
+ * app.c - a program that uses the library: usage: app URL TEXT
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * unity.c - the single file within another one
+ * unity.c - the single file, included in another one
  */
 #include "ws.c"
 #include "app.c"

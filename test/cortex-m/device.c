@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * device.c - a device's program, whose size test-cortex-m.sh measures: a question and its answer
- * over a transport, a clock, random bytes and a heap of its own
+ * over its own transport, clock, random bytes and heap
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * vectors.c - what an emulated Cortex-M (QEMU's mps2 boards, 4 MiB of memory from address 0) starts
- * with
+ * vectors.c - the vector table of an emulated Cortex-M (QEMU's mps2 boards, 4 MiB of memory from
+ * address 0)
  */
 #include <stdint.h>
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * client.c - plays conversations to the library over the fake transport and prints what it made of
- * them, for compare.py
+ * client.c - plays conversations to the library over the fake transport and prints what it
+ * received, for compare.py
  *
  * usage: client < CONVERSATIONS
  *
- * A conversation is four bytes of length, the highest first, and the bytes that a server sends after
+ * A conversation is a length of four bytes, big-endian, and the bytes that a server sends after
  * its 101. For each, one line is printed: "text HEX", "binary HEX" and "pong HEX" for what it
  * received, separated by ", ", then "end WORD CODE" with the word of ws_errname and the close code.
  */

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
 """Plays the same random conversations to three clients: ours, wsproto and websockets. They must agree on each message and
-on whether the server kept to RFC 6455.
+on whether the server obeyed RFC 6455.
 
 usage: test/differential/compare.py [--count N] [--seed N] CLIENT
 
 CLIENT is the program made from client.c. A conversation is what a server sends after its 101: frames, most of them valid,
-some with one of the FAULTS below. wsproto and websockets are packages of their own (Debian: python3-wsproto,
+some with one of the FAULTS below. wsproto and websockets must be installed (Debian: python3-wsproto,
 python3-websockets). Where a reference is known to be more lenient than the RFC, LENIENT names the fault, and only our own
-client is then held against the RFC. The last line is "N passed, N failed". The exit status is 77 if no
-reference is installed.
+client is then checked against the RFC. The last line is "N passed, N failed". The exit status is 77 if no reference is
+installed.
 """
 
 import argparse

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * client.c - one query by the library, which must leave no descriptor behind, for ../cli/ci_faults.py
+ * client.c - one query, after which no descriptor may be open, for ../cli/ci_faults.py
  *
  * usage: client URL CA_FILE
  *
- * Prints "ok DATA", or the word and the sentence of the error. Exit status 2: a descriptor is left.
+ * Prints "ok DATA", or the word and the sentence of the error. Exit status 2: a descriptor is open.
  */
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC
- * faults.c - lets one call of the system or of the allocator fail, for ../cli/ci_faults.py
+ * faults.c - makes one system call or allocation fail, for ../cli/ci_faults.py
  *
  * It is linked into a program with the linker's --wrap for each function below. Every call of one
  * of them is counted. FAULT_AT is the number of the call that fails, from 1 on, and FAULT_KIND says
  * how: "error", "short", "eintr" or "eagain". At the end the process writes to the file FAULT_LOG
- * how many calls there were, and the name of the function that failed. A call that has no such kind
- * of failure succeeds, and no name is written.
+ * how many calls there were, and the name of the function that failed. If the call cannot fail in
+ * this way, it succeeds, and no name is written.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * blocks.h - the program's allocator for fuzz targets, in place of cli/memory.c
+ * blocks.h - the program's allocator for fuzz targets, instead of cli/memory.c
  *
- * Each block has an end of its own, which a sanitizer watches, and all of them can be freed at
- * once: what a command line takes lives as long as the program does.
+ * A sanitizer watches the end of each block, and all of them can be freed at once, because the
+ * memory of a command line lives as long as the program.
  */
 #ifndef FUZZ_BLOCKS_H
 #define FUZZ_BLOCKS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * fuzz_bytes.c - text, utf8, base64, sha1, ip and frame on any bytes, with what must hold between
- * their functions
+ * fuzz_bytes.c - text, utf8, base64, sha1, ip and frame on any bytes, and relations that must hold
+ * between their functions
  *
  *	clang -g -O1 -fsanitize=fuzzer,address,undefined -I. -DWS_WITH_MBEDTLS test/fuzz/fuzz_bytes.c text.c utf8.c base64.c \
  *		sha1.c ip.c frame.c

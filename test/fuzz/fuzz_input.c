@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * fuzz_input.c - any bytes in any pieces for cli/lines.c and cli/list.c, which read standard input,
- * and for cli/expand.c: what comes out is what a plain reader of the whole text finds
+ * and for cli/expand.c: the result must be that of a simple reader of the whole text
  *
  * An input: a byte that says what is fuzzed, four that say how, then the text. The text can be
  * repeated, so that short inputs fill the buffers, too.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * fuzz_match.c - any pattern and any text: at once, in pieces, and by another search with the same
- * matcher the answer is the same, and capture.c finds a match where there is one. For libFuzzer; with -DFUZZ_MAIN a program that takes the files
- * named, or makes up inputs of its own.
+ * fuzz_match.c - any pattern and any text: the result is the same at once, in pieces, and in a
+ * second search with the same matcher, and capture.c finds a match if there is one. For libFuzzer;
+ * with -DFUZZ_MAIN a program that runs the given files, or random inputs.
  *
  * The input: two bytes with the length of the pattern, one with the size of the pieces, the
  * pattern, the text.

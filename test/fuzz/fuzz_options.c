@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC
- * fuzz_options.c - any command line: it is right, or there is a sentence that says what is wrong and
- * shows no secret; then the files that options name, with any content
+ * fuzz_options.c - any command line: it is valid, or an error says what is wrong without showing a
+ * secret; then the files that options name, with any content
  *
  * An input: a byte with the length of the files' content, one with the allocation that fails, then
- * the arguments, each ended by NUL. One that begins with a byte from 0x80 on stands for an option of
- * the table, and the next byte says in which form; the rest is its value. The content of the files
- * is at the end. Secrets begin with SECRET, which no
- * sentence may show. No file is opened.
+ * the arguments, each ended by NUL. An argument that begins with a byte from 0x80 on means an
+ * option of the table, and the next byte says in which form; the rest is its value. The content of
+ * the files is at the end. Secrets begin with SECRET, which no sentence may show. No file is
+ * opened.
  */
 #include "test/fuzz/blocks.h"
 #include "cli/optable.h"

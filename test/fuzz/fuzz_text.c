@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * fuzz_text.c - any bytes for url.c, request.c, response.c and proxy.c: what comes in pieces must
- * mean what it means whole, slices stay in their bytes, no option gets a line of its own into a
- * request, and no userinfo into a sentence.
+ * fuzz_text.c - any bytes for url.c, request.c, response.c and proxy.c: input in pieces must give
+ * the same result as whole input, slices stay within their bytes, no option can add a line to a
+ * request, and no error shows userinfo.
  *
  *	clang -g -O1 -fsanitize=fuzzer,address,undefined -I. test/fuzz/fuzz_text.c text.c url.c ...   libFuzzer
- *	cc -DFUZZ_MAIN ...    alone: the files named are inputs; without any, variations of its own seeds
+ *	cc -DFUZZ_MAIN ...    alone: runs the given files, or variations of built-in seeds
  */
 #include <stdio.h>
 #include <stdlib.h>

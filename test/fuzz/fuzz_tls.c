@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: ISC
- * fuzz_tls.c - a client's TLS session (tls.c with mbedTLS) against what a server sends, spoiled anywhere
+ * fuzz_tls.c - a client's TLS session (tls.c with mbedTLS) and a server's bytes, changed anywhere
  *
  *	clang -g -O1 -fsanitize=fuzzer,address,undefined -I. -DWS_WITH_MBEDTLS test/fuzz/fuzz_tls.c \
  *		LIBRARY -lmbedtls -lmbedx509 -lmbedcrypto	(the files that make-dist.sh -L names)
  *	cc -DFUZZ_MAIN ...      instead: runs the files given as arguments, or 500 random inputs
  *
- * Clock and random bytes are the same for each input. So a handshake of TLS 1.2 with a server of mbedTLS is recorded
- * once, and what that server sent can be played again to any number of clients. An input says how the record is spoiled
- * (bytes changed, put in, taken out, the end cut off) or is itself all that the server sends. It also says in what
+ * Clock and random bytes are the same for each input. So a handshake of TLS 1.2 with an mbedTLS
+ * server is recorded once, and the server's bytes can be played again to any number of clients. An
+ * input says how the recording is changed (bytes replaced, inserted, removed, the end cut off), or
+ * is itself all that the server sends. It also says in what
  * pieces the transport takes and gives bytes, and when it fails.
  *
- * A handshake may only succeed if its messages were those of the record, and what is then read must be a beginning of
- * what that server wrote. Memory is all given back.
+ * A handshake may only succeed if its messages are those of the recording, and the data that is
+ * read must be a beginning of what that server wrote. All memory is freed.
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L

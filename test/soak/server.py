@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 """A server on loopback that misbehaves as the path asks it to, for soak.c. Prints its port, and ends with standard input.
 
-/echo sends messages back, /refuse answers 403 with a body, /garbage is no HTTP, /silent never answers, /drop closes in the
+/echo sends messages back, /refuse answers 403 with a body, /garbage is not HTTP, /silent never answers, /drop closes in the
 middle of a message, /flood sends a message over the limit, /violation sets a reserved bit, /utf8 sends text that is not
 UTF-8, /dribble sends its response a byte at a time, /reset resets, /stream sends a thousand messages, /redirect leads to
 /echo, /close closes with a reason.
