@@ -9,6 +9,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -97,26 +98,32 @@ class Result:
         return self.json["details"]
 
 
-def run(*args, stdin=None, env=None, status=None, within=None, at_least=None, secrets=(), json=True, cwd=None):
+def run(*args, stdin=None, env=None, status=None, within=None, at_least=None, secrets=(), json=True, cwd=None, into_file=False):
     """Runs wsquery with args.
 
     stdin: bytes. status: what it must exit with. within: seconds it may take (and a slow machine SLACK more); at_least:
     seconds it must take. secrets: strings that may appear in no output. json: False where stdout is no JSON (another
-    format, -q, help); a wrong command line (64) never prints any.
+    format, -q, help); a wrong command line (64) never prints any. into_file: stdout is a file. A large answer at the
+    deadline needs that, because this process may read a pipe too late.
     """
     args = [a if isinstance(a, bytes) else str(a) for a in args]
     begin = time.monotonic()
-    p = subprocess.run(
-        [WSQUERY] + args,
-        input=stdin,
-        stdin=subprocess.DEVNULL if stdin is None else None,
-        capture_output=True,
-        env=environment(env),
-        timeout=120,
-        cwd=cwd,
-    )
-    r = Result(p.returncode, p.stdout, p.stderr, time.monotonic() - begin)
-    return judge(r, args, status, within, at_least, secrets, json)
+    with tempfile.TemporaryFile() if into_file else contextlib.nullcontext(subprocess.PIPE) as stdout:
+        p = subprocess.run(
+            [WSQUERY] + args,
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            env=environment(env),
+            timeout=120,
+            cwd=cwd,
+        )
+        seconds = time.monotonic() - begin
+        if into_file:
+            stdout.seek(0)
+        out = stdout.read() if into_file else p.stdout
+    return judge(Result(p.returncode, out, p.stderr, seconds), args, status, within, at_least, secrets, json)
 
 
 def judge(r, args=(), status=None, within=None, at_least=None, secrets=(), json=True):

@@ -82,7 +82,7 @@ def test_compose():
     assert services["client"]["depends_on"] == {"service": {"condition": "service_healthy"}}
     with Server(echo) as s:
         command = services["client"]["command"]
-        run(*[a.replace("service:8080", s.hostport) for a in command], "-t", "0.3", status=3)
+        run(*[a.replace("service:8080", s.hostport) for a in command], "-t", "1", status=3)
 
 
 def test_dockerfiles():

@@ -167,6 +167,6 @@ def test_costly_groups_keep_the_deadline():
     text = "a" * 900000 + "c"
     with Server(lambda c: c.upgrade(frame(TEXT, text)).hold()) as s:
         costly = "((((a*)*)*(a|aa)*(b|ab)*)*(a{50}|(a{49})*))*c"
-        r = run("-D", "-e", costly, "--data-expand", "${1}", "-t", "1", s.url, within=1)
+        r = run("-D", "-e", costly, "--data-expand", "${1}", "-t", "1", s.url, within=1, into_file=True)
     if r.status:
         assert r.details["reason"] in ("timeout", "closed")

@@ -325,17 +325,17 @@ def test_messages_that_came_during_the_ping_are_printed():
 
 def test_timeout_bounds_the_steps_alone():
     with Server(lambda c: (c.upgrade(), c.hold())) as s:
-        r = follow("-t", 0.3, "-e", "never", s.url, status=3, at_least=0.3, within=0.4)
+        r = follow("-t", 1, "-e", "never", s.url, status=3, at_least=1, within=1.1)
         assert "--expect" in r.last["error"]
 
     def script(c):
         c.upgrade()
-        c.server.stop.wait(0.6)
+        c.server.stop.wait(1.2)
         c.send(frame(TEXT, "late"), close_frame(1000))
         c.eof()
 
     with Server(script) as s:
-        assert follow("-t", 0.3, s.url, status=0, at_least=0.6).messages == ["late"]
+        assert follow("-t", 1, s.url, status=0, at_least=1.2).messages == ["late"]
 
 
 def test_fail_on():

@@ -107,7 +107,7 @@ def test_silent_server(provider):
         c.recv_close()
 
     with Server(silent) as s:
-        answer = provider.query(s.url, "200ms")
+        answer = provider.query(s.url, "1s")
     assert answer["connection"] is True and answer["data"] is None and "--check" in answer["error"]
     check(answer)
 

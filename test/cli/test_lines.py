@@ -18,8 +18,11 @@ from servers import BINARY, CLOSE, TEXT, Server, close_frame, echo, fill, frame
 from test_follow import is_asleep, memory_kib, objects
 
 
+LAST = ("--close-timeout", 60)  # even a slow server sends all its answers in that time
+
+
 def lines(*args, stdin, **kw):
-    r = run("--lines", *args, stdin=stdin, json=False, **kw)
+    r = run("--lines", *LAST, *args, stdin=stdin, json=False, **kw)
     r.objects = objects(r.out)
     r.messages = [o["data"] for o in r.objects if "error" not in o and "details" not in o]
     return r
@@ -70,7 +73,7 @@ def test_lines(stdin, messages):
 def test_binary_lines():
     """With -B a line may hold any bytes, and keeps its '\\r'."""
     with Server(echo) as s:
-        r = run("-l", "-B", "-f", "raw", s.url, stdin=b"\xff\xfe\r\n\0\nlast", json=False, status=0)
+        r = run("-l", "-B", "-f", "raw", *LAST, s.url, stdin=b"\xff\xfe\r\n\0\nlast", json=False, status=0)
         assert r.out == b"\xff\xfe\r\0last"
         s.wait()
         assert all(f.opcode == BINARY for f in s.conn.frames[:-1])
@@ -285,7 +288,7 @@ def test_much_both_ways():
     """5 MB of lines of many lengths through an echo server, byte for byte."""
     data = b"".join(b"%d " % i * (i % 97) + b"\n" for i in range(25000))
     with Server(echo) as s:
-        r = run("--lines", "-f", "raw", "--ping-interval", 0, s.url, stdin=data, json=False, status=0)
+        r = run("--lines", *LAST, "-f", "raw", "--ping-interval", 0, s.url, stdin=data, json=False, status=0)
         assert r.out == data
 
 
@@ -342,7 +345,7 @@ def test_sending_goes_on_while_nobody_reads_the_output():
 def test_both_ways_through_tls(pki):
     data = b"".join(b"%d\n" % i for i in range(20000))
     with pki.server(echo) as s:
-        args = ("--lines", "-f", "raw", "--ping-interval", 0, "--cacert", pki("ca.pem"))
+        args = ("--lines", *LAST, "-f", "raw", "--ping-interval", 0, "--cacert", pki("ca.pem"))
         r = run(*args, "wss://localhost:%d/" % s.port, stdin=data, json=False, status=0)
         assert r.out == data
 
@@ -435,7 +438,7 @@ def test_lines_that_were_not_written_are_sent_again():
 
     data = b"".join(b"%07d %s\n" % (i, b"x" * 9990) for i in range(3000))  # 30 MB: more than the sockets hold
     with Server(first, second) as s:
-        args = ("--lines", "-f", "raw", "--retry", 1, "--retry-delay", 0.01, "--ping-interval", 0)  # no ping wakes it
+        args = ("--lines", *LAST, "-f", "raw", "--retry", 1, "--retry-delay", 0.01, "--ping-interval", 0)  # no ping wakes it
         r = run(*args, s.url, stdin=data, json=False, status=0)
         assert r.out == b"ready\n"
         s.wait()

@@ -413,7 +413,7 @@ def test_a_costly_fail_on_keeps_the_deadline(where):
 
     costly = "(a|aa)+(a|b)*c{5}z"
     with Server(script) as s:
-        r = run("-D", "--max-message", "100M", "--fail-on", costly, "--fail-on", "x" + costly, *where, "-t", "0.5", s.url, within=0.5)
+        r = run("-D", "--max-message", "100M", "--fail-on", costly, "--fail-on", "x" + costly, *where, "-t", "0.5", s.url, within=0.5, into_file=True)
     if r.status:  # a fast machine may have matched a message by then
         assert r.status == 3 and r.details["reason"] in ("timeout", "unmatched") and r.data
 
@@ -467,7 +467,7 @@ def test_a_costly_pattern_keeps_the_deadline():
         c.hold()
 
     with Server(script) as s:
-        run("-e", "(a|aa)+(a|b)*c{5}z", "-t", 1, s.url, status=3, within=1)
+        run("-e", "(a|aa)+(a|b)*c{5}z", "-t", 1, s.url, status=3, within=1, into_file=True)
 
 
 def test_sent_as_binary():
