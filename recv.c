@@ -114,15 +114,11 @@ static int wait_for_input(struct ws_conn *ws)
 		return WS_AGAIN;
 	if (flushed == 0 && ws->state == WSI_OPEN && (ws->tx_active || ws->refused)) {
 		ws->refused = false;
-		if (!ws->err)
-			ws->why =
-			    "receive: no message yet, and the peer takes more now: call ws_send "
-			    "with the rest";
+		ws->why = "receive: no message yet, and the peer takes more now: call ws_send "
+		          "with the rest";
 		return WS_AGAIN;
 	}
-	r = wsi_await(ws);
-	ws->need_input = false;
-	return r;
+	return wsi_await(ws);
 }
 
 static int need_more(struct ws_conn *ws)
