@@ -323,6 +323,35 @@ static void test_descriptor_0(void)
 	close(kept);
 }
 
+#if !defined(__SANITIZE_THREAD__)
+/* The end of a lookup is seen at once, although a child of fork has a copy of the thread's descriptor. */
+static void test_copied_descriptor(void)
+{
+	struct ws_pollset set;
+	struct client c;
+	pid_t child;
+
+	resolver_holds();
+	client_init(&c, "ws://x.hang.test/");
+	c.o.nonblock = 1;
+	c.ws = ws_new(c.url, &c.o);
+	CHECK_EQ_U(ws_open(c.ws), WS_AGAIN);
+	child = fork();
+	if (child == 0) {
+		alarm(60); /* in case that this test is ended before */
+		pause();
+		_exit(0);
+	}
+	resolver_lets_go();
+	ws_wants(c.ws, &set);
+	CHECK(set.n == 1 && poll_set(&set) == 1);
+	CHECK_EQ_U(ws_open(c.ws), WS_ERESOLVE);
+	kill(child, SIGKILL);
+	CHECK(waitpid(child, NULL, 0) == child);
+	client_free(&c);
+}
+#endif
+
 /* Many connections in many threads. Some of their names are never answered. */
 #define THREADS 12
 #define ROUNDS 6 /* a third of the lookups hang, in total fewer than WS_MAX_LOST_LOOKUPS */
@@ -499,6 +528,9 @@ int main(void)
 		TEST(test_order);
 		TEST(test_lost_lookups);
 		TEST(test_descriptor_0);
+#if !defined(__SANITIZE_THREAD__)
+		TEST(test_copied_descriptor);
+#endif
 		TEST(test_threads);
 #if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 		TEST(test_stacks);
