@@ -439,6 +439,14 @@ static void test_trace(void)
 	close(fds[0]);
 }
 
+static int last_closed;
+
+static void note_close(void *user_data, int fd)
+{
+	(void)user_data;
+	last_closed = fd;
+}
+
 /* The program has closed its standard input, so a socket gets descriptor 0, which must work like
  * any other. The server begins after the client has its socket, because accept(2) reserves a
  * descriptor while it waits. */
@@ -453,6 +461,8 @@ static void test_descriptor_0(void)
 	close(0);
 	client_init(&c, "ws://127.0.0.1:%d/", s.port);
 	c.o.nonblock = 1; /* otherwise ws_new opens one for ws_cancel first */
+	c.o.on_close = note_close;
+	last_closed = -1;
 	c.ws = ws_new(c.url, &c.o);
 	r = ws_open(c.ws);
 	server_on(&s, listener, good, 1);
@@ -466,6 +476,7 @@ static void test_descriptor_0(void)
 	client_talk(&c);
 	client_free(&c);
 	CHECK(fcntl(0, F_GETFD) < 0);
+	CHECK_EQ_U(last_closed, 0);
 	dup2(kept, 0);
 	close(kept);
 	server_end(&s);
