@@ -99,9 +99,11 @@ static void test_our_close_ends_the_connection(void)
 	     5, "max_message", "1009"},
 	    {"\x88\x02\x03\xed", 4, ": the close code 1005, which must not be sent", "1002"},
 	    {"\x88\x01\x03", 3, ": a close frame of one byte", "1002"},
+	    {"\x83\x00", 2, ": a frame with a reserved opcode", "1002"},
 	    {"\x88\x05\x03\xe9"
 	     "bye",
 	     7, " with 1001 (going away): bye", "closed by"},
+	    {"\x88\x03\x03\xe9!", 5, " with 1001 (going away): !", "closed by"},
 	};
 	static const char r123[] = SIXTY SIXTY "abc", r124[] = SIXTY SIXTY "abcd";
 	struct talk t;
@@ -268,6 +270,7 @@ static void test_our_close_ends_the_connection(void)
 		CHECK_EQ_U(t.f.now, 11000000);
 		CHECK_EQ_S(ws_errmsg(t.ws), "receive from server.example.com:80: a reserved bit is "
 		                            "set (closed with 1002, protocol error)");
+		CHECK_EQ_U(ws_report(t.ws)->close_code, 0); /* the peer has sent none */
 	}
 	talk_end(&t);
 }

@@ -323,6 +323,17 @@ static void test_peer_that_must_read_first(void)
 	SENT_ALL(&t);
 	talk_end(&t);
 
+	check_row("the peer is silent after it had to read first");
+	quiet_begin(&t, 3000, 0);
+	t.f.room = 0;
+	t.f.drain_us = SECOND;
+	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, data, 100), 100);
+	begun = t.f.now;
+	ws_timeout(t.ws, 60000);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ETIMEOUT);
+	CHECK_EQ_U(t.f.now, begun + 6 * SECOND);
+	talk_end(&t);
+
 	for (nonblock = 0; nonblock < 2; nonblock++) {
 		check_row("a ping for which there is no room");
 		quiet_begin(&t, 3000, nonblock);

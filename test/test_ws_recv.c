@@ -544,6 +544,11 @@ static void test_pings_are_answered(void)
 		REPEAT(r, &t.f, t.ws, nonblock, ws_recv(t.ws, &msg));
 		CHECK_EQ_U(r, 0);
 		SENT(&t, 0x8a, payload, 125);
+		/* one without payload too, before the message after it is handed out */
+		talk_more(&t, "\x89\x00\x82\x00", 4);
+		REPEAT(r, &t.f, t.ws, nonblock, ws_recv(t.ws, &msg));
+		CHECK_EQ_U(r, 0);
+		SENT(&t, 0x8a, "", 0);
 		/* a ping fits between the fragments of a message, not within a fragment */
 		CHECK_EQ_U(ws_send(t.ws, WS_TEXT | WS_MORE, "a", 1), 1);
 		CHECK_EQ_U(ws_ping(t.ws, "i", 1), 0);
@@ -858,6 +863,22 @@ static void test_flood(void)
 	}
 }
 
+/* What has arrived is handed out even if the deadline has passed: nothing waits for it. */
+static void test_message_at_hand(void)
+{
+	struct talk t;
+	struct ws_msg msg;
+
+	talk_begin(&t, "\x82\x01x\x02\x01y\x80\x01z", 9);
+	talk_open(&t);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+	ws_timeout(t.ws, 0);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+	CHECK_EQ_MEM(msg.data, msg.len, "yz", 2);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ETIMEOUT);
+	talk_end(&t);
+}
+
 int main(void)
 {
 	TEST(test_vectors);
@@ -869,6 +890,7 @@ int main(void)
 	TEST(test_ping_flood);
 	TEST(test_recv_keeps_its_deadline);
 	TEST(test_costly_pongs);
+	TEST(test_message_at_hand);
 	TEST(test_flood);
 	return check_done();
 }

@@ -374,6 +374,7 @@ static void test_send_keeps_its_deadline(void)
 	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, data, 240), 240);
 	CHECK_EQ_U(ws_ping(t.ws, data, 90), 0);
 	CHECK_EQ_U(ws_ping(t.ws, data, 90), WS_AGAIN);
+	CHECK_EQ_S(ws_errmsg(t.ws), ""); /* with nonblock that is no news */
 	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, data, 3), WS_AGAIN);
 	t.f.room = SIZE_MAX;
 	CHECK_EQ_U(ws_ping(t.ws, data, 91), 0);
@@ -746,6 +747,7 @@ static void test_end_of_file_after_a_failed_write(void)
 	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
 	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ERESET);
 	CHECK_EQ_U(ws_report(t.ws)->close_code, 1006);
+	CHECK_EQ_U(wants(&t).n, 0); /* nothing waits to be written */
 	talk_end(&t);
 }
 

@@ -767,6 +767,7 @@ static void note_trace(void *user_data, int sent, int type, const void *data, si
 {
 	struct traced *t = user_data;
 
+	CHECK(sent == 0 || sent == 1);
 	say(t->text, sizeof t->text, &t->text_len, "%s%c", t->text_len ? " " : "",
 	    sent ? '>' : '<');
 	if (type == WS_TRACE_HEAD)
@@ -812,6 +813,10 @@ static void test_trace_shows_frames(void)
 	CHECK_EQ_U(ws_send(ws, WS_TEXT, NULL, 0), 0);
 	CHECK_EQ_U(ws_ping(ws, NULL, 0), 0);
 	CHECK_EQ_S(t.text, ">\"\\x81\\x02yo\" >\"\\x81\\x00\" >\"\\x89\\x00\"");
+	t.text_len = 0;
+	CHECK_EQ_U(ws_send(ws, WS_TEXT | WS_HOLD, "a", 1), 1);
+	CHECK_EQ_U(ws_send(ws, WS_TEXT, "b", 1), 1);
+	CHECK_EQ_S(t.text, ">\"\\x81\\x01a\" >\"\\x81\\x01b\"");
 	t.text_len = 0;
 	CHECK_EQ_U(ws_recv(ws, &msg), 0);
 	CHECK_EQ_U(ws_recv(ws, &msg), 0);
