@@ -111,6 +111,9 @@ static int free_descriptor(void)
 static int scan(struct got *g, const char *name, int want_dir, int limit, const char **cause)
 {
 	int r, lowest = free_descriptor();
+#ifdef MEMORY_FAILS
+	long in_use = atomic_load(&blocks_in_use);
+#endif
 
 	memset(g, 0, sizeof *g);
 	g->trust.take = take;
@@ -121,6 +124,9 @@ static int scan(struct got *g, const char *name, int want_dir, int limit, const 
 	/* whatever the result, everything is released */
 	CHECK_EQ_U(free_descriptor(), lowest);
 	CHECK_EQ_U(allocated, 0);
+#ifdef MEMORY_FAILS
+	CHECK_EQ_U(atomic_load(&blocks_in_use), in_use);
+#endif
 	return r;
 }
 
