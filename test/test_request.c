@@ -225,6 +225,7 @@ static void test_request_check(void)
 	HEADER("A: b\r", "line break");
 	HEADER("A: b\n", "line break");
 	HEADER("A: \x7f", "has the control character 0x7f (byte 4)");
+	HEADER("A: \x1f", "has the control character 0x1f (byte 4)");
 	HEADER("A: \x1b[1m", "has the control character 0x1b (byte 4)");
 	HEADER("Upgrade: h2c", "cannot be changed");
 	HEADER("upgrade:", "cannot be changed");
@@ -244,6 +245,8 @@ static void test_request_check(void)
 	PROTOCOL("b,c", "must not have the character \",\" (byte 2): a token has");
 	PROTOCOL("b\r\n", "has a line break (byte 2)");
 	PROTOCOL("a\xc3\xa9", "must not have the character \"\xc3\xa9\" (byte 2)");
+	PROTOCOL("a\xff", "must not have the character \"\\xff\" (byte 2)");
+	PROTOCOL("a\xc3", "must not have the character \"\\xc3\" (byte 2)");
 	PROTOCOL("a", "twice");
 	REFUSED("subprotocols", "twice", "c", .subprotocols = LIST("ab", "c", "d", "c"));
 
@@ -304,8 +307,10 @@ static void test_request_check(void)
 		CHECK(check_options(&r, &option, &value) == NULL);
 		r = (struct ws_options){.host = "a%20b:8080", .user = ":"};
 		CHECK(check_options(&r, &option, &value) == NULL);
-		r = (struct ws_options){0};
+		r = (struct ws_options){.origin = "null"};
+		option = "unchanged";
 		CHECK(check_options(&r, &option, &value) == NULL);
+		CHECK_EQ_S(option, "unchanged");
 	}
 }
 

@@ -143,7 +143,8 @@ static const struct {
     {S("\xf3\xa0\xbf\xbf\xf3\xa1\x80\x80"), "?\xf3\xa1\x80\x80"},   /* the last of them */
     {S("\x80\xff\xc0\xaf."), "????."},
     {S("\xed\xa0\x80.\xf4\x90\x80\x80"), "???.????"},
-    {S("\xe6\x97"), "??"}, /* ends inside a character */
+    {"x\xe6\x97\xa5", 3, "x??"}, /* the character's last byte is not part of the text */
+    {S("\xe6\x97"), "??"},       /* ends inside a character */
     {S("\xe6\x97x\xe6\x97\xa5"), "??x\xe6\x97\xa5"},
 };
 
@@ -421,6 +422,7 @@ static void test_ms_until(void)
 	} cases[] = {
 	    {0, 0, 0},
 	    {5, 4, 0},
+	    {5000, 0, 0},
 	    {0, 1, 1},
 	    {0, 1000, 1},
 	    {0, 1001, 2},

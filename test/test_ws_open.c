@@ -281,6 +281,10 @@ static void test_wrong_options_are_named(void)
 	check_row_end();
 	talk_begin(&t, "", 0);
 	t.ws = ws_new("ftp://a.test/", &t.o);
+	CHECK_EQ_S(ws_report(t.ws)->tls_version, "");
+	CHECK_EQ_S(ws_report(t.ws)->tls_cipher, "");
+	CHECK_EQ_S(ws_report(t.ws)->cert_subject, "");
+	CHECK_EQ_S(ws_report(t.ws)->cert_issuer, "");
 	CHECK_EQ_S(ws_errmsg(t.ws),
 	           "URL: it does not begin with ws:// or wss:// (byte 1): ftp://a.test/");
 	talk_end(&t);
@@ -399,6 +403,20 @@ static void test_options_are_copied(void)
 	memset(&t.o, 0xff, sizeof t.o);
 	CHECK_EQ_U(ws_open(t.ws), 0);
 	CHECK(talk_sent_has(&t, "GET /chat HTTP/1.1\r\nHost: other.example\r\n"));
+	talk_end(&t);
+}
+
+/* With stream a part of a message is received before the rest has arrived. */
+static void test_stream(void)
+{
+	struct ws_msg msg;
+	struct talk t;
+
+	talk_begin(&t, "\x01\x02hi", 4);
+	t.o.stream = 1;
+	talk_open(&t);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+	CHECK(msg.more && msg.len == 2);
 	talk_end(&t);
 }
 
@@ -850,6 +868,7 @@ int main(void)
 	TEST(test_wrong_options_are_named);
 	TEST(test_what_is_shown);
 	TEST(test_options_are_copied);
+	TEST(test_stream);
 	TEST(test_features);
 	TEST(test_ways_exclude_each_other);
 #ifndef WS_NO_NET

@@ -119,6 +119,23 @@ static void test_query_answers(void)
 	CHECK_EQ_U(ws_query(NULL, NULL, WS_TEXT, "x", 1, &a), WS_EURL);
 	ws_answer_free(&a, NULL);
 #endif
+	/* The server answers, and closes before everything is sent: the query still has its answer. */
+	{
+		static const char data[100000];
+
+		talk_begin(&t, "\x81\x02hi\x81\x01x\x81\x01y\x88\x02\x03\xe8", 14);
+		t.f.step = 3;
+		t.f.gap_us = 40;
+		t.f.room = 5000;
+		t.f.drain = 1000;
+		t.f.drain_us = 100;
+		CHECK_EQ_U(ws_query(URL, &t.o, WS_BINARY, data, sizeof data, &a), 0);
+		CHECK(a.data && strcmp(a.data, "hi") == 0);
+		ws_answer_free(&a, &t.o);
+		CHECK(t.f.alive == 0);
+		fake_free(&t.f);
+		script_free(&t.s);
+	}
 	/* A greeting arrives before everything is sent. The rest is still sent, and if that fails,
 	 * so does the query. */
 	for (k = 0; k < 2; k++) {
