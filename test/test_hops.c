@@ -494,6 +494,8 @@ static void test_proxies(void)
 				      && strstr(heads, "<HTTP/1.1 200 OK\r\n") != NULL
 				      && strstr(heads, "agent/1") != NULL
 				      && strstr(heads, "agent/1") < strchr(heads, '<'));
+			if (r == 0 && strncmp(cases[i].scheme, "socks", 5) == 0)
+				CHECK(strncmp(heads, ">GET ", 5) == 0); /* SOCKS has no heads */
 			sprintf(text, "127.0.0.1:%d", s.port);
 			if (!CHECK(r == cases[i].err
 			           && ws_report(c.ws)->phase == (enum ws_phase)cases[i].phase
@@ -677,6 +679,8 @@ static void test_proxy_reads_too_far(void)
 			/* if only the memory for the sentence is missing, the error stays WS_ETLS
 			 */
 			CHECK(r == WS_ETLS || (r == WS_EMEMORY && c.f.failed_allocs));
+			if (fail_at == 0)
+				HAS(&c, "alert handshake_failure(40)");
 			failed += r == WS_EMEMORY;
 			client_free(&c);
 			CHECK(c.f.alive == 0 && c.f.blocks == 0 && !c.f.wrong);

@@ -223,6 +223,13 @@ static const struct dialogue {
      {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)}, {STR("\5"), STR("")}},
      "not HTTP",
      0},
+    {"http://p",
+     "ws://h/",
+     NULL,
+     {{STR(""), STR("CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n" AGENT)},
+      {STR("HTTP/1.1 199 x\r\nA\r\n\r\n"), STR("")}},
+     "sent an invalid response to CONNECT: its header line \"A\"",
+     0},
 #define REFUSED(status, words)                                                                     \
 	{                                                                                          \
 		"http://p", "ws://h/", NULL,                                                       \
@@ -430,9 +437,9 @@ static const struct dialogue {
     {"socks5h://u:sesame@p",
      "ws://h/",
      NULL,
-     {{STR(""), STR("\5\2\0\2")}, {STR("\5\2"), STR("\1\1u\6sesame")}, {STR("\1\1"), STR("")}},
-     "password",
-     1},
+     {{STR(""), STR("\5\2\0\2")}, {STR("\5\2"), STR("\1\1u\6sesame")}, {STR("\1\2"), STR("")}},
+     "said 2 user or password is wrong",
+     2},
     {"socks5h://u:sesame@p",
      "ws://h/",
      NULL,
@@ -574,6 +581,7 @@ static int play(const struct dialogue *d, size_t first, size_t step, size_t len,
 		CHECK(strstr(what, "sesame") == NULL);
 		if (d->why != NULL && strncmp(d->why, "said ", 5) == 0)
 			CHECK_EQ_S(what, d->why);
+		CHECK(!strstr(what, "proxies behind TLS") == !strstr(d->why, "proxies behind TLS"));
 		CHECK(!strstr(what, "for an HTTP proxy") == !strstr(d->why, "for an HTTP proxy"));
 	} else {
 		CHECK(what[0] == '\0');

@@ -838,6 +838,9 @@ static void test_what_is_shown(void)
 		SHOWS("proxy: \"http://a b\": its host has a character that a name must not have "
 		      "(byte 15)",
 		      t.o.proxy = "http://me:pw@a b");
+		SHOWS("proxy: \"http://a/***\": it has a path, which means nothing for a proxy "
+		      "(byte 15)",
+		      t.o.proxy = "http://me:pw@a/b");
 		SHOWS("proxy_wss: \"http://a:99999/\": its port is not a number from 1 to 65535 "
 		      "(and an IPv6 address needs brackets) (byte 15)",
 		      t.o.proxy_wss = "http://me:pw@a:99999/");
