@@ -4,6 +4,7 @@
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
+#include "cli/optable.h"
 #include "cli/query.h"
 #include <signal.h>
 #include <string.h>
@@ -122,13 +123,14 @@ void wq_query_put_number(struct wsi_text *t, const char *before, uint64_t n, con
 	wsi_put(t, after);
 }
 
-/* Names the option and its pattern: --expect "^ok" */
+/* Names the option and its pattern: --expect "^ok". The pattern may be a URL that was meant to be
+ * asked. */
 void wq_query_put_pattern(struct wsi_text *t, const struct wq_pattern *pattern)
 {
 	wsi_put(t, "--");
 	wsi_put(t, pattern->option);
 	wsi_put(t, " ");
-	wq_query_put_quoted(t, pattern->p, pattern->len);
+	wq_put_value(t, pattern->p);
 }
 
 /* How many messages came of those that a pattern was to match */

@@ -253,6 +253,10 @@ bool wq_is_misplaced(const struct wq_option *option, const char *value)
 		if (is_websocket_url(value) && strcmp(option->name, "origin") != 0)
 			return true;
 		return secret_option(value) > 0;
+	case WQ_KIND_EXPECT:
+	case WQ_KIND_FAIL_ON:
+	case WQ_KIND_UNTIL: /* the pattern may be a URL that a message is to have */
+		return secret_option(value) > 0;
 	case WQ_KIND_HEADER:
 		return secret_option(value) > 0 && !strchr(value, ':');
 	default: /* wq_put_value() shows what is not a number; data may look like anything */

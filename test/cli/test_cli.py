@@ -181,6 +181,25 @@ def test_a_wrong_value_shows_no_secret(option):
         run(option, value, URL, status=64, secrets=["s3cret"])
 
 
+@pytest.mark.parametrize("option", ["-e", "--fail-on", "--until"])
+def test_a_forgotten_pattern_shows_no_secret(option):
+    """Nothing is sent either, while the secret was meant for the server."""
+    for value in MISPLACED:
+        if value.startswith("-"):
+            assert "a value is missing" in run(option, value, URL, status=64, secrets=["s3cret"]).err
+    with Server(lambda c: c.read_request().upgrade().text("another").end()) as s:
+        for value in ("ws://me:s3cret@h/", "wss://h/?token=s3cret"):
+            r = run(option, value, s.url, status=None, json=False, secrets=["s3cret"])
+            assert option == "--fail-on" or r.status == 3 and b"://h/" in r.out
+
+
+@pytest.mark.parametrize("option", ["--expect", "--until"])
+def test_a_pattern_may_begin_with_a_dash_or_be_a_url(option):
+    for pattern in ("=-us3cret", "=ws://h/", "=-k"):
+        with Server(lambda c: c.upgrade().text(pattern[1:]).finish()) as s:
+            run(option + pattern, s.url, status=0, json=False)
+
+
 def test_a_header_without_a_colon_may_be_an_option():
     assert "a value is missing" in run("-H", "-us3cret", URL, status=64, secrets=["s3cret"]).err
 

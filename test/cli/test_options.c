@@ -331,7 +331,10 @@ static void test_wrong(void)
 	    {"-n --from=x ws://h", "-n, --count: \"--from=x\" is not"},
 	    {"-n - ws://h", "-n, --count: \"-\" is not"},
 	    {"-n -Zx ws://h", "-n, --count: \"-Zx\" is not"},
-	    {"-e -bsecret --data-expand ${1} ws://h", "-e \"-b...\" has no groups"},
+	    {"-e -bsecret ws://h", "-e, --expect: \"-b...\" is the next argument"},
+	    {"--fail-on -bsecret ws://h", "--fail-on: \"-b...\" is the next argument"},
+	    {"--until -bsecret ws://h", "--until: \"-b...\" is the next argument"},
+	    {"--expect=-bsecret --data-expand ${1} ws://h", "-e \"-b...\" has no groups"},
 	    {"-l -H @- ws://h", "-H, --header: \"@-\" is a second use"},
 #ifndef WSQUERY_NO_FORMATS
 	    {"-F -f nagios ws://h", "--follow needs -f json or -f raw"},
