@@ -202,7 +202,7 @@ with_options() { # with_options HEADERS FLAG...: makes $tmp/with
 }
 older_program() {
 	copy_tree "$newer" && mkdir "$newer/lib" || return
-	awk '{ print } /^\tvoid \*user_data;$/ { print "\tchar later[1 << 20];" }' ws.h >"$newer/ws.h"
+	awk '{ print } /^\tint \(\*give_up\)\(void \*user_data\);$/ { print "\tchar later[1 << 20];" }' ws.h >"$newer/ws.h"
 	make -C "$newer" CC="$CC" CFLAGS="$CFLAGS -O0" libwsquery.so || return
 	for name in "$prefix"/lib/libwsquery.so.*; do
 		cp "$newer/libwsquery.so" "$newer/lib/${name##*/}" || return
