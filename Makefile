@@ -30,7 +30,7 @@ USER_CPPFLAGS = $(CPPFLAGS:-nostdinc=)
 
 HDR = ws.h ws_pure.h ws_proto.h ws_net.h ws_tls.h ws_mbedtls.h ws_conn.h $(CLI_HDR)
 CLI_HDR != ls cli/*.h
-LIB_SRC = text.c sha1.c base64.c utf8.c ip.c secret.c url.c frame.c header.c request.c response.c refusal.c proxy.c no_proxy.c \
+LIB_SRC = text.c sha1.c base64.c utf8.c ip.c secret.c url.c url_show.c frame.c header.c request.c response.c refusal.c proxy.c no_proxy.c \
 	sys.c sys_words.c resolve.c net.c net_none.c conn.c copy.c check.c upgrade.c open.c keepalive.c buffer.c cancel.c transport.c send.c recv.c ws.c
 PROG_SRC = main.c cli/options.c cli/optable.c cli/optcheck.c cli/optfiles.c cli/values.c cli/help.c cli/complete.c cli/env.c cli/input.c \
 	cli/many.c cli/list.c cli/share.c cli/progress.c \

@@ -8,7 +8,7 @@
 #					one program. Programs still write ws_open
 #        make-dist.sh -l		prints the names of the library's files without those of TLS
 #        make-dist.sh -L		prints them with those of TLS
-lib='text sha1 base64 utf8 ip secret url frame header request response refusal proxy no_proxy sys sys_words resolve net net_none conn copy check upgrade open keepalive buffer cancel transport send recv ws'
+lib='text sha1 base64 utf8 ip secret url url_show frame header request response refusal proxy no_proxy sys sys_words resolve net net_none conn copy check upgrade open keepalive buffer cancel transport send recv ws'
 tls='trust der chain tls_port tls_words tls_trust tls_config tls_verdict tls_wire tls'
 set -eu
 cd "$(dirname "$0")"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * url.c - URLs: parsing, resolving references, and showing them without their secrets
+ * url.c - URLs: parsing, saying what is wrong with them, and resolving references
  *
  * The syntax is that of RFC 3986, with the zones of RFC 6874, as RFC 6455 section 3 narrows it.
  */
@@ -9,9 +9,6 @@
 
 #define URL_LABEL_MAX 63 /* RFC 1035 2.3.4 */
 #define URL_NAME_MAX 253 /* likewise, without the final dot */
-
-/* The characters that end an authority (RFC 3986 3.2) */
-static const char url_authority_ends[] = "/?#";
 
 static const struct url_scheme {
 	const char *name;
@@ -66,12 +63,6 @@ static bool url_is_userinfo(int c)
 static bool url_is_path(int c)
 {
 	return url_is_userinfo(c) || wsi_is_one_of(c, "@/?");
-}
-
-/* What an address in brackets may consist of */
-static bool url_is_address(int c)
-{
-	return wsi_is_hex_digit(c) || c == ':' || c == '.';
 }
 
 /* RFC 3986 3.1: scheme */
@@ -276,7 +267,7 @@ static const char *url_parse_port(struct wsi_url *u, const char *p, const char *
 
 const char *wsi_url_rest(struct wsi_url *u, const char *p, size_t len, int port)
 {
-	const char *end = p + len, *path = p + wsi_find_any(p, len, url_authority_ends);
+	const char *end = p + len, *path = p + wsi_find_any(p, len, WSI_AUTHORITY_ENDS);
 	const char *host = path, *why;
 
 	u->port = port;
@@ -323,7 +314,7 @@ static struct url_parts url_split(const char *p, size_t len)
 	n = parts.scheme;
 	if (n + 2 <= len && p[n] == '/' && p[n + 1] == '/') {
 		n += 2;
-		n += wsi_find_any(p + n, len - n, url_authority_ends);
+		n += wsi_find_any(p + n, len - n, WSI_AUTHORITY_ENDS);
 	}
 	parts.path = n;
 	return parts;
@@ -339,6 +330,11 @@ static const struct url_scheme *url_find_scheme(const char *p, size_t len)
 		if (wsi_is(name, url_schemes[i].name))
 			return &url_schemes[i];
 	return NULL;
+}
+
+bool wsi_url_is_scheme(const char *name, size_t len)
+{
+	return url_find_scheme(name, len) != NULL;
 }
 
 /* Takes "scheme://" and returns that scheme; what follows becomes the userinfo until its end is
@@ -392,121 +388,7 @@ const char *wsi_url_parse_proxy(struct wsi_url *u, const char *url, size_t len)
 	return url_parse_known(u, url, len, s);
 }
 
-/* Showing */
-
-/* How much may be shown of the authority of a URL that is wrong: all of it, or what comes before
- * something after a ':' that is not a number, because that may be a password. The colons of an IPv6
- * address do not count. */
-static size_t url_shown_authority(const char *p, size_t len)
-{
-	unsigned char addr[16];
-	size_t i = 0, digits;
-
-	if (wsi_ip_parse(addr, p, len) == 16)
-		return len;
-	if (len > 0 && *p == '[') {
-		i = 1 + wsi_span_if(p + 1, len - 1, url_is_address);
-		if (i < len && p[i] != ']' && p[i] != '%')
-			i = 0;
-	}
-	while (i < len) {
-		i += wsi_find(p + i, len - i, ':');
-		if (i == len)
-			break;
-		i++;
-		digits = wsi_span_if(p + i, len - i, wsi_is_digit);
-		if (i + digits < len && p[i + digits] != ':')
-			break;
-		i += digits;
-	}
-	return i;
-}
-
-/* Appends what follows the scheme of a wrong URL. It is not known where its userinfo ends, so only
- * what follows the last '@' is shown. */
-static void url_put_wrong(struct wsi_text *t, const char *p, const char *end, bool is_proxy)
-{
-	const char *begin = end, *path, *to;
-	bool hides_more = false;
-
-	while (begin > p && begin[-1] != '@')
-		begin--;
-	path = begin + wsi_find_any(begin, (size_t)(end - begin), url_authority_ends);
-	to = begin + url_shown_authority(begin, (size_t)(path - begin));
-	if (to < path) {
-		hides_more = true;
-	} else if (to > begin && to[-1] == ':' && to < end) { /* "joe:/secret" */
-		hides_more = true;
-	} else if (is_proxy
-	           && end - to > 1) { /* a proxy has no path: it may be the rest of a password */
-		hides_more = true;
-		to++;
-	}
-	if (!hides_more)
-		to = end;
-	wsi_put_without_secrets(t, begin, (size_t)(to - begin));
-	if (hides_more)
-		wsi_put(t, "***");
-}
-
-static void url_put_right(struct wsi_text *t, const char *url, const struct wsi_url *u)
-{
-	const char *host = u->userinfo.p + u->userinfo.len;
-
-	if (*host == '@')
-		host++;
-	wsi_put_n(t, url, (size_t)(u->userinfo.p - url));
-	wsi_put_n(t, host, (size_t)(u->path.p - host));
-	wsi_put_without_secrets(t, u->path.p, u->path.len);
-}
-
-void wsi_put_url(struct wsi_text *t, const char *url, size_t len)
-{
-	struct wsi_url u;
-	size_t blanks = wsi_span_if(url, len, wsi_is_blank), shown;
-
-	/* A URL that was pasted with blanks is wrong, but has the parts of a URL. */
-	wsi_put_safe(t, url, blanks);
-	url += blanks;
-	len -= blanks;
-	if (!wsi_url_parse(&u, url, len)) {
-		url_put_right(t, url, &u);
-		return;
-	}
-	shown = (size_t)(u.userinfo.p - url);
-	if (shown == 0) { /* "ws:/host" */
-		size_t colon = wsi_find(url, len, ':');
-
-		if (colon < len && url_find_scheme(url, colon))
-			shown = colon + 1;
-	}
-	while (shown < len && url[shown] == '/') /* "ws:///host" */
-		shown++;
-	wsi_put_safe(t, url, shown);
-	url_put_wrong(t, url + shown, url + len, false);
-}
-
-void wsi_put_location(struct wsi_text *t, const char *ref, size_t len)
-{
-	/* Without an authority, so that an '@' in it does not end userinfo */
-	bool is_local = len > 0 && wsi_is_one_of(*ref, url_authority_ends);
-
-	if (len > 1 && ref[0] == '/' && ref[1] == '/')
-		is_local = false;
-	if (is_local)
-		wsi_put_without_secrets(t, ref, len);
-	else
-		wsi_put_url(t, ref, len);
-}
-
-void wsi_put_proxy_url(struct wsi_text *t, const char *url, size_t len)
-{
-	struct wsi_url u;
-
-	url_parse_scheme(&u, url, len);
-	wsi_put_safe(t, url, (size_t)(u.userinfo.p - url));
-	url_put_wrong(t, u.userinfo.p, url + len, true);
-}
+/* What is wrong with a URL */
 
 /* True if the byte at `at` is part of a secret, which must not be shown. */
 static bool url_is_secret(const struct wsi_url *u, const char *at, const char *end)
@@ -627,6 +509,8 @@ void wsi_put_url_why(struct wsi_text *t, const struct wsi_url *u, const char *ur
 	wsi_put_u(t, (size_t)(u->at - url) + 1);
 	wsi_put_c(t, ')');
 }
+
+/* Writing */
 
 void wsi_put_hostport(struct wsi_text *t, const struct wsi_url *u, bool always_port)
 {

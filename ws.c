@@ -9,7 +9,7 @@
  *	net.c resolve.c sys.c sys_words.c (or net_none.c)  network and operating system    ws_net.h
  *	tls.c tls_wire.c tls_verdict.c tls_config.c tls_trust.c tls_words.c tls_port.c trust.c chain.c der.c
  *	                                                   TLS                             ws_tls.h
- *	url.c frame.c header.c request.c response.c
+ *	url.c url_show.c frame.c header.c request.c response.c
  *	refusal.c proxy.c no_proxy.c                       texts and bytes, no I/O         ws_proto.h
  *	text.c sha1.c base64.c utf8.c ip.c secret.c        functions of bytes alone        ws_pure.h
  *

@@ -17,6 +17,7 @@
 #endif
 
 /* url.c: RFC 3986, RFC 6455 section 3 */
+#define WSI_AUTHORITY_ENDS "/?#" /* the characters that end an authority (RFC 3986 3.2) */
 enum wsi_scheme {
 	WSI_WS,
 	WSI_WSS,
@@ -56,13 +57,8 @@ WSI const char *wsi_url_parse_proxy(struct wsi_url *u, const char *url, size_t l
 /* What follows "scheme://". The port is the one to use where none is given. Sets all but scheme and
  * secure. */
 WSI const char *wsi_url_rest(struct wsi_url *u, const char *p, size_t len, int port);
-/* Appends a URL, right or wrong: without userinfo, and with the values of secret parameters as
- * "***". Of a wrong one, what follows a ':' and is not a number is left out too, because it may be
- * a password. */
-WSI void wsi_put_url(struct wsi_text *t, const char *url, size_t len);
-/* The same for a reference, and for the URL of a proxy that is wrong. */
-WSI void wsi_put_location(struct wsi_text *t, const char *ref, size_t len);
-WSI void wsi_put_proxy_url(struct wsi_text *t, const char *url, size_t len);
+/* True for "ws" and the other schemes of servers and proxies. Case does not matter. */
+WSI bool wsi_url_is_scheme(const char *name, size_t len);
 /* Appends what wsi_url_parse returned for a URL that goes up to end, and how the wrong byte is
  * written: "...: in its user name, \ is written %5C". wsi_put_url_why adds the number of the byte:
  * "... (byte 11)". */
@@ -83,6 +79,15 @@ WSI int wsi_url_next(const char **p);
  * dot do not matter. Neither may be empty. */
 WSI int wsi_in_domain(struct wsi_str host, const char *domain, size_t len);
 #define wsi_is_localhost(host) wsi_in_domain(host, "localhost", 9) /* RFC 6761 6.3 */
+
+/* url_show.c */
+/* Appends a URL, right or wrong: without userinfo, and with the values of secret parameters as
+ * "***". Of a wrong one, what follows a ':' and is not a number is left out too, because it may be
+ * a password. */
+WSI void wsi_put_url(struct wsi_text *t, const char *url, size_t len);
+/* The same for a reference, and for the URL of a proxy that is wrong. */
+WSI void wsi_put_location(struct wsi_text *t, const char *ref, size_t len);
+WSI void wsi_put_proxy_url(struct wsi_text *t, const char *url, size_t len);
 
 /* frame.c: RFC 6455 sections 5.2 and 5.3. The opcodes: */
 enum { WSI_CONT = 0, WSI_TEXT = 1, WSI_BINARY = 2, WSI_CLOSE = 8, WSI_PING = 9, WSI_PONG = 10 };

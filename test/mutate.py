@@ -49,6 +49,7 @@ TESTS = {
     "ip.c": ["test_ip", "test_url", "test_proxy"],
     "secret.c": ["test_secret", "test_request"],
     "url.c": ["test_url", "test_proxy", "test_request", *OPENING],
+    "url_show.c": ["test_url", "test_proxy", *OPENING],
     "frame.c": ["test_frame", "test_ws_close", "test_ws_send", "test_ws_recv"],
     "header.c": ["test_request", "test_refusal", "test_response", *OPENING],
     "request.c": ["test_request", *OPENING],

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/shell.sh"
 
 [ -z "$sanitized" ] || CFLAGS=-Os # sanitizers need a libc
-pure='sha1 base64 utf8 text ip secret url frame header request response refusal proxy no_proxy'
+pure='sha1 base64 utf8 text ip secret url url_show frame header request response refusal proxy no_proxy'
 flags="-std=c11 -ffreestanding -fno-stack-protector -fno-pie -DWS_NO_NET -I."
 names() { # names NM-ARGUMENTS...: prints symbols, one on each line
 	nm "$@" | awk 'NF > 1 { print $NF }' | sort -u

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * test_url.c - url.c: what is a URL and what not, RFC 3986's references, names and addresses of
- * this machine
+ * test_url.c - url.c and url_show.c: what is a URL and what not, what is shown of one, RFC 3986's
+ * references, names and addresses of this machine
  */
 #include <stdlib.h>
 #include "ws.h"
