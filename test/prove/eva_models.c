@@ -47,6 +47,7 @@ static void put_any(struct wsi_text *t)
 {
 	//@ assert room: t->len < t->cap && \valid(t->p + (0 .. t->cap - 1));
 	Frama_C_make_unknown(t->p, t->cap);
+	t->p[t->cap - 1] = '\0'; /* no text goes beyond it */
 	t->len = Frama_C_size_t_interval(0, t->cap - 1);
 	t->cut = any_bool();
 }
@@ -152,6 +153,10 @@ bool wsi_is(struct wsi_str s, const char *name)
 {
 	reads(name, strlen((const char *)name));
 	reads(s.p, s.len);
+#ifdef EXACT_LENGTH
+	if (s.len != strlen((const char *)name))
+		return false;
+#endif
 	return any_bool();
 }
 
