@@ -236,5 +236,6 @@ void wsi_close_transport(struct ws_conn *ws)
 	wsi_release(ws, &ws->address);
 	ws->info.address = "";
 	ws->proxied = false;
+	ws->change++;
 	ws->rpos = ws->rend = 0;
 }

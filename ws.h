@@ -666,7 +666,7 @@ struct ws_report {
 	 * descriptor. It may succeed once some are closed. */
 	int no_descriptor;
 	/* Microseconds spent in WS_PHASE_RESOLVE to WS_PHASE_UPGRADE, redirects
-	 * included. -1: not reached. */
+	 * included. -1: it was not reached, or has not ended. */
 	int64_t phase_us[WS_PHASES_TIMED];
 	/* Bytes received since the upgrade of the last hop began: all headers
 	 * count, but not what TLS adds. They grow while a long message

