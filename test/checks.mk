@@ -56,7 +56,7 @@ SAMPLE = 1000000
 SEED = 1
 mutate:
 	nice -n 19 $(PYTHON) test/mutate.py --seconds $(SECONDS) --sample $(SAMPLE) --seed $(SEED) --cc '$(CC)' --cflags '$(TLS_CFLAGS_$(TLS_FOUND)) $(USER_CPPFLAGS)' \
-		--libs '$(ALL_LIBS)' --sources '$(ALL_LIB_SRC)' $(FILES)
+		--libs '$(ALL_LIBS)' --sources '$(ALL_LIB_SRC) $(PROG_SRC:main.c=)' $(FILES)
 
 # The unit tests for other machines, under qemu-user. Debian: qemu-user-static, gcc-TRIPLET, libc6-dev-ARCHITECTURE-cross
 CROSS = arm-linux-gnueabihf s390x-linux-gnu

@@ -42,20 +42,20 @@ TALKING = ["test_ws_query", "test_ws_keepalive", "test_ws_close", "test_ws_open"
 NETWORK = ["test_ws_query", "test_ws_open", "test_sys", "test_resolve", "test_ws_watch", "test_ws_cancel", "test_net"]
 TLS = ["test_tls_config", "test_tls_trust", "test_tls_verdict", "test_tls", "test_tls_open"]
 TESTS = {
-    "text.c": ["test_text", "test_url", "test_request", "test_response", "test_proxy", "test_ws_upgrade", "test_ws_recv"],
-    "sha1.c": ["test_sha1"],
-    "base64.c": ["test_base64", "test_response"],
-    "utf8.c": ["test_utf8", "test_text"],
-    "ip.c": ["test_ip", "test_url", "test_proxy"],
-    "secret.c": ["test_secret", "test_request"],
-    "url.c": ["test_url", "test_proxy", "test_request", *OPENING],
-    "url_show.c": ["test_url", "test_proxy", *OPENING],
-    "frame.c": ["test_frame", "test_ws_close", "test_ws_send", "test_ws_recv"],
-    "header.c": ["test_request", "test_refusal", "test_response", *OPENING],
+    "text.c": ["test_text", "test_url", "test_request", "test_response", "test_proxy", "test_ws_upgrade", "test_ws_recv", "test_overread"],
+    "sha1.c": ["test_sha1", "test_overread"],
+    "base64.c": ["test_base64", "test_response", "test_overread"],
+    "utf8.c": ["test_utf8", "test_text", "test_overread"],
+    "ip.c": ["test_ip", "test_url", "test_proxy", "test_overread"],
+    "secret.c": ["test_secret", "test_request", "test_overread"],
+    "url.c": ["test_url", "test_proxy", "test_request", *OPENING, "test_overread"],
+    "url_show.c": ["test_url", "test_proxy", *OPENING, "test_overread"],
+    "frame.c": ["test_frame", "test_ws_close", "test_ws_send", "test_ws_recv", "test_overread"],
+    "header.c": ["test_request", "test_refusal", "test_response", *OPENING, "test_overread"],
     "request.c": ["test_request", *OPENING],
-    "response.c": ["test_response", *OPENING],
-    "refusal.c": ["test_refusal", "test_proxy", "test_response", *OPENING],
-    "proxy.c": ["test_proxy", *OPENING],
+    "response.c": ["test_response", *OPENING, "test_overread"],
+    "refusal.c": ["test_refusal", "test_proxy", "test_response", *OPENING, "test_overread"],
+    "proxy.c": ["test_proxy", *OPENING, "test_overread"],
     "no_proxy.c": ["test_proxy"],
     "sys.c": NETWORK,
     "sys_words.c": NETWORK,
@@ -198,7 +198,7 @@ class Builder:
         self.seconds = {}  # of each test that was built
         self.kills = collections.Counter()  # (file, test)
         self.lock = threading.Lock()
-        scratch.mkdir()
+        (scratch / "cli").mkdir(parents=True)
 
     def works(self):
         """False where the compiler cannot make a program with these flags."""
@@ -303,7 +303,7 @@ def main():
     parser.add_argument("--cc", default="cc")
     parser.add_argument("--cflags", default="")
     parser.add_argument("--libs", default="")
-    parser.add_argument("--sources", required=True, help="the library's files, all of them")
+    parser.add_argument("--sources", required=True, help="all files of the library, and those of the program that tests use")
     parser.add_argument("files", nargs="+", metavar="FILE")
     args = parser.parse_args()
 

@@ -242,6 +242,7 @@ static const struct {
     {"ws://u:ses?ame@h/", 6, "1 to 65535", "ws://h/"},
     {"u:sesame@h/", 0, "ws:// or wss://", "h/"},
     {"ws:/u:sesame@h/", 0, "ws:// or wss://", "ws:/h/"},
+    {"ws:?x", 0, "ws:// or wss://", "ws:?x"},
     {"socks5://u:sesame@h/", 0, "ws:// or wss://", "socks5://h/"},
     {"u:sesame://x@h/", 0, "ws:// or wss://", "h/"},
     /* without an '@', what follows a ':' may be a password, unless it is a number */
