@@ -390,7 +390,7 @@ static void note_connection(void *user_data, int sent, int type, const void *dat
 
 	(void)user_data;
 	if (type == WS_TRACE_CONNECT)
-		snprintf(connections + n, sizeof connections - n, "%s%.*s\n", sent ? "" : "?",
+		snprintf(connections + n, sizeof connections - n, "%s%.*s\n", sent == 1 ? "" : "?",
 		         (int)len, (const char *)data);
 }
 

@@ -322,6 +322,10 @@ static const struct {
     {"file:///h", "it does not begin with ws:// or wss:// (byte 1)"},
     {"joe:sesame@h/", "it does not begin with ws:// or wss:// (byte 1)"},
     {"/chat", "it does not begin with ws:// or wss:// (byte 1)"},
+    {"u@h/", "it does not begin with ws:// or wss:// (byte 1)"},
+    {"ws://joe:x%40", "its port is not a number from 1 to 65535 (and an IPv6 address needs "
+                      "brackets): a user name and password end with an @ itself, not with %40 "
+                      "(byte 9)"},
     {"", "it does not begin with ws:// or wss:// (byte 1)"},
     {"ws://h/\xff", "it has a character that must be percent-encoded: in its path, this byte is "
                     "written %FF (byte 8)"},
