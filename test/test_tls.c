@@ -215,6 +215,31 @@ static void test_stalls(void)
 	}
 }
 
+/* A server that refuses what the client sent: its alert can still be read when a write has failed. */
+static void test_alert_after_reset(void)
+{
+	static const unsigned char alert[] = {21, 3, 3, 0, 2, 2, 42};
+	struct setup s = with_ca(good);
+	struct pair *p;
+	int told;
+
+	s.max_version = 12;
+	for (told = 0; told < 2; told++) {
+		p = pair_new(&s);
+		CHECK_EQ_U(shake(p, 0), 1);
+		server_step(p);
+		if (told)
+			pipe_write(&p->down, alert, sizeof alert);
+		p->up.reset = 1;
+		CHECK(wsi_tls_handshake(p->t, INT64_MAX, &p->why) == (told ? WS_ETLS : WS_ERESET));
+		CHECK_EQ_S(p->why_buf,
+		           told ? "the server sent the alert bad_certificate(42): it wants a "
+		                  "client certificate, or another one"
+		                : "the connection was reset in the TLS handshake");
+		pair_free(p);
+	}
+}
+
 static void test_flips(void)
 {
 	struct setup s = with_ca(good);
@@ -895,6 +920,7 @@ int main(void)
 	TEST(test_wrong_names);
 	TEST(test_alpn);
 	TEST(test_stalls);
+	TEST(test_alert_after_reset);
 	TEST(test_flips);
 	TEST(test_not_tls);
 	TEST(test_ends);
