@@ -595,12 +595,38 @@ static void test_renegotiation(void)
 }
 #endif
 
+static unsigned two_bytes(const unsigned char *b)
+{
+	return (unsigned)b[0] << 8 | b[1];
+}
+
+/* True if the ClientHello, the first bytes of the client, has this extension (RFC 8446 4.1.2). */
+static bool hello_has(const struct pair *p, unsigned extension)
+{
+	const unsigned char *b = p->up.buf + 5 + 4 + 2 + 32, *end; /* after the random bytes */
+
+	b += 1 + b[0];         /* session */
+	b += 2 + two_bytes(b); /* cipher suites */
+	b += 1 + b[0];         /* compression */
+	end = b + 2 + two_bytes(b);
+	for (b += 2; b < end; b += 4 + two_bytes(b + 2))
+		if (two_bytes(b) == extension)
+			return true;
+	return false;
+}
+
 static void test_tickets(void)
 {
 	unsigned char buf[100];
 	struct setup s = with_ca(good);
 	struct pair *p;
 	ptrdiff_t last;
+
+	p = pair_new(&s);
+	CHECK_EQ_U(shake(p, 0), 1);
+	CHECK(hello_has(p, 0));   /* server_name */
+	CHECK(!hello_has(p, 35)); /* session_ticket */
+	pair_free(p);
 
 	s.tickets = 1;
 	p = pair_new(&s);
