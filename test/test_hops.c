@@ -557,13 +557,14 @@ static void test_proxies(void)
 			client_free(&c);
 			server_end(&s);
 		}
-		/* a proxy that refuses; no_proxy; proxy_wss does not apply to ws */
+		/* a proxy that refuses; no_proxy; proxy_wss applies to wss only */
 		port = 0;
 		fd = bound("127.0.0.1", &port);
 		sprintf(proxy, "http://127.0.0.1:%d", port);
 		client_init(&c, "%s", target);
 		c.o.nonblock = nonblock;
 		c.o.proxy = proxy;
+		c.o.proxy_wss = "http://none.test";
 		CHECK_EQ_U(client_open(&c), WS_EREFUSED);
 		CHECK_EQ_U(ws_report(c.ws)->phase, WS_PHASE_CONNECT);
 		HAS(&c, "proxy");
@@ -586,6 +587,15 @@ static void test_proxies(void)
 		client_talk(&c);
 		client_free(&c);
 		server_end(&s);
+#ifdef WS_WITH_MBEDTLS
+		client_init(&c, "wss://a127-0-0-1.test/");
+		c.o.nonblock = nonblock;
+		c.o.proxy = "http://none.test";
+		c.o.proxy_wss = proxy;
+		CHECK_EQ_U(client_open(&c), WS_EREFUSED);
+		HAS(&c, "proxy");
+		client_free(&c);
+#endif
 		close(fd);
 		/* a proxy that never answers; a proxy whose answer is longer than the buffer */
 		{

@@ -309,13 +309,13 @@ static const struct parser {
 	struct {
 		const char *p;
 		size_t len;
-	} samples[6];
+	} samples[7];
 } parsers[] = {
     {"url",
      url,
      {S("wss://user:pa%20ss@[fe80::1%25eth0]:8443/path%41?token=secret&key=%61#f"),
       S("ws://127.0.0.1:80?x"), S("http://a.b.example.com./%"), S("HTTPS://[::ffff:1.2.3.4]/"),
-      S("ws://user:pa@ss:1@h"), S("ws://h:65536")}},
+      S("ws://user:pa@ss:1@h"), S("ws://h:65536"), S("ws://0x1")}},
     {"reference",
      reference,
      {S("../../x/./y/..?q#f"), S("//other:81/x"), S("ws://h/../.."), S("?q"), S("")}},
