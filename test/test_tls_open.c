@@ -298,7 +298,8 @@ static void test_failing_upgrade(void)
 	check_row_end();
 }
 
-/* Many messages, one record each: each read of the connection may read from the transport again */
+/* Many messages, one record each: each read of the connection may read from the transport again.
+ * After the closing handshake TLS sends close_notify. */
 static void test_many_records(void)
 {
 	struct setup s = good;
@@ -307,6 +308,7 @@ static void test_many_records(void)
 	struct ws_msg msg;
 	int64_t now = 0;
 	struct ws_conn *ws = open_over(p, &now, in_certs("ca", ".pem"));
+	char sent[1000];
 	int k;
 
 	for (k = 0; k < 20 && ws_report(ws)->phase != WS_PHASE_UPGRADE; k++) {
@@ -323,6 +325,9 @@ static void test_many_records(void)
 	CHECK_EQ_U(ws_recv(ws, &msg), WS_AGAIN);
 	ws_wants(ws, &set);
 	CHECK_EQ_U(set.timeout_ms, 10000); /* there is nothing to do before the deadline */
+	CHECK_EQ_U(server_write(p, "\x88\x02\x03\xe8", 4), 4);
+	CHECK_EQ_U(ws_close(ws, 1000, NULL), 0);
+	CHECK_EQ_U(server_read(p, sent, sizeof sent), MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY);
 	ws_free(ws);
 	pair_free(p);
 }
