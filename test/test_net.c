@@ -253,8 +253,8 @@ static void test_race(void)
 	struct hole holes[9];
 	struct client c;
 	struct server s;
-	char lines[10][60];
-	const char *resolve[11];
+	char lines[10][60], refusing[60];
+	const char *resolve[12];
 	struct ws_pollset set;
 	int fds[10], port, k, r, nonblock, full = 1;
 
@@ -309,12 +309,11 @@ static void test_race(void)
 		HAS(&c, "connect timeout");
 		client_free(&c);
 	}
+	sprintf(refusing, "a.test:%d:127.0.0.99", port);
 	check_row("an attempt begins every 250 ms, or at once when another one fails");
 	{
 		int64_t start;
-		char refusing[60];
 
-		sprintf(refusing, "a.test:%d:127.0.0.99", port); /* refuses */
 		resolve[0] = lines[0];
 		resolve[1] = lines[1];
 		resolve[2] = refusing;
@@ -354,11 +353,12 @@ static void test_race(void)
 			client_talk(&c);
 		client_free(&c);
 	}
-	check_row(
-	    "nine addresses that do not answer, more than are tried at a time, then a good one");
+	check_row("one that refuses, nine addresses that do not answer, more than are tried at a "
+	          "time, then a good one");
+	resolve[0] = refusing;
 	for (k = 0; k < 10; k++)
-		resolve[k] = lines[k];
-	resolve[10] = NULL;
+		resolve[k + 1] = lines[k];
+	resolve[11] = NULL;
 	client_init(&c, "ws://a.test:%d/", port);
 	c.o.nonblock = 1;
 	c.o.resolve = resolve;
