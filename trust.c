@@ -248,7 +248,7 @@ WSI int wsi_trust_scan(struct wsi_trust *t, const struct wsi_mem *mem, const cha
                        bool want_dir, const char **cause)
 {
 	struct trust_scan *s;
-	struct stat st;
+	struct stat st = {0};
 	int fd = trust_open(AT_FDCWD, path), r;
 
 	*cause = NULL;
@@ -315,7 +315,7 @@ WSI ptrdiff_t wsi_read_file(const struct wsi_mem *mem, const char *path, void *b
 	size_t len = 0;
 	ptrdiff_t n = -1;
 	int fd = trust_open(AT_FDCWD, path);
-	struct stat st;
+	struct stat st = {0};
 
 	*cause = NULL;
 	if (fd < 0 || fstat(fd, &st) != 0) {
