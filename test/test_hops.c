@@ -139,13 +139,15 @@ static void test_redirects(void)
 		/* a URL of the greatest length is followed; the server then closes the connection */
 		memset(script, 0, sizeof script);
 		memset(longest, 'x', sizeof longest);
-		server_start(&s, script, 2);
+		s.port = 0;
+		s.fd = bound("127.0.0.1", &s.port);
 		i = sprintf(longest, "HTTP/1.1 302 Found\r\nLocation: ");
 		longest[i + sprintf(longest + i, "ws://127.0.0.1:%d/", s.port)] = 'x';
 		memcpy(longest + i + WS_MAX_URL, "\r\n\r\n", 5);
 		script[0].acts[0].until = "\r\n\r\n";
 		script[0].acts[0].say = longest;
 		script[1].then = HANG_UP;
+		server_on(&s, s.fd, script, 2);
 		client_init(&c, "ws://127.0.0.1:%d/", s.port);
 		c.o.max_redirects = 1;
 		CHECK(client_open(&c) != WS_EREDIRECT);

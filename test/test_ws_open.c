@@ -54,12 +54,12 @@ static void test_wrong_options_are_named(void)
 
 #define WRONG(field, set)                                                                          \
 	do {                                                                                       \
-		int before;                                                                        \
+		int named;                                                                         \
 		talk_begin(&t, "", 0);                                                             \
 		set;                                                                               \
 		t.ws = ws_new("ws://127.0.0.1:1/", &t.o);                                          \
-		before = ws_errmsg(t.ws)[0] != '\0';                                               \
-		if (!CHECK(ws_open(t.ws) == WS_EUSAGE && before && t.f.ios == 0                    \
+		named = ws_errmsg(t.ws)[0] != '\0';                                                \
+		if (!CHECK(ws_open(t.ws) == WS_EUSAGE && named && t.f.ios == 0                     \
 		           && strcmp(ws_report(t.ws)->option, field) == 0                          \
 		           && strstr(ws_errmsg(t.ws), field) && ws_report(t.ws)->err == WS_EUSAGE  \
 		           && !strchr(ws_errmsg(t.ws), '\n')))                                     \
