@@ -718,9 +718,10 @@ int main(void)
 {
 	int before = count_fds();
 
-	if (ws_features() & WS_HAS_REDIRECTS)
+	if (ws_features() & WS_HAS_REDIRECTS) {
 		TEST(test_redirects);
-	TEST(test_time_of_redirects);
+		TEST(test_time_of_redirects);
+	}
 	if (ws_features() & WS_HAS_PROXY)
 		TEST(test_proxies);
 	if ((ws_features() & WS_HAS_PROXY) && (ws_features() & WS_HAS_TLS))
