@@ -7,6 +7,7 @@
 #endif
 #include "cli/capture.h"
 #include "test/check.h"
+#include "test/cli/every.h"
 #include "test/guard.h"
 #include <stdint.h>
 #include <stdlib.h>
@@ -691,29 +692,9 @@ static void check_short_pattern(const char *pattern, size_t len)
 /* Every pattern of some bytes up to a length */
 static void test_short_patterns(void)
 {
-	static const struct {
-		const char *bytes;
-		size_t len;
-	} rows[] = {{"ab.()|*+?", 5}, {"ab()|*?", 6}, {"a()|*", 8}};
-	unsigned long index, patterns, rest;
-	char pattern[10];
-	size_t i, k, len, kinds;
-
-	for (i = 0; i < sizeof rows / sizeof *rows; i++) {
-		kinds = strlen(rows[i].bytes);
-		check_row("%s, up to %lu bytes", rows[i].bytes, (unsigned long)rows[i].len);
-		CHECK(rows[i].len < sizeof pattern);
-		for (len = 0, patterns = 1; len <= rows[i].len; len++, patterns *= kinds) {
-			for (index = 0; index < patterns; index += (unsigned long)check_step(31)) {
-				rest = index;
-				for (k = 0; k < len; k++, rest /= kinds)
-					pattern[k] = rows[i].bytes[rest % kinds];
-				pattern[len] = '\0';
-				check_short_pattern(pattern, len);
-			}
-		}
-	}
-	check_row_end();
+	every_string("ab.()|*+?", 5, check_short_pattern);
+	every_string("ab()|*?", 6, check_short_pattern);
+	every_string("a()|*", 8, check_short_pattern);
 }
 
 /* A copy goes on where the search was, whatever becomes of that. The text is long enough for several

@@ -7,6 +7,7 @@
 #endif
 #include "cli/match.h"
 #include "test/check.h"
+#include "test/cli/every.h"
 #include "test/guard.h"
 #include <ctype.h>
 #include <locale.h>
@@ -1503,33 +1504,10 @@ static void check_short_pattern(const char *bytes, size_t len)
 /* Every pattern of some bytes up to a length */
 static void test_short_patterns(void)
 {
-	static const struct {
-		const char *bytes;
-		size_t len;
-	} rows[] = {
-	    {"ab()|*+?{},012[]^-:.=$\\\xc3\xa9", 4},
-	    {"ab()|*^$", 6},
-	    {"ab[]^-\\:", 6},
-	    {"a(){},12", 6},
-	};
-	unsigned long index, patterns, rest;
-	char pattern[8];
-	size_t i, k, len, kinds;
-
-	for (i = 0; i < sizeof rows / sizeof *rows; i++) {
-		kinds = strlen(rows[i].bytes);
-		check_row("%s, up to %lu bytes", rows[i].bytes, (unsigned long)rows[i].len);
-		CHECK(rows[i].len <= sizeof pattern);
-		for (len = 0, patterns = 1; len <= rows[i].len; len++, patterns *= kinds) {
-			for (index = 0; index < patterns; index += (unsigned long)check_step(31)) {
-				rest = index;
-				for (k = 0; k < len; k++, rest /= kinds)
-					pattern[k] = rows[i].bytes[rest % kinds];
-				check_short_pattern(pattern, len);
-			}
-		}
-	}
-	check_row_end();
+	every_string("ab()|*+?{},012[]^-:.=$\\\xc3\xa9", 4, check_short_pattern);
+	every_string("ab()|*^$", 6, check_short_pattern);
+	every_string("ab[]^-\\:", 6, check_short_pattern);
+	every_string("a(){},12", 6, check_short_pattern);
 }
 
 /* 1 MiB that a backtracking matcher, or one that starts anew at each byte, does not finish before
