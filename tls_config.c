@@ -38,9 +38,7 @@ static int tls_blind(void *ctx, unsigned char *buf, size_t len)
 /* The length as mbedTLS counts it: with the NUL after PEM, and without one after DER. */
 static size_t tls_parsed_len(const unsigned char *buf, size_t len)
 {
-	bool is_pem = strstr((const char *)buf, "-----BEGIN ") != NULL;
-
-	return len + is_pem;
+	return strstr((const char *)buf, "-----BEGIN ") ? len + 1 : len;
 }
 
 static int tls_load_key(struct wsi_tls_config *c, const unsigned char *buf, size_t len,

@@ -287,7 +287,7 @@ void wsi_tls_put_problem(struct wsi_tls *t, const mbedtls_x509_crt *crt, int dep
 struct wsi_text *wsi_tls_refuse(struct wsi_tls *t)
 {
 	t->flags |= MBEDTLS_X509_BADCERT_OTHER;
-	t->untrusted = 0; /* the sentence gives another reason */
+	t->untrusted = false; /* the sentence gives another reason */
 	wsi_text_init(&t->cert_why, t->cert_why_buf, sizeof t->cert_why_buf);
 	return &t->cert_why;
 }
@@ -368,7 +368,7 @@ int wsi_tls_verify(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
 			wsi_tls_check_name(t, crt);
 	} else {
 		t->flags = 0;
-		t->untrusted = 0;
+		t->untrusted = false;
 	}
 	if (t->c->pins_n > 0 && (ret = wsi_tls_check_pin(t, crt)) != 0)
 		return ret;

@@ -466,7 +466,7 @@ static atomic_int shared_found;
 
 static void *use_shared(void *unused)
 {
-	struct wsi_mem system = {NULL, NULL, NULL, NULL, NULL, NULL};
+	struct wsi_mem system = {0};
 	struct ws_tls tls = shared_options;
 	struct wsi_tls_config *c;
 	struct wsi_text why;
@@ -489,7 +489,7 @@ static void *use_shared(void *unused)
 /* Several threads use the shared certificates at the same time. -fsanitize=thread checks that. */
 static void test_threads_share(void)
 {
-	struct wsi_mem system = {NULL, NULL, NULL, NULL, NULL, NULL};
+	struct wsi_mem system = {0};
 	mbedtls_x509_crt crt;
 	pthread_t threads[4];
 	size_t i;

@@ -86,7 +86,7 @@ static void *counted_alloc(void *user_data, void *ptr, size_t old_len, size_t ne
 	return NULL;
 }
 
-static const struct wsi_mem mem = {counted_alloc, NULL, NULL, NULL, NULL, NULL};
+static const struct wsi_mem mem = {.alloc = counted_alloc};
 
 /* Valid from 2026 to 2045 */
 static const char ca_pem[] = "-----BEGIN CERTIFICATE-----\n"
