@@ -390,8 +390,7 @@ static int handshake_tls(struct ws_conn *ws)
 #endif
 
 #ifndef WS_NO_NET
-/* The name of the server for SNI and verification. Certificates do not have the final dot of the
- * root. */
+/* The name of the server for SNI and verification. */
 static void put_server_name(struct wsi_text *t, const struct ws_conn *ws)
 {
 	struct wsi_str name = ws->op->url.host;
@@ -401,8 +400,7 @@ static void put_server_name(struct wsi_text *t, const struct ws_conn *ws)
 		name.p = other;
 		name.len = strlen(other);
 	}
-	while (name.len > 0 && name.p[name.len - 1] == '.')
-		name.len--;
+	name = wsi_drop_dots(name);
 	wsi_put_n(t, name.p, name.len);
 }
 

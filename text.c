@@ -343,6 +343,13 @@ struct wsi_str wsi_trim(const char *p, size_t len)
 	return s;
 }
 
+struct wsi_str wsi_drop_dots(struct wsi_str name)
+{
+	while (name.len > 0 && name.p[name.len - 1] == '.')
+		name.len--;
+	return name;
+}
+
 int wsi_number(const char *p, size_t len, int max)
 {
 	return wsi_digits(p, len, max, 10);

@@ -188,10 +188,7 @@ static int tls_configure(struct wsi_tls *t, int same_origin)
 
 static int tls_set_name(struct wsi_tls *t, struct wsi_str name)
 {
-	while (name.len > 0
-	       && name.p[name.len - 1]
-	              == '.') /* certificates do not have the final dot of the root */
-		name.len--;
+	name = wsi_drop_dots(name);
 	if (name.len == 0 || name.len > TLS_NAME_MAX)
 		return -1;
 	memcpy(t->name, name.p, name.len);

@@ -99,6 +99,8 @@ WSI bool wsi_is(struct wsi_str s, const char *name);
 WSI bool wsi_has_token(struct wsi_str list, const char *token);
 /* Without the blanks around it. */
 WSI struct wsi_str wsi_trim(const char *p, size_t len);
+/* A host name without the final dot of the root, which certificates do not have. */
+WSI struct wsi_str wsi_drop_dots(struct wsi_str name);
 /* The value of a string of decimal digits. -1 if it is empty, has another character, or is over
  * max. */
 WSI int wsi_number(const char *p, size_t len, int max);

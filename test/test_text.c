@@ -396,8 +396,21 @@ static void test_trim(void)
 		const char *in, *out;
 	} trims[] = {{"", ""},      {" ", ""},         {"\t \t", ""},     {"a", "a"},
 	             {" a\t", "a"}, {"\ta b ", "a b"}, {"\na\n", "\na\n"}};
+	static const char dots[] = "..a.b..";
+	static const struct { /* parts of it; the dots before a part do not belong to it */
+		size_t from, to, len;
+	} names[] = {{2, 2, 0}, {1, 2, 0}, {2, 3, 1}, {2, 4, 1}, {2, 5, 3}, {2, 6, 3}, {2, 7, 3}};
+	struct wsi_str name;
 	size_t k;
 
+	for (k = 0; k < sizeof names / sizeof *names; k++) {
+		check_row("row %lu", (unsigned long)k);
+		name.p = dots + names[k].from;
+		name.len = names[k].to - names[k].from;
+		name = wsi_drop_dots(name);
+		CHECK_EQ_U(name.len, names[k].len);
+		CHECK(name.p == dots + names[k].from);
+	}
 	for (k = 0; k < sizeof trims / sizeof *trims; k++) {
 		struct wsi_str t = wsi_trim(trims[k].in, strlen(trims[k].in));
 
