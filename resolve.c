@@ -233,7 +233,7 @@ static void job_run(struct wsi_lookup_job *j)
 	hints.ai_family = j->family;
 	j->gai_error = getaddrinfo(j->host, NULL, &hints, &j->list);
 	j->system_errno = errno;
-	if (j->gai_error && j->gai_error != EAI_SYSTEM)
+	if (j->gai_error)
 		j->no_fd_errno = find_no_fd();
 }
 

@@ -231,6 +231,13 @@ static void test_no_descriptors(void)
 		CHECK_EQ_U(ws_report(c.ws)->no_descriptor, 1);
 		client_free(&c);
 		wait_for_open(others + n);
+		/* it found an answer all the same, which has no address */
+		client_init(&c, "ws://odd.test/");
+		CHECK_EQ_U(client_open(&c), WS_ERESOLVE);
+		CHECK_EQ_S(ws_errmsg(c.ws), "resolve odd.test: no address for this name");
+		CHECK_EQ_U(ws_report(c.ws)->no_descriptor, 0);
+		client_free(&c);
+		wait_for_open(others + n);
 		/* one for ws_cancel, two for the thread, three for getaddrinfo */
 		for (k = 0; k < 3 && n; k++)
 			close(fds[--n]);
