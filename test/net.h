@@ -250,15 +250,25 @@ ssize_t getrandom(void *buf, size_t len, unsigned flags)
 static atomic_int connect_errno;
 /* connect to 127.0.0.98 is under way at first, and is refused when SO_ERROR is read. */
 static atomic_int late_fd = -1;
+/* connect returns 0 when it is connected, as with TCP Fast Open. */
+static atomic_int connects_at_once;
 
 int connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	struct sockaddr_in sin;
-	int err = atomic_load(&connect_errno);
+	int err = atomic_load(&connect_errno), flags, r;
 
 	if (err) {
 		errno = err;
 		return -1;
+	}
+	if (atomic_load(&connects_at_once)) {
+		flags = fcntl(fd, F_GETFL);
+		fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+		r = (int)syscall(SYS_connect, fd, addr, len);
+		fcntl(fd, F_SETFL, flags);
+		errno = 0;
+		return r;
 	}
 	if (addr->sa_family == AF_INET && len >= sizeof sin) {
 		memcpy(&sin, addr, sizeof sin);
@@ -269,6 +279,19 @@ int connect(int fd, const struct sockaddr *addr, socklen_t len)
 		}
 	}
 	return (int)syscall(SYS_connect, fd, addr, len);
+}
+
+/* As on_socket: the attempts to connect from fails_from up to fails_to, counted from 0, fail with
+ * EPERM, whose words are long. */
+static int attempts, fails_from, fails_to;
+
+static inline int fail_attempts(void *user_data, int fd)
+{
+	(void)user_data;
+	(void)fd;
+	atomic_store(&connect_errno, attempts >= fails_from && attempts < fails_to ? EPERM : 0);
+	attempts++;
+	return 0;
 }
 
 int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
@@ -283,12 +306,20 @@ int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 
 /* setsockopt of this option fails with this errno, and so do bind and one send. 0: none does. */
 static atomic_int option_that_fails, option_errno, bind_errno, send_errno;
+/* Sockets that were bound to the device "lo". Where this is >= 0, no privilege is needed. */
+static atomic_int bound_to_lo = -1;
 
 int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 {
 	if (name == atomic_load(&option_that_fails) && atomic_load(&option_errno)) {
 		errno = atomic_load(&option_errno);
 		return -1;
+	}
+	if (level == SOL_SOCKET && name == SO_BINDTODEVICE && atomic_load(&bound_to_lo) >= 0) {
+		if (len == 3 && memcmp(value, "lo", 3) == 0)
+			atomic_fetch_add(&bound_to_lo, 1);
+		errno = 0;
+		return 0;
 	}
 	return (int)syscall(SYS_setsockopt, fd, level, name, value, len);
 }

@@ -24,8 +24,8 @@ static void test_redirects(void)
 		s.port = other.port = 0;
 		s.fd = bound("127.0.0.1", &s.port);
 		other.fd = bound("127.0.0.1", &other.port);
-		sprintf(to[0],
-		        "HTTP/1.1 301 x\r\nLocation: two?q#frag\r\nContent-Length: 0\r\n\r\n");
+		sprintf(to[0], "HTTP/1.1 301 x\r\nLocation: two?q#frag\r\nContent-Length: 0\r\n\r\n"
+		               "HTTP/1.1 403 not for the next hop\r\n\r\n");
 		sprintf(to[1], "HTTP/1.1 302 x\r\nLocation: http://127.0.0.1:%d/three\r\n\r\n",
 		        s.port);
 		sprintf(to[2],
@@ -285,8 +285,6 @@ static void test_redirects(void)
 	CHECK(i > 10 && i < 60);
 }
 
-/* The connection's part in the dialogue with a proxy. test_proxy.c tests the bytes. */
-/* The heads that were passed to the trace callback, one after another */
 /* The time that a hop takes is added to that of the hops before. */
 static void test_time_of_redirects(void)
 {
@@ -326,6 +324,80 @@ static void test_time_of_redirects(void)
 	server_end(&s);
 }
 
+#ifdef __linux__
+/* A redirect with a long URL to a host with many addresses, all of which fail: the sentence has it
+ * all. */
+static void test_long_sentence(void)
+{
+	char url[200], end[300], lines[WS_MAX_ADDRESSES][60];
+	const char *resolve[WS_MAX_ADDRESSES + 1] = {NULL};
+	struct visit script[1];
+	struct server s;
+	struct client c;
+	int i;
+
+	memset(script, 0, sizeof script);
+	script[0].acts[0].until = "\r\n\r\n";
+	script[0].acts[0].say = "HTTP/1.1 301 x\r\nLocation: ws://a.test/\r\n\r\n";
+	server_start(&s, script, 1);
+	for (i = 0; i < WS_MAX_ADDRESSES; i++) {
+		sprintf(lines[i], "a.test:80:127.7.7.%d", 10 + i);
+		resolve[i] = lines[i];
+	}
+	i = sprintf(url, "ws://127.0.0.1:%d/", s.port);
+	memset(url + i, 'x', 150);
+	url[i + 150] = '\0';
+	sprintf(end, " (redirected: %s -> ws://a.test/)", url);
+	client_init(&c, "%s", url);
+	c.o.resolve = resolve;
+	c.o.max_redirects = 1;
+	c.o.on_socket = fail_attempts;
+	attempts = 0;
+	fails_from = 1;
+	fails_to = 100;
+	CHECK_EQ_U(client_open(&c), WS_EIO);
+	atomic_store(&connect_errno, 0);
+	CHECK_EQ_U(attempts, 1 + WS_MAX_ADDRESSES);
+	CHECK(strlen(ws_errmsg(c.ws)) > 1600);
+	HAS(&c, end);
+	client_free(&c);
+	server_end(&s);
+}
+#endif
+
+/* A redirect from a host that is reached through the proxy to one that is not */
+static void test_redirect_around_proxy(void)
+{
+	struct server s, other;
+	struct client c;
+	struct visit script[1];
+	char to[100], proxy[60];
+
+	server_start(&other, good, 1);
+	sprintf(to, "HTTP/1.1 302 x\r\nLocation: ws://127.0.0.1:%d/\r\n\r\n", other.port);
+	memset(script, 0, sizeof script);
+	script[0].acts[0].until = script[0].acts[1].until = "\r\n\r\n";
+	script[0].acts[0].say = "HTTP/1.1 200 OK\r\n\r\n";
+	script[0].acts[1].say = to;
+	server_start(&s, script, 1);
+	sprintf(proxy, "http://127.0.0.1:%d", s.port);
+	client_init(&c, "ws://target.test:8765/");
+	c.o.proxy = proxy;
+	c.o.no_proxy = "127.0.0.1";
+	c.o.max_redirects = 1;
+	CHECK_EQ_U(client_open(&c), 0);
+	CHECK_EQ_U(ws_report(c.ws)->redirects, 1);
+	client_talk(&c);
+	client_free(&c);
+	server_end(&s);
+	server_end(&other);
+	CHECK(strncmp(s.seen[0], "CONNECT target.test:8765 ", 25) == 0);
+	CHECK(strncmp(other.seen[0], "GET / HTTP/1.1\r\n", 16) == 0);
+}
+
+/* The connection's part in the dialogue with a proxy. test_proxy.c tests the bytes. */
+
+/* The heads that were passed to the trace callback, one after another */
 static char heads[4000];
 
 static void note_heads(void *user_data, int sent, int type, const void *data, size_t len)
@@ -714,6 +786,77 @@ static void test_proxy_reads_too_far(void)
 	}
 }
 
+#ifdef __linux__
+/* The clock jumps when the proxy has answered. */
+static void be_late(void *user_data, int sent, int type, const void *data, size_t len)
+{
+	(void)data;
+	(void)len;
+	if (type == WS_TRACE_HEAD && sent == 0)
+		((struct fake *)user_data)->now += 2000000;
+}
+
+/* The deadline passes after the proxy has sent more than its answer: "hi". */
+static void test_late_after_proxy(void)
+{
+	static const struct {
+		const char *scheme, *url, *answer;
+		size_t answer_len;
+		const char *has;
+	} cases[] = {
+	    {"socks5h", "ws://target.test/", "\x05\x00hi", 4,
+	     " timed out after 2 s: the response is still incomplete; it begins with \"hi\""},
+	    {"http", "wss://target.test/", "HTTP/1.1 200 OK\r\n\r\nhi", 21, " timed out after 2 s"},
+	};
+	struct ws_pollset set;
+	struct client c;
+	char proxy[60];
+	int fd, peer, port, i, r, n = ws_features() & WS_HAS_TLS ? 2 : 1;
+
+	for (i = 0; i < n; i++) {
+		check_row("%s", cases[i].scheme);
+		port = 0;
+		fd = bound("127.0.0.1", &port);
+		listen(fd, 1);
+		sprintf(proxy, "%s://127.0.0.1:%d", cases[i].scheme, port);
+		client_init(&c, "%s", cases[i].url);
+		c.o.nonblock = 1;
+		c.o.timeout_ms = 1000;
+		c.o.now_us = fake_now; /* a clock that moves only here */
+		c.o.trace = be_late;
+		c.o.proxy = proxy;
+		c.ws = ws_new(c.url, &c.o);
+		while ((r = ws_open(c.ws)) == WS_AGAIN
+		       && ws_report(c.ws)->phase != WS_PHASE_PROXY) {
+			ws_wants(c.ws, &set);
+			set.timeout_ms = 20000;
+			poll_set(&set);
+		}
+		CHECK_EQ_U(r, WS_AGAIN);
+		peer = accept(fd, NULL, NULL);
+		CHECK_EQ_U(send(peer, cases[i].answer, cases[i].answer_len, 0),
+		           cases[i].answer_len);
+		ws_wants(c.ws, &set);
+		CHECK_EQ_U(set.fd[0].events, WS_POLL_READ);
+		poll_set(&set);
+		if (i == 0) { /* the request that follows cannot be sent */
+			atomic_store(&send_errno, EAGAIN);
+			CHECK_EQ_U(ws_open(c.ws), WS_AGAIN);
+			c.f.now += 2000000;
+			atomic_store(&send_errno, EAGAIN);
+		}
+		CHECK_EQ_U(ws_open(c.ws), WS_ETIMEOUT);
+		atomic_store(&send_errno, 0);
+		HAS(&c, cases[i].has);
+		CHECK(i == 0 || !strstr(ws_errmsg(c.ws), "hi\""));
+		client_free(&c);
+		close(peer);
+		close(fd);
+	}
+	check_row_end();
+}
+#endif
+
 int main(void)
 {
 	int before = count_fds();
@@ -721,9 +864,18 @@ int main(void)
 	if (ws_features() & WS_HAS_REDIRECTS) {
 		TEST(test_redirects);
 		TEST(test_time_of_redirects);
+#ifdef __linux__
+		TEST(test_long_sentence);
+#endif
 	}
-	if (ws_features() & WS_HAS_PROXY)
+	if ((ws_features() & WS_HAS_REDIRECTS) && (ws_features() & WS_HAS_PROXY))
+		TEST(test_redirect_around_proxy);
+	if (ws_features() & WS_HAS_PROXY) {
 		TEST(test_proxies);
+#ifdef __linux__
+		TEST(test_late_after_proxy);
+#endif
+	}
 	if ((ws_features() & WS_HAS_PROXY) && (ws_features() & WS_HAS_TLS))
 		TEST(test_proxy_reads_too_far);
 	return net_done(before);

@@ -382,7 +382,7 @@ static void test_race(void)
 }
 
 /* What the trace callback was passed while connecting, one line for each call */
-static char connections[400];
+static char connections[3000];
 
 static void note_connection(void *user_data, int sent, int type, const void *data, size_t len)
 {
@@ -438,6 +438,40 @@ static void test_trace(void)
 	server_end(&s);
 	close(fds[0]);
 }
+
+#ifdef __linux__
+/* The words about the attempts that failed may be cut. Those about the connection follow in full. */
+static void test_long_trace(void)
+{
+	char lines[WS_MAX_ADDRESSES][60], want[100];
+	const char *resolve[WS_MAX_ADDRESSES + 1] = {NULL};
+	struct client c;
+	struct server s;
+	int i;
+
+	server_start(&s, good, 1);
+	for (i = 0; i < WS_MAX_ADDRESSES; i++) {
+		sprintf(lines[i], "a.test:%d:127.100.100.%d", s.port, 100 + i);
+		resolve[i] = lines[i];
+	}
+	sprintf(lines[WS_MAX_ADDRESSES - 1], "a.test:%d:127.0.0.1", s.port);
+	client_init(&c, "ws://a.test:%d/", s.port);
+	c.o.resolve = resolve;
+	c.o.trace = note_connection;
+	c.o.on_socket = fail_attempts;
+	attempts = fails_from = 0;
+	fails_to = WS_MAX_ADDRESSES - 1;
+	connections[0] = '\0';
+	CHECK_EQ_U(client_open(&c), 0);
+	CHECK_EQ_U(attempts, WS_MAX_ADDRESSES);
+	CHECK(strlen(connections) > 1500);
+	sprintf(want, "\nconnected to 127.0.0.1:%d\n", s.port);
+	CHECK(strstr(connections, want) != NULL);
+	client_talk(&c);
+	client_free(&c);
+	server_end(&s);
+}
+#endif
 
 static int last_closed;
 
@@ -939,6 +973,26 @@ static void test_sockets(void)
 	client_free(&c);
 #endif
 	server_end(&s);
+#ifdef __linux__
+	server_start(&s, good, 1);
+	client_init(&c, "ws://127.0.0.1:%d/", s.port);
+	c.o.local_interface = "lo";
+	atomic_store(&bound_to_lo, 0);
+	CHECK_EQ_U(client_open(&c), 0);
+	CHECK_EQ_U(atomic_exchange(&bound_to_lo, -1), 1);
+	client_talk(&c);
+	client_free(&c);
+	server_end(&s);
+	check_row("a TCP connection that is there at once");
+	server_start(&s, good, 1);
+	client_init(&c, "ws://127.0.0.1:%d/", s.port);
+	atomic_store(&connects_at_once, 1);
+	CHECK_EQ_U(client_open(&c), 0);
+	atomic_store(&connects_at_once, 0);
+	client_talk(&c);
+	client_free(&c);
+	server_end(&s);
+#endif
 }
 
 #ifdef __linux__
@@ -1004,6 +1058,7 @@ int main(void)
 	TEST(test_ipv6_without_any);
 	TEST(test_refused_late);
 	TEST(test_refusing_system);
+	TEST(test_long_trace);
 #endif
 	TEST(test_sockets);
 	return net_done(before);
