@@ -442,7 +442,8 @@ static void test_keylog(void)
 		p = pair_new(&s);
 		CHECK_EQ_U(shake(p, -1), 0);
 		pair_free(p);
-		load(path, (unsigned char *)text, sizeof text);
+		i = load(path, (unsigned char *)text, sizeof text);
+		CHECK(i > 0 && text[i - 1] == '\n');
 		seen = 0;
 		for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
 			for (i = 0; i < 5; i++) {

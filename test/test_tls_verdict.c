@@ -168,6 +168,20 @@ static void test_pins(void)
 		CHECK_EQ_S(r.option, "");
 		pair_free(p);
 	}
+	s.tls.pin_sha256 = NULL; /* nor where the server falls silent after its certificate */
+	s.max_version = 12;
+	for (i = 0; i < 2; i++) {
+		struct ws_report r = {.option = ""};
+
+		s.tls.insecure_no_verify = i;
+		p = pair_new(&s);
+		CHECK(shake(p, 1) == (i ? 1 : WS_ECERT));
+		p->down.eof = 1;
+		CHECK(wsi_tls_handshake(p->t, INT64_MAX, &p->why) == (i ? WS_ETLS : WS_ECERT));
+		wsi_tls_report(p->t, &r);
+		CHECK_EQ_S(r.option, i ? "" : "tls.ca_file");
+		pair_free(p);
+	}
 }
 
 static void put_24(unsigned char *p, size_t v)

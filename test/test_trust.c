@@ -84,6 +84,7 @@ struct got {
 	unsigned char bytes[40000];
 	size_t len;
 	int n, limit;
+	int fd[2]; /* the first descriptors that the scan opens, or {0} */
 };
 
 static int take(void *ctx, const unsigned char *der, size_t len)
@@ -94,6 +95,10 @@ static int take(void *ctx, const unsigned char *der, size_t len)
 		memcpy(g->bytes + g->len, der, len);
 	g->len += len;
 	g->n++;
+	if (g->fd[0] > 0) { /* a file, or a directory and its file: no child gets them */
+		CHECK(fcntl(g->fd[0], F_GETFD) & FD_CLOEXEC);
+		CHECK(fcntl(g->fd[1], F_GETFD) & FD_CLOEXEC);
+	}
 	return g->limit > 0 && g->n >= g->limit;
 }
 
@@ -119,6 +124,9 @@ static int scan(struct got *g, const char *name, int want_dir, int limit, const 
 	g->trust.take = take;
 	g->trust.ctx = g;
 	g->limit = limit;
+	g->fd[0] = dup(1);
+	g->fd[1] = free_descriptor();
+	close(g->fd[0]);
 	g->trust.until_us = until_us;
 	r = wsi_trust_scan(&g->trust, &mem, *name == '/' ? name : path_of(name), want_dir, cause);
 	/* whatever the result, everything is released */

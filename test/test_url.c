@@ -338,6 +338,8 @@ static const struct {
      "it has a character that must be percent-encoded: in its query, \" is written %22 (byte 10)"},
     {"ws://h?token=a\"",
      "it has a character that must be percent-encoded: in the value of a parameter (byte 15)"},
+    {"ws://h?token=\"a",
+     "it has a character that must be percent-encoded: in the value of a parameter (byte 14)"},
     {"ws://h?token=a&b=\"",
      "it has a character that must be percent-encoded: in its query, \" is written %22 (byte 18)"},
     {"ws://joe:sesame%40h/",

@@ -342,6 +342,16 @@ static void test_sent_back_slowly(void)
 		t.f.room = SIZE_MAX;
 		CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
 	}
+	check_row("a large buffer that waits to be given back does not wake the call");
+	script_frame(&t.s, 0x82, payload, LONG);
+	arrived(&t);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+	CHECK_EQ_U(ws_recv_within(t.ws, &msg, 0), WS_AGAIN);
+	t.f.room = 0;
+	waits = t.f.waits;
+	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, payload, LONG), LONG);
+	CHECK(t.f.waits - waits <= 20);
+	check_row_end();
 	talk_end(&t);
 }
 

@@ -671,6 +671,27 @@ static void test_held_messages(void)
 	CHECK_EQ_U(t.f.writes, before + 1);
 	talk_end(&t);
 
+	check_row(
+	    "a message that is held ends the refusal of the one before, so ws_recv waits again");
+	talk_begin(&t, "", 0);
+	talk_open(&t);
+	t.f.room = t.f.drain = 0;
+	t.f.step = 3;
+	talk_more(&t, "\x82\x01x\x82\x01y", 6);
+	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, big, 4096 - 16), 4096 - 16);
+	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, "a", 1), WS_AGAIN);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+	t.f.room = SIZE_MAX;
+	CHECK_EQ_U(ws_send(t.ws, WS_BINARY | WS_HOLD, "b", 1), 1);
+	talk_more(&t, "\x82\x01z", 3);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+	CHECK_EQ_MEM(msg.data, msg.len, "z", 1);
+	SENT(&t, 0x82, big, 4096 - 16);
+	SENT(&t, 0x82, "b", 1);
+	SENT_ALL(&t);
+	talk_end(&t);
+
 	check_row("a message that does not fit is sent in the usual way, after the held ones");
 	talk_begin(&t, "", 0);
 	talk_open(&t);

@@ -55,6 +55,7 @@ struct pipe {
 	size_t r, w;
 	size_t total; /* ever written */
 	size_t piece; /* bytes per call, and every other call blocks; 0: no limit */
+	size_t most;  /* bytes that a read returns at most; 0: no limit */
 	size_t limit; /* room for this many unread bytes; 0: no limit */
 	size_t cut;   /* the stream ends after this many bytes in all; 0: never */
 	size_t flip;  /* the byte at this offset is corrupted; 0: none */
@@ -108,6 +109,8 @@ static inline ptrdiff_t pipe_read(struct pipe *p, void *buf, size_t len)
 		len = p->w - p->r;
 	if (p->piece && len > p->piece)
 		len = p->piece;
+	if (p->most && len > p->most)
+		len = p->most;
 	memcpy(buf, p->buf + p->r, len);
 	p->r += len;
 	return (ptrdiff_t)len;
@@ -203,11 +206,12 @@ static inline void client_ends(void)
 #endif
 }
 
-static int entropy_rc;
+static int entropy_rc, entropy_calls;
 
 static inline int test_entropy(void *ctx, void *buf, size_t len)
 {
 	(void)ctx;
+	entropy_calls++;
 	return entropy_rc != 0 ? entropy_rc : wsi_entropy(buf, len);
 }
 
