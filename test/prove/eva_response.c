@@ -41,6 +41,7 @@ static void read_head(char *p, size_t len)
 	memset(&r, 0, sizeof r);
 	wsi_text_init(&why, buf, sizeof buf);
 	wsi_response_read(&r, p, len, &why);
+	//@ assert r.len <= len;
 }
 
 /* A status line that is whole, or ends anywhere, or has any byte there. A line end is a case of its

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * eva_search.c - for Frama-C's Eva: the searches of the real text.c, beside what eva_models.c has in
- * place of the rest
+ * eva_search.c - for Frama-C's Eva and for CBMC: the searches of the real text.c, beside what eva_models.c and
+ * cbmc_models.c have in place of the rest
  */
 #define wsi_text_init real_text_init
 #define wsi_put real_put
