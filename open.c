@@ -283,7 +283,7 @@ static ptrdiff_t read_below_tls(void *io, void *buf, size_t len)
 {
 	struct ws_conn *ws = io;
 	struct wsi_text *early = &ws->tls_early;
-	size_t n = early->cap - ws->tls_early_used;
+	size_t n = early->cap - early->len;
 
 	/* mbedTLS reads on for as long as records bring nothing, and has no clock. So the clock is
 	 * checked here. */
@@ -295,9 +295,9 @@ static ptrdiff_t read_below_tls(void *io, void *buf, size_t len)
 		return ws->raw.io_read(ws->raw.io, buf, len);
 	if (n > len)
 		n = len;
-	memcpy(buf, early->p + ws->tls_early_used, n);
-	ws->tls_early_used += n;
-	if (ws->tls_early_used == early->cap)
+	memcpy(buf, early->p + early->len, n);
+	early->len += n;
+	if (early->len == early->cap)
 		wsi_release(ws, early);
 	return (ptrdiff_t)n;
 }
@@ -328,7 +328,6 @@ static int keep_tls_early(struct ws_conn *ws)
 	if (!early->p)
 		return wsi_no_memory(ws);
 	early->cap = len;
-	ws->tls_early_used = 0;
 	memcpy(early->p, ws->rbuf + ws->rpos, len);
 	ws->rpos = ws->rend = 0;
 	return 0;

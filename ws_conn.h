@@ -163,9 +163,9 @@ struct ws_conn {
 	unsigned tls_reads; /* reads below TLS that this call to TLS has made */
 	struct wsi_tls_config *tls_config;
 	struct wsi_tls *tls;
-	/* The server's first bytes of TLS, if they were read together with the proxy's answer. */
+	/* The server's first bytes of TLS, if they were read together with the proxy's answer: cap
+	 * bytes, of which TLS has had the first len. */
 	struct wsi_text tls_early;
-	size_t tls_early_used;
 #endif
 
 	/* Receiving: rbuf[rpos..rend) is unread. The message under way is

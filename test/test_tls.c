@@ -219,32 +219,49 @@ static void test_stalls(void)
  * also byte by byte. A peer that goes on sending without one does not keep the client. */
 static void test_alert_after_reset(void)
 {
-	static const unsigned char alert[] = {21, 3, 3, 0, 2, 2, 42}, data[30] = {23, 3, 3, 0, 25};
+	static const unsigned char refusal[] = {21, 3, 3, 0, 2, 2, 42};
+	static const unsigned char goodbye[] = {21, 3, 3, 0, 2, 1, 0};
+	static const unsigned char much[] = {23, 3, 3, 0, 25, [30] = 21, 3, 3, 0, 2, 2, 42};
+	static const struct {
+		const unsigned char *sent;
+		size_t len, most,
+		    left; /* most: bytes that a read returns, left: that it does not */
+		int result;
+		const char *why;
+	} cases[] = {
+	    {NULL, 0, 0, 0, WS_ERESET, "the connection was reset in the TLS handshake"},
+	    {refusal, sizeof refusal, 0, 0, WS_ETLS,
+	     "the server sent the alert bad_certificate(42): it wants a client certificate, or "
+	     "another one"},
+	    {refusal, sizeof refusal, 1, 0, WS_ETLS,
+	     "the server sent the alert bad_certificate(42): it wants a client certificate, or "
+	     "another one"},
+	    {goodbye, sizeof goodbye, 0, 0, WS_ETLS,
+	     "the server sent the alert close_notify(0): it ended the connection in the TLS "
+	     "handshake"},
+	    {much, sizeof much, 1, sizeof much - 16, WS_ERESET,
+	     "the connection was reset in the TLS handshake"},
+	};
 	struct setup s = with_ca(good);
 	struct pair *p;
-	int told;
+	size_t i;
 
 	s.max_version = 12;
-	for (told = 0; told < 4; told++) {
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("row %lu", (unsigned long)i);
 		p = pair_new(&s);
 		CHECK_EQ_U(shake(p, 0), 1);
 		server_step(p);
-		if (told == 3)
-			pipe_write(&p->down, data, sizeof data);
-		if (told)
-			pipe_write(&p->down, alert, sizeof alert);
-		p->down.most = told >= 2;
+		if (cases[i].sent)
+			pipe_write(&p->down, cases[i].sent, cases[i].len);
+		p->down.most = cases[i].most;
 		p->up.reset = 1;
-		CHECK(wsi_tls_handshake(p->t, INT64_MAX, &p->why)
-		      == (told == 1 || told == 2 ? WS_ETLS : WS_ERESET));
-		CHECK_EQ_U(p->down.w - p->down.r, told == 3 ? sizeof data + sizeof alert - 16 : 0);
-		CHECK_EQ_S(p->why_buf,
-		           told == 1 || told == 2
-		               ? "the server sent the alert bad_certificate(42): it wants a "
-		                 "client certificate, or another one"
-		               : "the connection was reset in the TLS handshake");
+		CHECK_EQ_U(wsi_tls_handshake(p->t, INT64_MAX, &p->why), cases[i].result);
+		CHECK_EQ_U(p->down.w - p->down.r, cases[i].left);
+		CHECK_EQ_S(p->why_buf, cases[i].why);
 		pair_free(p);
 	}
+	check_row_end();
 }
 
 static void test_flips(void)

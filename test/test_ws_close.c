@@ -461,15 +461,16 @@ static void test_shutdown(void)
 	talk_more(&t,
 	          "\x81\x01"
 	          "a\x89\x01p\x82\x01"
-	          "b\x88\x02\x03\xe9",
-	          13);
+	          "b\x88\x04\x03\xe9ok",
+	          15);
 	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
 	CHECK(msg.len == 1 && memcmp(msg.data, "a", 1) == 0);
 	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
 	CHECK(msg.len == 1 && memcmp(msg.data, "b", 1) == 0);
 	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ECLOSED);
 	CHECK_EQ_U(ws_report(t.ws)->close_code, 1001);
-	CHECK_EQ_S(ws_errmsg(t.ws), "closed by server.example.com:80 with 1001 (going away)");
+	CHECK_EQ_S(ws_errmsg(t.ws), "closed by server.example.com:80 with 1001 (going away): ok");
+	CHECK_EQ_S(ws_report(t.ws)->close_reason, "ok"); /* shorter than ours */
 	CHECK_EQ_U(ws_shutdown(t.ws, 1000, NULL), WS_ECLOSED);
 	CHECK_EQ_U(ws_close(t.ws, 1000, NULL), 0);
 	SENT(&t, 0x81, "last", 4);

@@ -692,6 +692,23 @@ static void test_held_messages(void)
 	SENT_ALL(&t);
 	talk_end(&t);
 
+	check_row("after a refusal ws_recv returns once, and then waits");
+	talk_begin(&t, "", 0);
+	talk_open(&t);
+	t.f.room = t.f.drain = 0;
+	t.f.step = 3;
+	talk_more(&t, "\x82\x01x\x82\x01y", 6);
+	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, big, 4096 - 16), 4096 - 16);
+	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, "a", 1), WS_AGAIN);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+	t.f.room = SIZE_MAX;
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
+	CHECK(strstr(ws_errmsg(t.ws), "the peer takes more now: call ws_send") != NULL);
+	talk_more(&t, "\x82\x01z", 3);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
+	talk_end(&t);
+
 	check_row("a message that does not fit is sent in the usual way, after the held ones");
 	talk_begin(&t, "", 0);
 	talk_open(&t);
