@@ -38,7 +38,7 @@ static int ip_parse_group(const char *s, size_t len)
 /* Up to eight groups. The last two may be written as an IPv4 address, and one "::" stands for one
  * or more groups of zeros. At the head of the loop a group begins at s[at], and out[0..used) holds
  * the groups before it. */
-static bool ip_parse6(unsigned char out[16], const char *s, size_t len)
+static bool ip_parse6(unsigned char out[WSI_IP_MAX], const char *s, size_t len)
 {
 	size_t at = 0, used = 0;
 	size_t gap = 0; /* the "::" was before out[gap] */
@@ -86,7 +86,7 @@ static bool ip_parse6(unsigned char out[16], const char *s, size_t len)
 	return true;
 }
 
-int wsi_ip_parse(unsigned char out[16], const char *s, size_t len)
+int wsi_ip_parse(unsigned char out[WSI_IP_MAX], const char *s, size_t len)
 {
 	if (wsi_find(s, len, ':') < len)
 		return ip_parse6(out, s, len) ? 16 : 0;

@@ -597,7 +597,7 @@ bool wsi_net_lacks_fd(const struct wsi_net *n)
 const char *wsi_net_check(const struct ws_options *o, const char **option, const char **value)
 {
 	const char *const *entry = o->resolve;
-	unsigned char ip[16];
+	unsigned char ip[WSI_IP_MAX];
 	size_t len;
 
 	for (; entry && *entry; entry++) {

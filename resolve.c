@@ -71,7 +71,7 @@ static void add_address(struct wsi_lookup *l, const void *bytes, int len, uint32
 struct override {
 	struct wsi_str host;
 	int port;
-	unsigned char ip[16];
+	unsigned char ip[WSI_IP_MAX];
 	int ip_len;
 };
 

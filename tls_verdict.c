@@ -74,7 +74,7 @@ static bool tls_name_fits(const unsigned char *p, size_t len, const char *name)
 /* True: the text is the address that we want, written as a name. */
 static bool tls_is_our_address(const struct wsi_tls *t, const unsigned char *p, size_t len)
 {
-	unsigned char ip[16];
+	unsigned char ip[WSI_IP_MAX];
 
 	return t->ip_len > 0 && wsi_ip_parse(ip, (const char *)p, len) == t->ip_len
 	       && memcmp(ip, t->ip, (size_t)t->ip_len) == 0;

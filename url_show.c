@@ -17,7 +17,7 @@ static bool url_is_address(int c)
  * address do not count. */
 static size_t url_shown_authority(const char *p, size_t len)
 {
-	unsigned char addr[16];
+	unsigned char addr[WSI_IP_MAX];
 	size_t i = 0, digits;
 
 	if (wsi_ip_parse(addr, p, len) == 16)

@@ -175,7 +175,7 @@ struct wsi_tls {
 
 	/* The name that the certificate must have, and if it is a numeric address, its bytes. */
 	char name[TLS_NAME_MAX + 1];
-	unsigned char ip[16];
+	unsigned char ip[WSI_IP_MAX];
 	/* 4 or 16; 0: it is a name. */
 	int ip_len;
 

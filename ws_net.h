@@ -69,7 +69,7 @@ WSI const struct wsi_errno_words *wsi_errno_words(int system_errno);
 /* resolve.c: from a host to its addresses */
 
 struct wsi_addr {
-	unsigned char bytes[16];
+	unsigned char bytes[WSI_IP_MAX];
 	int len;        /* 4, 16; 0 for ws_options.unix_socket */
 	uint32_t scope; /* IPv6: number of the network interface, or 0 */
 };

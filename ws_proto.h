@@ -41,7 +41,7 @@ struct wsi_url {
 	/* 4 or 16 if the host is a numeric address of that many bytes, which are in addr; 0 if it
 	 * is a name. */
 	int ip;
-	unsigned char addr[16];
+	unsigned char addr[WSI_IP_MAX];
 	int port;          /* as given, or standard_port */
 	int standard_port; /* of the scheme */
 	/* With the query. It may be empty or begin with '?': the path is then "/". */
@@ -286,7 +286,7 @@ struct wsi_proxy {
 	 * none. */
 	const char *user_agent;
 	int addr_len;
-	unsigned char addr[16];
+	unsigned char addr[WSI_IP_MAX];
 	/* The proxy's host, port (80 or 1080 by default) and userinfo. */
 	struct wsi_url url;
 	/* Bytes of login. */

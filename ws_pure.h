@@ -143,9 +143,10 @@ WSI bool wsi_is_ascii(const void *p, size_t len);
  * character. -1: no valid character begins at p. */
 WSI int wsi_utf8_decode(uint32_t *cp, const void *p, size_t len);
 
+#define WSI_IP_MAX 16 /* bytes of the longest address, which is that of IPv6 */
 /* ip.c: numeric addresses. Returns 4 for an IPv4 address (dotted quad without leading zeros), 16
  * for an IPv6 address (RFC 4291, without a zone), and 0 for anything else. */
-WSI int wsi_ip_parse(unsigned char out[16], const char *s, size_t len);
+WSI int wsi_ip_parse(unsigned char out[WSI_IP_MAX], const char *s, size_t len);
 /* Appends an address of 4 or 16 bytes as in RFC 5952, without brackets. */
 WSI void wsi_put_ip(struct wsi_text *t, const unsigned char *addr, int len);
 /* True if the first bits of both addresses are equal. */
