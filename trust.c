@@ -278,7 +278,7 @@ WSI int wsi_trust_scan(struct wsi_trust *t, const struct wsi_mem *mem, const cha
 
 WSI int wsi_trust_system(struct wsi_trust *t, const struct wsi_mem *mem)
 {
-	static const struct {
+	static const struct place {
 		const char *path;
 		bool is_dir;
 	} places[] = {
@@ -292,14 +292,15 @@ WSI int wsi_trust_system(struct wsi_trust *t, const struct wsi_mem *mem)
 	    {"/etc/pki/tls/certs", true},
 	    {"/etc/openssl/certs", true},           /* NetBSD */
 	    {"/system/etc/security/cacerts", true}, /* Android */
+	    {NULL, false},
 	};
+	const struct place *place;
 	const char *cause;
-	size_t i;
 	int r;
 
-	for (i = 0; i < sizeof places / sizeof places[0] && t->seen == 0; i++) {
+	for (place = places; place->path && t->seen == 0; place++) {
 		errno = 0;
-		r = wsi_trust_scan(t, mem, places[i].path, places[i].is_dir, &cause);
+		r = wsi_trust_scan(t, mem, place->path, place->is_dir, &cause);
 		if (r == WS_EMEMORY || r == WS_ETIMEOUT)
 			return r;
 		if (r != 0 && errno != ENOENT && errno != ENOTDIR && !t->unread)

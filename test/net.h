@@ -252,12 +252,19 @@ static atomic_int connect_errno;
 static atomic_int late_fd = -1;
 /* connect returns 0 when it is connected, as with TCP Fast Open. */
 static atomic_int connects_at_once;
+/* The zone of the last IPv6 address that connect was given */
+static atomic_uint connect_zone;
 
 int connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	struct sockaddr_in sin;
+	struct sockaddr_in6 sin6;
 	int err = atomic_load(&connect_errno), flags, r;
 
+	if (addr->sa_family == AF_INET6 && len >= sizeof sin6) {
+		memcpy(&sin6, addr, sizeof sin6);
+		atomic_store(&connect_zone, sin6.sin6_scope_id);
+	}
 	if (err) {
 		errno = err;
 		return -1;

@@ -245,6 +245,42 @@ static void test_zone(void)
 }
 
 /* RFC 8305: addresses that do not answer do not delay the others. */
+#ifdef __linux__
+/* Names and numbers of zones, also where no interface has a link-local address */
+static void test_zone_number(void)
+{
+	static const struct {
+		const char *zone;
+		unsigned number;
+		int result;
+	} cases[] = {
+	    {"lo", 0, WS_EUNREACHABLE}, /* its number is looked up */
+	    {"1", 1, WS_EUNREACHABLE},
+	    {"7", 7, WS_EUNREACHABLE},
+	    {"2147483647", 2147483647, WS_EUNREACHABLE},
+	    {"0", 0, WS_ERESOLVE},
+	    {"2147483648", 0, WS_ERESOLVE},
+	    {"fifteen-letters", 0, WS_ERESOLVE}, /* the longest that an interface may have */
+	    {"sixteen--letters", 0, WS_ERESOLVE},
+	};
+	struct client c;
+	size_t i;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		check_row("%s", cases[i].zone);
+		client_init(&c, "ws://[fe80::1%%25%s]:9/", cases[i].zone);
+		atomic_store(&connect_zone, 0);
+		atomic_store(&connect_errno, EHOSTUNREACH);
+		CHECK_EQ_U(client_open(&c), cases[i].result);
+		atomic_store(&connect_errno, 0);
+		CHECK_EQ_U(atomic_load(&connect_zone),
+		           i == 0 ? if_nametoindex("lo") : cases[i].number);
+		client_free(&c);
+	}
+	check_row_end();
+}
+#endif
+
 static void test_race(void)
 {
 	static const char *const addrs[] = {"127.0.0.11", "127.0.0.12", "127.0.0.13", "127.0.0.14",
@@ -881,10 +917,12 @@ static void test_sockets(void)
 	const char *resolve[] = {line[0], line[1], NULL};
 	int port, fd, keepalive;
 
-	for (keepalive = 0; keepalive < 2; keepalive++) {
+	for (keepalive = 0; keepalive < 3; keepalive++) {
+		static const int seconds[] = {0, 1, 17};
+
 		server_start(&s, good, 1);
 		client_init(&c, "ws://127.0.0.1:%d/", s.port);
-		keepalive_want = c.o.keepalive_s = keepalive ? 17 : 0;
+		keepalive_want = c.o.keepalive_s = seconds[keepalive];
 		c.o.on_socket = look_at_socket;
 		sockets_seen = 0;
 		refuse_from = 10;
@@ -950,12 +988,12 @@ static void test_sockets(void)
 	HAS(&c, ": No such device: there is no network interface of this name");
 #endif
 	client_free(&c);
-	for (fd = 0; fd < 3; fd++) { /* the longest name that a device may have, and none */
-		static const char *const names[] = {"fifteen-letters", "sixteen--letters", ""};
+	for (fd = 0; fd < 4; fd++) { /* the longest name that a device may have, and none */
+		static const char *const names[] = {"x", "fifteen-letters", "sixteen--letters", ""};
 
 		client_init(&c, "ws://127.0.0.1:%d/", s.port);
 		c.o.local_interface = names[fd];
-		CHECK_EQ_U(client_open(&c), fd == 0 ? WS_EIO : WS_EUSAGE);
+		CHECK_EQ_U(client_open(&c), fd < 2 ? WS_EIO : WS_EUSAGE);
 		client_free(&c);
 	}
 	if (have_ipv6()) {
@@ -1059,6 +1097,8 @@ int main(void)
 	TEST(test_refused_late);
 	TEST(test_refusing_system);
 	TEST(test_long_trace);
+	if (have_ipv6())
+		TEST(test_zone_number);
 #endif
 	TEST(test_sockets);
 	return net_done(before);

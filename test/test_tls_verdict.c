@@ -125,7 +125,7 @@ static void test_certificates(void)
 
 static void test_pins(void)
 {
-	char pin[80], list[200], seen[150];
+	char pin[80], list[200], seen[150], right[40];
 	struct setup s = with_ca(good);
 	struct pair *p;
 	int i;
@@ -156,6 +156,14 @@ static void test_pins(void)
 	CHECK(shake(p, -1) == WS_ECERT);
 	CHECK_EQ_S(p->why_buf, seen);
 	pair_free(p);
+	check_row("what lies behind the last pin does not count");
+	p = pair_new(&s);
+	CHECK_EQ_U(wsi_base64_decode(right, pin + strlen("sha256//"), WSI_BASE64_LEN(32)), 32);
+	CHECK_EQ_U(p->c->pins_n, 1);
+	memcpy(p->c->pins[1], right, 32);
+	CHECK(shake(p, -1) == WS_ECERT);
+	pair_free(p);
+	check_row_end();
 	s.tls.ca_file = in_certs("other", ".pem"); /* then tls.ca_file is not the reason either */
 	for (i = 0; i < 2; i++) {
 		struct ws_report r = {.option = ""};
