@@ -481,7 +481,7 @@ static void test_proxies(void)
 	     {{{"\r\n\r\n", "SSH-2.0-x\r\n", 0}}, HANG_UP},
 	     WS_EPROXY,
 	     WS_PHASE_PROXY,
-	     "proxy",
+	     " for ws://target.test:8765/x: ",
 	     "CONNECT"},
 	    {"socks5h",
 	     "socks5h",

@@ -501,6 +501,13 @@ static void test_shutdown(void)
 	           "receive from server.example.com:80: text that is not UTF-8");
 	talk_end(&t);
 
+	check_row("a close frame without a reason");
+	talk_begin(&t, "\x88\x02\x03\xe9", 4);
+	talk_open(&t);
+	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_ECLOSED);
+	CHECK_EQ_S(ws_errmsg(t.ws), "closed by server.example.com:80 with 1001 (going away)");
+	talk_end(&t);
+
 	check_row("not within a message, nor before the connection is open");
 	talk_begin(&t, "", 0);
 	t.o.nonblock = 1;
