@@ -12,6 +12,7 @@
 size_t any_size(void);
 int any_int(void);
 bool any_bool(void);
+char any_char(void);
 
 /* A part of p[0..len) */
 static inline struct wsi_str any_slice(const char *p, size_t len)

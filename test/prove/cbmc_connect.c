@@ -43,8 +43,7 @@ void wsi_put_proxy_refusal(struct wsi_text *t, const struct wsi_response *r, int
 void check_connect(void)
 {
 	static struct wsi_proxy p;
-	static char out_room[4], why_room[4];
-	char in[ANSWER], login[LOGIN];
+	char out_room[4], why_room[4], in[ANSWER], login[LOGIN];
 	struct wsi_text out, why;
 	size_t len = any_size();
 	int result;

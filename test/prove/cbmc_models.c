@@ -26,7 +26,8 @@ static size_t must_end(const char *s)
 static void put_any(struct wsi_text *t)
 {
 	MUST(t->len < t->cap && __CPROVER_w_ok(t->p, t->cap));
-	__CPROVER_havoc_slice(t->p, t->cap);
+	t->p[0] =
+	    any_char(); /* the other bytes are any bytes, since the room was not initialised */
 	t->len = any_size();
 	ASSUME(t->len < t->cap);
 	t->cut = any_bool();
