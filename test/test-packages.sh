@@ -4,7 +4,7 @@
 # tools of the distributions. Two builds in different directories must give the same bytes. Last line: N passed, N failed
 . "$(dirname "$0")/shell.sh"
 
-CFLAGS=-Os
+CFLAGS=-O0 # faster, and as good here
 version=$(sed -n 's/^#define WS_VERSION "\(.*\)"$/\1/p' ws.h)
 tls=none
 offered mbedtls/ssl.h -lmbedtls -lmbedx509 -lmbedcrypto && tls=mbedtls

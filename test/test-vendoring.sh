@@ -4,6 +4,7 @@
 # and in C++ (test/consumer). Last line: N passed, N failed
 . "$(dirname "$0")/shell.sh"
 
+CFLAGS="$CFLAGS -O0" # these checks do not depend on the optimization, except where a line asks for -Os
 consumer=$tmp/consumer prefix=$tmp/prefix root=$tmp/root
 copy_tree "$tmp/tree"
 cp -R test/consumer "$consumer" || exit 1
@@ -41,7 +42,8 @@ single() { # single CC FLAGS...: compiles without a warning
 every='-DWS_NO_RESOLVER -DWS_NO_THREADS -DWS_NO_PROXY -DWS_NO_REDIRECTS'
 mbedtls=
 offered mbedtls/ssl.h -lmbedtls -lmbedx509 -lmbedcrypto && mbedtls=-DWS_WITH_MBEDTLS
-# Each switch alone with gcc and clang, whose warnings differ. musl-gcc is gcc with other headers, so two builds are enough
+# Each switch alone with gcc and clang, whose warnings differ. musl-gcc is gcc with other headers, so two builds are enough.
+# Some warnings need optimization: without switches, the file is compiled with -Os
 for cc in gcc clang musl-gcc; do
 	if ! command -v $cc >/dev/null; then
 		skip "single file: no $cc here"
@@ -49,13 +51,14 @@ for cc in gcc clang musl-gcc; do
 	fi
 	each="$every -DWS_NO_NET"
 	[ $cc = musl-gcc ] && each=
-	for flags in -Os $each "$every" "$every -DWS_NO_NET"; do
-		check "single file: $cc $flags" single $cc $flags
+	check "single file: $cc -Os" single $cc -Os
+	for flags in $each "$every" "$every -DWS_NO_NET"; do
+		check "single file: $cc $flags" single $cc -O0 $flags
 	done
 	[ $cc = musl-gcc ] && continue
 	if [ -n "$mbedtls" ]; then
 		check "single file: $cc $mbedtls" single $cc -Os $mbedtls
-		check "single file: $cc $mbedtls $every" single $cc $mbedtls $every
+		check "single file: $cc $mbedtls $every" single $cc -O0 $mbedtls $every
 	else
 		skip 'single file: no mbedTLS here' 2
 	fi
@@ -203,7 +206,7 @@ with_options() { # with_options HEADERS FLAG...: makes $tmp/with
 older_program() {
 	copy_tree "$newer" && mkdir "$newer/lib" || return
 	awk '{ print } /^\tint \(\*give_up\)\(void \*user_data\);$/ { print "\tchar later[1 << 20];" }' ws.h >"$newer/ws.h"
-	make -C "$newer" CC="$CC" CFLAGS="$CFLAGS -O0" libwsquery.so || return
+	make -C "$newer" CC="$CC" CFLAGS="$CFLAGS" libwsquery.so || return
 	for name in "$prefix"/lib/libwsquery.so.*; do
 		cp "$newer/libwsquery.so" "$newer/lib/${name##*/}" || return
 	done
@@ -296,13 +299,12 @@ removed() {
 check 'make uninstall leaves no file, and those of others as they were' removed
 if command -v bmake >/dev/null; then
 	make -C "$tmp/tree" clean >/dev/null
-	check 'bmake install DESTDIR' bmake -C "$tmp/tree" CC="$CC" CFLAGS="$CFLAGS -O0" PREFIX=/usr DESTDIR="$tmp/bmake" install
+	check 'bmake install DESTDIR' bmake -C "$tmp/tree" CC="$CC" CFLAGS="$CFLAGS" PREFIX=/usr DESTDIR="$tmp/bmake" install
 else
 	skip 'no bmake here'
 fi
 
-# CMake. These checks do not depend on the optimization; -O0 is faster
-CFLAGS="$CFLAGS -O0"
+# CMake
 cmake_app() { # cmake_app BUILD CMAKE-ARGUMENT...: the consumer's project is built there, and must work
 	build=$1
 	shift

@@ -232,6 +232,7 @@ static void run_answer(const struct answer *a, const void *in, size_t in_len, co
 
 static void test_responses(void)
 {
+	const size_t step = (size_t)check_step(5);
 	size_t i, k;
 	int b;
 
@@ -256,12 +257,12 @@ static void test_responses(void)
 			h.step = 1;
 			run_answer(a, s.p, s.len, &h, "byte by byte", 0, 0);
 			h.step = 0;
-			for (k = 1; k <= n; k++) {
+			for (k = 1; k <= n; k += step) {
 				h.split = k;
 				run_answer(a, s.p, s.len, &h, "split at", k, 0);
 			}
 			h.split = 0;
-			for (k = 0; k < n; k++)
+			for (k = 0; k < n; k += step)
 				run_answer(a, s.p, k, &h, "cut after", k, 1);
 		}
 		script_free(&s);
@@ -539,6 +540,7 @@ static void run_refusal(const struct refusal *a, const void *in, size_t in_len, 
 
 static void test_refused_upgrade(void)
 {
+	const size_t step = (size_t)check_step(5);
 	size_t i, k;
 	int b;
 
@@ -558,12 +560,12 @@ static void test_refused_upgrade(void)
 			h.step = 1;
 			run_refusal(a, a->bytes, n, &h, 0);
 			h.step = 0;
-			for (k = 1; k < n; k++) {
+			for (k = 1; k < n; k += step) {
 				h.split = k;
 				run_refusal(a, a->bytes, n, &h, 0);
 			}
 			h.split = 0;
-			for (k = 0; k < n && h.end; k++)
+			for (k = 0; k < n && h.end; k += step)
 				run_refusal(a, a->bytes, k, &h, 1);
 		}
 	}

@@ -89,6 +89,7 @@ static void resize(struct block *b, size_t len)
 static void test_shadow(void)
 {
 	static const size_t units[] = {0, 1, 2, 7, 64, UNITS}, sizes[] = {20, 200, LARGEST};
+	const size_t rounds = 4000 / (size_t)check_step(4);
 	size_t u, s, n, i;
 
 	for (u = 0; u < sizeof units / sizeof units[0]; u++) {
@@ -99,7 +100,7 @@ static void test_shadow(void)
 			          (unsigned)sizes[s]);
 			rng_state = RNG_SEED + u * 16 + s;
 			begin(units[u]);
-			for (n = 0; n < 4000 && !what; n++) {
+			for (n = 0; n < rounds && !what; n++) {
 				i = below(SLOTS);
 				if (n % 1000
 				    > 900) /* the last one, so that the arena becomes empty */

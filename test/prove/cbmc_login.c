@@ -4,9 +4,12 @@
  */
 #include "ws_proto.h"
 
+void check_basic(void);
+void check_decode(void);
 void check_login(void);
 void check_proxy_parse(void);
 const char *any_proxy_url(struct wsi_url *u, const char *url, size_t len);
+static int proxy_decode(unsigned char *out, struct wsi_str part);
 
 #define wsi_url_parse_proxy any_proxy_url
 #include "proxy.c"
@@ -26,26 +29,61 @@ static bool is_any(int c)
 	return true;
 }
 
-/* wsi_url_parse_proxy lets only whole escapes into a userinfo. */
+/* Any userinfo. wsi_url_parse_proxy lets only whole escapes into it. */
+static struct wsi_str any_userinfo(const char array[USERINFO])
+{
+	struct wsi_str userinfo;
+
+	userinfo.len = any_size();
+	ASSUME(userinfo.len <= USERINFO);
+	userinfo.p = array + USERINFO - userinfo.len;
+	ASSUME(wsi_url_span_if(userinfo.p, userinfo.len, is_any) == userinfo.len);
+	return userinfo;
+}
+
+void check_basic(void)
+{
+	char userinfo[USERINFO], buf[16];
+	struct wsi_text t;
+
+	wsi_text_init(&t, buf, sizeof buf);
+	wsi_put_basic_userinfo(&t, any_userinfo(userinfo));
+	MUST(!t.cut && t.len == WSI_BASE64_LEN(t.len / 4 * 3));
+}
+
+void check_decode(void)
+{
+	char userinfo[USERINFO];
+	struct wsi_str part = any_userinfo(userinfo);
+	unsigned char room[USERINFO];
+	int n = left_out_proxy_decode(room + USERINFO - part.len, part);
+
+	MUST(n >= -1 && n <= (int)part.len);
+}
+
+/* In place of the one above, which check_decode proves */
+static int proxy_decode(unsigned char *out, struct wsi_str part)
+{
+	int n = any_bool() ? -1 : (int)any_size();
+
+	MUST(__CPROVER_r_ok(part.p, part.len) && __CPROVER_w_ok(out, part.len));
+	ASSUME(n >= -1 && n <= (int)part.len && n <= PROXY_LOGIN_MAX);
+	return n;
+}
+
 void check_login(void)
 {
 	static struct wsi_proxy p;
-	char userinfo[USERINFO], buf[16];
-	size_t len = any_size(), user, password;
-	struct wsi_text t;
+	char userinfo[USERINFO];
+	size_t user, password;
 
-	ASSUME(len <= USERINFO);
-	p.url.userinfo.p = userinfo + USERINFO - len;
-	p.url.userinfo.len = len;
-	ASSUME(wsi_url_span_if(p.url.userinfo.p, len, is_any) == len);
-	wsi_text_init(&t, buf, sizeof buf);
-	wsi_put_basic_userinfo(&t, p.url.userinfo);
-	MUST(!t.cut && t.len == WSI_BASE64_LEN(t.len / 4 * 3));
+	p.url.userinfo = any_userinfo(userinfo);
 	if (!proxy_make_login(&p))
 		return;
 	user = p.login[1];
 	password = p.login[2 + user];
-	MUST(p.login_len == 3 + user + password && user + password <= len);
+	MUST(p.login_len == 3 + user + password);
+	MUST(user + password <= p.url.userinfo.len);
 }
 
 /* What url.c finds in the URL of a proxy is anything that it may find there. */

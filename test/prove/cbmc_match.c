@@ -2,10 +2,16 @@
  * cbmc_match.c - for CBMC: a step of match.c with any program of two states, from any lists that
  * an earlier step can have left behind. test/prove/run starts it.
  */
+#include <stdbool.h>
+#include <stdint.h>
+
+static inline bool wsi_pattern_has(uint32_t *set, uint32_t c);
 #include "cli/match.c"
 
+void check_has(void);
 void check_match(void);
 
+bool any_bool(void);
 uint32_t any_u32(void);
 
 #define ASSUME(cond) __CPROVER_assume(cond)
@@ -62,6 +68,26 @@ static bool is_match(const struct wsi_match *m)
 		if (!is_state(m, m->code + i))
 			return false;
 	return is_set(m->sets) && is_list(m, m->now) && is_list(m, m->start);
+}
+
+/* The set of a bracket, which is left out of a copy of pattern.h */
+void check_has(void)
+{
+	uint32_t c = any_u32();
+	bool has;
+
+	__CPROVER_havoc_object(sets);
+	ASSUME(is_set(sets) && sets[MATCH_SET_LAST] != c);
+	has = left_out_wsi_pattern_has(sets, c);
+	MUST(is_set(sets) && sets[MATCH_SET_LAST] == c);
+	MUST(left_out_wsi_pattern_has(sets, c) == has);
+}
+
+/* In place of the one above */
+static inline bool wsi_pattern_has(uint32_t *set, uint32_t c)
+{
+	MUST(set == sets && c <= 0x10ffff);
+	return any_bool();
 }
 
 void check_match(void)
