@@ -523,7 +523,7 @@ static void test_proxies(void)
 	      LINGER},
 	     WS_EPROXY,
 	     WS_PHASE_PROXY,
-	     "refused",
+	     "proxy 127.0.0.1:",
 	     "target.test"},
 	    {"socks4a",
 	     "socks4a",
