@@ -165,6 +165,8 @@ static size_t utf8_skip_ascii(const unsigned char *s, size_t i, size_t len)
 {
 	/*@ loop invariant \at(i, Pre) <= i <= len;
 	    loop invariant is_ascii(s, \at(i, Pre), i);
+	    loop invariant \forall integer begin; after(begin, s, \at(i, Pre)) == BETWEEN ==>
+	        after(begin, s, i) == BETWEEN;
 	    loop assigns i;
 	    loop variant len - i; */
 	while (i + 16 <= len && (utf8_top_bits(s + i) | utf8_top_bits(s + i + 8)) == 0)
@@ -178,17 +180,29 @@ static size_t utf8_skip(const unsigned char *s, size_t i, size_t len)
 	unsigned state = UTF8_BETWEEN, after;
 	size_t from = i;
 
+	/*@ loop invariant from <= i <= len && is_place(state) && state < UTF8_FIELD;
+	    loop invariant \forall integer begin; after(begin, s, from) == BETWEEN ==>
+	        after(begin, s, i) == state && state != BAD;
+	    loop assigns i, state, after;
+	    loop variant len - i; */
 	for (;;) {
 		if (state == UTF8_BETWEEN)
 			i = utf8_skip_ascii(s, i, len);
 		if (i + UTF8_BLOCK > len)
 			break;
 		after = utf8_run(state, s + i);
+		/*@ assert block: \forall integer begin;
+		        after(begin, s, i) == state ==> after(begin, s, i + 8) == after; */
 		if (after == UTF8_BAD)
 			break;
 		state = after;
 		i += UTF8_BLOCK;
 	}
+	/*@ loop invariant from <= i <= len;
+	    loop invariant \forall integer begin; after(begin, s, from) == BETWEEN ==>
+	        after(begin, s, i) != BAD && (after(begin, s, i) == BETWEEN <==> state == BETWEEN);
+	    loop assigns i;
+	    loop variant i; */
 	while (state != UTF8_BETWEEN && i > from) { /* back to where this character begins */
 		i--;
 		if (s[i] / 64 != 2)

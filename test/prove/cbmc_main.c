@@ -11,9 +11,7 @@ void check_text(void);
 void check_safe(void);
 void check_utf8(void);
 void check_utf8_rfc(void);
-void check_utf8_fast(void);
 void check_utf8_parts(void);
-void check_utf8_skip(void);
 void check_base64(void);
 void check_frame(void);
 void check_encode(void);
@@ -140,21 +138,6 @@ void check_utf8(void)
 		MUST(good < 4 && good < len);
 }
 
-/* The fast way, which takes 8 bytes at once, says of any 8 what the careful way says, which takes
- * them one by one */
-void check_utf8_fast(void)
-{
-	size_t good, got;
-	unsigned char p[8];
-	uint32_t state = 0, one = 0;
-
-	good = wsi_utf8_check(&state, p, sizeof p);
-	for (got = 0; got < sizeof p; got++)
-		if (wsi_utf8_check(&one, p + got, 1) != 1)
-			break;
-	MUST(got == good && (good < sizeof p || one == state));
-}
-
 /* What WP takes for granted of the small parts of the fast way: in every state, any byte leads where
  * the grammar says; and of any eight bytes the top bits are 0 only if all are ASCII */
 void check_utf8_parts(void)
@@ -169,21 +152,6 @@ void check_utf8_parts(void)
 	for (i = 0; i < 8; i++)
 		ascii = ascii && p[i] < 0x80;
 	MUST((utf8_top_bits(p) == 0) == ascii);
-}
-
-/* Between two characters, the fast way goes on to such a place again, or stays */
-void check_utf8_skip(void)
-{
-	size_t len = any_size(), i = any_size(), end, k;
-	unsigned char array[10], *p, place = BETWEEN;
-
-	ASSUME(len <= sizeof array && i <= len);
-	p = ANY_BYTES(array, len);
-	end = utf8_skip(p, i, len);
-	MUST(i <= end && end <= len);
-	for (k = i; k < end; k++)
-		place = NEXT(place, p[k]);
-	MUST(place == BETWEEN);
 }
 
 void check_base64(void)

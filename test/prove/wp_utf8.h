@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC
  * wp_utf8.h - for Frama-C's WP: what the functions of utf8.c compute, by RFC 3629 section 4
  *
- * WP takes three contracts for granted: those of utf8_step and utf8_top_bits, which CBMC proves for
- * all their inputs (check_utf8_parts), and that of utf8_skip, which CBMC proves for texts of up to
- * 10 bytes (check_utf8_skip).
+ * WP takes two contracts for granted: those of utf8_step and utf8_top_bits, which CBMC proves for
+ * all their inputs (check_utf8_parts).
  *
- * There are three proofs: of the lemmas (WP_LEMMAS), of the functions that know the grammar
- * (WP_GRAMMAR), and of the loops, which hold for any grammar.
+ * There are several proofs, since lemmas that one needs distract the provers in another: of the lemmas
+ * about the grammar (WP_LEMMAS), of the block that goes on from where the text before it has led
+ * (WP_BLOCK), of the functions that know the grammar (WP_GRAMMAR), and of the loops, which hold for any
+ * grammar for which the lemmas hold: those that skip (WP_SKIP), and that of wsi_utf8_check.
  */
 #include "test/prove/utf8_grammar.h"
 #include "ws_pure.h"
@@ -41,16 +42,48 @@ axiomatic Any {
 axiomatic After {
     logic integer after(integer place, unsigned char *s, integer n) reads s[0 .. n - 1];
     axiom none: \forall integer place, unsigned char *s; after(place, s, 0) == place;
-#ifndef WP_LEMMAS
     axiom one_more: \forall integer place, unsigned char *s, integer n;
         n >= 0 ==> after(place, s, n + 1) == next(after(place, s, n), s[n]);
-#endif
 }
 
-#ifndef WP_GRAMMAR
+#if !defined WP_GRAMMAR && !defined WP_BLOCK
 lemma ascii_there: \forall unsigned char *s, integer i; eight_ascii(s + i) ==> is_ascii(s, i, i + 8);
 lemma whole: \forall integer state; is_state(state) ==>
     place(state) != BAD && (place(state) == BETWEEN <==> lacks(state) == 0);
+#endif
+
+#if defined WP_SKIP || defined WP_LEMMAS
+lemma between: is_place(BETWEEN) && \forall integer c; 0 <= c < 0x80 ==> next(BETWEEN, c) == BETWEEN;
+// A byte that leads into a character begins it, or else is a later byte of it.
+lemma back: \forall integer place, c; 0 <= c < 256 && next(place, c) != BAD && next(place, c) != BETWEEN ==>
+    place != BAD && (place == BETWEEN <==> c / 64 != 2);
+
+// ASCII leads from one character to the next. Each lemma uses the one before it.
+#ifdef WP_LEMMAS
+lemma two_ascii: \forall integer place, unsigned char *s, integer i; i >= 0 && is_ascii(s, i, i + 2) ==>
+    after(place, s, i) == BETWEEN ==> after(place, s, i + 2) == BETWEEN;
+lemma four_ascii: \forall integer place, unsigned char *s, integer i; i >= 0 && is_ascii(s, i, i + 4) ==>
+    after(place, s, i) == BETWEEN ==> after(place, s, i + 4) == BETWEEN;
+lemma up_to_eight_ascii: \forall integer place, unsigned char *s, integer i; i >= 0 && is_ascii(s, i, i + 8) ==>
+    after(place, s, i) == BETWEEN ==> after(place, s, i + 8) == BETWEEN;
+#endif
+lemma sixteen_ascii: \forall integer place, unsigned char *s, integer i;
+    i >= 0 && eight_ascii(s + i) && eight_ascii(s + (i + 8)) ==>
+    after(place, s, i) == BETWEEN ==> after(place, s, i + 16) == BETWEEN;
+#endif
+
+#ifdef WP_BLOCK
+// After the first i bytes of s, the next k lead where they lead if s + i begins at the place reached.
+predicate goes_on(integer place, unsigned char *s, integer i, integer k) =
+    after(after(place, s, i), s + i, k) == after(place, s, i + k);
+lemma goes_on_none: \forall integer place, unsigned char *s, integer i; i >= 0 ==> goes_on(place, s, i, 0);
+lemma goes_on_more: \forall integer place, unsigned char *s, integer i, k; i >= 0 && k >= 0 ==>
+    goes_on(place, s, i, k) ==> goes_on(place, s, i, k + 1);
+lemma goes_on_since: \forall integer place, unsigned char *s, integer i, k; i >= 0 && k > 0 ==>
+    goes_on(place, s, i, k - 1) ==> goes_on(place, s, i, k);
+lemma goes_on_eight: \forall integer place, unsigned char *s, integer i; i >= 0 ==> goes_on(place, s, i, 8);
+lemma block: \forall integer place, begin, unsigned char *s, integer i; i >= 0 ==>
+    after(begin, s, i) == place ==> after(begin, s, i + 8) == after(place, s + i, 8);
 #endif
 
 // What a first byte says: the length of its character, and the bits that it has of it
@@ -106,14 +139,15 @@ static uint64_t utf8_top_bits(const unsigned char *s);
 /*@ requires \valid_read(s + (0 .. 7));
     requires is_place(state) && state < 64;
     assigns \nothing;
-    ensures \result == after(state, s, 8) && is_place(\result); */
+    ensures \result == after(state, s, 8) && is_place(\result) && \result < 64; */
 static unsigned utf8_run(unsigned state, const unsigned char *s);
 
 /*@ requires i <= len <= 0x7fffffffffffffff;
     requires \valid_read(s + (0 .. len - 1));
     assigns \nothing;
     ensures i <= \result <= len;
-    ensures is_ascii(s, i, \result); */
+    ensures is_ascii(s, i, \result);
+    ensures \forall integer begin; after(begin, s, i) == BETWEEN ==> after(begin, s, \result) == BETWEEN; */
 static size_t utf8_skip_ascii(const unsigned char *s, size_t i, size_t len);
 
 // Wherever s begins: what was between two characters is so again.
