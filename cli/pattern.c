@@ -240,17 +240,26 @@ static int pattern_bracket(struct wsi_pattern *b)
 
 /* Repetitions */
 
-/* Reads digits. A value over the limit counts as the limit and one. PATTERN_NO_END: there are none
- */
+/* Puts a digit behind those of v, if there is one. A value over the limit counts as the limit and
+ * one. */
+static bool pattern_digit(struct wsi_pattern *b, size_t *v)
+{
+	if (b->at >= b->len || b->p[b->at] < '0' || b->p[b->at] > '9')
+		return false;
+	*v = *v * 10 + (size_t)(b->p[b->at] - '0');
+	if (*v > WSI_MATCH_REPEAT_MAX)
+		*v = WSI_MATCH_REPEAT_MAX + 1;
+	b->at++;
+	return true;
+}
+
+/* PATTERN_NO_END: there are no digits */
 static size_t pattern_number(struct wsi_pattern *b)
 {
 	size_t v = 0, start = b->at;
 
-	for (; b->at < b->len && b->p[b->at] >= '0' && b->p[b->at] <= '9'; b->at++) {
-		v = v * 10 + (size_t)(b->p[b->at] - '0');
-		if (v > WSI_MATCH_REPEAT_MAX)
-			v = WSI_MATCH_REPEAT_MAX + 1;
-	}
+	while (pattern_digit(b, &v))
+		;
 	return b->at > start ? v : PATTERN_NO_END;
 }
 
@@ -273,46 +282,61 @@ static int pattern_braces(struct wsi_pattern *b, size_t *min, size_t *max)
 	return 0;
 }
 
+/* The copies of an atom, of len states each. The other numbers are places in the program. */
+struct pattern_copies {
+	size_t first, len;
+	size_t optional; /* from here on, a fork to the end comes before each copy */
+	size_t last;     /* the last copy, which is in its place: the others are made from it */
+	size_t end;      /* of the whole repetition */
+	unsigned part;   /* that the atom is */
+};
+
+/* Writes the copy that begins at this place, and returns where the next one begins. A fork after an
+ * atom, to another one, has the part that the atom is in its highest byte: see capture.c. */
+static size_t pattern_copy(struct wsi_pattern *b, const struct pattern_copies *c, size_t at)
+{
+	if (at >= c->optional) {
+		b->code[at].word = MATCH_WORD(MATCH_FORK, c->end - at);
+		if (at > c->first)
+			b->code[at].word |= c->part << 16;
+		at++;
+	}
+	if (at < c->last)
+		memcpy(b->code + at, b->code + c->last, c->len * sizeof *b->code);
+	return at + c->len;
+}
+
 /* Writes out the repetition of the atom x, the program from atom on:
  *
  *	x{2,4}	x x FORK(to the end) x FORK(to the end) x
  *	x{2,}	x x FORK(back to the last x)
  *	x*	FORK(to the end) x FORK(back to x)
  *	x{0}	nothing
- *
- * A fork after an x, to another x, has the part that x is in its highest byte: see capture.c.
  */
 static int pattern_repeat(struct wsi_pattern *b, size_t atom, size_t min, size_t max, unsigned part)
 {
-	size_t len = b->n - atom, copies = max, loop = 0, at = atom, end, last, i;
+	struct pattern_copies c = {.first = atom, .len = b->n - atom, .part = part};
+	size_t copies = max, loop = 0, at = atom;
 
-	if (len == 0)
+	if (c.len == 0)
 		return 0;
 	if (max == PATTERN_NO_END) {
 		copies = min > 0 ? min : 1;
 		loop = 1; /* the state that leads back */
 	}
-	end = atom + copies * len + (copies - min) + loop;
-	if (pattern_grow(b, end) < 0)
+	c.end = atom + copies * c.len + (copies - min) + loop;
+	if (pattern_grow(b, c.end) < 0)
 		return -1;
 	if (!b->code || copies == 0)
 		return 0;
 	/* The atom becomes the last copy, from which the others are made. */
-	last = end - loop - len;
-	memmove(b->code + last, b->code + atom, len * sizeof *b->code);
-	for (i = 0; i < copies; i++) {
-		if (i >= min) {
-			b->code[at].word = MATCH_WORD(MATCH_FORK, end - at);
-			if (i > 0)
-				b->code[at].word |= part << 16;
-			at++;
-		}
-		if (at < last)
-			memcpy(b->code + at, b->code + last, len * sizeof *b->code);
-		at += len;
-	}
+	c.optional = atom + min * c.len;
+	c.last = c.end - loop - c.len;
+	memmove(b->code + c.last, b->code + atom, c.len * sizeof *b->code);
+	while (at < c.end - loop)
+		at = pattern_copy(b, &c, at);
 	if (loop)
-		b->code[at].word = MATCH_WORD(MATCH_FORK, (uint16_t)(last - at) | part << 16);
+		b->code[at].word = MATCH_WORD(MATCH_FORK, (uint16_t)(c.last - at) | part << 16);
 	return 0;
 }
 
@@ -389,18 +413,26 @@ static int pattern_alternative(struct wsi_pattern *b, struct pattern_group *g)
 	return 0;
 }
 
+/* Lets a JUMP after an alternative lead to the end of its group, which is here. Returns the place
+ * after the JUMP before it, 0: none. */
+static size_t pattern_land(struct wsi_pattern *b, size_t jump)
+{
+	uint32_t *word = &b->code[jump - 1].word;
+	size_t before = MATCH_ARG(*word);
+
+	*word = MATCH_WORD(MATCH_JUMP, b->n - (jump - 1));
+	return before;
+}
+
 /* The group ends here: this is where its jumps lead. */
 static int pattern_join(struct wsi_pattern *b, const struct pattern_group *g)
 {
-	size_t jump = g->jump, at;
+	size_t jump = g->jump;
 
 	if (jump > 0 && pattern_part_end(b, g->alternative) < 0)
 		return -1;
-	while (b->code && jump > 0) {
-		at = jump - 1;
-		jump = MATCH_ARG(b->code[at].word);
-		b->code[at].word = MATCH_WORD(MATCH_JUMP, b->n - at);
-	}
+	while (b->code && jump > 0)
+		jump = pattern_land(b, jump);
 	return 0;
 }
 
