@@ -54,9 +54,10 @@ struct wq_capture {
 	uint16_t *first_from, *from;
 
 	struct capture_round now, next;
-	uint16_t *queue; /* states whose label is new, as a ring */
-	bool *queued;
-	size_t *trial; /* a label that may be better */
+	uint16_t *queue;      /* states whose label is new, as a ring */
+	size_t head, waiting; /* the first of them, and their number */
+	bool *queued;         /* for each state: it is among them */
+	size_t *trial;        /* a label that may be better */
 
 	const char *text;
 	size_t len;
@@ -338,34 +339,52 @@ static bool capture_repeats_nothing(const struct wq_capture *c, size_t s, size_t
 	return c->trial[part] == c->at + 1;
 }
 
+/* States whose label is new wait in a ring, each at most once. */
+static void capture_enqueue(struct wq_capture *c, size_t s)
+{
+	size_t end = c->head + c->waiting;
+
+	if (c->queued[s])
+		return;
+	if (end >= c->states)
+		end -= c->states;
+	c->queue[end] = (uint16_t)s;
+	c->queued[s] = true;
+	c->waiting++;
+}
+
+static size_t capture_dequeue(struct wq_capture *c)
+{
+	size_t s = c->queue[c->head];
+
+	c->head = c->head + 1 < c->states ? c->head + 1 : 0;
+	c->waiting--;
+	c->queued[s] = false;
+	return s;
+}
+
+/* Goes back from the thread in s to a state before it that takes no character. */
+static void capture_follow_one(struct wq_capture *c, size_t s, size_t before)
+{
+	memcpy(c->trial, capture_label(c, &c->now, s), c->label_len * sizeof *c->trial);
+	if (capture_repeats_nothing(c, s, before)
+	    || !capture_go_back(c, c->trial, c->code[before].word)
+	    || !capture_put(c, &c->now, before, c->trial, s))
+		return;
+	capture_enqueue(c, before);
+}
+
 /* Follows the states that take no character, from all threads that are here. */
 static void capture_follow(struct wq_capture *c)
 {
-	struct capture_round *r = &c->now;
-	size_t head = 0, n = r->n, i;
+	size_t i, s;
 
-	memcpy(c->queue, r->list, n * sizeof *r->list);
-	for (i = 0; i < n; i++)
-		c->queued[r->list[i]] = true;
-	for (; n > 0; n--) {
-		size_t s = c->queue[head];
-
-		head = head + 1 < c->states ? head + 1 : 0;
-		c->queued[s] = false;
-		for (i = c->first_from[s]; i < c->first_from[s + 1]; i++) {
-			size_t before = c->from[i], tail = head + n - 1;
-
-			memcpy(c->trial, capture_label(c, r, s), c->label_len * sizeof *c->trial);
-			if (capture_repeats_nothing(c, s, before)
-			    || !capture_go_back(c, c->trial, c->code[before].word)
-			    || !capture_put(c, r, before, c->trial, s) || c->queued[before])
-				continue;
-			if (tail >= c->states)
-				tail -= c->states;
-			c->queue[tail] = (uint16_t)before;
-			c->queued[before] = true;
-			n++;
-		}
+	for (i = 0; i < c->now.n; i++)
+		capture_enqueue(c, c->now.list[i]);
+	while (c->waiting > 0) {
+		s = capture_dequeue(c);
+		for (i = c->first_from[s]; i < c->first_from[s + 1]; i++)
+			capture_follow_one(c, s, c->from[i]);
 	}
 }
 
