@@ -94,6 +94,8 @@ void check_match(void)
 {
 	struct wsi_match m;
 	uint32_t c = any_u32();
+	unsigned char yes;
+	bool idle;
 
 	m.states = STATES;
 	m.code = code;
@@ -106,6 +108,10 @@ void check_match(void)
 	__CPROVER_havoc_object(now);
 	__CPROVER_havoc_object(start);
 	ASSUME(is_match(&m));
+	/* No state awaits the character. */
+	idle = m.now.n == 0 && c <= 0x10ffff && !m.first[c < 0x80 ? c : 0x80];
+	yes = m.yes;
 	match_step(&m, c);
+	MUST(!idle || (m.now.n == 0 && m.yes == yes));
 	MUST(is_match(&m) && m.now.s == then && m.then == now);
 }
