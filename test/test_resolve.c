@@ -295,6 +295,16 @@ static void test_lost_lookups(void)
 	resolver_lets_go();
 }
 
+/* A lookup that an earlier test left behind may have the descriptor for a moment. */
+static bool is_free_soon(int fd)
+{
+	int i;
+
+	for (i = 0; i < 5000 && fcntl(fd, F_GETFD) >= 0; i++)
+		poll(NULL, 0, 1);
+	return fcntl(fd, F_GETFD) < 0;
+}
+
 /* The program has closed its standard input, and the lookup that failed looks whether it could have had
  * descriptors. */
 static void test_descriptor_0(void)
@@ -317,7 +327,7 @@ static void test_descriptor_0(void)
 	CHECK_EQ_U(r, WS_ERESOLVE);
 	CHECK_EQ_S(ws_errmsg(c.ws), "resolve x.hang.test: Name or service not known");
 	CHECK_EQ_U(ws_report(c.ws)->no_descriptor, 0);
-	CHECK(fcntl(0, F_GETFD) < 0);
+	CHECK(is_free_soon(0));
 	client_free(&c);
 	dup2(kept, 0);
 	close(kept);
