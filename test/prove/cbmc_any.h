@@ -10,9 +10,13 @@
 
 /* CBMC takes any value for the result of a function that has no body. */
 size_t any_size(void);
+unsigned any_unsigned(void);
+uint32_t any_u32(void);
+uint64_t any_u64(void);
 int any_int(void);
 bool any_bool(void);
 char any_char(void);
+unsigned char any_byte(void);
 
 /* A part of p[0..len) */
 static inline struct wsi_str any_slice(const char *p, size_t len)

@@ -3,6 +3,7 @@
  * earlier characters can have left behind. Functions of capture.c are left out, and others are in their place that
  * do what the proofs of these functions promise. test/prove/run starts each entry point.
  */
+#include "cbmc_any.h"
 #include "cli/capture.h"
 
 struct wq_capture;
@@ -21,13 +22,6 @@ void check_capture_follow(void);
 void check_capture_start(void);
 void check_capture_step(void);
 void check_capture_group(void);
-
-size_t any_size(void);
-bool any_bool(void);
-uint32_t any_u32(void);
-
-#define ASSUME(cond) __CPROVER_assume(cond)
-#define MUST(cond) __CPROVER_assert(cond, #cond)
 
 #define STATES 3
 #define PARTS 2 /* of the pattern */

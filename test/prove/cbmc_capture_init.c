@@ -3,6 +3,7 @@
  * and ranges, and copies it. What is then written there is left out of capture.c: cbmc-capture_link proves
  * the one part of it, and cbmc-pattern the other. test/prove/run starts it.
  */
+#include "cbmc_any.h"
 #include "cli/capture.h"
 #include "cli/pattern.h"
 #include <string.h>
@@ -16,11 +17,6 @@ static void copy_capture(void *to, const void *from, size_t n);
 #include "cli/capture.c"
 
 void check_capture_init(void);
-
-size_t any_size(void);
-
-#define ASSUME(cond) __CPROVER_assume(cond)
-#define MUST(cond) __CPROVER_assert(cond, #cond)
 
 #define STATES 3
 #define PARTS 16     /* at most */

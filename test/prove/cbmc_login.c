@@ -2,7 +2,7 @@
  * cbmc_login.c - for CBMC: the URL of a proxy, and the login in it as SOCKS5 and Basic send it.
  * test/prove/run starts each entry point.
  */
-#include "ws_proto.h"
+#include "cbmc_any.h"
 
 void check_basic(void);
 void check_decode(void);
@@ -13,12 +13,6 @@ static int proxy_decode(unsigned char *out, struct wsi_str part);
 
 #define wsi_url_parse_proxy any_proxy_url
 #include "proxy.c"
-
-size_t any_size(void);
-bool any_bool(void);
-
-#define ASSUME(cond) __CPROVER_assume(cond)
-#define MUST(cond) __CPROVER_assert(cond, #cond)
 
 #define USERINFO 6
 #define PROXY_URL 4

@@ -2,9 +2,9 @@
  * cbmc_main.c - for CBMC: every input up to a small length, exactly, and what must hold of the
  * results. test/prove/run starts each entry point.
  */
+#include "cbmc_any.h"
 #include "test/prove/utf8_grammar.h"
 #include "utf8.c" /* with its static functions */
-#include "ws_proto.h"
 #include <string.h>
 
 void check_text(void);
@@ -16,13 +16,6 @@ void check_base64(void);
 void check_frame(void);
 void check_encode(void);
 void check_mask(void);
-
-size_t any_size(void);
-uint64_t any_u64(void);
-unsigned char any_byte(void);
-
-#define ASSUME(cond) __CPROVER_assume(cond)
-#define MUST(cond) __CPROVER_assert(cond, #cond)
 
 /* The last len bytes of an array of any content: behind them nothing may be read or written */
 #define ANY_BYTES(array, len) ((array) + sizeof(array) - (len))

@@ -2,20 +2,13 @@
  * cbmc_match.c - for CBMC: a step of match.c with any program of two states, from any lists that
  * an earlier step can have left behind. test/prove/run starts it.
  */
-#include <stdbool.h>
-#include <stdint.h>
+#include "cbmc_any.h"
 
 static inline bool wsi_pattern_has(uint32_t *set, uint32_t c);
 #include "cli/match.c"
 
 void check_has(void);
 void check_match(void);
-
-bool any_bool(void);
-uint32_t any_u32(void);
-
-#define ASSUME(cond) __CPROVER_assume(cond)
-#define MUST(cond) __CPROVER_assert(cond, #cond)
 
 #define STATES 2
 #define WORDS 6 /* of the brackets' set: one range */

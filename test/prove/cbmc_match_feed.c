@@ -3,14 +3,13 @@
  * whole text. Functions of match.c are left out, and others are in their place that do what the proofs of these
  * functions promise. test/prove/run starts each entry point.
  */
+#include "cbmc_any.h"
 #include "cli/pattern.h"
 #include <string.h>
 #define wsi_utf8_decode real_utf8_decode
 #include "utf8.c"
 #undef wsi_utf8_decode
 
-#define ASSUME(cond) __CPROVER_assume(cond)
-#define MUST(cond) __CPROVER_assert(cond, #cond)
 #define CUT 3 /* most bytes of a character that can be held */
 
 static void match_step(struct wsi_match *m, uint32_t c);
@@ -33,10 +32,6 @@ void check_match_feed(void);
 void check_match_feed_held(void);
 void check_match_skip(void);
 void check_match_decode(void);
-
-size_t any_size(void);
-bool any_bool(void);
-int any_int(void);
 
 #define STATES 2
 #define SLICE 3 /* most bytes of a slice */

@@ -2,6 +2,7 @@
  * cbmc_match_init.c - for CBMC: a matcher for any program of a few states is made and copied. A step, which
  * cbmc-match proves, is left out of match.c, and one that gives any list is in its place. test/prove/run starts it.
  */
+#include "cbmc_any.h"
 #include "cli/pattern.h"
 #include <string.h>
 
@@ -20,13 +21,6 @@ static void copy_match(struct wsi_match *to, const struct wsi_match *from, size_
 #include "cli/match.c"
 
 void check_match_init(void);
-
-size_t any_size(void);
-bool any_bool(void);
-uint32_t any_u32(void);
-
-#define ASSUME(cond) __CPROVER_assume(cond)
-#define MUST(cond) __CPROVER_assert(cond, #cond)
 
 #define STATES 3 /* of the program */
 #define ROOM 4   /* states that the first reading counts */

@@ -2,16 +2,10 @@
  * cbmc_no_proxy.c - for CBMC: any short list of hosts without a proxy, for any host. What url.c and
  * ip.c find in an entry is anything that they may find there. test/prove/run starts it.
  */
+#include "cbmc_any.h"
 #include "no_proxy.c"
 
 void check_no_proxy(void);
-
-size_t any_size(void);
-int any_int(void);
-bool any_bool(void);
-
-#define ASSUME(cond) __CPROVER_assume(cond)
-#define MUST(cond) __CPROVER_assert(cond, #cond)
 
 #define LIST 4
 #define HOST 3
@@ -27,17 +21,6 @@ static int any_address(unsigned char addr[16], size_t len)
 	MUST(__CPROVER_w_ok(addr, 16));
 	ASSUME(ip == 0 || (ip == 4 && len >= 1) || (ip == 16 && len >= 2));
 	return ip;
-}
-
-static struct wsi_str any_slice(const char *p, size_t len)
-{
-	size_t from = any_size(), to = any_size();
-	struct wsi_str s;
-
-	ASSUME(from <= to && to <= len);
-	s.p = p + from;
-	s.len = to - from;
-	return s;
 }
 
 int wsi_ip_parse(unsigned char out[16], const char *s, size_t len)

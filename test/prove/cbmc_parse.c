@@ -8,6 +8,7 @@
  * out, and those here do what has been proved of them: anything that keeps to it. Where the caller is a loop, they
  * stand for any number of steps. test/prove/run starts each entry point, and says what is left out.
  */
+#include "cbmc_any.h"
 #include "cli/pattern.h"
 #include <stdlib.h>
 #include <string.h>
@@ -50,15 +51,6 @@ void check_parse_bracket(void);
 void check_parse_braces(void);
 void check_parse_repeat(void);
 void check_parse_steps(void);
-
-size_t any_size(void);
-unsigned any_unsigned(void);
-bool any_bool(void);
-uint32_t any_u32(void);
-int any_int(void);
-
-#define ASSUME(cond) __CPROVER_assume(cond)
-#define MUST(cond) __CPROVER_assert(cond, #cond)
 
 #define WORDS 16 /* of all sets, where they are written */
 #define BEFORE 1 /* bytes before the place, and after it */

@@ -3,6 +3,7 @@
  * group, behind any short program, with the room that the first reading has counted.
  * test/prove/run starts it.
  */
+#include "cbmc_any.h"
 #include "cli/pattern.h"
 #include <string.h>
 
@@ -20,12 +21,6 @@ static void copy_states(struct match_state *to, const struct match_state *from, 
 #include "cli/pattern.c"
 
 void check_pattern(void);
-
-size_t any_size(void);
-bool any_bool(void);
-
-#define ASSUME(cond) __CPROVER_assume(cond)
-#define MUST(cond) __CPROVER_assert(cond, #cond)
 
 #define STATES 3 /* of the program */
 
