@@ -608,6 +608,24 @@ static void test_message_in_pieces(void)
 	fake_free(&p.f);
 }
 
+/* A connection that has refused a message, since the peer takes nothing, and has since received two. Now the
+ * peer takes all. */
+static void talk_refused(struct talk *t, const char big[4096])
+{
+	struct ws_msg msg;
+
+	talk_begin(t, "", 0);
+	talk_open(t);
+	t->f.room = t->f.drain = 0;
+	t->f.step = 3;
+	talk_more(t, "\x82\x01x\x82\x01y", 6);
+	CHECK_EQ_U(ws_send(t->ws, WS_BINARY, big, 4096 - 16), 4096 - 16);
+	CHECK_EQ_U(ws_send(t->ws, WS_BINARY, "a", 1), WS_AGAIN);
+	CHECK_EQ_U(ws_recv(t->ws, &msg), 0);
+	CHECK_EQ_U(ws_recv(t->ws, &msg), 0);
+	t->f.room = SIZE_MAX;
+}
+
 /* With WS_HOLD small messages share one write, none is lost, and a call that must write does so */
 static void test_held_messages(void)
 {
@@ -673,16 +691,7 @@ static void test_held_messages(void)
 
 	check_row(
 	    "a message that is held ends the refusal of the one before, so ws_recv waits again");
-	talk_begin(&t, "", 0);
-	talk_open(&t);
-	t.f.room = t.f.drain = 0;
-	t.f.step = 3;
-	talk_more(&t, "\x82\x01x\x82\x01y", 6);
-	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, big, 4096 - 16), 4096 - 16);
-	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, "a", 1), WS_AGAIN);
-	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
-	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
-	t.f.room = SIZE_MAX;
+	talk_refused(&t, big);
 	CHECK_EQ_U(ws_send(t.ws, WS_BINARY | WS_HOLD, "b", 1), 1);
 	talk_more(&t, "\x82\x01z", 3);
 	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
@@ -693,16 +702,7 @@ static void test_held_messages(void)
 	talk_end(&t);
 
 	check_row("after a refusal ws_recv returns once, and then waits");
-	talk_begin(&t, "", 0);
-	talk_open(&t);
-	t.f.room = t.f.drain = 0;
-	t.f.step = 3;
-	talk_more(&t, "\x82\x01x\x82\x01y", 6);
-	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, big, 4096 - 16), 4096 - 16);
-	CHECK_EQ_U(ws_send(t.ws, WS_BINARY, "a", 1), WS_AGAIN);
-	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
-	CHECK_EQ_U(ws_recv(t.ws, &msg), 0);
-	t.f.room = SIZE_MAX;
+	talk_refused(&t, big);
 	CHECK_EQ_U(ws_recv(t.ws, &msg), WS_AGAIN);
 	CHECK(strstr(ws_errmsg(t.ws), "the peer takes more now: call ws_send") != NULL);
 	talk_more(&t, "\x82\x01z", 3);
