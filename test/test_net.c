@@ -244,7 +244,6 @@ static void test_zone(void)
 	freeifaddrs(list);
 }
 
-/* RFC 8305: addresses that do not answer do not delay the others. */
 #ifdef __linux__
 /* Names and numbers of zones, also where no interface has a link-local address */
 static void test_zone_number(void)
@@ -281,6 +280,7 @@ static void test_zone_number(void)
 }
 #endif
 
+/* RFC 8305: addresses that do not answer do not delay the others. */
 static void test_race(void)
 {
 	static const char *const addrs[] = {"127.0.0.11", "127.0.0.12", "127.0.0.13", "127.0.0.14",

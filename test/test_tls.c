@@ -224,8 +224,9 @@ static void test_alert_after_reset(void)
 	static const unsigned char much[] = {23, 3, 3, 0, 25, [30] = 21, 3, 3, 0, 2, 2, 42};
 	static const struct {
 		const unsigned char *sent;
-		size_t len, most,
-		    left; /* most: bytes that a read returns, left: that it does not */
+		size_t len;
+		size_t most; /* bytes that a read returns; 0: no limit */
+		size_t left; /* bytes that the client does not read */
 		int result;
 		const char *why;
 	} cases[] = {
