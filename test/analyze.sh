@@ -19,7 +19,7 @@ case $tool in
 gcc)
 	echo "$sources" | tr ' ' '\n' | xargs -n 1 -P "$jobs" gcc $flags -O2 -fanalyzer -Werror -c -o /dev/null
 	;;
-clang-tidy) # .clang-tidy has the list of checks. max-nodes: a third of the usual work for each function, in half the time
+clang-tidy) # .clang-tidy has the list of checks. max-nodes: a third of the usual limit, which takes half the time
 	echo "$sources" | tr ' ' '\n' | xargs -P "$jobs" -I FILE clang-tidy --quiet FILE -- $flags -Xclang -analyzer-config -Xclang max-nodes=75000
 	;;
 cppcheck)
