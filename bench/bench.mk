@@ -7,7 +7,7 @@ STATIC_LEAST = $(STATIC) -Oz -finline-functions-called-once -fno-inline-small-fu
 
 B = build/bench
 DIRECT = -DWS_NO_PROXY -DWS_NO_REDIRECTS
-TLS_BENCH_mbedtls = $(CC) $(ALL_CFLAGS) -o $(B)/wsquery_tls $(ALL_LIB_SRC) $(PROG_SRC) $(ALL_LIBS)
+TLS_BENCH_mbedtls = cp $(B)/wsquery_make $(B)/wsquery_tls
 TLS_BENCH_mbedtls_tls = $(MAKE) static && cp build/static/wsquery $(B)/wsquery_tls
 TLS_BENCH_none_tls = $(TLS_BENCH_mbedtls_tls)
 bench:
@@ -21,10 +21,9 @@ bench:
 	for f in $(LIB_SRC); do \
 		$(CC) -std=c11 -Os -I. -DWS_NO_RESOLVER $(USER_CPPFLAGS) -c -o $(B)/o.o $$f && size -A $(B)/o.o || exit; done > $(B)/library.size
 	$(CC) -std=gnu11 -Os -o $(B)/spawn bench/spawn.c
-	$(CC) -std=gnu11 -Os -I. -pthread -o $(B)/recv bench/recv.c $(LIB_SRC)
-	$(CC) -std=gnu11 -Os -I. -pthread -o $(B)/upload bench/upload.c $(LIB_SRC)
-	$(CC) -std=gnu11 -Os -I. -pthread -o $(B)/idle bench/idle.c $(LIB_SRC)
-	$(CC) -std=gnu11 -Os -I. -pthread -o $(B)/many bench/many.c $(LIB_SRC)
+	$(CC) -std=c11 -Os -I. -pthread -r -nostdlib -o $(B)/library.o $(LIB_SRC)
+	for p in recv upload idle many; do \
+		$(CC) -std=gnu11 -Os -I. -pthread -o $(B)/$$p bench/$$p.c $(B)/library.o || exit; done
 	$(CC) -std=gnu11 -Os -o $(B)/stream bench/stream.c
 	$(CC) $(ALL_CFLAGS) -o $(B)/wsquery_make $(ALL_LIB_SRC) $(PROG_SRC) $(ALL_LIBS)
 	$(TLS_BENCH_$(TLS_FOUND)$(STATIC_KIND))
