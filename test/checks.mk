@@ -30,13 +30,15 @@ soak: libwsquery.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o build/soak test/soak/soak.c libwsquery.a $(ALL_LIBS)
 	PYTHON='$(PYTHON)' sh test/soak/run build/soak $(SOAK_SECONDS)
 
-# Every system call and every allocation fails once, under sanitizers: test/cli/ci_faults.py
+# Every system call and every allocation fails once, under sanitizers: test/cli/ci_faults.py. FAULTS is the tree in build/.
+# With that of another run with the same flags, as CC=gcc FAULTS=sanitize-gcc, the program is not compiled again
+FAULTS = faults
 FAULTY = socket socketpair pipe eventfd bind connect setsockopt getsockopt shutdown poll fstat stat lseek \
 	nanosleep getrandom read write send malloc realloc getaddrinfo pthread_create fcntl open
 faults:
-	sh test/variant.sh faults CC='$(CC)' CFLAGS='$(SANITIZE)' TLS='$(TLS)' faulty
-	FAULTY_WSQUERY=$$PWD/build/faults/faulty-wsquery FAULTY_CLIENT=$$PWD/build/faults/faulty-client \
-		$(PYTHON) -m pytest -q -p no:cacheprovider $(PYTEST_ARGS) test/cli/ci_faults.py
+	sh test/variant.sh $(FAULTS) CC='$(CC)' CFLAGS='$(SANITIZE)' TLS='$(TLS)' all faulty
+	WSQUERY=$$PWD/build/$(FAULTS)/wsquery FAULTY_WSQUERY=$$PWD/build/$(FAULTS)/faulty-wsquery \
+		FAULTY_CLIENT=$$PWD/build/$(FAULTS)/faulty-client $(PYTHON) -m pytest -q -p no:cacheprovider $(PYTEST_ARGS) test/cli/ci_faults.py
 faulty: $(PROG_OBJ) libwsquery.a
 	$(CC) $(ALL_CFLAGS) -c -o faults.o test/faults/faults.c
 	set --; for f in $(FAULTY); do set -- "$$@" "-Wl,--wrap=$$f"; done; \

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC
  * faults.c - makes one system call or allocation fail, for ../cli/ci_faults.py
  *
- * It is linked into a program with the linker's --wrap for each function below. Every call of one
- * of them is counted. FAULT_AT is the number of the call that fails, from 1 on, and FAULT_KIND says
- * how: "error", "short", "eintr" or "eagain". At the end the process writes to the file FAULT_LOG
- * how many calls there were, and the name of the function that failed. If the call cannot fail in
- * this way, it succeeds, and no name is written.
+ * It is linked into a program with the linker's --wrap for each function below. FAULT_KIND says how
+ * a call fails: "error", "short", "eintr" or "eagain". Every call that can fail in this way is
+ * counted, and FAULT_AT is the number of the one that fails, from 1 on. At the end the process writes
+ * the name of the function that failed to the file FAULT_LOG, or "-" if there were fewer calls.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -24,8 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static unsigned long fault_calls; /* of all functions together */
-static const char *fault_name;    /* the function that failed, or NULL */
+static const char *fault_name; /* the function that failed, or NULL */
 
 enum fault_kind { FAULT_ERROR = 1, FAULT_SHORT = 2, FAULT_EINTR = 4, FAULT_EAGAIN = 8 };
 
@@ -48,17 +46,19 @@ __attribute__((destructor)) static void fault_log(void)
 
 	if (!f)
 		return;
-	fprintf(f, "%lu %s\n", fault_calls, fault_name ? fault_name : "-");
+	fprintf(f, "%s\n", fault_name ? fault_name : "-");
 	fclose(f);
 }
 
 /* Counts a call. True: it must fail. kinds: how this function can fail. */
 static bool fault_is_here(const char *name, unsigned kinds)
 {
+	static unsigned long calls;
 	const char *at = getenv("FAULT_AT");
-	unsigned long n = __atomic_add_fetch(&fault_calls, 1, __ATOMIC_SEQ_CST);
 
-	if (!at || strtoul(at, NULL, 10) != n || !(fault_kind() & kinds))
+	if (!at || !(fault_kind() & kinds))
+		return false;
+	if (strtoul(at, NULL, 10) != __atomic_add_fetch(&calls, 1, __ATOMIC_SEQ_CST))
 		return false;
 	fault_name = name;
 	return true;
