@@ -544,7 +544,7 @@ found:
 
 static void test_generated(void)
 {
-	const int rounds = 20000 / check_step(10);
+	const int rounds = 20000 / check_step(40);
 	unsigned long tried = 0, wrong = 0;
 	int round;
 

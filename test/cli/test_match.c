@@ -1518,7 +1518,7 @@ static void test_linear(void)
 	    "a+b",        "(a|a)*b",           "(a*)*b",          "((a*)*)*b", "(a|aa)+b",
 	    "a.{0,200}z", "(.*)(.*)(.*)(.*)b", "^(a?){50}a{50}b", "(a+$|b)c",
 	};
-	size_t len = ((size_t)1 << 20) / (size_t)check_step(4), i;
+	size_t len = ((size_t)1 << 20) / (size_t)check_step(16), i;
 	char *text = malloc(len);
 
 	if (!text)

@@ -266,9 +266,10 @@ static void test_cases(void)
 
 static void test_any_place_of_malloc(void)
 {
+	const int runs = 20 / check_step(4);
 	int i;
 
-	for (i = 0; i < 20; i++)
+	for (i = 0; i < runs; i++)
 		run(&cases[2]);
 }
 
