@@ -14,7 +14,8 @@ passed=0 failed=0 skipped=0
 
 # Certificates that all tests share. Without pytest, the first test that needs them makes them
 TLS_CERTS=${TLS_CERTS:-$dir/certs}
-export TLS_CERTS
+BUILT_TREE=$dir/built # the first script that needs it builds it
+export TLS_CERTS BUILT_TREE
 
 python=
 if [ -n "$PYTHON" ]; then
