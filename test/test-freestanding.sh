@@ -16,21 +16,15 @@ names() { # names NM-ARGUMENTS...: prints symbols, one on each line
 alone() {
 	name=$1
 	shift
-	objects=
-	for file; do
-		# shellcheck disable=SC2086
-		$CC $CFLAGS $flags -c -o "$tmp/$name-$file.o" "$file.c" || return
-		objects="$objects $tmp/$name-$file.o"
-	done
-	# shellcheck disable=SC2086
-	$CC -r -nostdlib -no-pie -o "$tmp/$name.o" $objects || return
+	$CC -r -nostdlib -no-pie -o "$tmp/$name.o" $(printf " $tmp/lib/%s.o" "$@") || return
 	names -u "$tmp/$name.o" >"$tmp/wanted" && grep -qx memcpy "$tmp/wanted" || return
 	wanted=$(grep -vxE '_GLOBAL_OFFSET_TABLE_|__[a-z]*di[34]' "$tmp/wanted")
 	echo "$name wants:" $wanted
 	[ -z "$(echo "$wanted" | grep -vxE 'mem(cpy|move|set|cmp)|strlen|')" ]
 }
-for file in $pure; do
-	check "$file.c alone" $CC $CFLAGS $flags -c -o "$tmp/$file.o" "$file.c"
+mkdir "$tmp/lib"
+for file in $(sh make-dist.sh -l); do
+	check "$file.c alone" $CC $CFLAGS $flags -c -o "$tmp/lib/$file.o" "$file.c"
 done
 check 'the layers of bytes want no more than five functions' alone pure $pure
 check 'a connection wants no more over a transport of the program' alone all $(sh make-dist.sh -l)
@@ -61,7 +55,7 @@ writable() {
 }
 check 'no writable data' writable
 
-copy_tree "$tmp/copy"
+built_tree "$tmp/copy"
 check 'make libwsquery.a libwsquery.so' make -C "$tmp/copy" CC="$CC" CFLAGS="$CFLAGS" libwsquery.a libwsquery.so
 declared() {
 	sed -n 's/^WS_API .*[ *]\(ws_[a-z_]*\)(.*/\1/p' ws.h | sort >"$tmp/declared"
