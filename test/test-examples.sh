@@ -3,12 +3,8 @@
 # Builds each example as a separate program and runs it against our echo server. Last line: N passed, N failed
 . "$(dirname "$0")/shell.sh"
 
-lib=
-for name in $(sh make-dist.sh -l); do
-	# shellcheck disable=SC2086
-	$CC $CFLAGS -std=c11 -c -o "$tmp/$name.o" "$name.c" || exit 1
-	lib="$lib $tmp/$name.o"
-done
+lib=$tmp/ws.o
+sh make-dist.sh "$tmp/dist" && $CC $CFLAGS -std=c11 -fPIC -pthread -c -o "$lib" "$tmp/dist/ws.c" || exit 1
 
 # build NAME [LIBRARIES...]
 build() {
@@ -103,9 +99,7 @@ if python3 -c '' 2>/dev/null; then
 	check 'keepalive: finds a silent server, and connects again each time' feed
 	if [ -z "$sanitized" ]; then
 		mkdir "$tmp/so"
-		# shellcheck disable=SC2046
-		check 'the shared library' $CC -std=c11 -shared -fPIC -pthread -I. -o "$tmp/so/libwsquery.so.0" \
-			$(sh make-dist.sh -l | sed 's/[^ ]*/&.c/g')
+		check 'the shared library' $CC -shared -pthread -o "$tmp/so/libwsquery.so.0" "$lib"
 		check 'ws_query.py: an answer' gives 'from Python' env LD_LIBRARY_PATH="$tmp/so" \
 			python3 examples/ws_query.py "$url" 'from Python'
 		check 'ws_query.py: a refusal' says 1 'connect to 127.0.0.1:9: Connection refused' env LD_LIBRARY_PATH="$tmp/so" \
