@@ -12,14 +12,14 @@
 . "$(dirname "$0")/shell.sh"
 
 unset http_proxy all_proxy ALL_PROXY ws_proxy WS_PROXY
-work=$tmp/work
-copy_tree "$work"
+work=$tmp/work optimized=$CFLAGS
+built_tree "$work"
 make -C "$work" CC="$CC" CFLAGS="$CFLAGS" -s all >"$tmp/make.out" 2>&1 || {
 	cat "$tmp/make.out"
 	exit 1
 }
-PATH=$work:$PATH HOME=$tmp/home CC=$CC CFLAGS=$CFLAGS
-export PATH HOME CC CFLAGS
+PATH=$work:$PATH HOME=$tmp/home
+export PATH HOME
 mkdir "$HOME" "$tmp/blocks"
 start_echo
 mbedtls=
@@ -75,13 +75,13 @@ typed() {
 
 program() { # program BLOCK NAME
 	cp "$1" "$work/$2"
-	$CC $CFLAGS -std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -Werror -pthread -I. -o "$tmp/program" "$work/$2" \
+	$CC $optimized -std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -Werror -pthread -I. -o "$tmp/program" "$work/$2" \
 		"$work/libwsquery.a" $(sed -n 's/^Libs.private://p' "$work/wsquery.pc") && "$tmp/program"
 }
 
 cxx20() { # cxx20 BLOCK: compiles the same text as C++
 	cp "$1" "$tmp/example.cc"
-	$CXX $CFLAGS -std=c++20 -Wall -Wextra -Wpedantic -Wno-missing-field-initializers -Werror -I"$work" -c -o "$tmp/example.o" \
+	$CXX $optimized -std=c++20 -Wall -Wextra -Wpedantic -Wno-missing-field-initializers -Werror -I"$work" -c -o "$tmp/example.o" \
 		"$tmp/example.cc"
 }
 
