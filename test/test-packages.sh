@@ -4,7 +4,6 @@
 # tools of the distributions. Two builds in different directories must give the same bytes. Last line: N passed, N failed
 . "$(dirname "$0")/shell.sh"
 
-CFLAGS=-O0 # faster, and as good here
 version=$(sed -n 's/^#define WS_VERSION "\(.*\)"$/\1/p' ws.h)
 tls=none
 offered mbedtls/ssl.h -lmbedtls -lmbedx509 -lmbedcrypto && tls=mbedtls
@@ -14,6 +13,9 @@ versions() { # every file for packagers must have the version of ws.h
 		&& grep -x "PKG_VERSION:=$version" contrib/packages/openwrt/Makefile
 }
 check 'the versions are that of ws.h' versions
+
+# Alpine's tree is built already
+built_tree "$tmp/alpine"
 
 # make for this machine, like the other builds: with mbedTLS only if it is installed
 mkdir "$tmp/bin"
@@ -25,7 +27,6 @@ X
 chmod +x "$tmp/bin/make"
 
 # Alpine: the functions of APKBUILD, one after another
-copy_tree "$tmp/alpine"
 cat >"$tmp/abuild" <<'X'
 set -e
 amove() { # moves files from $pkgdir to the package being made
