@@ -114,7 +114,7 @@ built_tree() {
 built_again() {
 	built=$1
 	shift
-	touch "$built"/*.o "$built"/*.lo "$built"/cli/*.o
+	touch -c "$built"/*.o "$built"/*.lo "$built"/cli/*.o
 	for file; do
 		rm -f "$built/$file"
 	done
