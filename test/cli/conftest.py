@@ -2,6 +2,7 @@
 """run() runs the program, and checks its line of JSON against the schema, its status and its time."""
 
 import base64
+import collections
 import contextlib
 import json
 import os
@@ -22,6 +23,19 @@ SLACK = 10  # seconds that a slow machine may take on top of any deadline
 SCHEMA = json.loads((ROOT / "result.schema.json").read_text())
 SANITIZED = re.search(b"__(asan|tsan|msan)_init|__ubsan_handle", pathlib.Path(WSQUERY).read_bytes())
 VALIDATOR = jsonschema.validators.validator_for(SCHEMA)(SCHEMA)
+
+
+def pytest_collection_modifyitems(config, items):
+    """With TEST_QUICK, runs every third case of a test that has more than three. make test runs all."""
+    if not os.environ.get("TEST_QUICK"):
+        return
+    cases = collections.defaultdict(list)
+    for item in items:
+        cases[item.nodeid.split("[")[0]].append(item)
+    left_out = [item for some in cases.values() if len(some) > 3 for i, item in enumerate(some) if i % 3]
+    config.hook.pytest_deselected(items=left_out)
+    left_out = set(left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_terminal_summary(terminalreporter):
