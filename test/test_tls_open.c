@@ -565,7 +565,7 @@ static void test_library_memory(void)
 				s.tls.key_file = in_certs("client", ".key");
 			}
 			for (n = 0, rc = -1, memory = 0; n < 1000000 && rc != 0;
-			     n += n < 150 ? check_step(3) : n / 16) {
+			     n += n < 150 ? check_step(7) : n / 16) {
 				p = pair_alone(&s);
 				client_callocs = n;
 				rc = pair_client(p, &s);
@@ -587,7 +587,7 @@ static void test_library_memory(void)
 					        p->why_buf);
 				pair_free(p);
 			}
-			CHECK(rc == 0 && memory > (bare ? 20 : 100) / check_step(3));
+			CHECK(rc == 0 && memory > (bare ? 20 : 100) / check_step(7));
 		}
 }
 #endif
