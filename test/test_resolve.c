@@ -508,7 +508,7 @@ static void test_no_thread(void)
 	HAS(&c, "resolve none.test: the lookup cannot be started: ");
 	CHECK_EQ_U(pthread_setattr_default_np(&was), 0);
 	client_free(&c);
-	CHECK_EQ_U(count_fds(), before);
+	CHECK(count_fds() <= before); /* the lookup of an earlier test may end meanwhile */
 }
 #endif
 
