@@ -10,7 +10,6 @@ import pathlib
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -24,9 +23,6 @@ SLACK = 10  # seconds that a slow machine may take on top of any deadline
 SCHEMA = json.loads((ROOT / "result.schema.json").read_text())
 SANITIZED = re.search(b"__(asan|tsan|msan)_init|__ubsan_handle", pathlib.Path(WSQUERY).read_bytes())
 VALIDATOR = jsonschema.validators.validator_for(SCHEMA)(SCHEMA)
-
-# pytest keeps the compiled tests. Otherwise each worker of xdist, and each run, takes two seconds to compile them
-sys.dont_write_bytecode = False
 
 
 def pytest_collection_modifyitems(config, items):
