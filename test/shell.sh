@@ -114,7 +114,7 @@ built_tree() {
 built_again() {
 	built=$1
 	shift
-	touch -c "$built"/*.o "$built"/*.lo "$built"/cli/*.o
+	touch "$built"/*.o "$built"/*.lo "$built"/cli/*.o
 	for file; do
 		rm -f "$built/$file"
 	done

@@ -13,10 +13,7 @@ CFLAGS="$level -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tabl
 LDFLAGS=-Wl,--gc-sections
 lib=$(sh make-dist.sh -l | sed "s|[^ ]*|$tmp/tree/&.o|g")
 lib_tls=$(sh make-dist.sh -L | sed "s|[^ ]*|$tmp/tree/&.o|g")
-copy_tree "$tmp/nothing"
-for file in main.c cli/*.c $(sh make-dist.sh -l | sed 's/[^ ]*/&.c/g'); do # what each object is made of, one on each line
-	echo $($CC -std=c11 -I. -MM -MT "${file%.c}.o" "$file" | tr -d '\\')
-done >"$tmp/made_of"
+copy_tree "$tmp/tree"
 cp examples/query.c "$tmp/example.c"
 [ -z "$table" ] || exec 8>&1 >/dev/null
 
@@ -24,26 +21,12 @@ bytes() { # bytes FILE: code and data
 	size "$1" | awk 'NR == 2 { print $1 + $2 }'
 }
 
-# seeing FLAGS: prints the objects whose sources, or headers of these, have these switches
-seeing() {
-	grep -lE "^#.*($(echo "$1" | sed 's/-D//g; s/ /|/g'))" *.[ch] cli/*.[ch] | sed 's/^/ /' >"$tmp/files"
-	grep -F -f "$tmp/files" "$tmp/made_of" | cut -d : -f 1
-}
-
-# build TLS FLAGS: builds wsquery in $tmp/tree, and the example with the library's objects from there. The other objects are
-# those of the first build, which leaves out nothing. Without FLAGS, the switch is that of TLS
+# build TLS FLAGS: builds wsquery in $tmp/tree, and the example with the library's objects from there
 build() {
-	rm -rf "$tmp/tree"
-	cp -Rp "$tmp/nothing" "$tmp/tree" || return
-	build_make "$@" .flags && built_again "$tmp/tree" $(seeing "${2:--DWS_WITH_MBEDTLS}") && build_make "$@" wsquery || return
-	[ -e "$tmp/nothing/wsquery" ] || cp -Rp "$tmp/tree/." "$tmp/nothing" || return
+	make -C "$tmp/tree" CC="$CC" CFLAGS="$CFLAGS" LDFLAGS="$LDFLAGS" CPPFLAGS="$2" TLS="$1" wsquery || return
 	objects=$lib libs=
 	[ "$1" = mbedtls ] && objects=$lib_tls libs='-lmbedtls -lmbedx509 -lmbedcrypto'
 	$CC -std=c11 $CFLAGS $2 -I. -pthread -o "$tmp/example" "$tmp/example.c" $objects $libs $LDFLAGS
-}
-
-build_make() { # build_make TLS FLAGS GOAL
-	make -C "$tmp/tree" CC="$CC" CFLAGS="$CFLAGS" LDFLAGS="$LDFLAGS" CPPFLAGS="$2" TLS="$1" "$3"
 }
 
 row() { # row NAME TLS FLAGS: builds, and writes its line of the table if that is wanted
