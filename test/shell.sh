@@ -110,16 +110,6 @@ built_tree() {
 	cp -Rp "$built" "$1" || exit 1
 }
 
-# built_again TREE FILE...: what was built in that tree counts as new, except these files and what is made of them
-built_again() {
-	built=$1
-	shift
-	touch "$built"/*.o "$built"/*.lo "$built"/cli/*.o
-	for file; do
-		rm -f "$built/$file"
-	done
-}
-
 # table_into DOCUMENT BEGINNING: replaces the document's table whose first line begins so by $tmp/table
 table_into() {
 	awk -v table="$tmp/table" -v beginning="$2" '
