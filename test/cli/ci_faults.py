@@ -83,18 +83,18 @@ def server(request, pki):
         yield ("wss://localhost:%d/" if tls else "ws://127.0.0.1:%d/") % s.port
 
 
+both = pytest.mark.parametrize("server", ["ws", "wss"], indirect=True)
 CASES = {
     "query": (["-d", "hello", "-t", "5"], b""),
     "standard input": (["-d", "@-", "-e", "hel+o", "-t", "5"], b"hello"),
     "follow": (["--follow", "-d", "hello", "--until", "hello", "-m", "5"], b""),
     "lines": (["--lines", "-m", "5"], b"one\ntwo\n"),
 }
-# With TLS these two are enough: the handshake makes most of the calls, and it is the same in each case
-PROGRAM_CASES = [("ws", case) for case in CASES] + [("wss", "query"), ("wss", "lines")]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("server, case", PROGRAM_CASES, indirect=["server"])
+@pytest.mark.parametrize("case", CASES)
+@both
 def test_program(server, pki, tmp_path, case, kind):
     options, stdin = CASES[case]
     trust = ["--cacert", pki("ca.pem")] if server.startswith("wss") else []
@@ -108,6 +108,6 @@ def judge_client(p, name):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("server", ["ws", "wss"], indirect=True)
+@both
 def test_library(server, pki, tmp_path, kind):
     every_call([CLIENT, server, pki("ca.pem")], tmp_path / "log", kind, judge_client)
