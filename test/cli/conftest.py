@@ -32,9 +32,8 @@ def pytest_collection_modifyitems(config, items):
     cases = collections.defaultdict(list)
     for item in items:
         cases[item.nodeid.split("[")[0]].append(item)
-    left_out = [item for some in cases.values() if len(some) > 3 for i, item in enumerate(some) if i % 3]
-    config.hook.pytest_deselected(items=left_out)
-    left_out = set(left_out)
+    left_out = {item for some in cases.values() if len(some) > 3 for i, item in enumerate(some) if i % 3}
+    config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
 
 
