@@ -146,7 +146,7 @@ class Images:
         return tool("buildah", *self.store, *args, **kw)
 
     def build(self, name, file, context, *args):
-        how = ["--isolation", "chroot", "--pull-never", "--volume", "/usr:/usr:ro", "-f", file, "-t", name]
+        how = ["--isolation", "chroot", "--pull-never", "-f", file, "-t", name]
         return self.buildah("bud", *how, *args, context)
 
     def podman_run(self, *args, **kw):
@@ -191,7 +191,7 @@ def images(tmp_path_factory):
     for name in tool("git", "ls-files", cwd=ROOT).stdout.split("\n")[:-1]:
         (sources / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, sources / name)
-    made.build("wsquery", HERE / "Dockerfile", sources)
+    made.build("wsquery", HERE / "Dockerfile", sources, "--volume", "/usr:/usr:ro")
     yield made
     shutil.rmtree(directory, ignore_errors=True)
 
